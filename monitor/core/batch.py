@@ -1,0 +1,171 @@
+"""A batch: what a provider shows of it, and everything we know of it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.core.errors import FailureKind
+
+Counts = Mapping[str, int]
+"""Calls per raw call status, as the provider spells it."""
+
+NAME_LIMIT = 256
+STATUS_LIMIT = 64
+COUNTS_LIMIT = 32
+"""Bounds of provider text, in characters and entries: an event body stays under 64 KiB."""
+
+
+class Phase(StrEnum):
+    """Say in our word where a batch stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+class Outcome(StrEnum):
+    """Say how an ended batch ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Origin(StrEnum):
+    """Say who registered a batch."""
+
+    FILE = "file"
+    ADDED = "added"
+    DISCOVERED = "discovered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Hold what one successful poll returned, in our words."""
+
+    status: str
+    phase: Phase
+    outcome: Outcome | None = None
+    counts: Counts | None = None
+    open_calls: int = 0
+    """Sum of the counts whose call status is not final."""
+    unknown_call_statuses: tuple[str, ...] = ()
+    """Call statuses we do not know: they count as open and are only logged."""
+    total_contacts: int | None = None
+    valid_contacts: int | None = None
+    name: str | None = None
+    scheduled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Identify a registered batch; `id` is the provider's, `row` is ours."""
+
+    row: int
+    source: str
+    id: str
+    key: str
+    """Random registration key: keeps event ids apart between installations."""
+    origin: Origin = Origin.ADDED
+    labels: Mapping[str, str] = field(default_factory=dict)
+    name: str | None = None
+    """Name given at registration; it wins over the provider's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Hold what the readings so far have taught us."""
+
+    status: str
+    phase: Phase
+    outcome: Outcome | None
+    counts: Counts | None
+    """Last known ones: readings without counts leave them standing."""
+    open_calls: int
+    total_contacts: int | None
+    valid_contacts: int | None
+    name: str | None
+    scheduled_at: datetime | None
+    observed_at: datetime
+    changed_at: datetime
+    """Last time that status, counts or totals moved."""
+    phase_since: datetime
+    started_at: datetime | None
+    """First reading that was not pending; none if it had already ended when first seen."""
+    born_final: bool = False
+    """Its status was final at the first reading and always since."""
+    unconfirmed_since: datetime | None = None
+    """First of the readings in a row that are final without usable counts."""
+    settled_at: datetime | None = None
+    unknown_statuses: tuple[str, ...] = ()
+    """Status words already reported as unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failures:
+    """Count the failed polls of one batch since its last reading."""
+
+    polls: int = 0
+    since: datetime | None = None
+    refusals: int = 0
+    """In a row, by 400, 403, 404, 410 or 422."""
+    forbidden_row: int = 0
+    """The account's row of 403s that the last refusals belong to, 0 for none."""
+    forbidden_refusals: int = 0
+    """How many of the refusals belong to that row."""
+    kind: FailureKind | None = None
+    status_code: int | None = None
+    unreachable_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Join a registered batch with all that was learned: the state that observation moves."""
+
+    batch: Batch
+    sequence: int = 0
+    snapshots: int = 0
+    known: Known | None = None
+    failures: Failures = Failures()
+    last_poll_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Measure a batch: calls, and percent of the total (0-100, one decimal)."""
+
+    total: int | None
+    finished: int | None
+    open: int | None
+    percent: float | None
+
+
+def progress(known: Known | None) -> Progress:
+    """Measure against valid contacts, else total contacts, else the sum of the counts.
+
+    The sum may exceed the total (a documented Bolna answer shows 26 calls of 11), so percent
+    is clamped; it is none without a total or with a total of zero.
+    """
+    if known is None:
+        return Progress(total=None, finished=None, open=None, percent=None)
+    calls = None if known.counts is None else sum(known.counts.values())
+    total = next(
+        (t for t in (known.valid_contacts, known.total_contacts, calls) if t is not None), None
+    )
+    if calls is None:
+        return Progress(total=total, finished=None, open=None, percent=None)
+    finished = calls - known.open_calls
+    percent = round(min(100.0, 100 * finished / total), 1) if total else None
+    return Progress(total=total, finished=finished, open=known.open_calls, percent=percent)
+
+
+_SEPARATORS = re.compile(r"[-_ ]")
+
+
+def fold(word: str) -> str:
+    """Reduce a provider's word to what is compared: no case, `-`, `_` or space."""
+    return _SEPARATORS.sub("", word).casefold()

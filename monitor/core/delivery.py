@@ -1,0 +1,149 @@
+"""A delivery: the debt of one event to one receiver, and what each attempt makes of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from monitor.core.event import SubjectKind
+
+SCHEDULE = tuple(
+    timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+)
+"""Waits between the attempts at one delivery: 10 attempts, 75 h (Standard Webhooks 1.0)."""
+
+FIRST_HOLD = timedelta(seconds=5)
+LONGEST_HOLD = timedelta(minutes=5)
+RATE_LIMIT_HOLD = timedelta(seconds=60)
+LONGEST_RETRY_AFTER = timedelta(hours=1)
+
+
+class DeliveryState(StrEnum):
+    """Say where a delivery stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class VerdictKind(StrEnum):
+    """Say what one attempt means for what comes next."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"  # this delivery alone, on its schedule
+    HOLD = "hold"  # the receiver as a whole is unwell
+    DEAD = "dead"  # never again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Hold what a sink makes of one attempt."""
+
+    kind: VerdictKind
+    status_code: int | None = None
+    error: str | None = None
+    """Our word for the failure, never foreign text."""
+    retry_after: timedelta | None = None
+    response: str | None = None
+    """Up to 4 KiB of a failure's response, secrets redacted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Hold a claimed delivery: what a sink needs to send it, and what settling it needs."""
+
+    row: int
+    epoch: int
+    event_id: str
+    event_type: str
+    body: bytes
+    receiver: str
+    subject_kind: SubjectKind
+    subject_row: int
+    sequence: int
+    attempts: int
+    """Attempts so far that used up the schedule."""
+    enqueued_at: datetime
+    """Since when it is owed; `redeliver` starts it anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """Hold what becomes of a delivery after an attempt."""
+
+    state: DeliveryState
+    due_at: datetime | None
+    attempts: int
+
+
+def verdict_on(status_code: int, retry_after: timedelta | None = None) -> Verdict:
+    """Judge an HTTP answer the same way for every sink.
+
+    2xx delivers; 410 Gone ends it (Standard Webhooks 1.0); 408, 429 and 5xx hold the receiver;
+    all else, redirects included, concerns that delivery alone.
+    """
+    if 200 <= status_code < 300:
+        kind = VerdictKind.DELIVERED
+    elif status_code == 410:
+        kind = VerdictKind.DEAD
+    elif status_code == 429 or status_code >= 500:
+        kind = VerdictKind.HOLD
+    else:
+        kind = VerdictKind.RETRY
+    return Verdict(kind=kind, status_code=status_code, retry_after=retry_after)
+
+
+def settle(
+    delivery: Delivery,
+    verdict: Verdict,
+    *,
+    schedule: tuple[timedelta, ...],
+    at: datetime,
+    jitter: float,
+) -> Settlement:
+    """Decide what follows an attempt; `jitter` (-1..1) spreads the wait by up to 20 %.
+
+    An attempt that holds the receiver does not use up the schedule: the delivery stays due and
+    waits for the hold. Whatever is older than the whole schedule is dead.
+    """
+    match verdict.kind:
+        case VerdictKind.DELIVERED:
+            return Settlement(
+                state=DeliveryState.DELIVERED, due_at=None, attempts=delivery.attempts + 1
+            )
+        case VerdictKind.DEAD:
+            return Settlement(state=DeliveryState.DEAD, due_at=None, attempts=delivery.attempts + 1)
+        case VerdictKind.HOLD:
+            if expired(delivery.enqueued_at, schedule=schedule, at=at):
+                return Settlement(state=DeliveryState.DEAD, due_at=None, attempts=delivery.attempts)
+            return Settlement(state=DeliveryState.PENDING, due_at=at, attempts=delivery.attempts)
+        case VerdictKind.RETRY:
+            made = delivery.attempts + 1
+            if made > len(schedule) or expired(delivery.enqueued_at, schedule=schedule, at=at):
+                return Settlement(state=DeliveryState.DEAD, due_at=None, attempts=made)
+            wait = schedule[made - 1] * (1 + 0.2 * jitter)
+            return Settlement(state=DeliveryState.PENDING, due_at=at + wait, attempts=made)
+
+
+def expired(enqueued_at: datetime, *, schedule: tuple[timedelta, ...], at: datetime) -> bool:
+    """Tell whether a delivery is older than its whole schedule, jitter included."""
+    return at - enqueued_at > sum(schedule, timedelta()) * 1.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Hold the pause of a receiver that failed as a whole."""
+
+    since: datetime
+    until: datetime
+    step: int
+
+
+def hold(current: Hold | None, verdict: Verdict, *, at: datetime) -> Hold:
+    """Start or lengthen a hold: 5, 10, 20 s … 5 min; on 429 by `Retry-After`, at most 1 h."""
+    step = 0 if current is None else current.step + 1
+    if verdict.status_code == 429:
+        asked = RATE_LIMIT_HOLD if verdict.retry_after is None else verdict.retry_after
+        wait = max(timedelta(seconds=1), min(asked, LONGEST_RETRY_AFTER))
+    else:
+        wait = min(FIRST_HOLD * 2 ** min(step, 10), LONGEST_HOLD)
+    return Hold(since=at if current is None else current.since, until=at + wait, step=step)

@@ -1,0 +1,118 @@
+"""Every error the product raises on purpose, in one tree.
+
+MonitorError
+├── ConfigError             the file says something we cannot follow
+├── SecretMissingError      a secret's environment variable or file is not there
+├── UnknownNameError        a source, receiver, batch or delivery that nobody knows
+├── StorageError            the database could not do what was asked
+│   ├── NoDatabaseError     there is none yet
+│   ├── SchemaError         its schema is not this program's
+│   ├── DatabaseLockedError another daemon holds the SQLite file
+│   └── DataRefusedError    the database refuses these very values
+├── NetworkError            a request brought no usable answer
+└── PollError               one poll failed, and why
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+
+
+class MonitorError(Exception):
+    """Stand at the root of all errors raised on purpose; its text is fit to show."""
+
+
+class ConfigError(MonitorError):
+    """Carry every mistake of one config file, one line each."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+class SecretMissingError(MonitorError):
+    """Name a secret that cannot be read now, and where it was looked for."""
+
+
+class UnknownNameError(MonitorError):
+    """Name what was asked for and what exists instead."""
+
+
+class StorageError(MonitorError):
+    """Say that the database failed; the unit of work was rolled back or its outcome is unknown."""
+
+
+class NoDatabaseError(StorageError):
+    """Say that there is no database yet, and where."""
+
+
+class SchemaError(StorageError):
+    """Name the schema found and the one this program needs."""
+
+
+class DatabaseLockedError(StorageError):
+    """Say that another daemon holds the SQLite file."""
+
+
+class DataRefusedError(StorageError):
+    """Say that the database refuses these values, and would refuse them again."""
+
+
+class NetworkKind(StrEnum):
+    """Name how a request failed before there was an answer to judge."""
+
+    ADDRESS = "address"  # the guard forbids it
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    DISCONNECTED = "disconnected"  # after the request left: its outcome is unknown
+    TIMEOUT = "timeout"
+    PROTOCOL = "protocol"
+    TOO_LARGE = "too_large"
+    ENCODING = "encoding"
+
+
+class NetworkError(MonitorError):
+    """Carry the kind alone: foreign texts hold URLs and keys."""
+
+    def __init__(self, kind: NetworkKind) -> None:
+        super().__init__(kind.value)
+        self.kind = kind
+
+
+class FailureKind(StrEnum):
+    """Name why a poll brought no reading."""
+
+    ADDRESS = "address"
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    DISCONNECTED = "disconnected"
+    TIMEOUT = "timeout"
+    PROTOCOL = "protocol"
+    TOO_LARGE = "too_large"
+    ENCODING = "encoding"
+    UNAUTHORIZED = "unauthorized"  # 401
+    FORBIDDEN = "forbidden"  # 403
+    NOT_FOUND = "not_found"  # 404, 410
+    REFUSED = "refused"  # 400, 422
+    RATE_LIMITED = "rate_limited"  # 429
+    SERVER_ERROR = "server_error"  # 5xx
+    REDIRECT = "redirect"  # 3xx: never followed, the key would travel
+    UNEXPECTED_STATUS = "unexpected_status"  # any other answer
+    INVALID_BODY = "invalid_body"  # HTML, truncated JSON, another batch's document
+    KEY_MISSING = "key_missing"  # its variable or file is not there now
+
+
+class PollError(MonitorError):
+    """Carry why one poll failed: kind, HTTP status if there was one, Retry-After if sent."""
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        status_code: int | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(kind.value if status_code is None else f"{kind.value} ({status_code})")
+        self.kind = kind
+        self.status_code = status_code
+        self.retry_after = retry_after

@@ -1,0 +1,139 @@
+"""An event: the immutable record of one change or condition, and the bytes that tell it."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+Document = dict[str, Any]
+"""An event's body as JSON data."""
+
+
+class EventType(StrEnum):
+    """Name every type of event, in the order in which events of one poll come."""
+
+    FIRST_SEEN = "batch.first_seen"
+    COUNTS_CHANGED = "batch.counts_changed"
+    STATUS_CHANGED = "batch.status_changed"
+    STATUS_UNKNOWN = "batch.status_unknown"
+    COMPLETED = "batch.completed"
+    FAILED = "batch.failed"
+    CANCELLED = "batch.cancelled"
+    REOPENED = "batch.reopened"
+    UNREACHABLE = "batch.unreachable"
+    REACHABLE = "batch.reachable"
+    SOURCE_FAILING = "source.failing"
+    SOURCE_RECOVERED = "source.recovered"
+    TEST = "monitor.test"
+
+
+class SubjectKind(StrEnum):
+    """Say what an event is about."""
+
+    BATCH = "batch"
+    SOURCE = "source"
+    RECEIVER = "receiver"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Identify what an event is about: our row, its registration key, its public names."""
+
+    kind: SubjectKind
+    row: int
+    key: str
+    source_path: str
+    """CloudEvents `source`, such as `/sources/bolna-prod`."""
+    name: str
+    """CloudEvents `subject`: the batch id, the source's or the receiver's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Hold one event as it is stored and sent."""
+
+    id: str
+    type: EventType
+    subject_kind: SubjectKind
+    subject_row: int
+    sequence: int
+    at: datetime
+    body: bytes
+    facts: Mapping[str, str]
+    """What matchers see."""
+
+
+MATCHER_NAMES: Final = (
+    "type",
+    "source",
+    "provider",
+    "batch",
+    "name",
+    "status",
+    "phase",
+    "outcome",
+)
+"""Names that matchers may use besides labels; no label may take one."""
+
+
+def compose(
+    event_type: EventType, subject: Subject, *, sequence: int, at: datetime, data: Document
+) -> Event:
+    """Serialise an event once; the bytes, and with them the id, never change again.
+
+    The id is `evt_` and 26 base32 characters of SHA-256 over the body without id and the
+    subject's random key: other bytes, or another installation, make another id.
+    """
+    time = stamp(at)
+    document: Document = {
+        "specversion": "1.0",
+        "source": subject.source_path,
+        "type": event_type.value,
+        "subject": subject.name,
+        "time": time,
+        "timestamp": time,
+        "datacontenttype": "application/json",
+        "data": {**data, "sequence": sequence, "observed_at": time},
+    }
+    digest = hashlib.sha256(_serialise(document) + subject.key.encode()).digest()
+    event_id = "evt_" + base64.b32encode(digest).decode()[:26]
+    return Event(
+        id=event_id,
+        type=event_type,
+        subject_kind=subject.kind,
+        subject_row=subject.row,
+        sequence=sequence,
+        at=at,
+        body=_serialise({"specversion": "1.0", "id": event_id, **document}),
+        facts=facts(document),
+    )
+
+
+def facts(document: Document) -> dict[str, str]:
+    """Lay out what matchers see of an event; what is missing is the empty string to them."""
+    data = document["data"]
+    about = data.get("batch") or data.get("source") or {}
+    own = {
+        "type": document["type"],
+        "source": about.get("source") or (about.get("name") if "source" in data else None),
+        "provider": about.get("provider"),
+        "batch": about.get("id"),
+        "name": about.get("name") if "batch" in data else None,
+        "status": data.get("status"),
+        "phase": data.get("phase"),
+        "outcome": data.get("outcome"),
+    }
+    return {**about.get("labels", {}), **{name: value or "" for name, value in own.items()}}
+
+
+def stamp(at: datetime) -> str:
+    """Write an aware time as the payload does: UTC, milliseconds, `Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _serialise(document: Document) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

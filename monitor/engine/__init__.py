@@ -1,0 +1,1 @@
+"""Loops that poll, write and deliver."""

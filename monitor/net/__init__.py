@@ -1,0 +1,1 @@
+"""HTTP to strangers: bounded, guarded, errors named."""

@@ -1,0 +1,1 @@
+"""Voice-AI companies' APIs, read only."""

@@ -1,0 +1,1 @@
+"""Simulated provider APIs: real HTTP servers with scripted lives and faults."""
