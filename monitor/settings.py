@@ -16,6 +16,8 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_plain_validator_function
 
 from monitor.core.errors import SecretMissingError
 from monitor.core.event import MATCHER_NAMES
@@ -27,6 +29,7 @@ _UNITS: Final = {
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
 }
+LONGEST_DURATION: Final = "36500d"
 _DURATION: Final = re.compile(r"(?:[0-9]{1,9}(?:ms|s|m|h|d))+")
 _DURATION_PART: Final = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 
@@ -38,16 +41,36 @@ def parse_duration(value: object) -> timedelta:
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise ValueError('must be a duration such as "500ms", "30s", "5m", "1h30m" or "7d"')
     parts = _DURATION_PART.findall(value)
-    return sum((int(number) * _UNITS[unit] for number, unit in parts), timedelta())
+    try:
+        return sum((int(number) * _UNITS[unit] for number, unit in parts), timedelta())
+    except OverflowError:
+        raise ValueError("is longer than any time we can count") from None
 
 
-def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta():
-        raise ValueError("must be longer than zero")
-    return value
+def write_duration(value: timedelta) -> str:
+    """Write a duration as the file does: `30s`, `1h30m`."""
+    rest = value // timedelta(milliseconds=1)
+    written = ""
+    for unit, size in reversed(_UNITS.items()):
+        count, rest = divmod(rest, size // timedelta(milliseconds=1))
+        written += f"{count}{unit}" if count else ""
+    return written or "0s"
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_positive)]
+def duration_between(shortest: str, longest: str) -> AfterValidator:
+    """Return a check that a duration keeps these bounds, written as the file writes them."""
+
+    def check(value: timedelta) -> timedelta:
+        if not parse_duration(shortest) <= value <= parse_duration(longest):
+            raise ValueError(f'must be from "{shortest}" to "{longest}"')
+        return value
+
+    return AfterValidator(check)
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), duration_between("1ms", LONGEST_DURATION)
+]
 
 
 def _parse_rate(value: object) -> float:
@@ -61,31 +84,56 @@ Rate = Annotated[float, BeforeValidator(_parse_rate)]
 """Requests per second, written as `1000/min`."""
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+LABELS_LIMIT: Final = 32
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def _check_labels(labels: dict[str, str]) -> dict[str, str]:
-    check_labels(labels)
+def check_name(name: str) -> str:
+    """Return a source's, a receiver's or a label's name; raise ValueError when it is none."""
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            "is no valid name: use a-z, 0-9, _ and -, a letter or digit first, "
+            "at most 63 characters"
+        )
+    return name
+
+
+def _check_label_name(name: str) -> str:
+    if name in MATCHER_NAMES:
+        raise ValueError("cannot be a label: matchers use that name themselves")
+    return check_name(name)
+
+
+def _check_label_value(value: str) -> str:
+    if len(value) > 256 or not value.isprintable():
+        raise ValueError("must be printable, at most 256 characters")
+    return value
+
+
+def _check_label_count(labels: dict[str, str]) -> dict[str, str]:
+    if len(labels) > LABELS_LIMIT:
+        raise ValueError(f"at most {LABELS_LIMIT} labels are allowed")
     return labels
 
 
 def check_labels(labels: Mapping[str, str]) -> None:
     """Raise ValueError for labels that matchers could not tell apart or that are too large."""
-    if len(labels) > 32:
-        raise ValueError("at most 32 labels are allowed")
+    _check_label_count(dict(labels))
     for name, value in labels.items():
-        if not NAME.fullmatch(name):
-            raise ValueError(
-                f"{name!r} is no label name: use a-z, 0-9, _ and -, at most 63 characters"
-            )
-        if name in MATCHER_NAMES:
-            raise ValueError(f"{name!r} cannot be a label: matchers use that name themselves")
-        if len(value) > 256 or not value.isprintable():
-            raise ValueError(
-                f"the value of label {name!r} must be printable, at most 256 characters"
-            )
+        try:
+            _check_label_name(name)
+            _check_label_value(value)
+        except ValueError as error:
+            raise ValueError(f"label {name!r}: {error}") from None
 
 
-Labels = Annotated[dict[str, str], AfterValidator(_check_labels)]
+Labels = Annotated[
+    dict[
+        Annotated[str, AfterValidator(_check_label_name)],
+        Annotated[str, AfterValidator(_check_label_value)],
+    ],
+    AfterValidator(_check_label_count),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +159,26 @@ class Secret:
             raise SecretMissingError(f"{self.name}: {problem}")
         return found
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> CoreSchema:
+        return no_info_plain_validator_function(_accept_secret)
+
+
+def _accept_secret(value: object) -> Secret:
+    """Take the secret, or raise the mistake that folding found: here it hides no other field's."""
+    if isinstance(value, Secret):
+        return value
+    raise value if isinstance(value, ValueError) else ValueError("must be a text")
+
 
 def _read_file(path: str) -> tuple[str, str]:
     try:
         return Path(path).read_text(encoding="utf-8").strip(), f"the file {path} is empty"
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        return "", f"the file {path} cannot be read: {reason}"
+    except OSError as error:
+        reason = error.strerror
+    except ValueError:
+        reason = "its name holds a NUL" if "\0" in path else "it is not UTF-8 text"
+    return "", f"the file {path} cannot be read: {reason}"
 
 
 class Settings(BaseModel):
@@ -139,9 +200,17 @@ class Settings(BaseModel):
             return data
         folded = dict(data)
         for name in cls.secrets:
-            secret = take_secret(folded, name, folder=(info.context or {}).get("folder"))
+            try:
+                secret = take_secret(folded, name, folder=(info.context or {}).get("folder"))
+            except ValueError as error:
+                folded[name] = error
+                continue
             if secret is not None:
                 folded[name] = secret
+            elif cls.model_fields[name].is_required():
+                folded[name] = ValueError(
+                    f"is missing: one of {', '.join(twins_of(name))} must say it"
+                )
         return folded
 
     def held_secrets(self) -> list[Secret]:
@@ -150,14 +219,21 @@ class Settings(BaseModel):
         return [secret for secret in held if secret is not None]
 
 
+def twins_of(name: str) -> tuple[str, str, str]:
+    """Return the keys of which exactly one may say where the secret `name` is."""
+    return name, f"{name}_env", f"{name}_file"
+
+
 def take_secret(table: dict[str, Any], name: str, *, folder: Path | None) -> Secret | None:
     """Take `name`, `name_env` and `name_file` out of a table; return the secret they describe.
 
     Raises ValueError when more than one is given or one is not a non-empty string.
     """
-    twins = {key: table.pop(key) for key in (name, f"{name}_env", f"{name}_file") if key in table}
+    twins = {key: table.pop(key) for key in twins_of(name) if key in table}
     if not twins:
         return None
+    if isinstance(given := twins.get(name), Secret) and len(twins) == 1:
+        return given
     if len(twins) > 1:
         raise ValueError(f"give exactly one of {', '.join(twins)}")
     key, value = next(iter(twins.items()))
@@ -165,6 +241,8 @@ def take_secret(table: dict[str, Any], name: str, *, folder: Path | None) -> Sec
         raise ValueError(f"{key} must be a text that is not empty")
     if key == name:
         return Secret(name=name, value=value.strip())
-    if key.endswith("_env"):
+    if key == f"{name}_env":
+        if not _VARIABLE.fullmatch(value):
+            raise ValueError(f"{key} must be the name of an environment variable, not the secret")
         return Secret(name=name, env=value)
     return Secret(name=name, file=str((folder or Path()) / value))

@@ -90,7 +90,6 @@ class Known:
     valid_contacts: int | None
     name: str | None
     scheduled_at: datetime | None
-    observed_at: datetime
     changed_at: datetime
     """Last time that status, counts or totals moved."""
     phase_since: datetime
@@ -130,6 +129,8 @@ class Watch:
     sequence: int = 0
     snapshots: int = 0
     known: Known | None = None
+    observed_at: datetime | None = None
+    """Time of the last reading."""
     failures: Failures = Failures()
     last_poll_at: datetime | None = None
 

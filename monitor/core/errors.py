@@ -8,6 +8,7 @@ MonitorError
 │   ├── NoDatabaseError     there is none yet
 │   ├── SchemaError         its schema is not this program's
 │   ├── DatabaseLockedError another daemon holds the SQLite file
+│   ├── SourceMovedError    another daemon moved a source's health first
 │   └── DataRefusedError    the database refuses these very values
 ├── NetworkError            a request brought no usable answer
 └── PollError               one poll failed, and why
@@ -51,6 +52,10 @@ class SchemaError(StorageError):
 
 class DatabaseLockedError(StorageError):
     """Say that another daemon holds the SQLite file."""
+
+
+class SourceMovedError(StorageError):
+    """Say that another daemon moved a source's health since it was read: read it again."""
 
 
 class DataRefusedError(StorageError):

@@ -1,0 +1,47 @@
+"""A batch id: which texts can be one."""
+
+import re
+from typing import Final
+
+ID_LIMIT: Final = 256
+_REFUSED: Final = "/\\%"
+_ID_LIKE: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9_-]+")
+
+
+def check_batch_id(batch_id: str) -> None:
+    """Raise ValueError with the reason when a text cannot be a batch id.
+
+    Ids become one segment of a URL's path: what could leave that segment is refused.
+    """
+    if not batch_id:
+        raise ValueError("a batch id cannot be empty")
+    if _is_url(batch_id):
+        raise ValueError(f"this is a URL, not a batch id: paste only {_likely_id(batch_id)}")
+    if batch_id in {".", ".."}:
+        raise ValueError('a batch id cannot be "." or ".."')
+    if len(batch_id) > ID_LIMIT:
+        raise ValueError(f"a batch id has at most {ID_LIMIT} characters, this one {len(batch_id)}")
+    for character in batch_id:
+        if character in _REFUSED or character.isspace() or not character.isprintable():
+            raise ValueError(f"a batch id cannot hold {_describe(character)}")
+
+
+def _is_url(text: str) -> bool:
+    host, slash, _ = text.partition("/")
+    return "://" in text or bool(slash and "." in host.strip("."))
+
+
+def _likely_id(url: str) -> str:
+    """Return the segment of the path that looks most like an id; never a query."""
+    address = url.partition("://")[2] or url
+    path = address.partition("?")[0].partition("#")[0]
+    segments = [segment for segment in path.split("/")[1:] if _ID_LIKE.fullmatch(segment)]
+    return repr(max(segments, key=len)) if segments else "the id in it"
+
+
+def _describe(character: str) -> str:
+    if character.isspace() and character.isprintable():
+        return "spaces"
+    if character.isprintable():
+        return f'"{character}"'
+    return f"control or invisible characters ({character!r})"

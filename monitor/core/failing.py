@@ -1,0 +1,88 @@
+"""Failed polls of one batch: when they make it unreachable."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from monitor.core.batch import Failures, Watch
+from monitor.core.errors import FailureKind, PollError
+from monitor.core.event import EventType, compose
+from monitor.core.observe import Observation
+from monitor.core.payload import batch_data, batch_subject, failure_data
+from monitor.core.source import Health, Source
+
+UNREACHABLE_POLLS = 5
+UNREACHABLE_AFTER = timedelta(minutes=2)
+
+_REFUSALS = frozenset({FailureKind.NOT_FOUND, FailureKind.REFUSED, FailureKind.FORBIDDEN})
+
+
+def observe_failure(
+    watch: Watch,
+    failure: PollError,
+    *,
+    source: Source,
+    health: Health,
+    answered_at: datetime | None,
+    at: datetime,
+) -> Observation:
+    """Count a failed poll against its batch, unless it is the account's matter.
+
+    `health` is the account's after this poll, `answered_at` when it last answered any poll.
+    Unreachable: 5 refusals in a row, or 2 minutes and 5 polls without a reading while the
+    account answers others.
+    """
+    failures = _count(watch.failures, failure, health=health, at=at)
+    lost = (
+        failures.unreachable_since is None
+        and health.failing_since is None
+        and _lost(failures, answered_at=answered_at, at=at)
+    )
+    if not lost:
+        return Observation(watch=replace(watch, failures=failures, last_poll_at=at))
+    after = replace(
+        watch,
+        failures=replace(failures, unreachable_since=at),
+        last_poll_at=at,
+        sequence=watch.sequence + 1,
+    )
+    event = compose(
+        EventType.UNREACHABLE,
+        batch_subject(watch.batch),
+        sequence=after.sequence,
+        at=at,
+        data=batch_data(source, watch, after, changes={})
+        | failure_data(failure.kind, failure.status_code, failures.since),
+    )
+    return Observation(watch=after, events=(event,))
+
+
+def _count(failures: Failures, failure: PollError, *, health: Health, at: datetime) -> Failures:
+    named = replace(failures, kind=failure.kind, status_code=failure.status_code)
+    if health.failing_since is not None:
+        return named
+    refused = failure.kind in _REFUSALS
+    forbidden = failure.kind is FailureKind.FORBIDDEN
+    polls, refusals, tagged = failures.polls, failures.refusals, failures.forbidden_refusals
+    if failures.forbidden_row and failures.forbidden_row == health.failed_row:
+        polls, refusals, tagged = polls - tagged, refusals - tagged, 0
+    same_row = failures.forbidden_row == health.forbidden_row
+    return replace(
+        named,
+        polls=polls + 1,
+        since=failures.since or at,
+        refusals=refusals + 1 if refused else 0,
+        forbidden_row=health.forbidden_row if forbidden else 0,
+        forbidden_refusals=(tagged if same_row else 0) + 1 if forbidden else 0,
+    )
+
+
+def _lost(failures: Failures, *, answered_at: datetime | None, at: datetime) -> bool:
+    if failures.refusals >= UNREACHABLE_POLLS:
+        return True
+    since = failures.since or at
+    return (
+        failures.polls >= UNREACHABLE_POLLS
+        and at - since >= UNREACHABLE_AFTER
+        and answered_at is not None
+        and answered_at >= since
+    )

@@ -1,0 +1,112 @@
+"""What an event's `data` says of its batch, source or receiver."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+
+from monitor.core.batch import Batch, Known, Watch, progress
+from monitor.core.errors import FailureKind
+from monitor.core.event import Document, Subject, SubjectKind, stamp
+from monitor.core.source import Source
+
+LABELS_LIMIT = 32
+
+
+def batch_subject(batch: Batch) -> Subject:
+    """Name a batch as an event's subject."""
+    return Subject(
+        kind=SubjectKind.BATCH,
+        row=batch.row,
+        key=batch.key,
+        source_path=f"/sources/{batch.source}",
+        name=batch.id,
+    )
+
+
+def source_subject(source: Source) -> Subject:
+    """Name a source as an event's subject."""
+    return Subject(
+        kind=SubjectKind.SOURCE,
+        row=source.row,
+        key=source.key,
+        source_path=f"/sources/{source.name}",
+        name=source.name,
+    )
+
+
+def receiver_subject(row: int, name: str, key: str) -> Subject:
+    """Name a receiver as an event's subject."""
+    return Subject(
+        kind=SubjectKind.RECEIVER, row=row, key=key, source_path=f"/receivers/{name}", name=name
+    )
+
+
+def labels_of(batch: Batch, source: Source) -> dict[str, str]:
+    """Join the source's labels and the batch's, which win; at most 32 stay."""
+    joined = {**batch.labels, **{k: v for k, v in source.labels.items() if k not in batch.labels}}
+    return dict(list(joined.items())[:LABELS_LIMIT])
+
+
+def batch_data(
+    source: Source, before: Watch, after: Watch, *, changes: Mapping[str, int]
+) -> Document:
+    """Lay out a batch's new state beside the last reading's; what is unknown is null."""
+    batch, known, last = after.batch, after.known, before.known
+    name = batch.name or (known.name if known else None)
+    return {
+        "batch": {
+            "source": source.name,
+            "provider": source.provider,
+            "id": batch.id,
+            "name": name,
+            "labels": labels_of(batch, source),
+        },
+        "sequence": 0,
+        "status": known.status if known else None,
+        "previous_status": last.status if last else None,
+        "phase": known.phase if known else None,
+        "previous_phase": last.phase if last else None,
+        "outcome": known.outcome if known else None,
+        "settled": known.settled_at is not None if known else None,
+        "counts": _counts(known),
+        "previous_counts": _counts(last),
+        "changes": dict(changes),
+        "total_contacts": known.total_contacts if known else None,
+        "valid_contacts": known.valid_contacts if known else None,
+        "progress": asdict(progress(known)),
+        "scheduled_at": stamp(known.scheduled_at) if known and known.scheduled_at else None,
+        "observed_at": None,
+        "previous_observed_at": stamp(before.observed_at) if before.observed_at else None,
+    }
+
+
+def source_data(source: Source) -> Document:
+    """Lay out a source."""
+    return {
+        "source": {
+            "name": source.name,
+            "provider": source.provider,
+            "labels": dict(source.labels),
+        },
+        "sequence": 0,
+        "observed_at": None,
+    }
+
+
+def receiver_data(name: str, kind: str) -> Document:
+    """Lay out a receiver."""
+    return {"receiver": {"name": name, "kind": kind}, "sequence": 0, "observed_at": None}
+
+
+def failure_data(
+    kind: FailureKind | None, status_code: int | None, since: datetime | None
+) -> Document:
+    """Lay out why polls fail and since when; never the provider's own text."""
+    return {
+        "error": {"kind": kind, "status_code": status_code},
+        "since": stamp(since) if since else None,
+    }
+
+
+def _counts(known: Known | None) -> dict[str, int] | None:
+    return None if known is None or known.counts is None else dict(known.counts)
