@@ -1,0 +1,11 @@
+"""Run the migrations on the connection that the program hands over."""
+
+from alembic import context
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=context.config.attributes.get("metadata"),
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,162 @@
+"""Batches that are due: claimed for a limited time, drawn from their source's budget."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from monitor.core.batch import Watch
+from monitor.storage.database import Database
+from monitor.storage.sources import SourceRow, lock_source
+from monitor.storage.times import instant, milliseconds
+from monitor.storage.watches import READ_COLUMNS, watch_of
+
+BUCKET: Final = timedelta(seconds=5)
+"""How much of its rate a source may save up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Hold one claimed batch; whoever writes back under an older epoch is ignored."""
+
+    watch: Watch
+    epoch: int
+    due_at: datetime
+    probe: bool = False
+    """The one poll by which a blocked source is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """Hold what a claim brought, and the source as it stood."""
+
+    source: SourceRow
+    claims: list[Claim]
+
+
+async def due_sources(database: Database) -> dict[str, datetime]:
+    """Return when the next batch of each source is due."""
+    async with database.reading() as connection:
+        rows = await connection.execute(_DUE_SOURCES)
+        return {row[0]: instant(row[1]) for row in rows if row[1] is not None}
+
+
+async def claim_batches(
+    database: Database,
+    source_row: int,
+    *,
+    want: int,
+    rate: float,
+    now: datetime,
+    lease: timedelta,
+    owner: str,
+) -> Claimed:
+    """Claim at most `want` due batches of a source within its budget of `rate` polls a second.
+
+    A source that was blocked and may be tried again yields one batch, the one that was polled
+    longest ago; it stays blocked for the lease, so that nobody else tries it meanwhile.
+    """
+    async with database.writing() as connection:
+        source = await lock_source(connection, database.dialect, source_row)
+        if source.blocked_until is not None and now < source.blocked_until:
+            return Claimed(source=source, claims=[])
+        probe = source.blocked_until is not None
+        tokens = _tokens(source, rate=rate, now=now)
+        limit = min(1 if probe else want, int(tokens))
+        if limit < 1:
+            return Claimed(source=source, claims=[])
+        claims = await _claim(
+            connection,
+            _CLAIM[database.dialect, probe],
+            {
+                "source": source.name,
+                "now": milliseconds(now),
+                "lease_until": milliseconds(now + lease),
+                "owner": owner,
+                "limit": limit,
+            },
+            probe=probe,
+        )
+        if claims:
+            blocked_until = milliseconds(now + lease) if probe else None
+            await connection.execute(
+                _DRAW,
+                {
+                    "row": source_row,
+                    "tokens": tokens - len(claims),
+                    "now": milliseconds(now),
+                    "blocked_until": blocked_until,
+                },
+            )
+        return Claimed(source=source, claims=claims)
+
+
+async def release_batches(database: Database, *, owner: str | None) -> int:
+    """Give back what `owner`, or anybody, had claimed: due again when it was; return how many."""
+    async with database.writing() as connection:
+        result = await connection.execute(_RELEASE, {"owner": owner})
+        return result.rowcount
+
+
+async def count_watched(database: Database, source: str, *, limit: int) -> int:
+    """Count a source's batches that are polled at all, up to `limit`."""
+    async with database.reading() as connection:
+        result = await connection.execute(_WATCHED, {"source": source, "limit": limit})
+        return int(result.scalar_one())
+
+
+def _tokens(source: SourceRow, *, rate: float, now: datetime) -> float:
+    """Return the tokens of a bucket that holds 5 s worth, and at least one."""
+    capacity = max(1.0, rate * BUCKET.total_seconds())
+    gone = max(0.0, (now - source.tokens_at).total_seconds())
+    return min(capacity, source.tokens + gone * rate)
+
+
+async def _claim(
+    connection: AsyncConnection, statement: Any, values: dict[str, Any], *, probe: bool
+) -> list[Claim]:
+    rows = await connection.execute(statement, values)
+    return [
+        Claim(watch=watch_of(row), epoch=row[-2], due_at=instant(row[-1]), probe=probe)
+        for row in rows
+    ]
+
+
+def _claim_statement(dialect: str, *, probe: bool) -> Any:
+    """Write the claim: the lease goes into next_poll_at, so the index of due rows skips it."""
+    skip = "" if dialect == "sqlite" else " FOR UPDATE SKIP LOCKED"
+    due = "(lease_owner IS NULL OR next_poll_at <= :now)" if probe else "next_poll_at <= :now"
+    order = "last_poll_at NULLS FIRST" if probe else "next_poll_at"
+    return text(
+        "UPDATE batches SET due_at = next_poll_at, next_poll_at = :lease_until,"  # noqa: S608 (ours)
+        " lease_owner = :owner, epoch = epoch + 1"
+        " WHERE id IN (SELECT id FROM batches WHERE source = :source"
+        f" AND next_poll_at IS NOT NULL AND {due} ORDER BY {order} LIMIT :limit{skip})"
+        f" RETURNING {READ_COLUMNS}, epoch, due_at"
+    )
+
+
+_CLAIM: Final = {
+    (dialect, probe): _claim_statement(dialect, probe=probe)
+    for dialect in ("sqlite", "postgresql")
+    for probe in (False, True)
+}
+_DUE_SOURCES: Final = text(
+    "SELECT name, (SELECT min(next_poll_at) FROM batches"
+    " WHERE source = sources.name AND next_poll_at IS NOT NULL) FROM sources"
+)
+_DRAW: Final = text(
+    "UPDATE sources SET tokens = :tokens, tokens_at = :now,"
+    " blocked_until = COALESCE(CAST(:blocked_until AS bigint), blocked_until) WHERE id = :row"
+)
+_RELEASE: Final = text(
+    "UPDATE batches SET next_poll_at = due_at, due_at = NULL, lease_owner = NULL,"
+    " epoch = epoch + 1 WHERE lease_owner = COALESCE(CAST(:owner AS text), lease_owner)"
+    " AND next_poll_at IS NOT NULL"
+)
+_WATCHED: Final = text(
+    "SELECT count(*) FROM (SELECT 1 FROM batches WHERE source = :source"
+    " AND next_poll_at IS NOT NULL LIMIT :limit) AS polled"
+)

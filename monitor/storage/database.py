@@ -1,0 +1,183 @@
+"""The database: engines, units of work, and foreign errors given our names."""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import event, exc, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from monitor.core.errors import ConfigError, DataRefusedError, NoDatabaseError, StorageError
+
+DIALECTS: Final = ("sqlite", "postgresql")
+SQLITE_VERSION: Final = (3, 35, 0)
+"""The first with RETURNING."""
+
+_POSTGRES_OPTIONS: Final = (
+    "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s"
+)
+_SQLITE_PRAGMAS: Final = (
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA auto_vacuum = INCREMENTAL",  # before the first table, or it has no effect
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+)
+_DATA_ERRORS: Final = (exc.DataError, exc.IntegrityError, UnicodeError, OverflowError)
+
+
+class Database:
+    """Own the connections of one process: one writer and a few readers on SQLite, a pool else."""
+
+    def __init__(self, url: str) -> None:
+        """Take `sqlite:///path` or `postgresql://…`; raise ConfigError for anything else."""
+        self._url = _parse(url)
+        self.dialect = self._url.drivername.partition("+")[0]
+        self._readers: AsyncEngine | None = None
+        self._writers: AsyncEngine | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """Return the SQLite file, or none on Postgres."""
+        return Path(self._url.database or "") if self.dialect == "sqlite" else None
+
+    @property
+    def place(self) -> str:
+        """Name the database without its password."""
+        return (
+            self._url.render_as_string(hide_password=True) if self.file is None else str(self.file)
+        )
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Open a unit of work: committed as a whole at the end, or rolled back.
+
+        Raises DataRefusedError when the values are at fault and StorageError for the rest; a
+        connection lost during the commit leaves the outcome unknown.
+        """
+        if self._writers is None:
+            self._writers = self._engine(writer=True)
+        with _named_errors(self.place):
+            async with self._writers.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Open a consistent view; raises NoDatabaseError while there is no file yet."""
+        if self.file is not None and not self.file.exists():
+            raise NoDatabaseError(
+                f"no database at {self.file} yet: `monitor run`, `migrate` or `add` makes one"
+            )
+        if self._readers is None:
+            self._readers = self._engine(writer=False)
+        with _named_errors(self.place):
+            async with self._readers.begin() as connection:
+                yield connection
+
+    async def now(self) -> datetime:
+        """Return the database's clock on Postgres, the system's on SQLite."""
+        if self.dialect == "sqlite":
+            return datetime.now(UTC)
+        async with self.reading() as connection:
+            result = await connection.execute(text("SELECT clock_timestamp()"))
+            found: datetime = result.scalar_one()
+            return found.astimezone(UTC)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for engine in (self._readers, self._writers):
+            if engine is not None:
+                await engine.dispose()
+        self._readers = self._writers = None
+
+    def _engine(self, *, writer: bool) -> AsyncEngine:
+        if self.file is None:
+            return create_async_engine(
+                self._url,
+                hide_parameters=True,
+                pool_size=3,
+                max_overflow=2,
+                pool_timeout=10,
+                connect_args={"options": _POSTGRES_OPTIONS, "connect_timeout": 10},
+            )
+        _create_private(self.file)
+        engine = create_async_engine(
+            self._url,
+            hide_parameters=True,
+            pool_size=1 if writer else 2,
+            max_overflow=0,
+            pool_timeout=30,
+        )
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        begin = "BEGIN IMMEDIATE" if writer else "BEGIN"
+        event.listen(engine.sync_engine, "begin", lambda c: c.exec_driver_sql(begin))
+        return engine
+
+
+def rows_of(dialect: str, columns: Mapping[str, str]) -> str:
+    """Return the FROM clause that spreads the JSON parameter `:rows` into a table `r`.
+
+    `columns` maps names to Postgres types; SQLite takes the types that the JSON has.
+    """
+    if dialect == "sqlite":
+        fields = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in columns)
+        return f"(SELECT {fields} FROM json_each(:rows)) AS r"  # noqa: S608 (names are ours)
+    fields = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    return f"jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({fields})"
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError:
+        parsed = URL.create("unknown")
+    backend = parsed.drivername.partition("+")[0]
+    if backend == "sqlite" and sqlite3.sqlite_version_info < SQLITE_VERSION:
+        raise ConfigError([f"SQLite 3.35 or newer is needed, this is {sqlite3.sqlite_version}"])
+    if backend == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed.set(drivername="sqlite+aiosqlite")
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ConfigError(
+        ["database.url must be sqlite:///path/to/file.db or postgresql://user@host/name"]
+    )
+
+
+def _create_private(file: Path) -> None:
+    """Create the file readable by its owner alone; SQLite gives WAL and index the same mode."""
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StorageError(f"the database {file} cannot be opened: {error.strerror}") from error
+
+
+def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: we do
+    cursor = connection.cursor()
+    for pragma in _SQLITE_PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+@contextmanager
+def _named_errors(place: str) -> Iterator[None]:
+    try:
+        yield
+    except _DATA_ERRORS as error:
+        raise DataRefusedError(f"the database {place} refuses a value: {_reason(error)}") from error
+    except (exc.SQLAlchemyError, OSError, sqlite3.Error) as error:
+        raise StorageError(f"the database {place} failed: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Name a foreign error without its parameters; the driver's first line holds no values."""
+    origin = getattr(error, "orig", None)
+    if origin is None or isinstance(error, _DATA_ERRORS):
+        return type(origin or error).__name__
+    return f"{type(origin).__name__}: {str(origin).strip().partition(chr(10))[0]}"[:200]

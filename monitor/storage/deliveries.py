@@ -1,0 +1,181 @@
+"""Deliveries at work: claimed for an attempt, settled after it."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict
+from monitor.core.event import SubjectKind
+from monitor.storage.database import DIALECTS, Database, rows_of
+from monitor.storage.lanes import lock_subjects, promote
+from monitor.storage.tables import attempts
+from monitor.storage.times import instant, milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """Hold one attempt, and what becomes of its delivery."""
+
+    delivery: Delivery
+    verdict: Verdict
+    settlement: Settlement
+    started_at: datetime
+    duration: timedelta
+
+    def without_response(self) -> "Settled":
+        """Return the same without the answer's text."""
+        return replace(self, verdict=replace(self.verdict, response=None))
+
+
+async def claim_deliveries(
+    database: Database, receiver: str, *, limit: int, now: datetime, lease: timedelta, owner: str
+) -> list[Delivery]:
+    """Claim at most `limit` due heads of a receiver's lanes, the longest due first."""
+    async with database.writing() as connection:
+        rows = await connection.execute(
+            _CLAIM[database.dialect],
+            {
+                "receiver": receiver,
+                "now": milliseconds(now),
+                "lease_until": milliseconds(now + lease),
+                "owner": owner,
+                "limit": limit,
+            },
+        )
+        return [_delivery_of(row) for row in rows]
+
+
+async def due_receivers(database: Database) -> dict[str, datetime]:
+    """Return when the next delivery to each receiver is due."""
+    async with database.reading() as connection:
+        rows = await connection.execute(_DUE_RECEIVERS)
+        return {row[0]: instant(row[1]) for row in rows if row[1] is not None}
+
+
+async def settle_deliveries(
+    database: Database, settled: Sequence[Settled], *, now: datetime
+) -> set[str]:
+    """Write attempts and what became of their deliveries; the next of each lane becomes due.
+
+    A delivery that somebody else has claimed since is left alone. Returns the receivers for which
+    something became due.
+    """
+    async with database.writing() as connection:
+        subjects = [(s.delivery.subject_kind, s.delivery.subject_row) for s in settled]
+        await lock_subjects(connection, database.dialect, subjects)
+        kept = await _write_back(connection, database.dialect, settled, now=now)
+        ours = [item for item in settled if item.delivery.row in kept]
+        if ours:
+            await connection.execute(insert(attempts), [_attempt_row(item) for item in ours])
+        finished = [
+            item.delivery for item in ours if item.settlement.state is not DeliveryState.PENDING
+        ]
+        lanes = {(d.receiver, d.subject_kind.value, d.subject_row) for d in finished}
+        return await promote(connection, database.dialect, lanes, now=now)
+
+
+async def release_deliveries(database: Database, *, owner: str | None, now: datetime) -> int:
+    """Give back what `owner`, or anybody, had claimed: due now; return how many."""
+    async with database.writing() as connection:
+        result = await connection.execute(_RELEASE, {"owner": owner, "now": milliseconds(now)})
+        return result.rowcount
+
+
+async def _write_back(
+    connection: AsyncConnection, dialect: str, settled: Iterable[Settled], *, now: datetime
+) -> set[int]:
+    rows = [
+        {
+            "id": item.delivery.row,
+            "epoch": item.delivery.epoch,
+            "state": item.settlement.state,
+            "due_at": milliseconds(item.settlement.due_at),
+            "attempts": item.settlement.attempts,
+            "delivered_at": (
+                milliseconds(now) if item.settlement.state is DeliveryState.DELIVERED else None
+            ),
+        }
+        for item in settled
+    ]
+    found = await connection.execute(_WRITE_BACK[dialect], {"rows": json.dumps(rows)})
+    return {row[0] for row in found}
+
+
+def _attempt_row(item: Settled) -> dict[str, Any]:
+    return {
+        "delivery": item.delivery.row,
+        "at": milliseconds(item.started_at),
+        "duration_ms": round(item.duration / timedelta(milliseconds=1)),
+        "verdict": item.verdict.kind.value,
+        "status_code": item.verdict.status_code,
+        "error": item.verdict.error,
+        "response": item.verdict.response,
+    }
+
+
+def _delivery_of(row: Sequence[Any]) -> Delivery:
+    return Delivery(
+        row=row[0],
+        epoch=row[1],
+        event_id=row[2],
+        receiver=row[3],
+        subject_kind=SubjectKind(row[4]),
+        subject_row=row[5],
+        sequence=row[6],
+        attempts=row[7],
+        enqueued_at=instant(row[8]),
+        event_type=row[9],
+        body=bytes(row[10]),
+    )
+
+
+_RETURNED: Final = (
+    "id, epoch, event, receiver, subject_kind, subject_row, sequence, attempts, enqueued_at,"
+    " (SELECT type FROM events WHERE events.id = event),"
+    " (SELECT body FROM events WHERE events.id = event)"
+)
+
+
+def _claim_statement(dialect: str) -> Any:
+    skip = "" if dialect == "sqlite" else " FOR UPDATE SKIP LOCKED"
+    return text(
+        "UPDATE deliveries SET due_at = :lease_until, lease_owner = :owner, epoch = epoch + 1"  # noqa: S608 (ours)
+        " WHERE id IN (SELECT id FROM deliveries WHERE receiver = :receiver"
+        " AND state = 'pending' AND due_at IS NOT NULL AND due_at <= :now"
+        f" ORDER BY due_at LIMIT :limit{skip}) RETURNING {_RETURNED}"
+    )
+
+
+def _write_back_statement(dialect: str) -> Any:
+    columns = {
+        "id": "bigint",
+        "epoch": "bigint",
+        "state": "text",
+        "due_at": "bigint",
+        "attempts": "int",
+        "delivered_at": "bigint",
+    }
+    return text(
+        "UPDATE deliveries SET state = r.state, due_at = r.due_at, attempts = r.attempts,"  # noqa: S608 (ours)
+        " delivered_at = r.delivered_at, lease_owner = NULL"
+        f" FROM {rows_of(dialect, columns)}"
+        " WHERE deliveries.id = r.id AND deliveries.epoch = r.epoch"
+        " AND deliveries.lease_owner IS NOT NULL RETURNING deliveries.id"
+    )
+
+
+_CLAIM: Final = {dialect: _claim_statement(dialect) for dialect in DIALECTS}
+_WRITE_BACK: Final = {dialect: _write_back_statement(dialect) for dialect in DIALECTS}
+_DUE_RECEIVERS: Final = text(
+    "SELECT name, (SELECT min(due_at) FROM deliveries WHERE receiver = receivers.name"
+    " AND state = 'pending' AND due_at IS NOT NULL) FROM receivers"
+)
+_RELEASE: Final = text(
+    "UPDATE deliveries SET due_at = :now, lease_owner = NULL, epoch = epoch + 1"
+    " WHERE lease_owner = COALESCE(CAST(:owner AS text), lease_owner) AND state = 'pending'"
+)

@@ -1,0 +1,87 @@
+"""Lanes: the pending deliveries of one receiver and subject, of which only the head is due."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from monitor.core.event import SubjectKind
+from monitor.storage.database import DIALECTS, rows_of
+from monitor.storage.times import milliseconds
+
+Lane = tuple[str, str, int]
+"""Receiver, subject kind, subject row."""
+Subject = tuple[SubjectKind, int]
+
+
+async def lock_subjects(
+    connection: AsyncConnection, dialect: str, subjects: Iterable[Subject]
+) -> None:
+    """Lock batches, sources and receivers, each in row order, as every writer of lanes does."""
+    if dialect == "sqlite":
+        return
+    distinct = set(subjects)
+    for kind, statement in _LOCK_SUBJECTS.items():
+        rows = [row for subject, row in distinct if subject is kind]
+        if rows:
+            await connection.execute(statement, {"rows": rows})
+
+
+async def busy_lanes(connection: AsyncConnection, dialect: str, lanes: Iterable[Lane]) -> set[Lane]:
+    """Return those of the lanes that have a pending delivery."""
+    rows = [{"receiver": r, "subject_kind": kind, "subject_row": row} for r, kind, row in lanes]
+    found = await connection.execute(_BUSY[dialect], {"rows": json.dumps(rows)})
+    return {(row[0], row[1], row[2]) for row in found}
+
+
+async def promote(
+    connection: AsyncConnection, dialect: str, lanes: Iterable[Lane], *, now: datetime
+) -> set[str]:
+    """Make the oldest pending delivery of each lane due, if none of it is; return receivers."""
+    rows = [{"receiver": r, "subject_kind": kind, "subject_row": row} for r, kind, row in lanes]
+    if not rows:
+        return set()
+    found = await connection.execute(
+        _PROMOTE[dialect], {"rows": json.dumps(rows), "now": milliseconds(now)}
+    )
+    return {row[0] for row in found}
+
+
+_LANE: Final = {"receiver": "text", "subject_kind": "text", "subject_row": "bigint"}
+
+
+def _busy_statement(dialect: str) -> Any:
+    return text(
+        "SELECT r.receiver, r.subject_kind, r.subject_row"  # noqa: S608 (ours)
+        f" FROM {rows_of(dialect, _LANE)} WHERE EXISTS (SELECT 1 FROM deliveries AS d"
+        " WHERE d.state = 'pending' AND d.receiver = r.receiver"
+        " AND d.subject_kind = r.subject_kind AND d.subject_row = r.subject_row)"
+    )
+
+
+def _promote_statement(dialect: str) -> Any:
+    return text(
+        "UPDATE deliveries SET due_at = :now WHERE due_at IS NULL AND id IN (SELECT"  # noqa: S608 (ours)
+        " (SELECT d.id FROM deliveries AS d WHERE d.state = 'pending' AND d.receiver = r.receiver"
+        " AND d.subject_kind = r.subject_kind AND d.subject_row = r.subject_row"
+        f" ORDER BY d.sequence LIMIT 1) FROM {rows_of(dialect, _LANE)}"
+        " WHERE NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.state = 'pending'"
+        " AND d.due_at IS NOT NULL AND d.receiver = r.receiver"
+        " AND d.subject_kind = r.subject_kind AND d.subject_row = r.subject_row))"
+        " RETURNING receiver"
+    )
+
+
+_BUSY: Final = {dialect: _busy_statement(dialect) for dialect in DIALECTS}
+_PROMOTE: Final = {dialect: _promote_statement(dialect) for dialect in DIALECTS}
+_LOCK_SUBJECTS: Final = {
+    kind: text(f"SELECT id FROM {table} WHERE id = ANY(:rows) ORDER BY id FOR UPDATE")  # noqa: S608 (ours)
+    for kind, table in (
+        (SubjectKind.BATCH, "batches"),
+        (SubjectKind.SOURCE, "sources"),
+        (SubjectKind.RECEIVER, "receivers"),
+    )
+}

@@ -1,0 +1,139 @@
+"""The outbox: events and the deliveries they owe, stored in one unit of work."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from monitor.core.delivery import Delivery, DeliveryState
+from monitor.core.event import Event
+from monitor.storage.lanes import Lane, busy_lanes
+from monitor.storage.tables import deliveries, events
+from monitor.storage.times import milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """Hold an event and the receivers it goes to."""
+
+    event: Event
+    receivers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """Say who may send new deliveries at once: `room` tells how many a receiver takes now."""
+
+    owner: str
+    lease: timedelta
+    room: Callable[[str], int]
+
+
+async def enqueue(
+    connection: AsyncConnection,
+    dialect: str,
+    owed: Sequence[Owed],
+    *,
+    now: datetime,
+    birth: Birth | None,
+) -> list[Delivery]:
+    """Store events with the deliveries they owe; return those that are born claimed.
+
+    The caller has locked the subjects' rows: a delivery is due only if nothing is pending before
+    it, and that must not change until the commit.
+    """
+    if not owed:
+        return []
+    await connection.execute(insert(events), [_event_row(item) for item in owed])
+    due = _Due(now=now, birth=birth, busy=await busy_lanes(connection, dialect, _lanes(owed)))
+    rows = [due.row(item.event, receiver) for item in owed for receiver in item.receivers]
+    if not rows:
+        return []
+    statement = insert(deliveries).returning(deliveries.c.id, sort_by_parameter_order=True)
+    numbers = (await connection.execute(statement, rows)).scalars().all()
+    by_id = {item.event.id: item.event for item in owed}
+    return [
+        _born(row, number, by_id[row["event"]], now)
+        for row, number in zip(rows, numbers, strict=True)
+        if row["lease_owner"] is not None
+    ]
+
+
+class _Due:
+    """Decide, delivery by delivery, which are heads of their lanes and which are born claimed."""
+
+    def __init__(self, *, now: datetime, birth: Birth | None, busy: set[Lane]) -> None:
+        self._now = milliseconds(now)
+        self._birth = birth
+        self._lease_until = milliseconds(now + birth.lease) if birth else None
+        self._busy = busy
+        self._room: dict[str, int] = {}
+
+    def row(self, event: Event, receiver: str) -> dict[str, Any]:
+        lane = (receiver, event.subject_kind.value, event.subject_row)
+        head = lane not in self._busy
+        self._busy.add(lane)
+        claimed = head and self._take(receiver)
+        owner = self._birth.owner if self._birth and claimed else None
+        due_at = self._lease_until if claimed else self._now
+        return {
+            "event": event.id,
+            "receiver": receiver,
+            "subject_kind": event.subject_kind.value,
+            "subject_row": event.subject_row,
+            "sequence": event.sequence,
+            "state": DeliveryState.PENDING.value,
+            "due_at": due_at if head else None,
+            "lease_owner": owner,
+            "epoch": 1 if claimed else 0,
+            "enqueued_at": self._now,
+        }
+
+    def _take(self, receiver: str) -> bool:
+        if self._birth is None:
+            return False
+        room = self._room.setdefault(receiver, self._birth.room(receiver))
+        self._room[receiver] = room - 1
+        return room > 0
+
+
+def _lanes(owed: Sequence[Owed]) -> set[Lane]:
+    return {
+        (receiver, item.event.subject_kind.value, item.event.subject_row)
+        for item in owed
+        for receiver in item.receivers
+    }
+
+
+def _event_row(item: Owed) -> dict[str, Any]:
+    event = item.event
+    return {
+        "id": event.id,
+        "subject_kind": event.subject_kind.value,
+        "subject_row": event.subject_row,
+        "sequence": event.sequence,
+        "type": event.type.value,
+        "at": milliseconds(event.at),
+        "body": event.body,
+        "routing": json.dumps({"receivers": item.receivers}),
+    }
+
+
+def _born(row: dict[str, Any], number: int, event: Event, now: datetime) -> Delivery:
+    return Delivery(
+        row=number,
+        epoch=row["epoch"],
+        event_id=event.id,
+        event_type=event.type,
+        body=event.body,
+        receiver=row["receiver"],
+        subject_kind=event.subject_kind,
+        subject_row=event.subject_row,
+        sequence=event.sequence,
+        attempts=0,
+        enqueued_at=now,
+    )

@@ -1,0 +1,152 @@
+"""One commit of poll results: states, snapshots, events and deliveries together or not at all."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from monitor.core.batch import Watch
+from monitor.core.delivery import Delivery
+from monitor.core.errors import SourceMovedError
+from monitor.core.event import SubjectKind
+from monitor.core.observe import Snapshot
+from monitor.storage.database import DIALECTS, Database, rows_of
+from monitor.storage.lanes import lock_subjects
+from monitor.storage.outbox import Birth, Owed, enqueue
+from monitor.storage.sources import SourceRecord, record_source
+from monitor.storage.tables import snapshots
+from monitor.storage.times import milliseconds
+from monitor.storage.watches import KNOWN_COLUMNS, failures_column, known_columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRecord:
+    """Hold what one poll leaves behind of its batch."""
+
+    watch: Watch
+    epoch: int
+    next_poll_at: datetime | None
+    learned: bool
+    """What is known differs: all columns are written, not the few that every poll moves."""
+    snapshot: Snapshot | None = None
+    owed: tuple[Owed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Hold what a commit did: the rows of batches written, the deliveries born claimed."""
+
+    rows: set[int]
+    born: list[Delivery] = field(default_factory=list)
+
+
+async def record(
+    database: Database,
+    batches: Sequence[BatchRecord],
+    *,
+    sources: Sequence[tuple[SourceRecord, tuple[Owed, ...]]] = (),
+    owner: str,
+    birth: Birth | None,
+    now: datetime,
+) -> Recorded:
+    """Commit a group of results. A batch that was claimed anew or removed since is left alone.
+
+    Raises SourceMovedError, having written nothing, when a source's health is not what it was
+    judged by; DataRefusedError when a value is at fault; StorageError else.
+    """
+    dialect = database.dialect
+    async with database.writing() as connection:
+        # Postgres: in row order, as the relay locks them, or the two could wait for each other
+        subjects = [(SubjectKind.BATCH, item.watch.batch.row) for item in batches]
+        await lock_subjects(connection, dialect, subjects)
+        for source, _ in sources:
+            if not await record_source(connection, source):
+                raise SourceMovedError("a source's health was moved by another daemon")
+        rows = await _write_back(connection, dialect, batches, owner=owner)
+        kept = [item for item in batches if item.watch.batch.row in rows]
+        await _insert_snapshots(connection, kept)
+        owed = [owed for _, events in sources for owed in events]
+        owed += [owed for item in kept for owed in item.owed]
+        born = await enqueue(connection, dialect, owed, now=now, birth=birth)
+        return Recorded(rows=rows, born=born)
+
+
+async def _write_back(
+    connection: AsyncConnection, dialect: str, batches: Iterable[BatchRecord], *, owner: str
+) -> set[int]:
+    written: set[int] = set()
+    items = list(batches)
+    for learned in (False, True):
+        rows = [_columns(item) for item in items if item.learned is learned]
+        if rows:
+            found = await connection.execute(
+                _WRITE_BACK[dialect, learned], {"rows": json.dumps(rows), "owner": owner}
+            )
+            written.update(row[0] for row in found)
+    return written
+
+
+def _columns(item: BatchRecord) -> dict[str, Any]:
+    watch = item.watch
+    columns: dict[str, Any] = {
+        "id": watch.batch.row,
+        "epoch": item.epoch,
+        "sequence": watch.sequence,
+        "last_poll_at": milliseconds(watch.last_poll_at),
+        "observed_at": milliseconds(watch.observed_at),
+        "next_poll_at": milliseconds(item.next_poll_at),
+        "failures": failures_column(watch.failures),
+    }
+    if item.learned and watch.known is not None:
+        columns |= {"snapshots": watch.snapshots, **known_columns(watch.known)}
+    return columns
+
+
+async def _insert_snapshots(connection: AsyncConnection, batches: Iterable[BatchRecord]) -> None:
+    rows = [
+        {
+            "batch": item.watch.batch.row,
+            "number": snapshot.number,
+            "at": milliseconds(snapshot.at),
+            "status": snapshot.known.status,
+            "phase": snapshot.known.phase.value,
+            "counts": known_columns(snapshot.known)["counts"],
+            "open_calls": snapshot.known.open_calls,
+            "total_contacts": snapshot.known.total_contacts,
+            "valid_contacts": snapshot.known.valid_contacts,
+        }
+        for item in batches
+        if (snapshot := item.snapshot) is not None
+    ]
+    if rows:
+        await connection.execute(insert(snapshots), rows)
+
+
+def _write_back_statement(dialect: str, *, learned: bool) -> Any:
+    moved = {
+        "sequence": "bigint",
+        "last_poll_at": "bigint",
+        "observed_at": "bigint",
+        "next_poll_at": "bigint",
+        "failures": "text",
+    }
+    if learned:
+        moved |= {"snapshots": "bigint", **KNOWN_COLUMNS}
+    assignments = ", ".join(f"{name} = r.{name}" for name in moved)
+    rows = rows_of(dialect, {"id": "bigint", "epoch": "bigint", **moved})
+    return text(
+        f"UPDATE batches SET {assignments}, due_at = NULL, lease_owner = NULL FROM {rows}"  # noqa: S608 (ours)
+        " WHERE batches.id = r.id AND batches.epoch = r.epoch AND batches.lease_owner = :owner"
+        " RETURNING batches.id"
+    )
+
+
+_WRITE_BACK: Final = {
+    (dialect, learned): _write_back_statement(dialect, learned=learned)
+    for dialect in DIALECTS
+    for learned in (False, True)
+}

@@ -1,0 +1,201 @@
+"""The register of batches: what is watched, and on whose word."""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from monitor.core.batch import Origin
+from monitor.storage.database import DIALECTS, Database, rows_of
+from monitor.storage.times import milliseconds
+from monitor.storage.watches import KNOWN_COLUMNS
+
+T = TypeVar("T")
+_CHUNK: Final = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """Ask for one batch to be watched; a name or labels left out stay as they were."""
+
+    source: str
+    id: str
+    name: str | None = None
+    labels: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """Count what registering did."""
+
+    new: int = 0
+    again: int = 0
+    """Watched once, removed, and now watched from a new first reading on."""
+    woken: int = 0
+    """Forgotten since they settled, and now polled again."""
+    known: int = 0
+
+
+async def register_batches(
+    database: Database,
+    wanted: Sequence[Registration],
+    *,
+    origin: Origin,
+    now: datetime,
+    wake: bool = True,
+) -> Registered:
+    """Watch batches; those already watched go on undisturbed. 100,000 take seconds.
+
+    A batch that was removed starts again from a new first reading, with its sequence going on.
+    `wake` also polls those again that were forgotten.
+    """
+    total = Registered()
+    for chunk in _chunks(wanted):
+        async with database.writing() as connection:
+            total = _sum(total, await _register(connection, database, chunk, origin, now, wake))
+    return total
+
+
+async def unregister_batches(database: Database, source: str, ids: Sequence[str]) -> set[str]:
+    """Stop watching batches; the rows stay. Return the ids that were watched."""
+    removed: set[str] = set()
+    for chunk in _chunks(ids):
+        rows = json.dumps([{"source": source, "external_id": id_} for id_ in chunk])
+        async with database.writing() as connection:
+            found = await connection.execute(_REMOVE[database.dialect], {"rows": rows})
+            removed.update(row[0] for row in found)
+    return removed
+
+
+async def declare_batches(
+    database: Database, declared: Sequence[Registration], *, now: datetime
+) -> Registered:
+    """Watch what the config file declares, and no longer what it declared before and not now."""
+    registered = await register_batches(database, declared, origin=Origin.FILE, now=now, wake=False)
+    keep = {(item.source, item.id) for item in declared}
+    async with database.reading() as connection:
+        rows = await connection.execute(_FROM_FILE, {"origin": Origin.FILE.value})
+        gone = [(row[0], row[1]) for row in rows if (row[0], row[1]) not in keep]
+    for source in {source for source, _ in gone}:
+        await unregister_batches(database, source, [id_ for name, id_ in gone if name == source])
+    return registered
+
+
+async def _register(
+    connection: AsyncConnection,
+    database: Database,
+    chunk: Sequence[Registration],
+    origin: Origin,
+    now: datetime,
+    wake: bool,
+) -> Registered:
+    rows = json.dumps([_row(item) for item in chunk])
+    values = {"rows": rows, "origin": origin.value, "now": milliseconds(now)}
+    dialect = database.dialect
+    plain = {"rows": rows}
+    new = await _count(connection, _INSERT[dialect], values)
+    again = await _count(connection, _AGAIN[dialect], values)
+    woken = 0
+    if wake:
+        woken = await _count(connection, _AWAKEN[dialect], {**plain, "now": milliseconds(now)})
+    await connection.execute(_DESCRIBE[dialect], plain)
+    return Registered(new=new, again=again, woken=woken, known=len(chunk) - new - again - woken)
+
+
+async def _count(connection: AsyncConnection, statement: Any, values: dict[str, Any]) -> int:
+    result = await connection.execute(statement, values)
+    return len(result.all())
+
+
+def _row(item: Registration) -> dict[str, Any]:
+    return {
+        "source": item.source,
+        "external_id": item.id,
+        "key": secrets.token_hex(16),
+        "name": item.name,
+        "labels": None if item.labels is None else json.dumps(dict(item.labels)),
+    }
+
+
+def _sum(first: Registered, second: Registered) -> Registered:
+    return Registered(
+        new=first.new + second.new,
+        again=first.again + second.again,
+        woken=first.woken + second.woken,
+        known=first.known + second.known,
+    )
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]
+
+
+_WANTED: Final = {
+    "source": "text",
+    "external_id": "text",
+    "key": "text",
+    "name": "text",
+    "labels": "text",
+}
+_SAME: Final = "batches.source = r.source AND batches.external_id = r.external_id"
+
+
+def _insert_statement(dialect: str) -> Any:
+    # SQLite needs the WHERE, or it takes ON CONFLICT for a join
+    return text(
+        "INSERT INTO batches (source, external_id, key, origin, labels, name, watched,"  # noqa: S608 (ours)
+        " registered_at, next_poll_at) SELECT r.source, r.external_id, r.key, :origin,"
+        " COALESCE(r.labels, '{}'), r.name, TRUE, :now, :now"
+        f" FROM {rows_of(dialect, _WANTED)} WHERE TRUE"
+        " ON CONFLICT (source, external_id) DO NOTHING RETURNING id"
+    )
+
+
+def _again_statement(dialect: str) -> Any:
+    forgotten = ", ".join(f"{name} = NULL" for name in ("observed_at", "failures", *KNOWN_COLUMNS))
+    return text(
+        "UPDATE batches SET watched = TRUE, origin = :origin, registered_at = :now,"  # noqa: S608 (ours)
+        f" next_poll_at = :now, {forgotten} FROM {rows_of(dialect, _WANTED)}"
+        f" WHERE {_SAME} AND NOT batches.watched RETURNING batches.id"
+    )
+
+
+def _awaken_statement(dialect: str) -> Any:
+    return text(
+        f"UPDATE batches SET next_poll_at = :now FROM {rows_of(dialect, _WANTED)}"  # noqa: S608 (ours)
+        f" WHERE {_SAME} AND batches.watched AND batches.next_poll_at IS NULL"
+        " RETURNING batches.id"
+    )
+
+
+def _describe_statement(dialect: str) -> Any:
+    return text(
+        "UPDATE batches SET labels = COALESCE(r.labels, batches.labels),"  # noqa: S608 (ours)
+        f" name = COALESCE(r.name, batches.name) FROM {rows_of(dialect, _WANTED)} WHERE {_SAME}"
+        " AND (r.labels IS NOT NULL OR r.name IS NOT NULL)"
+    )
+
+
+def _remove_statement(dialect: str) -> Any:
+    wanted = {"source": "text", "external_id": "text"}
+    return text(
+        "UPDATE batches SET watched = FALSE, next_poll_at = NULL, due_at = NULL,"  # noqa: S608 (ours)
+        f" lease_owner = NULL, epoch = epoch + 1 FROM {rows_of(dialect, wanted)}"
+        f" WHERE {_SAME} AND batches.watched RETURNING batches.external_id"
+    )
+
+
+_INSERT: Final = {dialect: _insert_statement(dialect) for dialect in DIALECTS}
+_AGAIN: Final = {dialect: _again_statement(dialect) for dialect in DIALECTS}
+_AWAKEN: Final = {dialect: _awaken_statement(dialect) for dialect in DIALECTS}
+_DESCRIBE: Final = {dialect: _describe_statement(dialect) for dialect in DIALECTS}
+_REMOVE: Final = {dialect: _remove_statement(dialect) for dialect in DIALECTS}
+_FROM_FILE: Final = text(
+    "SELECT source, external_id FROM batches WHERE origin = :origin AND watched"
+)

@@ -1,0 +1,109 @@
+"""The schema's version: migrating to it, and refusing any other."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from monitor.core.errors import NoDatabaseError, SchemaError
+from monitor.storage.database import Database
+from monitor.storage.tables import metadata
+
+_LOCK = 0x62617463
+"""Key of the Postgres advisory lock around migrations."""
+
+
+def _folder() -> Path:
+    """Find the migrations: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    config.attributes["metadata"] = metadata
+    return config
+
+
+def newest() -> str:
+    """Return the version that this program needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    return head or ""
+
+
+async def migrate(database: Database) -> tuple[str | None, str]:
+    """Bring the database to the newest schema, making it if need be; return (found, newest).
+
+    Safe when several run at once: Postgres by an advisory lock, SQLite because the whole
+    migration is one immediate transaction. Raises SchemaError for a newer schema than ours.
+    """
+    async with database.writing() as connection:
+        if database.dialect == "postgresql":
+            await connection.execute(text("SET LOCAL statement_timeout = 0"))
+            await connection.execute(text("SET LOCAL lock_timeout = 0"))
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        return await connection.run_sync(_upgrade)
+
+
+def _upgrade(connection: Connection) -> tuple[str | None, str]:
+    found = _found(connection)
+    _refuse_foreign(connection, found)
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return found, newest()
+
+
+async def check_schema(database: Database) -> None:
+    """Raise NoDatabaseError or SchemaError unless the schema is this program's."""
+    async with database.reading() as connection:
+        found = await connection.run_sync(_found)
+    if found is None:
+        raise NoDatabaseError(
+            f"no database at {database.place} yet: `monitor run`, `migrate` or `add` makes one"
+        )
+    if found != newest():
+        if _is_known(found):
+            raise SchemaError(
+                f"the database has schema {found}, this program needs {newest()}:"
+                " run `monitor migrate`"
+            )
+        raise SchemaError(_newer(found))
+
+
+async def migrate_if_missing(database: Database) -> None:
+    """Make the schema in an empty database; raise SchemaError where another one stands."""
+    async with database.writing() as connection:
+        found = await connection.run_sync(_found)
+    if found is None:
+        await migrate(database)
+    else:
+        await check_schema(database)
+
+
+def _found(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _refuse_foreign(connection: Connection, found: str | None) -> None:
+    if found is not None and not _is_known(found):
+        raise SchemaError(_newer(found))
+    if found is None and inspect(connection).has_table("batches"):
+        raise SchemaError("the database holds a table `batches` that is not ours: use another one")
+
+
+def _is_known(version: str) -> bool:
+    known = ScriptDirectory.from_config(_config()).walk_revisions()
+    return any(revision.revision == version for revision in known)
+
+
+def _newer(found: str) -> str:
+    return (
+        f"the database has schema {found}, newer than this program's {newest()}:"
+        " install the newer program"
+    )

@@ -1,0 +1,146 @@
+"""Sources as rows: registration, health and the token bucket that claims draw from."""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from monitor.core.errors import FailureKind
+from monitor.core.source import Health
+from monitor.storage.database import Database
+from monitor.storage.times import instant, milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRow:
+    """Hold a source as stored; `version` moves with its health."""
+
+    row: int
+    name: str
+    key: str
+    health: Health
+    version: int
+    blocked_until: datetime | None
+    tokens: float
+    tokens_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRecord:
+    """Hold a source's new health, to be written if nobody else moved it since `version`."""
+
+    row: int
+    version: int
+    health: Health
+    blocked_until: datetime | None
+
+
+_COLUMNS = "id, name, key, health, version, blocked_until, tokens, tokens_at"
+
+
+async def register_sources(
+    database: Database, providers: Mapping[str, str], *, now: datetime
+) -> dict[str, SourceRow]:
+    """Make sure that every configured source (name -> provider) has a row; return them by name."""
+    async with database.writing() as connection:
+        for name, provider in providers.items():
+            await connection.execute(
+                text(
+                    "INSERT INTO sources (name, provider, key, tokens, tokens_at)"
+                    " VALUES (:name, :provider, :key, 0, 0)"
+                    " ON CONFLICT (name) DO UPDATE SET provider = excluded.provider"
+                ),
+                {"name": name, "provider": provider, "key": secrets.token_hex(16)},
+            )
+        result = await connection.execute(text(f"SELECT {_COLUMNS} FROM sources"))  # noqa: S608 (ours)
+        found = (source_of(row) for row in result)
+        return {source.name: source for source in found if source.name in providers}
+
+
+async def lock_source(connection: AsyncConnection, dialect: str, row: int) -> SourceRow:
+    """Read a source inside a unit of work, keeping it from others until the end."""
+    lock = "" if dialect == "sqlite" else " FOR UPDATE"
+    result = await connection.execute(
+        text(f"SELECT {_COLUMNS} FROM sources WHERE id = :row{lock}"),  # noqa: S608 (ours)
+        {"row": row},
+    )
+    return source_of(result.one())
+
+
+async def record_source(connection: AsyncConnection, record: SourceRecord) -> bool:
+    """Write a source's health; return False, writing nothing, if it moved since it was read."""
+    result = await connection.execute(
+        text(
+            "UPDATE sources SET health = :health, blocked_until = :blocked_until,"
+            " version = version + 1 WHERE id = :row AND version = :version"
+        ),
+        {
+            "row": record.row,
+            "version": record.version,
+            "health": _health_column(record.health),
+            "blocked_until": milliseconds(record.blocked_until),
+        },
+    )
+    return bool(result.rowcount)
+
+
+async def read_source(database: Database, row: int) -> SourceRow:
+    """Read a source as it stands now."""
+    async with database.reading() as connection:
+        return await lock_source(connection, "sqlite", row)
+
+
+def source_of(row: Sequence[Any]) -> SourceRow:
+    """Build a source from the columns in _COLUMNS."""
+    return SourceRow(
+        row=row[0],
+        name=row[1],
+        key=row[2],
+        health=_health_of(row[3]),
+        version=row[4],
+        blocked_until=instant(row[5]),
+        tokens=row[6],
+        tokens_at=instant(row[7]),
+    )
+
+
+def _health_column(health: Health) -> str:
+    return json.dumps(
+        {
+            "sequence": health.sequence,
+            "failing_since": milliseconds(health.failing_since),
+            "kind": health.kind,
+            "status_code": health.status_code,
+            "row_polls": health.row_polls,
+            "row_since": milliseconds(health.row_since),
+            "forbidden_polls": health.forbidden_polls,
+            "forbidden_since": milliseconds(health.forbidden_since),
+            "forbidden_batches": health.forbidden_batches,
+            "forbidden_row": health.forbidden_row,
+            "failed_row": health.failed_row,
+        }
+    )
+
+
+def _health_of(text_: str) -> Health:
+    stored = json.loads(text_)
+    if not stored:
+        return Health()
+    return Health(
+        sequence=stored["sequence"],
+        failing_since=instant(stored["failing_since"]),
+        kind=None if stored["kind"] is None else FailureKind(stored["kind"]),
+        status_code=stored["status_code"],
+        row_polls=stored["row_polls"],
+        row_since=instant(stored["row_since"]),
+        forbidden_polls=stored["forbidden_polls"],
+        forbidden_since=instant(stored["forbidden_since"]),
+        forbidden_batches=tuple(stored["forbidden_batches"]),
+        forbidden_row=stored["forbidden_row"],
+        failed_row=stored["failed_row"],
+    )

@@ -1,0 +1,198 @@
+"""The tables, the same on SQLite and Postgres; times are milliseconds since 1970, UTC."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+_ROW = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only in a column of exactly the type INTEGER."""
+
+
+def _row() -> Column[int]:
+    return Column("id", _ROW, primary_key=True, autoincrement=True)
+
+
+sources = Table(
+    "sources",
+    metadata,
+    _row(),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("provider", String(63), nullable=False),
+    Column("key", String(32), nullable=False),
+    Column("health", Text, nullable=False, server_default="{}"),
+    Column("version", BigInteger, nullable=False, server_default="0"),
+    Column("blocked_until", BigInteger),
+    Column("tokens", Float, nullable=False, server_default="0"),
+    Column("tokens_at", BigInteger, nullable=False, server_default="0"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    _row(),
+    Column("source", String(63), nullable=False),
+    Column("external_id", String(256), nullable=False),
+    Column("key", String(32), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("labels", Text, nullable=False, server_default="{}"),
+    Column("name", String(256)),
+    Column("watched", Boolean, nullable=False),
+    Column("registered_at", BigInteger, nullable=False),
+    # the claim: a claimed batch's next_poll_at is the end of its lease, due_at what it was before
+    Column("next_poll_at", BigInteger),
+    Column("due_at", BigInteger),
+    Column("lease_owner", String(63)),
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
+    # the watch
+    Column("sequence", BigInteger, nullable=False, server_default="0"),
+    Column("snapshots", BigInteger, nullable=False, server_default="0"),
+    Column("last_poll_at", BigInteger),
+    Column("observed_at", BigInteger),
+    Column("failures", Text),
+    # what is known; all null before the first reading
+    Column("status", String(64)),
+    Column("phase", String(16)),
+    Column("outcome", String(16)),
+    Column("counts", Text),
+    Column("open_calls", BigInteger),
+    Column("total_contacts", BigInteger),
+    Column("valid_contacts", BigInteger),
+    Column("provider_name", String(256)),
+    Column("scheduled_at", BigInteger),
+    Column("changed_at", BigInteger),
+    Column("phase_since", BigInteger),
+    Column("started_at", BigInteger),
+    Column("born_final", Boolean),
+    Column("unconfirmed_since", BigInteger),
+    Column("settled_at", BigInteger),
+    Column("unknown_statuses", Text),
+    UniqueConstraint("source", "external_id"),
+    Index(
+        "ix_batches_due",
+        "source",
+        "next_poll_at",
+        sqlite_where=text("next_poll_at IS NOT NULL"),
+        postgresql_where=text("next_poll_at IS NOT NULL"),
+    ),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    _row(),
+    Column("batch", _ROW, ForeignKey("batches.id"), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("status", String(64), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("counts", Text),
+    Column("open_calls", BigInteger, nullable=False),
+    Column("total_contacts", BigInteger),
+    Column("valid_contacts", BigInteger),
+    UniqueConstraint("batch", "number"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", String(30), primary_key=True),
+    Column("subject_kind", String(16), nullable=False),
+    Column("subject_row", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("routing", Text, nullable=False),
+    UniqueConstraint("subject_kind", "subject_row", "sequence"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _row(),
+    Column("event", String(30), ForeignKey("events.id"), nullable=False),
+    Column("receiver", String(63), nullable=False),
+    Column("subject_kind", String(16), nullable=False),
+    Column("subject_row", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    # only the head of a lane has a due_at; a claimed one's is the end of its lease
+    Column("due_at", BigInteger),
+    Column("lease_owner", String(63)),
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("enqueued_at", BigInteger, nullable=False),
+    Column("delivered_at", BigInteger),
+    UniqueConstraint("event", "receiver"),
+    Index(
+        "ix_deliveries_due",
+        "receiver",
+        "due_at",
+        sqlite_where=text("state = 'pending' AND due_at IS NOT NULL"),
+        postgresql_where=text("state = 'pending' AND due_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_deliveries_lane",
+        "receiver",
+        "subject_kind",
+        "subject_row",
+        "sequence",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    sqlite_autoincrement=True,  # people see these numbers: never give one twice
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _row(),
+    Column("delivery", _ROW, ForeignKey("deliveries.id"), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("status_code", Integer),
+    Column("error", String(64)),
+    Column("response", Text),
+)
+
+receivers = Table(
+    "receivers",
+    metadata,
+    _row(),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("key", String(32), nullable=False),
+    Column("sequence", BigInteger, nullable=False, server_default="0"),
+    Column("held_since", BigInteger),
+    Column("held_until", BigInteger),
+    Column("hold_step", Integer),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("seen_at", BigInteger, nullable=False),
+)

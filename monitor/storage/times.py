@@ -1,0 +1,29 @@
+"""Times as stored: milliseconds since 1970, UTC."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final, overload
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+@overload
+def milliseconds(at: datetime) -> int: ...
+@overload
+def milliseconds(at: None) -> None: ...
+@overload
+def milliseconds(at: datetime | None) -> int | None: ...
+def milliseconds(at: datetime | None) -> int | None:
+    """Return an aware time as stored."""
+    return None if at is None else (at - _EPOCH) // _MILLISECOND
+
+
+@overload
+def instant(stored: int) -> datetime: ...
+@overload
+def instant(stored: None) -> None: ...
+@overload
+def instant(stored: int | None) -> datetime | None: ...
+def instant(stored: int | None) -> datetime | None:
+    """Return a stored time as an aware one."""
+    return None if stored is None else _EPOCH + timedelta(milliseconds=stored)

@@ -1,0 +1,112 @@
+"""Upkeep: what keeps the tables small and the lanes moving."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from monitor.core.event import SubjectKind
+from monitor.storage.database import Database
+from monitor.storage.lanes import lock_subjects, promote
+from monitor.storage.times import milliseconds
+
+CHUNK: Final = 500
+
+
+async def touch_instance(database: Database, name: str, *, now: datetime) -> None:
+    """Say that an instance is alive; this is also the proof that the database takes writes."""
+    async with database.writing() as connection:
+        await connection.execute(_SEEN, {"name": name, "now": milliseconds(now)})
+
+
+async def pending_deliveries(database: Database) -> dict[str, int]:
+    """Count what is owed to each receiver."""
+    async with database.reading() as connection:
+        return {row[0]: row[1] for row in await connection.execute(_PENDING)}
+
+
+async def repair_lanes(database: Database, *, now: datetime) -> int:
+    """Make the head of every lane due that has none; expected 0, or an invariant was broken."""
+    async with database.reading() as connection:
+        stuck = [(row[0], row[1], row[2]) for row in await connection.execute(_STUCK)]
+    if not stuck:
+        return 0
+    async with database.writing() as connection:
+        subjects = [(SubjectKind(kind), row) for _, kind, row in stuck]
+        await lock_subjects(connection, database.dialect, subjects)
+        return len(await promote(connection, database.dialect, stuck, now=now))
+
+
+async def expire_deliveries(
+    database: Database, receiver: str, *, before: datetime, now: datetime
+) -> int:
+    """Give up deliveries owed since before `before`, the next of their lanes become due."""
+    values = {"receiver": receiver, "before": milliseconds(before), "limit": CHUNK}
+    async with database.reading() as connection:
+        old = (await connection.execute(_OLD, values)).all()
+    if not old:
+        return 0
+    async with database.writing() as connection:
+        subjects = [(SubjectKind(row[1]), row[2]) for row in old]
+        await lock_subjects(connection, database.dialect, subjects)
+        rows = [{"row": row[0]} for row in old]
+        await connection.execute(_GIVE_UP, rows)
+        lanes = {(receiver, row[1], row[2]) for row in old}
+        await promote(connection, database.dialect, lanes, now=now)
+    return len(old)
+
+
+async def prune(database: Database, *, before: datetime) -> int:
+    """Delete up to 500 events older than `before` that owe nothing, with what hangs on them.
+
+    Old snapshots go too. Returns how many rows went; none left: 0.
+    """
+    values = {"before": milliseconds(before), "limit": CHUNK}
+    async with database.writing() as connection:
+        found = await connection.execute(_OLD_EVENTS, values)
+        events = [{"event": row[0]} for row in found]
+        if events:
+            for statement in _FORGET_EVENT:
+                await connection.execute(statement, events)
+        snapshots = await connection.execute(_FORGET_SNAPSHOTS, values)
+        return len(events) + snapshots.rowcount
+
+
+def _delete_where_event(table: str, condition: str) -> Any:
+    return text(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608 (ours)
+
+
+_SEEN: Final = text(
+    "INSERT INTO instances (name, seen_at) VALUES (:name, :now)"
+    " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at"
+)
+_PENDING: Final = text(
+    "SELECT receiver, count(*) FROM deliveries WHERE state = 'pending' GROUP BY receiver"
+)
+_STUCK: Final = text(
+    "SELECT receiver, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"
+    " GROUP BY receiver, subject_kind, subject_row HAVING count(due_at) = 0"
+)
+_OLD: Final = text(
+    "SELECT id, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"
+    " AND receiver = :receiver AND enqueued_at < :before AND lease_owner IS NULL"
+    " ORDER BY id LIMIT :limit"
+)
+_GIVE_UP: Final = text(
+    "UPDATE deliveries SET state = 'dead', due_at = NULL"
+    " WHERE id = :row AND state = 'pending' AND lease_owner IS NULL"
+)
+_OLD_EVENTS: Final = text(
+    "SELECT id FROM events WHERE at < :before AND NOT EXISTS (SELECT 1 FROM deliveries"
+    " WHERE deliveries.event = events.id AND deliveries.state = 'pending')"
+    " ORDER BY at LIMIT :limit"
+)
+_FORGET_EVENT: Final = (
+    _delete_where_event("attempts", "delivery IN (SELECT id FROM deliveries WHERE event = :event)"),
+    _delete_where_event("deliveries", "event = :event"),
+    _delete_where_event("events", "id = :event"),
+)
+_FORGET_SNAPSHOTS: Final = text(
+    "DELETE FROM snapshots WHERE id IN"
+    " (SELECT id FROM snapshots WHERE at < :before ORDER BY at LIMIT :limit)"
+)

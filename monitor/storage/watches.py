@@ -1,0 +1,137 @@
+"""A watch as a row of `batches`: one mapping each way."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from monitor.core.batch import Batch, Failures, Known, Origin, Outcome, Phase, Watch
+from monitor.core.errors import FailureKind
+from monitor.storage.times import instant, milliseconds
+
+READ_COLUMNS: Final = (
+    "id, source, external_id, key, origin, labels, name, sequence, snapshots, last_poll_at,"
+    " observed_at, failures, status, phase, outcome, counts, open_calls, total_contacts,"
+    " valid_contacts, provider_name, scheduled_at, changed_at, phase_since, started_at, born_final,"
+    " unconfirmed_since, settled_at, unknown_statuses"
+)
+"""What `watch_of` needs, in its order."""
+
+KNOWN_COLUMNS: Final = {
+    "status": "text",
+    "phase": "text",
+    "outcome": "text",
+    "counts": "text",
+    "open_calls": "bigint",
+    "total_contacts": "bigint",
+    "valid_contacts": "bigint",
+    "provider_name": "text",
+    "scheduled_at": "bigint",
+    "changed_at": "bigint",
+    "phase_since": "bigint",
+    "started_at": "bigint",
+    "born_final": "boolean",
+    "unconfirmed_since": "bigint",
+    "settled_at": "bigint",
+    "unknown_statuses": "text",
+}
+"""Columns of what is known, with their Postgres types."""
+
+
+def watch_of(row: Sequence[Any]) -> Watch:
+    """Build a watch from the columns named in READ_COLUMNS."""
+    return Watch(
+        batch=Batch(
+            row=row[0],
+            source=row[1],
+            id=row[2],
+            key=row[3],
+            origin=Origin(row[4]),
+            labels=_NO_LABELS if row[5] == "{}" else json.loads(row[5]),
+            name=row[6],
+        ),
+        sequence=row[7],
+        snapshots=row[8],
+        last_poll_at=instant(row[9]),
+        observed_at=instant(row[10]),
+        failures=_NO_FAILURES if row[11] is None else _failures_of(row[11]),
+        known=None if row[12] is None else _known_of(row),
+    )
+
+
+def _known_of(row: Sequence[Any]) -> Known:
+    return Known(
+        status=row[12],
+        phase=Phase(row[13]),
+        outcome=None if row[14] is None else Outcome(row[14]),
+        counts=None if row[15] is None else json.loads(row[15]),
+        open_calls=row[16],
+        total_contacts=row[17],
+        valid_contacts=row[18],
+        name=row[19],
+        scheduled_at=instant(row[20]),
+        changed_at=instant(row[21]),
+        phase_since=instant(row[22]),
+        started_at=instant(row[23]),
+        born_final=bool(row[24]),
+        unconfirmed_since=instant(row[25]),
+        settled_at=instant(row[26]),
+        unknown_statuses=() if row[27] is None else tuple(json.loads(row[27])),
+    )
+
+
+def known_columns(known: Known) -> dict[str, Any]:
+    """Lay out what is known as columns."""
+    return {
+        "status": known.status,
+        "phase": known.phase,
+        "outcome": known.outcome,
+        "counts": None if known.counts is None else json.dumps(dict(known.counts)),
+        "open_calls": known.open_calls,
+        "total_contacts": known.total_contacts,
+        "valid_contacts": known.valid_contacts,
+        "provider_name": known.name,
+        "scheduled_at": milliseconds(known.scheduled_at),
+        "changed_at": milliseconds(known.changed_at),
+        "phase_since": milliseconds(known.phase_since),
+        "started_at": milliseconds(known.started_at),
+        "born_final": known.born_final,
+        "unconfirmed_since": milliseconds(known.unconfirmed_since),
+        "settled_at": milliseconds(known.settled_at),
+        "unknown_statuses": json.dumps(known.unknown_statuses) if known.unknown_statuses else None,
+    }
+
+
+def failures_column(failures: Failures) -> str | None:
+    """Lay out a row of failed polls as JSON; none when the last poll brought a reading."""
+    if failures == _NO_FAILURES:
+        return None
+    return json.dumps(
+        {
+            "polls": failures.polls,
+            "since": milliseconds(failures.since),
+            "refusals": failures.refusals,
+            "forbidden_row": failures.forbidden_row,
+            "forbidden_refusals": failures.forbidden_refusals,
+            "kind": failures.kind,
+            "status_code": failures.status_code,
+            "unreachable_since": milliseconds(failures.unreachable_since),
+        }
+    )
+
+
+def _failures_of(text: str) -> Failures:
+    stored = json.loads(text)
+    return Failures(
+        polls=stored["polls"],
+        since=instant(stored["since"]),
+        refusals=stored["refusals"],
+        forbidden_row=stored["forbidden_row"],
+        forbidden_refusals=stored["forbidden_refusals"],
+        kind=None if stored["kind"] is None else FailureKind(stored["kind"]),
+        status_code=stored["status_code"],
+        unreachable_since=instant(stored["unreachable_since"]),
+    )
+
+
+_NO_FAILURES: Final = Failures()
+_NO_LABELS: Final[Mapping[str, str]] = {}
