@@ -1,1 +1,41 @@
-"""Simulated provider APIs: real HTTP servers with scripted lives and faults."""
+"""Simulated Bolna and Vogent APIs: real HTTP servers that show scripted lives and faults."""
+
+from monitor.simulator.bolna import (
+    Ending,
+    Generation,
+    SimulatedBolna,
+    bolna_document,
+    bolna_life,
+    random_bolna_life,
+)
+from monitor.simulator.faults import Fault
+from monitor.simulator.lives import Life, Step, step
+from monitor.simulator.record import Served
+from monitor.simulator.server import SimulatedApi
+from monitor.simulator.vogent import (
+    JobEnding,
+    SimulatedVogent,
+    random_vogent_life,
+    vogent_document,
+    vogent_life,
+)
+
+__all__ = [
+    "Ending",
+    "Fault",
+    "Generation",
+    "JobEnding",
+    "Life",
+    "Served",
+    "SimulatedApi",
+    "SimulatedBolna",
+    "SimulatedVogent",
+    "Step",
+    "bolna_document",
+    "bolna_life",
+    "random_bolna_life",
+    "random_vogent_life",
+    "step",
+    "vogent_document",
+    "vogent_life",
+]

@@ -1,0 +1,47 @@
+"""Text that strangers wrote, made fit to show: without secrets, without control characters."""
+
+import base64
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote
+
+REDACTED: Final = "[redacted]"
+
+_SHORTEST_WORD: Final = 8
+_BLANKS: Final = re.compile("[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
+_CONTROLS: Final = re.compile(
+    "["
+    "\x00-\x1f\x7f-\x9f"
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # turn the direction of the text around
+    "\u2028\u2029\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f"  # invisible tags
+    "\ud800-\udfff"  # lone surrogates: no UTF-8
+    "]"
+)
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Replace the secrets, as they are and as URLs, JSON and base64 write them."""
+    forms = {form for secret in secrets for form in _forms(secret)}
+    if not forms:
+        return text
+    longest_first = sorted(forms, key=len, reverse=True)
+    pattern = "|".join(re.escape(form) for form in longest_first)
+    return re.sub(pattern, REDACTED, text, flags=re.IGNORECASE)
+
+
+def printable(text: str) -> str:
+    """Replace line breaks and tabs by a space, other control and direction characters by `�`."""
+    return _CONTROLS.sub("\ufffd", _BLANKS.sub(" ", text))
+
+
+def _forms(secret: str) -> Iterable[str]:
+    """Yield how a secret may show; its longer words too (`Bearer …`, several signing keys)."""
+    words = {word for word in secret.split() if len(word) >= _SHORTEST_WORD}
+    for part in {secret, *words} - {""}:
+        yield part
+        yield quote(part, safe="")
+        yield quote(part)
+        yield part.replace("/", "\\/")
+        yield base64.b64encode(part.encode(errors="replace")).decode().rstrip("=")

@@ -1,0 +1,54 @@
+"""What the config file says of any account, whichever its provider."""
+
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from monitor.settings import Duration, Labels, Rate, Secret, Settings
+
+
+class AccountSettings(Settings):
+    """Parse what the tables of all sources share; a provider adds its name and its defaults."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("api_key",)
+
+    api_key: Secret
+    allow_http: bool = False
+    allow_private: bool = False
+    base_url: str  # after allow_http, which its check asks for
+    interval: Duration | None = None
+    """None: `[polling] interval`."""
+    rate_limit: Rate
+    labels: Labels = Field(default_factory=dict)
+    ca_file: Path | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, value: str, info: ValidationInfo) -> str:
+        return check_base_url(value, allow_http=bool(info.data.get("allow_http")))
+
+    @field_validator("ca_file")
+    @classmethod
+    def _resolve_ca_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        folder: Path | None = (info.context or {}).get("folder")
+        return folder / value if folder is not None and value is not None else value
+
+
+def check_base_url(url: str, *, allow_http: bool) -> str:
+    """Return the URL without its trailing slash; raise ValueError for one unfit to carry a key."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    if not host or port == 0 or not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError('must be a URL such as "https://api.example.com"')
+    if parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
+        raise ValueError('must start with "https://" ("http://" needs allow_http = true)')
+    if "@" in parts.netloc or "?" in url or "#" in url:
+        raise ValueError("must hold no user, password, query or fragment")
+    if "\\" in url or any(segment in {".", ".."} for segment in parts.path.split("/")):
+        raise ValueError("must hold no backslash and no dot segments")
+    return url.rstrip("/")

@@ -1,0 +1,160 @@
+"""Bolna: its settings, and how a batch's document reads in our words."""
+
+from enum import Enum, auto
+from functools import lru_cache
+from typing import Final, Literal
+
+from monitor.core.batch import COUNTS_LIMIT, Counts, Outcome, Phase, Reading, fold
+from monitor.providers.account import AccountSettings
+from monitor.providers.api import Api
+from monitor.providers.document import (
+    LARGEST_COUNT,
+    check_id,
+    decode,
+    invalid,
+    read_count,
+    read_name,
+    read_status,
+    read_time,
+)
+from monitor.settings import Rate
+
+
+class BolnaSettings(AccountSettings):
+    """Parse the table of a Bolna account."""
+
+    provider: Literal["bolna"]
+    base_url: str = "https://api.bolna.ai"
+    rate_limit: Rate = 1000 / 60
+    """Bolna answers 429 beyond 1,000 requests a minute per organisation."""
+
+
+class Bolna:
+    """Read the batches of one Bolna account."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def read(self, batch_id: str) -> Reading:
+        """Return one reading of one batch, or raise PollError."""
+        return parse(await self._api.get("batches", batch_id), batch_id)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._api.close()
+
+
+def parse(document: bytes, batch_id: str) -> Reading:
+    """Put a batch's document in our words; raise PollError if it cannot be that batch's.
+
+    Only the status must be there; any other field may be missing or null. The docs:
+    https://docs.bolna.ai/api-reference/batches/get_batch
+    """
+    fields = decode(document)
+    check_id(fields.get("batch_id"), batch_id)
+    status = read_status(fields.get("status"))
+    phase, outcome = _phase(status)
+    counts = _read_counts(fields.get("execution_status"))
+    open_calls, unknown = (0, ()) if counts is None else _weigh(counts)
+    return Reading(
+        status=status,
+        phase=phase,
+        outcome=outcome,
+        counts=counts,
+        open_calls=open_calls,
+        unknown_call_statuses=unknown,
+        total_contacts=read_count(fields.get("total_contacts")),
+        valid_contacts=read_count(fields.get("valid_contacts")),
+        name=read_name(fields.get("file_name")),
+        scheduled_at=read_time(fields.get("scheduled_at")),
+    )
+
+
+# Two generations of words are in use at once. `executed` is the older one's last word: dispatch
+# is done, calls may be open; whether they are is told by the counts.
+_PHASES: Final[dict[str, tuple[Phase, Outcome | None]]] = {
+    "created": (Phase.PENDING, None),
+    "processed": (Phase.PENDING, None),
+    "scheduled": (Phase.PENDING, None),
+    "queued": (Phase.PENDING, None),
+    "running": (Phase.RUNNING, None),
+    "executed": (Phase.ENDED, Outcome.COMPLETED),
+    "completed": (Phase.ENDED, Outcome.COMPLETED),
+    "stopped": (Phase.ENDED, Outcome.CANCELLED),
+    "canceled": (Phase.ENDED, Outcome.CANCELLED),
+    "cancelled": (Phase.ENDED, Outcome.CANCELLED),
+    "failed": (Phase.ENDED, Outcome.FAILED),
+}
+
+
+@lru_cache(maxsize=256)
+def _phase(status: str) -> tuple[Phase, Outcome | None]:
+    return _PHASES.get(fold(status), (Phase.UNKNOWN, None))
+
+
+def _read_counts(found: object) -> Counts | None:
+    """Read the calls per status; two spellings of one status stay two entries.
+
+    A map beyond the bound is refused: cut to size it would hide open calls.
+    """
+    if found is None:
+        return None
+    if not isinstance(found, dict) or len(found) > COUNTS_LIMIT:
+        raise invalid()
+    counts = {}
+    for status, value in found.items():
+        number = read_count(value)
+        if number is not None:
+            counts[status] = number
+    return counts
+
+
+class _Standing(Enum):
+    """Say what a call status means for the batch."""
+
+    FINAL = auto()
+    OPEN = auto()
+    UNKNOWN = auto()
+
+
+_FINAL: Final = frozenset(
+    {"completed", "noanswer", "busy", "failed", "canceled", "stopped", "error", "balancelow"}
+)
+_OPEN: Final = frozenset(
+    {
+        "prepared",
+        "scheduled",
+        "queued",
+        "rescheduled",
+        "initiated",
+        "initiate",
+        "ringing",
+        "inprogress",
+        "calldisconnected",  # `completed` follows minutes later
+        "running",  # in an official sample
+    }
+)
+
+
+@lru_cache(maxsize=1024)
+def _standing(status: str) -> _Standing:
+    folded = fold(read_status(status))
+    if folded in _FINAL:
+        return _Standing.FINAL
+    return _Standing.OPEN if folded in _OPEN else _Standing.UNKNOWN
+
+
+def _weigh(counts: Counts) -> tuple[int, tuple[str, ...]]:
+    """Return the number of open calls, and the call statuses that we do not know."""
+    total = open_calls = 0
+    unknown: tuple[str, ...] = ()
+    for status, number in counts.items():
+        total += number
+        standing = _standing(status)
+        if standing is not _Standing.FINAL:
+            open_calls += number
+        if standing is _Standing.UNKNOWN:
+            unknown += (status,)
+    if total > LARGEST_COUNT:
+        raise invalid()
+    return open_calls, unknown

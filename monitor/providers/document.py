@@ -1,0 +1,113 @@
+"""A provider's document: untrusted JSON, read field by field with care.
+
+What the decoder itself refuses fails the poll wherever it stands: broken UTF-8, JSON cut short,
+endless nesting, integers of more than 4,300 digits. Fields that nobody reads may hold any other
+nonsense. Of duplicate keys the last one counts, as in every common JSON parser.
+"""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from monitor.core.batch import NAME_LIMIT, STATUS_LIMIT
+from monitor.core.errors import FailureKind, PollError
+
+LARGEST_COUNT: Final = 2**63 - 1
+"""Both databases hold 64-bit integers."""
+
+_decode: Final = json.JSONDecoder().decode
+_NUMERIC: Final = re.compile(r"[0-9]{1,19}(?:\.0{1,9})?")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def invalid() -> PollError:
+    """Make the error of a document that cannot be the batch's; only a 200 brings documents."""
+    return PollError(FailureKind.INVALID_BODY, 200)
+
+
+def decode(document: bytes) -> dict[str, Any]:
+    """Decode a JSON object; raise PollError for anything else."""
+    try:
+        fields: object = _decode(document.decode())
+    except (ValueError, RecursionError) as error:
+        raise invalid() from error
+    if not isinstance(fields, dict):
+        raise invalid()
+    return fields
+
+
+def check_id(found: object, batch_id: str) -> None:
+    """Raise PollError for another batch's document (trust no proxy); no id at all is fine.
+
+    Case and dashes are not compared: a UUID pasted in another notation names the same batch.
+    """
+    if found is None or found == batch_id:
+        return
+    if not isinstance(found, str) or _bare(found) != _bare(batch_id):
+        raise invalid()
+
+
+def _bare(batch_id: str) -> str:
+    return batch_id.replace("-", "").casefold()
+
+
+def read_status(value: object) -> str:
+    """Return a status as it is spelled, or raise PollError.
+
+    One beyond the bound is refused: cut to size it would be another word.
+    """
+    if not isinstance(value, str) or len(value) > STATUS_LIMIT or not value.strip():
+        raise invalid()
+    return _storable(value)
+
+
+def read_name(value: object) -> str | None:
+    """Return a name, cut to what we keep; what is no text is no name, but no reason to fail."""
+    if not isinstance(value, str) or not value:
+        return None
+    return _storable(value[:NAME_LIMIT])
+
+
+def _storable(text: str) -> str:
+    """Raise PollError for NUL and lone surrogates: no database stores them."""
+    if "\0" in text or (not text.isascii() and _SURROGATE.search(text)):
+        raise invalid()
+    return text
+
+
+def read_count(value: object) -> int | None:
+    """Return a number of calls, none for null; raise PollError for what is no such number.
+
+    Integral floats and numeric texts occur; booleans are no numbers.
+    """
+    if value is None:
+        return None
+    number = value if type(value) is int else _loose_count(value)
+    if not 0 <= number <= LARGEST_COUNT:
+        raise invalid()
+    return number
+
+
+def _loose_count(value: object) -> int:
+    if isinstance(value, float) and value.is_integer():  # neither NaN nor an infinity is
+        return int(value)
+    if isinstance(value, str) and _NUMERIC.fullmatch(value):
+        return int(value.partition(".")[0])
+    raise invalid()
+
+
+def read_time(value: object) -> datetime | None:
+    """Return an aware UTC time, a naive one taken as UTC; none for what is no valid time.
+
+    Bolna's documented answer holds `2024-02-29T04:22:89Z`: never a reason to fail a poll.
+    """
+    if not isinstance(value, str) or not value.isprintable():  # CPython takes a NUL at the end
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # OverflowError: year 1 or 9999 with an offset
+        return None

@@ -1,0 +1,61 @@
+"""Vogent: its settings, and how a batch dial job's document reads in our words."""
+
+from functools import lru_cache
+from typing import Final, Literal
+
+from monitor.core.batch import Outcome, Phase, Reading, fold
+from monitor.providers.account import AccountSettings
+from monitor.providers.api import Api
+from monitor.providers.document import check_id, decode, read_name, read_status
+from monitor.settings import Rate
+
+
+class VogentSettings(AccountSettings):
+    """Parse the table of a Vogent account."""
+
+    provider: Literal["vogent"]
+    base_url: str = "https://api.vogent.ai/api"
+    rate_limit: Rate = 300 / 60
+    """Vogent publishes no limit: ours is careful."""
+
+
+class Vogent:
+    """Read the batch dial jobs of one Vogent account."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def read(self, batch_id: str) -> Reading:
+        """Return one reading of one batch, or raise PollError."""
+        return parse(await self._api.get("batch_dial_jobs", batch_id), batch_id)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._api.close()
+
+
+def parse(document: bytes, batch_id: str) -> Reading:
+    """Put a job's document in our words; raise PollError if it cannot be that job's.
+
+    Only the status must be there. The document holds no counts, totals or start; its `schedule`
+    is not read. The docs: https://docs.vogent.ai
+    """
+    fields = decode(document)
+    check_id(fields.get("id"), batch_id)
+    status = read_status(fields.get("status"))
+    phase, outcome = _phase(status)
+    return Reading(status=status, phase=phase, outcome=outcome, name=read_name(fields.get("name")))
+
+
+_PHASES: Final[dict[str, tuple[Phase, Outcome | None]]] = {
+    "init": (Phase.PENDING, None),
+    "active": (Phase.RUNNING, None),
+    "paused": (Phase.PAUSED, None),
+    "complete": (Phase.ENDED, Outcome.COMPLETED),
+    "cancelled": (Phase.ENDED, Outcome.CANCELLED),
+}
+
+
+@lru_cache(maxsize=256)
+def _phase(status: str) -> tuple[Phase, Outcome | None]:
+    return _PHASES.get(fold(status), (Phase.UNKNOWN, None))

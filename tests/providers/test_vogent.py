@@ -1,0 +1,81 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.core.batch import Outcome, Phase, Reading
+from monitor.core.errors import FailureKind, PollError
+from monitor.providers.vogent import parse
+
+Payload = Callable[[str], bytes]
+
+
+def job(**fields: Any) -> bytes:
+    return json.dumps({"id": "j1", "status": "ACTIVE"} | fields).encode()
+
+
+def test_the_documented_answer_is_a_reading(payload: Payload) -> None:
+    reading = parse(payload("vogent-get-batch-dial-job.json"), "<string>")
+
+    assert reading == Reading(status="INIT", phase=Phase.PENDING, name="<string>")
+
+
+@pytest.mark.parametrize(
+    ("word", "phase", "outcome"),
+    [
+        ("INIT", Phase.PENDING, None),
+        ("ACTIVE", Phase.RUNNING, None),
+        ("PAUSED", Phase.PAUSED, None),
+        ("COMPLETE", Phase.ENDED, Outcome.COMPLETED),
+        ("CANCELLED", Phase.ENDED, Outcome.CANCELLED),
+        ("COMPLETED", Phase.UNKNOWN, None),
+        ("RUNNING", Phase.UNKNOWN, None),
+    ],
+)
+@pytest.mark.parametrize("spell", [str, str.lower, str.title, "_".join], ids=lambda f: f.__name__)
+def test_a_status_means_the_same_in_every_spelling(
+    word: str, phase: Phase, outcome: Outcome | None, spell: Callable[[str], str]
+) -> None:
+    reading = parse(job(status=spell(word)), "j1")
+
+    assert (reading.status, reading.phase, reading.outcome) == (spell(word), phase, outcome)
+
+
+@pytest.mark.parametrize(
+    "schedule", [None, [], "always", {"days": 7}, {"days": [{"dayOfWeek": -1}]}]
+)
+def test_any_schedule_is_tolerated(schedule: object) -> None:
+    reading = parse(job(schedule=schedule, maxConcurrentDials="many"), "j1")
+
+    assert reading == Reading(status="ACTIVE", phase=Phase.RUNNING)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b'{"id": "j1"}',
+        job(id="j2"),
+        job(status=None),
+        job(status=["ACTIVE"]),
+        job(name="\ud800"),
+        job()[:-4],
+    ],
+)
+def test_what_cannot_be_the_job_fails_the_poll(body: bytes) -> None:
+    with pytest.raises(PollError) as caught:
+        parse(body, "j1")
+
+    assert caught.value.kind is FailureKind.INVALID_BODY
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_raise_nothing_but_a_poll_error(body: bytes) -> None:
+    with pytest.raises(PollError):
+        parse(body, "j1")
