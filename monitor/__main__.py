@@ -1,0 +1,5 @@
+"""Run `python -m monitor`."""
+
+from monitor.cli.main import main
+
+main()

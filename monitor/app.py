@@ -1,0 +1,161 @@
+"""Wiring: the only place that knows everybody."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.config.schema import Config, database_url
+from monitor.core.pacing import Pace
+from monitor.core.source import Source
+from monitor.engine.account import Account
+from monitor.engine.clock import Clock
+from monitor.engine.housekeeping import Housekeeping
+from monitor.engine.metrics import Metrics
+from monitor.engine.poller import Poller
+from monitor.engine.receiver import Receiver
+from monitor.engine.relay import Relay
+from monitor.engine.settler import Settler
+from monitor.engine.trouble import Trouble
+from monitor.engine.writer import Writer
+from monitor.providers import build as build_provider
+from monitor.sinks import build as build_sink
+from monitor.storage.database import Database
+from monitor.storage.outbox import Birth
+from monitor.storage.receivers import ReceiverRow, register_receivers
+from monitor.storage.registry import Registration, declare_batches
+from monitor.storage.sources import SourceRow, register_sources
+
+BORN_LEASE = timedelta(seconds=150)
+"""Lease of deliveries that are born claimed: longer than any receiver's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Hold the parts of a running daemon."""
+
+    clock: Clock
+    metrics: Metrics
+    accounts: list[Account]
+    receivers: list[Receiver]
+    poller: Poller
+    writer: Writer
+    relay: Relay
+    settler: Settler
+    housekeeping: Housekeeping
+
+
+def open_database(config: Config) -> Database:
+    """Return the configured database; nothing connects yet. Raises ConfigError."""
+    return Database(database_url(config))
+
+
+def pace_of(config: Config, source: str) -> Pace:
+    """Return how a source's batches are paced."""
+    polling = config.polling
+    return Pace(
+        interval=config.sources[source].interval or polling.interval,
+        idle_interval=polling.idle_interval,
+        settled_interval=polling.settled_interval,
+        forget_after=polling.forget_after,
+    )
+
+
+async def register(
+    config: Config, database: Database, *, now: datetime
+) -> tuple[dict[str, SourceRow], dict[str, ReceiverRow]]:
+    """Bring sources, receivers and declared batches of the file into the database."""
+    providers = {name: settings.provider for name, settings in config.sources.items()}
+    sources = await register_sources(database, providers, now=now)
+    receivers = await register_receivers(database, config.receivers)
+    declared = [
+        Registration(source=batch.source, id=batch.id, name=batch.name, labels=batch.labels)
+        for batch in config.batches
+    ]
+    await declare_batches(database, declared, now=now)
+    return sources, receivers
+
+
+def build_accounts(config: Config, rows: Mapping[str, SourceRow]) -> list[Account]:
+    """Build the sources at work."""
+    return [
+        Account(
+            source=Source(
+                row=rows[name].row,
+                name=name,
+                provider=settings.provider,
+                key=rows[name].key,
+                labels=settings.labels,
+            ),
+            provider=build_provider(settings, deadline=config.polling.deadline),
+            pace=pace_of(config, name),
+            rate=settings.rate_limit,
+            health=rows[name].health,
+            version=rows[name].version,
+            blocked_until=rows[name].blocked_until,
+        )
+        for name, settings in config.sources.items()
+    ]
+
+
+def build_receiver(config: Config, row: ReceiverRow) -> Receiver:
+    """Build one receiver at work."""
+    settings = config.receivers[row.name]
+    return Receiver(
+        row=row.row,
+        name=row.name,
+        kind=settings.kind,
+        key=row.key,
+        sink=build_sink(row.name, settings),
+        schedule=settings.schedule,
+        slots=settings.slots,
+        spacing=settings.spacing,
+        timeout=settings.timeout,
+        hold=row.hold,
+    )
+
+
+async def build_engine(config: Config, database: Database, clock: Clock) -> Engine:
+    """Register what the file says, and build all loops; nothing runs yet."""
+    sources, receiver_rows = await register(config, database, now=clock.now())
+    owner = config.monitor.instance
+    metrics = Metrics()
+    accounts = build_accounts(config, sources)
+    receivers = [build_receiver(config, row) for row in receiver_rows.values()]
+    settler = Settler(database, clock=clock)
+    relay = Relay(database, receivers, settler=settler, clock=clock, metrics=metrics, owner=owner)
+    settler.on_due = relay.bell.set
+    writer = Writer(
+        database,
+        clock=clock,
+        routes=config.routes,
+        birth=Birth(owner=owner, lease=BORN_LEASE, room=relay.room),
+        trouble=Trouble(),
+        hand_over=relay.take,
+    )
+    poller = Poller(
+        database,
+        accounts,
+        writer=writer,
+        clock=clock,
+        metrics=metrics,
+        owner=owner,
+        concurrency=config.polling.concurrency,
+        deadline=config.polling.deadline,
+    )
+    return Engine(
+        clock=clock,
+        metrics=metrics,
+        accounts=accounts,
+        receivers=receivers,
+        poller=poller,
+        writer=writer,
+        relay=relay,
+        settler=settler,
+        housekeeping=Housekeeping(
+            database,
+            receivers,
+            clock=clock,
+            owner=owner,
+            retention=config.monitor.retention,
+        ),
+    )

@@ -1,0 +1,74 @@
+"""A source at work: its provider, its pace and budget, and how it fares."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from monitor.core.batch import Watch
+from monitor.core.delivery import LONGEST_RETRY_AFTER, RATE_LIMIT_HOLD
+from monitor.core.errors import FailureKind, PollError
+from monitor.core.pacing import Pace, next_poll_at
+from monitor.core.source import Health, Source, Turn
+from monitor.engine.ports import Provider
+from monitor.storage.sources import SourceRow
+
+PROBE_AFTER = timedelta(minutes=1)
+"""How often a failing source is tried."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """Hold one source while the daemon runs; health and version are as last committed."""
+
+    source: Source
+    provider: Provider
+    pace: Pace
+    rate: float
+    """Polls per second."""
+    health: Health = field(default_factory=Health)
+    version: int = 0
+    blocked_until: datetime | None = None
+    answered_at: datetime | None = None
+    in_flight: int = 0
+    backlog: bool = False
+    """The last claim brought all that it asked for: more is likely due."""
+
+    def adopt(self, row: SourceRow) -> None:
+        """Take over what the database says, which another daemon may have moved."""
+        if row.version >= self.version:
+            self.health, self.version = row.health, row.version
+            self.blocked_until = row.blocked_until
+
+    def next_poll_at(self, watch: Watch, at: datetime) -> datetime | None:
+        """Return when a batch is due again, spread by jitter; none when it is forgotten."""
+        jitter = random.uniform(-1, 1)  # noqa: S311 (spreads load, guards nothing)
+        return next_poll_at(watch, self.pace, at=at, jitter=jitter)
+
+
+def blocked_until(
+    current: datetime | None,
+    *,
+    health: Health,
+    turn: Turn | None,
+    failure: PollError | None,
+    probe: bool,
+    at: datetime,
+) -> datetime | None:
+    """Decide until when the whole account pauses after a poll; none: not at all.
+
+    Failing accounts are tried once a minute; a 429 pauses for its `Retry-After`, at most 1 h.
+    Only the probe, or a recovery, ends a pause: polls that were under way before it do not.
+    """
+    limited = failure is not None and failure.kind is FailureKind.RATE_LIMITED
+    asked = _asked(failure) if failure is not None and limited else timedelta()
+    if health.failing_since is not None:
+        due = at + max(PROBE_AFTER, asked)
+        return due if probe or turn is Turn.FAILING or current is None else current
+    if limited:
+        return max(at + asked, current or at)
+    return None if probe or turn is Turn.RECOVERED else current
+
+
+def _asked(failure: PollError) -> timedelta:
+    asked = RATE_LIMIT_HOLD if failure.retry_after is None else failure.retry_after
+    return max(timedelta(seconds=1), min(asked, LONGEST_RETRY_AFTER))

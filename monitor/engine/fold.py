@@ -1,0 +1,183 @@
+"""Fold a group of poll results into what one commit writes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from monitor.core.batch import Reading
+from monitor.core.errors import PollError
+from monitor.core.event import EventType, compose
+from monitor.core.failing import observe_failure
+from monitor.core.observe import Observation, observe
+from monitor.core.payload import failure_data, source_data, source_subject
+from monitor.core.routing import Route, receivers_of
+from monitor.core.source import Health, Poll, Turn, is_answer, judge
+from monitor.engine.account import Account, blocked_until
+from monitor.storage.batches import Claim
+from monitor.storage.outbox import Owed
+from monitor.storage.record import BatchRecord
+from monitor.storage.sources import SourceRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Hold what one poll brought: a reading or a failure."""
+
+    account: Account
+    claim: Claim
+    at: datetime
+    reading: Reading | None = None
+    failure: PollError | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """Hold an account's health while a group is folded."""
+
+    health: Health
+    blocked_until: datetime | None
+    answered_at: datetime | None
+    owed: list[Owed] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Fold:
+    """Hold what a group of results amounts to."""
+
+    records: list[BatchRecord] = field(default_factory=list)
+    standings: dict[int, tuple[Account, Standing]] = field(default_factory=dict)
+
+    def sources(self) -> list[tuple[SourceRecord, tuple[Owed, ...]]]:
+        """Return the sources whose health or pause has moved."""
+        return [
+            (
+                SourceRecord(
+                    row=row,
+                    version=account.version,
+                    health=standing.health,
+                    blocked_until=standing.blocked_until,
+                ),
+                tuple(standing.owed),
+            )
+            for row, (account, standing) in self.standings.items()
+            if standing.health != account.health or standing.blocked_until != account.blocked_until
+        ]
+
+
+def read(result: Result, reading: Reading) -> Observation:
+    """Observe a reading; it depends on nothing but its batch."""
+    account = result.account
+    return observe(
+        result.claim.watch,
+        reading,
+        source=account.source,
+        interval=account.pace.interval,
+        at=result.at,
+    )
+
+
+def fold(
+    results: Sequence[tuple[Result, Observation | None]],
+    *,
+    routes: Sequence[Route],
+    watched: Mapping[int, int],
+) -> Fold:
+    """Judge results in the order in which they came.
+
+    Readings come already observed; a failure is judged by its account's health at its place in
+    the order. `watched` counts the polled batches of the sources that got a 403.
+    """
+    folded = Fold()
+    for result, observation in results:
+        account = result.account
+        row = account.source.row
+        if row not in folded.standings:
+            folded.standings[row] = (account, _standing(account))
+        standing = folded.standings[row][1]
+        _judge(result, standing, routes=routes, watched=watched.get(row, 0))
+        if observation is None:
+            observation = _observe_failure(result, standing)
+        folded.records.append(_record(result, observation, routes))
+    return folded
+
+
+def _standing(account: Account) -> Standing:
+    return Standing(
+        health=account.health,
+        blocked_until=account.blocked_until,
+        answered_at=account.answered_at,
+    )
+
+
+def _judge(result: Result, standing: Standing, *, routes: Sequence[Route], watched: int) -> None:
+    failure, watch = result.failure, result.claim.watch
+    kind = failure.kind if failure else None
+    if is_answer(kind):
+        standing.answered_at = result.at
+        if standing.health.clean and standing.blocked_until is None:
+            return
+    poll = Poll(
+        batch_row=watch.batch.row,
+        kind=kind,
+        status_code=failure.status_code if failure else None,
+        unreachable=watch.failures.unreachable_since is not None,
+    )
+    standing.health, turn = judge(standing.health, poll, watched=watched, at=result.at)
+    standing.blocked_until = blocked_until(
+        standing.blocked_until,
+        health=standing.health,
+        turn=turn,
+        failure=failure,
+        probe=result.claim.probe,
+        at=result.at,
+    )
+    if turn is not None:
+        _tell(result, standing, turn, routes)
+
+
+def _tell(result: Result, standing: Standing, turn: Turn, routes: Sequence[Route]) -> None:
+    source, before = result.account.source, result.account.health
+    sequence = standing.health.sequence + 1
+    standing.health = replace(standing.health, sequence=sequence)
+    failing = turn is Turn.FAILING
+    since = standing.health.failing_since if failing else before.failing_since
+    kind = standing.health.kind if failing else before.kind
+    status_code = standing.health.status_code if failing else before.status_code
+    event = compose(
+        EventType.SOURCE_FAILING if failing else EventType.SOURCE_RECOVERED,
+        source_subject(source),
+        sequence=sequence,
+        at=result.at,
+        data=source_data(source) | failure_data(kind, status_code, since),
+    )
+    standing.owed.append(Owed(event=event, receivers=receivers_of(event.facts, routes)))
+    standing.turns.append(turn)
+
+
+def _observe_failure(result: Result, standing: Standing) -> Observation:
+    if result.failure is None:
+        raise TypeError("a result without a reading has a failure")
+    return observe_failure(
+        result.claim.watch,
+        result.failure,
+        source=result.account.source,
+        health=standing.health,
+        answered_at=standing.answered_at,
+        at=result.at,
+    )
+
+
+def _record(result: Result, observation: Observation, routes: Sequence[Route]) -> BatchRecord:
+    watch = observation.watch
+    return BatchRecord(
+        watch=watch,
+        epoch=result.claim.epoch,
+        next_poll_at=result.account.next_poll_at(watch, result.at),
+        learned=watch.known is not result.claim.watch.known,
+        snapshot=observation.snapshot,
+        owed=tuple(
+            Owed(event=event, receivers=receivers_of(event.facts, routes))
+            for event in observation.events
+        ),
+    )

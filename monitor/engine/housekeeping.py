@@ -1,0 +1,88 @@
+"""Housekeeping, once a minute: broken lanes, hopeless deliveries, old events, the clock."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from monitor.core.errors import StorageError
+from monitor.engine.clock import SMALL_STEP, Clock
+from monitor.engine.outage import Outage
+from monitor.engine.receiver import Receiver
+from monitor.storage.database import Database
+from monitor.storage.upkeep import expire_deliveries, prune, repair_lanes, touch_instance
+
+TURN: Final = 120.0
+"""Seconds after which it works even if nobody rings."""
+
+log = structlog.stdlib.get_logger()
+
+
+class Housekeeping:
+    """Do the chores whenever the bell rings."""
+
+    def __init__(
+        self,
+        database: Database,
+        receivers: Sequence[Receiver],
+        *,
+        clock: Clock,
+        owner: str,
+        retention: timedelta,
+    ) -> None:
+        self._database = database
+        self._receivers = receivers
+        self._clock = clock
+        self._owner = owner
+        self._retention = retention
+        self._outage = Outage("housekeeping")
+        self._stepped = False
+        self._closing = False
+        self.bell = asyncio.Event()
+        self.beat_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Work until closed."""
+        while not self._closing:
+            self.bell.clear()
+            try:
+                await self._work()
+                self._outage.ended()
+            except StorageError as error:
+                self._outage.began(error, at=self._clock.now())
+            try:
+                async with asyncio.timeout(TURN):
+                    await self.bell.wait()
+            except TimeoutError:
+                continue
+
+    def close(self) -> None:
+        """Let `run` end after the chore at hand."""
+        self._closing = True
+        self.bell.set()
+
+    async def _work(self) -> None:
+        await self._follow_clock()
+        now = self._clock.now()
+        await touch_instance(self._database, self._owner, now=now)
+        repaired = await repair_lanes(self._database, now=now)
+        if repaired:
+            log.error("lane.repaired", lanes=repaired)
+        for receiver in self._receivers:
+            before = now - sum(receiver.schedule, timedelta()) * 1.2
+            while gone := await expire_deliveries(
+                self._database, receiver.name, before=before, now=now
+            ):
+                log.error("delivery.expired", receiver=receiver.name, deliveries=gone)
+        while not self._closing and await prune(self._database, before=now - self._retention):
+            continue
+
+    async def _follow_clock(self) -> None:
+        trusted = self._database.dialect == "postgresql"
+        off = self._clock.follow(await self._database.now(), trusted=trusted)
+        stepped = not trusted and abs(off) >= SMALL_STEP
+        if stepped and not self._stepped:
+            log.warning("clock.stepped", seconds=round(off.total_seconds(), 1))
+        self._stepped = stepped

@@ -1,0 +1,169 @@
+"""The poller: claims due batches source by source, and reads them."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from monitor.core.batch import Reading
+from monitor.core.errors import FailureKind, PollError, StorageError
+from monitor.core.observe import instant
+from monitor.engine.account import Account
+from monitor.engine.clock import Clock
+from monitor.engine.fold import Result
+from monitor.engine.metrics import Metrics
+from monitor.engine.outage import Outage
+from monitor.engine.writer import Writer
+from monitor.storage.batches import Claim, claim_batches, due_sources
+from monitor.storage.database import Database
+
+TURN: Final = 1.0
+"""Seconds after which the loop looks for due batches by itself."""
+
+log = structlog.stdlib.get_logger()
+
+
+class Poller:
+    """Keep up to `concurrency` polls under way, at most half of them for one source.
+
+    The half is only a limit while other sources have due batches: one account that answers
+    nothing must not take every slot.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        accounts: Sequence[Account],
+        *,
+        writer: Writer,
+        clock: Clock,
+        metrics: Metrics,
+        owner: str,
+        concurrency: int,
+        deadline: timedelta,
+    ) -> None:
+        self._database = database
+        self._accounts = list(accounts)
+        self._writer = writer
+        self._clock = clock
+        self._metrics = metrics
+        self._owner = owner
+        self._concurrency = concurrency
+        self._lease = 2 * deadline + timedelta(seconds=5)
+        self._polls: set[asyncio.Task[None]] = set()
+        self._outage = Outage("poller")
+        self._closing = False
+        self.bell = asyncio.Event()
+        self.beat_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Claim and poll until closed."""
+        while not self._closing:
+            self.beat_at = self._clock.now()
+            self.bell.clear()
+            try:
+                await self._round()
+                self._outage.ended()
+            except StorageError as error:
+                self._outage.began(error, at=self._clock.now())
+            try:
+                async with asyncio.timeout(TURN):
+                    await self.bell.wait()
+            except TimeoutError:
+                continue
+
+    async def close(self) -> None:
+        """Stop claiming and drop the polls under way: a GET can be repeated."""
+        self._closing = True
+        self.bell.set()
+        polls = list(self._polls)
+        for poll in polls:
+            poll.cancel()
+        await asyncio.gather(*polls, return_exceptions=True)
+
+    async def _round(self) -> None:
+        """Claim once for each source that has due batches, the first one in turn."""
+        due = [account for account in await self._due() if self._may_poll(account)]
+        for account in due:
+            want = self._room(account, alone=len(due) == 1)
+            if want > 0:
+                await self._claim(account, want)
+        self._accounts.append(self._accounts.pop(0)) if self._accounts else None
+
+    async def _due(self) -> list[Account]:
+        """Return the accounts with due batches; those with a backlog need no look."""
+        backlog = [account for account in self._accounts if account.backlog]
+        if len(backlog) == len(self._accounts):
+            return backlog
+        now = self._clock.now()
+        due = await due_sources(self._database)
+        return [
+            account
+            for account in self._accounts
+            if account.backlog
+            or account.blocked_until is not None
+            or (account.source.name in due and due[account.source.name] <= now)
+        ]
+
+    def _may_poll(self, account: Account) -> bool:
+        return account.blocked_until is None or account.blocked_until <= self._clock.now()
+
+    def _room(self, account: Account, *, alone: bool) -> int:
+        free = self._concurrency - len(self._polls)
+        cap = self._concurrency if alone else max(1, self._concurrency // 2)
+        return min(free, cap - account.in_flight, self._writer.room - len(self._polls))
+
+    async def _claim(self, account: Account, want: int) -> None:
+        now = self._clock.now()
+        claimed = await claim_batches(
+            self._database,
+            account.source.row,
+            want=want,
+            rate=account.rate,
+            now=now,
+            lease=self._lease,
+            owner=self._owner,
+        )
+        account.adopt(claimed.source)
+        account.backlog = len(claimed.claims) == want
+        for claim in claimed.claims:
+            if claim.probe:
+                account.blocked_until = now + self._lease
+            self._metrics.poll_lag.observe(max(0.0, (now - claim.due_at).total_seconds()))
+            account.in_flight += 1
+            poll = asyncio.create_task(self._poll(account, claim))
+            self._polls.add(poll)
+            poll.add_done_callback(self._polls.discard)
+
+    async def _poll(self, account: Account, claim: Claim) -> None:
+        reading: Reading | None = None
+        failure: PollError | None = None
+        try:
+            reading = await account.provider.read(claim.watch.batch.id)
+        except PollError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 (one answer must not stop the daemon)
+            log.error(  # noqa: TRY400 (a traceback holds what the provider sent)
+                "poll.crashed",
+                source=account.source.name,
+                batch=claim.watch.batch.id,
+                error=type(error).__name__,
+            )
+            failure = PollError(FailureKind.PROTOCOL)
+        finally:
+            account.in_flight -= 1
+        result = failure.kind.value if failure else "ok"
+        self._metrics.polls.labels(account.source.name, result).inc()
+        at = instant(claim.watch, self._clock.now())
+        self._writer.put(
+            Result(account=account, claim=claim, at=at, reading=reading, failure=failure)
+        )
+        self._refill(account)
+
+    def _refill(self, account: Account) -> None:
+        """Ring the bell when a good part of the slots is free and more is due."""
+        free = self._concurrency - len(self._polls) + 1
+        if account.backlog and free >= max(1, self._concurrency // 4):
+            self.bell.set()

@@ -1,0 +1,169 @@
+"""The relay: sends due deliveries, a bounded number to each receiver, and settles them."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from monitor.core.delivery import Delivery, Verdict, VerdictKind
+from monitor.core.errors import StorageError
+from monitor.core.event import stamp
+from monitor.engine.clock import Clock
+from monitor.engine.metrics import Metrics
+from monitor.engine.outage import Outage
+from monitor.engine.receiver import Receiver
+from monitor.engine.settler import Settler
+from monitor.storage.database import Database
+from monitor.storage.deliveries import claim_deliveries, due_receivers
+
+TURN: Final = 1.0
+"""Seconds after which the loop looks for due deliveries by itself."""
+
+log = structlog.stdlib.get_logger()
+
+
+class Relay:
+    """Send what the outbox owes; other receivers never wait for one that is slow or held."""
+
+    def __init__(
+        self,
+        database: Database,
+        receivers: Sequence[Receiver],
+        *,
+        settler: Settler,
+        clock: Clock,
+        metrics: Metrics,
+        owner: str,
+    ) -> None:
+        self._database = database
+        self._receivers = {receiver.name: receiver for receiver in receivers}
+        self._settler = settler
+        self._clock = clock
+        self._metrics = metrics
+        self._owner = owner
+        self._sends: set[asyncio.Task[None]] = set()
+        self._outage = Outage("relay")
+        self._closing = False
+        self.bell = asyncio.Event()
+        self.beat_at: datetime | None = None
+
+    def room(self, receiver: str) -> int:
+        """Return how many deliveries of a receiver may be born claimed."""
+        found = self._receivers.get(receiver)
+        if found is None or found.hold is not None or self._closing:
+            return 0
+        return found.room(self._clock.now())
+
+    def take(self, born: Sequence[Delivery]) -> None:
+        """Send deliveries that were born claimed; look for those that were not."""
+        for delivery in born:
+            self._start(self._receivers[delivery.receiver], delivery)
+        self.bell.set()
+
+    async def run(self) -> None:
+        """Claim and send until closed."""
+        while not self._closing:
+            self.beat_at = self._clock.now()
+            self.bell.clear()
+            try:
+                await self._round()
+                self._outage.ended()
+            except StorageError as error:
+                self._outage.began(error, at=self._clock.now())
+            try:
+                async with asyncio.timeout(self._pause()):
+                    await self.bell.wait()
+            except TimeoutError:
+                continue
+
+    async def close(self, *, patience: float) -> None:
+        """Stop claiming; attempts under way get `patience` seconds, then may be sent again."""
+        self._closing = True
+        self.bell.set()
+        if self._sends:
+            _, late = await asyncio.wait(set(self._sends), timeout=patience)
+            for send in late:
+                send.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _round(self) -> None:
+        ready = [r for r in self._receivers.values() if r.room(self._clock.now()) > 0]
+        if not ready:
+            return
+        due = await due_receivers(self._database)
+        for receiver in ready:
+            now = self._clock.now()
+            room = receiver.room(now)
+            if receiver.name in due and due[receiver.name] <= now and room > 0:
+                await self._claim(receiver, room, now)
+
+    async def _claim(self, receiver: Receiver, room: int, now: datetime) -> None:
+        limit = 1 if receiver.spacing else room
+        claimed = await claim_deliveries(
+            self._database,
+            receiver.name,
+            limit=limit,
+            now=now,
+            lease=receiver.lease,
+            owner=self._owner,
+        )
+        for delivery in claimed:
+            self._start(receiver, delivery)
+
+    def _start(self, receiver: Receiver, delivery: Delivery) -> None:
+        receiver.begin(self._clock.now())
+        send = asyncio.create_task(self._send(receiver, delivery))
+        self._sends.add(send)
+        send.add_done_callback(self._sends.discard)
+
+    async def _send(self, receiver: Receiver, delivery: Delivery) -> None:
+        started_at = self._clock.now()
+        try:
+            verdict = await receiver.sink.send(delivery, sent_at=datetime.now(UTC))
+        except asyncio.CancelledError:
+            receiver.in_flight -= 1
+            raise
+        except Exception as error:  # noqa: BLE001 (one delivery must not stop the daemon)
+            log.error(  # noqa: TRY400 (a traceback holds what the delivery says)
+                "delivery.crashed", receiver=receiver.name, error=type(error).__name__
+            )
+            verdict = Verdict(kind=VerdictKind.RETRY, error="internal")
+        now = self._clock.now()
+        self._metrics.deliveries.labels(receiver.name, verdict.kind.value).inc()
+        was_held = receiver.hold is not None
+        moved = receiver.end(verdict, started_at=started_at, now=now)
+        if moved:
+            self._tell_hold(receiver, verdict, was_held=was_held)
+        self._settler.put(
+            receiver, delivery, verdict, started_at=started_at, at=now, hold_moved=moved
+        )
+        self.bell.set()
+
+    def _tell_hold(self, receiver: Receiver, verdict: Verdict, *, was_held: bool) -> None:
+        if receiver.hold is None:
+            log.info("receiver.released", receiver=receiver.name)
+        elif not was_held:
+            log.warning(
+                "receiver.held",
+                receiver=receiver.name,
+                error=verdict.error,
+                status_code=verdict.status_code,
+                next_try=stamp(receiver.hold.until),
+            )
+
+    def _pause(self) -> float:
+        """Return the seconds until a receiver that was spaced or held takes something again."""
+        now = self._clock.now()
+        times = [
+            moment
+            for receiver in self._receivers.values()
+            for moment in (
+                receiver.next_send_at,
+                receiver.hold.until if receiver.hold else None,
+            )
+            if moment is not None and moment > now
+        ]
+        soonest = min(times, default=now + timedelta(seconds=TURN))
+        return min(TURN, max(0.01, (soonest - now).total_seconds()))

@@ -1,0 +1,167 @@
+"""The settler: writes what became of deliveries, in groups."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from monitor.core.delivery import Delivery, DeliveryState, Hold, Verdict, settle
+from monitor.core.errors import DataRefusedError, StorageError
+from monitor.core.event import stamp
+from monitor.engine.clock import Clock
+from monitor.engine.outage import Outage
+from monitor.engine.receiver import Receiver
+from monitor.storage.database import Database
+from monitor.storage.deliveries import Settled, settle_deliveries
+from monitor.storage.receivers import hold_receiver, lift_hold
+
+GROUP: Final = 500
+RETRY: Final = 1.0
+"""Seconds between tries while the database fails."""
+
+log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldMove:
+    """Hold what became of a receiver's hold; none: lifted."""
+
+    receiver: str
+    hold: Hold | None
+
+
+class Settler:
+    """Take ended attempts in and commit them in order of their end."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._settled: deque[Settled] = deque()
+        self._holds: deque[HoldMove] = deque()
+        self._arrived = asyncio.Event()
+        self._outage = Outage("settler")
+        self._closing = False
+        self.on_due: Callable[[], None] = _nothing
+        """Called when something has become due: the relay's bell."""
+        self.beat_at: datetime | None = None
+
+    def put(
+        self,
+        receiver: Receiver,
+        delivery: Delivery,
+        verdict: Verdict,
+        *,
+        started_at: datetime,
+        at: datetime,
+        hold_moved: bool,
+    ) -> None:
+        """Decide what follows an attempt and queue it for the database."""
+        settlement = settle(
+            delivery,
+            verdict,
+            schedule=tuple(receiver.schedule),
+            at=at,
+            jitter=random.uniform(-1, 1),  # noqa: S311 (spreads load, guards nothing)
+        )
+        item = Settled(
+            delivery=delivery,
+            verdict=verdict,
+            settlement=settlement,
+            started_at=started_at,
+            duration=at - started_at,
+        )
+        self._settled.append(item)
+        if hold_moved:
+            self._holds.append(HoldMove(receiver=receiver.name, hold=receiver.hold))
+        _tell(receiver, item)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Commit until closed and empty."""
+        while not (self._closing and not self._settled and not self._holds):
+            self.beat_at = self._clock.now()
+            try:
+                async with asyncio.timeout(1):
+                    await self._arrived.wait()
+            except TimeoutError:
+                continue
+            self._arrived.clear()
+            await self._commit_some()
+
+    def close(self) -> None:
+        """Let `run` end once all that was taken in is committed."""
+        self._closing = True
+        self._arrived.set()
+
+    async def _commit_some(self) -> None:
+        group = [self._settled[n] for n in range(min(GROUP, len(self._settled)))]
+        try:
+            await self._commit(group)
+            await self._move_holds()
+        except StorageError as error:
+            self._outage.began(error, at=self._clock.now())
+            self._arrived.set()
+            await asyncio.sleep(RETRY)
+            return
+        self._outage.ended()
+        if self._settled or self._holds:
+            self._arrived.set()
+
+    async def _commit(self, group: list[Settled]) -> None:
+        """Commit a group; an answer that the database refuses is kept without its text."""
+        if not group:
+            return
+        now = self._clock.now()
+        try:
+            due = await settle_deliveries(self._database, group, now=now)
+        except DataRefusedError:
+            bare = [item.without_response() for item in group]
+            due = await settle_deliveries(self._database, bare, now=now)
+        for _ in group:
+            self._settled.popleft()
+        if due:
+            self.on_due()
+
+    async def _move_holds(self) -> None:
+        while self._holds:
+            move = self._holds[0]
+            if move.hold is None:
+                await lift_hold(self._database, move.receiver, now=self._clock.now())
+                self.on_due()
+            else:
+                await hold_receiver(self._database, move.receiver, move.hold)
+            self._holds.popleft()
+
+
+def _tell(receiver: Receiver, item: Settled) -> None:
+    delivery, verdict, settlement = item.delivery, item.verdict, item.settlement
+    if settlement.state is DeliveryState.DEAD:
+        log.error(
+            "delivery.dead",
+            receiver=receiver.name,
+            delivery=delivery.row,
+            event_id=delivery.event_id,
+            attempts=settlement.attempts,
+            status_code=verdict.status_code,
+            error=verdict.error,
+        )
+    elif settlement.state is DeliveryState.PENDING and receiver.hold is None:
+        log.warning(
+            "delivery.failed",
+            receiver=receiver.name,
+            delivery=delivery.row,
+            event_id=delivery.event_id,
+            attempt=settlement.attempts,
+            status_code=verdict.status_code,
+            error=verdict.error,
+            next_try=stamp(settlement.due_at) if settlement.due_at else None,
+        )
+
+
+def _nothing() -> None:
+    """Stand in until the relay is there."""

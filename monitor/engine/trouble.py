@@ -1,0 +1,95 @@
+"""What the log says of failing polls: the first, one every ten minutes, and the end."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from monitor.core.batch import Watch
+from monitor.core.errors import FailureKind, PollError
+from monitor.core.event import stamp
+from monitor.core.source import is_answer
+from monitor.engine.account import Account
+
+REMIND_AFTER = timedelta(minutes=10)
+_WORDS_LIMIT = 1000
+
+log = structlog.stdlib.get_logger()
+
+
+class Trouble:
+    """Remember what was said, so that each change of state is one line."""
+
+    def __init__(self) -> None:
+        self._batches: dict[int, datetime] = {}
+        self._sources: dict[str, datetime] = {}
+        self._words: set[tuple[str, str]] = set()
+
+    def recovered(self, account: Account) -> None:
+        """Tell that an account answers again."""
+        self._sources.pop(account.source.name, None)
+        log.info("source.recovered", source=account.source.name)
+
+    def remind(self, account: Account, *, at: datetime) -> None:
+        """Tell that an account fails: at once, and every ten minutes that it goes on."""
+        name, health = account.source.name, account.health
+        if health.failing_since is None:
+            return
+        if at - self._sources.get(name, at - REMIND_AFTER) < REMIND_AFTER:
+            return
+        self._sources[name] = at
+        log.warning(
+            "source.failing",
+            source=name,
+            kind=health.kind,
+            status_code=health.status_code,
+            since=stamp(health.failing_since),
+            next_try=stamp(account.blocked_until) if account.blocked_until else None,
+        )
+
+    def failed(
+        self,
+        account: Account,
+        watch: Watch,
+        failure: PollError,
+        next_try: datetime | None,
+        *,
+        at: datetime,
+    ) -> None:
+        """Tell a batch's failing polls, unless the account as a whole is what fails."""
+        row = watch.batch.row
+        told = self._batches.get(row)
+        if told is None and not self._is_first(account, failure):
+            return
+        if told is not None and at - told < REMIND_AFTER:
+            return
+        self._batches[row] = at
+        log.warning(
+            "poll.failing",
+            source=account.source.name,
+            batch=watch.batch.id,
+            kind=failure.kind,
+            status_code=failure.status_code,
+            next_try=stamp(next_try) if next_try else None,
+        )
+
+    def succeeded(self, account: Account, watch: Watch) -> None:
+        """Tell that a batch's polls work again, if the log said that they failed."""
+        if self._batches and self._batches.pop(watch.batch.row, None) is not None:
+            log.info("poll.recovered", source=account.source.name, batch=watch.batch.id)
+
+    def unknown_words(self, account: Account, words: tuple[str, ...]) -> None:
+        """Tell call statuses that we do not know, once per word and source."""
+        for word in words:
+            key = (account.source.name, word)
+            if key not in self._words and len(self._words) < _WORDS_LIMIT:
+                self._words.add(key)
+                log.warning("call_status.unknown", source=account.source.name, word=word)
+
+    def _is_first(self, account: Account, failure: PollError) -> bool:
+        """Tell whether this failure is new: the first of the account's, or one batch's alone."""
+        if is_answer(failure.kind):
+            return True
+        health = account.health
+        if health.failing_since is not None or failure.kind is FailureKind.UNAUTHORIZED:
+            return False
+        return health.row_polls + health.forbidden_polls <= 1

@@ -1,0 +1,47 @@
+"""How the log is written: one event a line, no values of other libraries' making."""
+
+import logging
+import sys
+from typing import Any, Final, TextIO
+
+import structlog
+
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def set_up_logs(*, level: str, log_format: str, stream: TextIO | None = None) -> None:
+    """Send the log to `stream` (standard output): coloured on a terminal, JSON elsewhere."""
+    out = stream or sys.stdout
+    console = log_format == "console" or (log_format == "auto" and out.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *_renderers(console=console, colors=out.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[_ForeignHandler()], level=logging.WARNING, force=True)
+
+
+def _renderers(*, console: bool, colors: bool) -> list[Any]:
+    # a traceback as rich draws it shows locals: keys and phone numbers
+    if console:
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+
+
+class _ForeignHandler(logging.Handler):
+    """Pass on that a library logged something, without its text: that may hold URLs and keys."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        log = structlog.stdlib.get_logger()
+        log.warning("library.said", library=record.name, level=record.levelname, error=error)

@@ -1,0 +1,76 @@
+"""What operators ask over HTTP: /-/healthy, /-/ready, /metrics."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from monitor.core.errors import ConfigError
+
+Readiness = Callable[[], Awaitable[list[str]]]
+"""Returns what is not well, one line each."""
+BeforeScrape = Callable[[], Awaitable[None]]
+
+CHECK_TIMEOUT: Final = 5.0
+"""Seconds after which a check that does not answer counts as failed."""
+
+
+class Operations:
+    """Serve the endpoints on one address."""
+
+    def __init__(
+        self, *, ready: Readiness, before_scrape: BeforeScrape, registry: CollectorRegistry
+    ) -> None:
+        self._ready = ready
+        self._before_scrape = before_scrape
+        self._registry = registry
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/-/healthy", self._answer_healthy),
+                web.get("/-/ready", self._answer_ready),
+                web.get("/metrics", self._answer_metrics),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen and return the port; raises ConfigError when the address cannot be had."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host or None, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(
+                [
+                    f"server.listen: cannot listen on {host}:{port}: {error.strerror};"
+                    " choose another port (0: any free one) or stop what holds it"
+                ]
+            ) from error
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        await self._runner.cleanup()
+
+    async def _answer_healthy(self, _request: web.Request) -> web.Response:
+        return web.Response(text="healthy\n")
+
+    async def _answer_ready(self, _request: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT):
+                problems = await self._ready()
+        except TimeoutError:
+            problems = ["the check took too long"]
+        if problems:
+            return web.Response(
+                status=503, text="not ready\n" + "".join(f"{p}\n" for p in problems)
+            )
+        return web.Response(text="ready\n")
+
+    async def _answer_metrics(self, _request: web.Request) -> web.Response:
+        await self._before_scrape()
+        body = generate_latest(self._registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
