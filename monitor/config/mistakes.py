@@ -1,0 +1,146 @@
+"""A mistake: what is wrong with one key of the file, in the file's words."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from monitor.config.lines import KeyPath
+from monitor.config.schema import ConfigFile, DeclaredBatch, RouteTable
+from monitor.providers import SourceSettings
+from monitor.settings import Settings, twins_of
+from monitor.sinks import ReceiverSettings
+
+_MISSING: Final = "is missing"
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+_UNIONS: Final[dict[str, Any]] = {"sources": SourceSettings, "receivers": ReceiverSettings}
+_TEXTS: Final = {
+    "string_type": "must be a text in quotes",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "list_type": "must be an array",
+    "tuple_type": "must be an array",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """Say of one key what is wrong and what is allowed; never its value, which may be secret."""
+
+    path: KeyPath
+    text: str
+    see: KeyPath | None = None
+    """Another key that has to do with it."""
+    meant: KeyPath | None = None
+    """The known key that this unknown one seems to stand for."""
+
+    @property
+    def key(self) -> str:
+        """Write the path: `sources.bolna-prod.api_key`, `batches[0].id`."""
+        written = "".join(
+            f"[{part}]" if isinstance(part, int) else f".{write_key(part)}" for part in self.path
+        )
+        return written.removeprefix(".")
+
+
+def write_key(key: str) -> str:
+    """Write one key as TOML does: quoted when it must be."""
+    return key if _BARE_KEY.fullmatch(key) else json.dumps(key)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean "x"?` for the nearest known word, or nothing."""
+    near = _nearest(word, known)
+    return f'; did you mean "{near}"?' if near else ""
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+
+
+def mistakes_of(error: ValidationError) -> list[Mistake]:
+    """Put what pydantic found in our words; its own text would show the values.
+
+    A key that is missing because it is misspelt is one mistake, not two.
+    """
+    found = [_mistake(details) for details in error.errors(include_url=False, include_input=False)]
+    meant = {mistake.meant for mistake in found}
+    return [m for m in found if m.path not in meant or not m.text.startswith(_MISSING)]
+
+
+def _mistake(found: ErrorDetails) -> Mistake:
+    path, context = _path(found["loc"]), found.get("ctx", {})
+    match found["type"]:
+        case "extra_forbidden":
+            return _unknown_key(path, _allowed(found["loc"][:-1]))
+        case "value_error":
+            return Mistake(path=path, text=str(context["error"]))
+        case "missing":
+            return Mistake(path=path, text=_MISSING)
+        case "literal_error":
+            return Mistake(path=path, text=f"must be {context['expected']}")
+        case "union_tag_invalid" | "union_tag_not_found":
+            tags = ", ".join(_tables(str(path[0])))
+            return Mistake(
+                path=(*path, context["discriminator"].strip("'")), text=f"must be one of {tags}"
+            )
+        case kind:
+            plain = found["msg"].replace("Input should be", "must be")
+            return Mistake(path=path, text=_TEXTS.get(kind, plain))
+
+
+def _path(loc: KeyPath) -> KeyPath:
+    """Drop what pydantic puts between the keys: the mark of a key, the tag of a union."""
+    keys = loc[:-1] if loc[-1] == "[key]" else loc
+    return (*keys[:2], *keys[3:]) if keys[0] in _UNIONS else keys
+
+
+def _unknown_key(path: KeyPath, allowed: list[str]) -> Mistake:
+    word = str(path[-1])
+    near = _nearest(word, allowed)
+    return Mistake(
+        path=path,
+        text=f"is not a known key{suggest(word, allowed)}; allowed: {', '.join(allowed)}",
+        meant=(*path[:-1], re.sub("_(env|file)$", "", near)) if near else None,
+    )
+
+
+def _allowed(loc: KeyPath) -> list[str]:
+    table = _table_at(loc)
+    names = list(table.model_fields)
+    return [
+        twin for name in names for twin in (twins_of(name) if name in table.secrets else (name,))
+    ]
+
+
+def _table_at(loc: KeyPath) -> type[Settings]:
+    match loc:
+        case ("batches", int()):
+            return DeclaredBatch
+        case ("routes", int()):
+            return RouteTable
+        case (("sources" | "receivers") as union, _, str(tag)):
+            return _tables(union)[tag]
+        case (str(name),):
+            table: type[Settings] = type(ConfigFile.model_fields[name].default)
+            return table
+        case _:
+            return ConfigFile
+
+
+def _tables(union: str) -> dict[str, type[Settings]]:
+    """Return the tables of a union by tag: what `provider` or `kind` may say."""
+    members, discriminator = get_args(_UNIONS[union])
+    return {
+        get_args(member.model_fields[discriminator.discriminator].annotation)[0]: member
+        for member in get_args(members)
+    }

@@ -1,0 +1,57 @@
+"""References: what one part of the file says of another."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from monitor.config.mistakes import Mistake, suggest
+
+Tables = Mapping[str, Any]
+"""The file as tomllib reads it: any value may still be of a wrong type."""
+
+
+def check_references(file: Tables) -> Iterator[Mistake]:
+    """Find names of what is not there and batches declared twice.
+
+    Works on the raw file, so that it finds them whatever else is wrong; wrong types are passed
+    over, they are reported as such.
+    """
+    yield from _unknown_names(file, "batches", "source")
+    yield from _unknown_names(file, "routes", "receiver")
+    yield from _repeated_batches(file)
+
+
+def _unknown_names(file: Tables, array: str, key: str) -> Iterator[Mistake]:
+    known = file.get(f"{key}s", {})
+    if not isinstance(known, dict):
+        return
+    for position, table in _tables(file, array):
+        name = table.get(key)
+        if isinstance(name, str) and name not in known:
+            yield Mistake(path=(array, position, key), text=_unknown(key, name, known))
+
+
+def _unknown(key: str, name: str, known: Mapping[str, Any]) -> str:
+    names = f"there are: {', '.join(known)}" if known else f"there are no {key}s"
+    return f"there is no {key} {name!r}{suggest(name, known)}; {names}"
+
+
+def _repeated_batches(file: Tables) -> Iterator[Mistake]:
+    first: dict[tuple[str, str], int] = {}
+    for position, table in _tables(file, "batches"):
+        source, batch_id = table.get("source"), table.get("id")
+        if not isinstance(source, str) or not isinstance(batch_id, str):
+            continue
+        declared = first.setdefault((source, batch_id), position)
+        if declared != position:
+            yield Mistake(
+                path=("batches", position, "id"),
+                text=f"this batch of {source!r} is declared already",
+                see=("batches", declared, "id"),
+            )
+
+
+def _tables(file: Tables, array: str) -> Iterator[tuple[int, Tables]]:
+    found = file.get(array)
+    for position, table in enumerate(found if isinstance(found, list) else ()):
+        if isinstance(table, dict):
+            yield position, table

@@ -1,0 +1,183 @@
+"""The config: its tables, their keys, what each allows."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator
+
+from monitor.config.database import SQLITE, Database, check_url
+from monitor.core.batch import NAME_LIMIT
+from monitor.core.batch_id import check_batch_id
+from monitor.core.errors import ConfigError
+from monitor.core.matching import Matcher, parse_matcher
+from monitor.core.routing import Route
+from monitor.providers import SourceSettings
+from monitor.settings import (
+    LONGEST_DURATION,
+    Duration,
+    Labels,
+    Settings,
+    check_name,
+    duration_between,
+    parse_duration,
+)
+from monitor.sinks import ReceiverSettings
+
+INSTANCE: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_LISTEN: Final = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>\d+)")
+_LARGEST_PORT: Final = 65535
+
+
+class MonitorTable(Settings):
+    """Parse `[monitor]`."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "console", "json"] = "auto"
+    retention: Annotated[Duration, duration_between("1m", LONGEST_DURATION)] = parse_duration("30d")
+
+
+class Monitor(MonitorTable):
+    """Join `[monitor]` with the name of this instance, which no file shared by several holds."""
+
+    instance: str = "monitor"
+
+
+def parse_listen(listen: str) -> tuple[str, int]:
+    """Return host and port; no host means every interface, as elsewhere. Raises ValueError."""
+    match = _LISTEN.fullmatch(listen)
+    if match is None or int(match["port"][:6]) > _LARGEST_PORT or not _is_ipv6(match["ipv6"]):
+        raise ValueError('must be "HOST:PORT", such as "127.0.0.1:8470" or "[::1]:8470"')
+    return match["ipv6"] or match["host"], int(match["port"])
+
+
+def _is_ipv6(text: str | None) -> bool:
+    try:
+        return text is None or bool(IPv6Address(text))
+    except ValueError:
+        return False
+
+
+def _check_listen(listen: str) -> str:
+    parse_listen(listen)
+    return listen
+
+
+class Server(Settings):
+    """Parse `[server]`."""
+
+    listen: Annotated[str, AfterValidator(_check_listen)] = "127.0.0.1:8470"
+
+    @property
+    def host(self) -> str:
+        """Return the host without brackets; empty for every interface."""
+        return parse_listen(self.listen)[0]
+
+    @property
+    def port(self) -> int:
+        """Return the port; 0 for any free one."""
+        return parse_listen(self.listen)[1]
+
+
+Interval = Annotated[Duration, duration_between("10ms", LONGEST_DURATION)]
+
+
+class Polling(Settings):
+    """Parse `[polling]`."""
+
+    interval: Interval = parse_duration("30s")
+    idle_interval: Interval = parse_duration("5m")
+    settled_interval: Interval = parse_duration("1h")
+    forget_after: Duration = parse_duration("24h")
+    deadline: Annotated[Duration, duration_between("100ms", "10m")] = parse_duration("15s")
+    concurrency: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 100
+
+
+def _check_id(batch_id: str) -> str:
+    check_batch_id(batch_id)
+    return batch_id
+
+
+def _check_batch_name(name: str) -> str:
+    if not name.strip() or len(name) > NAME_LIMIT or not name.isprintable():
+        raise ValueError(f"must be printable, 1 to {NAME_LIMIT} characters")
+    return name
+
+
+class DeclaredBatch(Settings):
+    """Parse one of `[[batches]]`."""
+
+    source: str
+    id: Annotated[str, AfterValidator(_check_id)]
+    name: Annotated[str, AfterValidator(_check_batch_name)] | None = None
+    labels: Labels = Field(default_factory=dict)
+
+
+def _parse_matcher(value: object) -> Matcher:
+    if not isinstance(value, str):
+        raise ValueError("must be a text such as 'type = batch.completed'")  # noqa: TRY004 (pydantic)
+    return parse_matcher(value)
+
+
+class RouteTable(Settings):
+    """Parse one of `[[routes]]`."""
+
+    receiver: str
+    matchers: tuple[Annotated[Matcher, PlainValidator(_parse_matcher)], ...] = ()
+
+    def route(self) -> Route:
+        """Return it as core knows it."""
+        return Route(receiver=self.receiver, matchers=self.matchers)
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+
+
+class ConfigFile(Settings):
+    """Parse the whole file, without what its parts say of each other."""
+
+    monitor: MonitorTable = MonitorTable()
+    database: Database = Database()
+    server: Server = Server()
+    polling: Polling = Polling()
+    sources: dict[Name, SourceSettings] = Field(default_factory=dict)
+    batches: tuple[DeclaredBatch, ...] = ()
+    receivers: dict[Name, ReceiverSettings] = Field(default_factory=dict)
+    routes: tuple[RouteTable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Hold a config whose every part is valid and fits the others."""
+
+    path: Path
+    monitor: Monitor
+    database: Database
+    server: Server
+    polling: Polling
+    sources: Mapping[str, SourceSettings]
+    batches: tuple[DeclaredBatch, ...]
+    receivers: Mapping[str, ReceiverSettings]
+    routes: tuple[Route, ...]
+
+
+def database_url(config: Config) -> str:
+    """Read the URL, a relative SQLite file taken from the config file's folder.
+
+    Raises SecretMissingError when it is not there, ConfigError when it is no URL of ours.
+    """
+    url = config.database.url.read()
+    try:
+        check_url(url)
+    except ValueError as error:
+        raise ConfigError([f"{config.path}: database.url: {error}"]) from None
+    if not url.startswith(SQLITE):
+        return "postgresql" + url[url.index(":") :]
+    file = url.removeprefix(SQLITE)
+    if file.startswith("/"):
+        return url
+    folder = str(config.path.parent).replace("%", "%25").replace("?", "%3F")
+    return f"{SQLITE}{folder}/{file}"

@@ -1,0 +1,114 @@
+"""Warnings: what a valid config will not do, though its author may expect it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+
+from monitor.config.schema import Config
+from monitor.core.errors import SecretMissingError
+from monitor.core.event import EventType
+from monitor.core.matching import Matcher
+from monitor.core.routing import Route
+from monitor.settings import Secret, Settings, write_duration
+
+_MINUTE = timedelta(minutes=1)
+
+
+def warnings_of(config: Config) -> list[str]:
+    """List everything worth a second look, one line each."""
+    return [
+        *_silent_types(config),
+        *_unused_receivers(config),
+        *_tight_budgets(config),
+        *missing_secrets(config),
+    ]
+
+
+def missing_secrets(config: Config) -> list[str]:
+    """List the secrets that cannot be read now, each with its key and the reason."""
+    problems = (_problem(prefix, secret) for prefix, secret in _secrets(config))
+    return [problem for problem in problems if problem is not None]
+
+
+def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
+    """Yield each secret with what its own name lacks of a full key."""
+    yield "", config.database.url
+    tables: dict[str, Mapping[str, Settings]] = {
+        "sources": config.sources,
+        "receivers": config.receivers,
+    }
+    for kind, named in tables.items():
+        for name, settings in named.items():
+            for secret in settings.held_secrets():
+                inner = "" if secret.name in settings.secrets else "headers."
+                yield f"{kind}.{name}.{inner}", secret
+
+
+def _problem(prefix: str, secret: Secret) -> str | None:
+    try:
+        secret.read()
+    except SecretMissingError as error:
+        return f"{prefix}{error}"
+    return None
+
+
+def _silent_types(config: Config) -> Iterator[str]:
+    silent = [kind for kind in EventType if not _heard(kind, config)]
+    if not silent:
+        return
+    if not config.routes:
+        yield "there are no routes: no event goes anywhere"
+    names = ", ".join(kind.value for kind in silent)
+    about = {kind.value.partition(".")[0] for kind in silent}
+    reason = "" if "source" not in about else " (events of a source carry its labels, no batch's)"
+    yield f"no route can match {names}: nobody will hear of it{reason}"
+
+
+def _heard(kind: EventType, config: Config) -> bool:
+    if kind is EventType.TEST:  # goes to its receiver without a route
+        return True
+    if kind.value.startswith("batch."):
+        return any(_can_match_batch(kind, route) for route in config.routes)
+    return not config.sources or any(
+        route.applies(facts) for route in config.routes for facts in _source_facts(kind, config)
+    )
+
+
+def _can_match_batch(kind: EventType, route: Route) -> bool:
+    """Judge by the type alone: some batch may satisfy every other matcher."""
+    return all(matcher.matches({"type": kind.value}) for matcher in _on_type(route.matchers))
+
+
+def _on_type(matchers: Iterable[Matcher]) -> Iterator[Matcher]:
+    return (matcher for matcher in matchers if matcher.name == "type")
+
+
+def _source_facts(kind: EventType, config: Config) -> Iterator[Mapping[str, str]]:
+    for name, source in config.sources.items():
+        own = {"type": kind.value, "source": name, "provider": source.provider}
+        yield {**source.labels, **own}
+
+
+def _unused_receivers(config: Config) -> Iterator[str]:
+    used = {route.receiver for route in config.routes}
+    for name in config.receivers:
+        if name not in used:
+            yield f"receivers.{name}: no route leads to it"
+
+
+def _tight_budgets(config: Config) -> Iterator[str]:
+    declared = Counter(batch.source for batch in config.batches)
+    for name, source in config.sources.items():
+        batches, interval = declared[name], source.interval or config.polling.interval
+        needed, budget = batches * (_MINUTE / interval), source.rate_limit * 60
+        if needed > budget * (1 + 1e-9):
+            noun = "batch" if batches == 1 else "batches"
+            verb = "needs" if batches == 1 else "need"
+            yield (
+                f"sources.{name}: {batches:,} {noun} at {write_duration(interval)} {verb} "
+                f"{_number(needed)}/min, budget {_number(budget)}/min"
+            )
+
+
+def _number(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"

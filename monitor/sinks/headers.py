@@ -1,0 +1,58 @@
+"""The headers that a receiver's table adds to every request; each value may be a secret."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, ValidationInfo
+
+from monitor.settings import Secret, take_secret
+
+HEADERS_LIMIT: Final = 32
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OURS: Final = re.compile(
+    r"accept-encoding|connection|content-.*|expect|host|keep-alive|proxy-.*|te|trailer"
+    r"|transfer-encoding|upgrade|user-agent|webhook-.*"
+)
+_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
+
+
+def check_value(value: str) -> str:
+    """Return a header's value; raise ValueError, which never shows it, for what cannot be sent."""
+    if not _VALUE.fullmatch(value):
+        raise ValueError("must be ASCII text on one line, without control characters")
+    return value
+
+
+def _parse_headers(table: Any, info: ValidationInfo) -> dict[str, Secret]:
+    if not isinstance(table, Mapping) or not all(isinstance(key, str) for key in table):
+        raise ValueError('must be a table such as { "X-Token_env" = "CRM_TOKEN" }')
+    left = dict(table)
+    headers: dict[str, Secret] = {}
+    for key in table:
+        name = re.sub(r"_(env|file)\Z", "", key)
+        try:
+            _check_name(name, taken=headers)
+            secret = take_secret(left, name, folder=(info.context or {}).get("folder"))
+            if secret is not None:
+                check_value(secret.value or "")
+                headers[name] = secret
+        except ValueError as error:
+            raise ValueError(f"header {name!r}: {error}") from None
+    if len(headers) > HEADERS_LIMIT:
+        raise ValueError(f"at most {HEADERS_LIMIT} headers are allowed")
+    return headers
+
+
+def _check_name(name: str, *, taken: Mapping[str, Secret]) -> None:
+    if len(name) > 128 or not _TOKEN.fullmatch(name):
+        raise ValueError("is no name of an HTTP header")
+    if _OURS.fullmatch(name.lower()):
+        raise ValueError("is set by the monitor and cannot be changed")
+    if name.lower() in {other.lower() for other in taken}:
+        raise ValueError("is given twice")
+
+
+Headers = Annotated[dict[str, Secret], BeforeValidator(_parse_headers)]
+"""`{ "X-Team" = "ops", "X-Token_env" = "CRM_TOKEN", "X-Key_file" = "/run/key" }`."""

@@ -1,0 +1,56 @@
+"""What the config file says of any receiver, whichever its kind."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import ValidationInfo, field_validator
+
+from monitor.settings import Settings
+
+KEEPALIVE: Final = timedelta(seconds=4)
+"""Shorter than most servers': a reused POST connection that they close is a failed attempt."""
+
+_SHORTEST_KEY: Final = 16
+"""Shorter parts of a path are taken for plain words."""
+
+
+class HttpReceiverSettings(Settings):
+    """Parse what the tables of all receivers share that are reached by HTTP."""
+
+    allow_http: bool = False
+    allow_private: bool = False
+    ca_file: Path | None = None
+
+    @field_validator("ca_file")
+    @classmethod
+    def _resolve_ca_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        folder: Path | None = (info.context or {}).get("folder")
+        return folder / value if folder is not None and value is not None else value
+
+
+def check_url(url: str, *, allow_http: bool) -> str:
+    """Return the URL; raise ValueError, which never shows it, for one unfit to be posted to."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    if not host or port == 0 or not url.isascii() or not url.isprintable() or {*' \\"<>'} & {*url}:
+        raise ValueError('must be a URL such as "https://example.com/hooks/batches"')
+    if parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
+        raise ValueError('must start with "https://" ("http://" needs allow_http = true)')
+    if "@" in parts.netloc or "#" in url:
+        raise ValueError("must hold no user, password or fragment")
+    return url
+
+
+def url_secrets(url: str) -> tuple[str, ...]:
+    """Return the parts of a URL that must not show: its path or query may hold the key."""
+    parts = urlsplit(url)
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    words = (*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query)))
+    long = (word for word in words if len(word) >= _SHORTEST_KEY)
+    whole = (part for part in (url, target, parts.path, parts.query) if len(part) > 1)
+    return (*whole, *long)

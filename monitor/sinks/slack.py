@@ -1,0 +1,143 @@
+"""The Slack sink: one readable message per event through an incoming webhook."""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any, ClassVar, Final, Literal
+
+from pydantic import ValidationInfo, field_validator
+
+from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind, verdict_on
+from monitor.core.errors import NetworkError, SecretMissingError
+from monitor.net.http import Answer, HttpClient, parse_retry_after, tls_context
+from monitor.settings import Secret
+from monitor.sinks.receiver import KEEPALIVE, HttpReceiverSettings, check_url, url_secrets
+from monitor.sinks.response import READ_LIMIT, kept_text
+from monitor.sinks.slack_blocks import message
+
+_HEADERS: Final = {"content-type": "application/json"}
+_PAYLOAD_REFUSED: Final = frozenset(
+    {
+        "invalid_attachments",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_payload",
+        "missing_text_or_fallback_or_attachments",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "no_text",
+        "too_many_attachments",
+    }
+)
+_WORDS: Final = _PAYLOAD_REFUSED | {
+    "action_prohibited",
+    "channel_is_archived",
+    "channel_not_found",
+    "invalid_token",
+    "no_active_hooks",
+    "no_service",
+    "no_service_id",
+    "no_team",
+    "posting_to_general_channel_denied",
+    "rate_limited",
+    "rollup_error",
+    "team_disabled",
+    "user_not_found",
+}
+"""What Slack says in a failure's body: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks."""
+
+
+class SlackSettings(HttpReceiverSettings):
+    """Parse the table of a Slack receiver."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("webhook_url",)
+    slots: ClassVar[int] = 1
+    """Requests at a time."""
+    spacing: ClassVar[timedelta] = timedelta(seconds=1)
+    """Shortest time from one request to the next: Slack takes one a second per webhook."""
+    timeout: ClassVar[timedelta] = timedelta(seconds=15)
+    """Bound of one attempt."""
+    schedule: ClassVar[tuple[timedelta, ...]] = SCHEDULE
+    """Waits between the attempts at one delivery."""
+
+    kind: Literal["slack"]
+    webhook_url: Secret
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _check_webhook_url(cls, value: Secret, info: ValidationInfo) -> Secret:
+        if value.value is not None:
+            check_url(value.value, allow_http=bool(info.data.get("allow_http")))
+        return value
+
+
+class SlackSink:
+    """Send deliveries to one Slack channel."""
+
+    def __init__(self, settings: SlackSettings) -> None:
+        self._settings = settings
+        self._client = HttpClient(
+            tls=tls_context(settings.ca_file),
+            allow_private=settings.allow_private,
+            keepalive=KEEPALIVE,
+            body_limit=READ_LIMIT,
+            cut_body=True,
+            connections=settings.slots,
+        )
+
+    async def send(self, delivery: Delivery, *, sent_at: datetime) -> Verdict:
+        """Make one attempt: blocks, and if Slack refuses those, at once the text alone."""
+        try:
+            url = self._settings.webhook_url.read()
+            check_url(url, allow_http=self._settings.allow_http)
+        except SecretMissingError:
+            return Verdict(kind=VerdictKind.HOLD, error="secret_missing")
+        except ValueError:
+            return Verdict(kind=VerdictKind.HOLD, error="secret_malformed")
+        try:
+            answer = await self._post(url, message(json.loads(delivery.body)))
+        except NetworkError as error:
+            return Verdict(kind=VerdictKind.HOLD, error=error.kind.value)
+        return _judge(answer, url, sent_at)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def _post(self, url: str, payload: dict[str, Any]) -> Answer:
+        started = monotonic()
+        timeout = self._settings.timeout
+        answer = await self._post_once(url, payload, timeout)
+        if _word(answer) not in _PAYLOAD_REFUSED:
+            return answer
+        del payload["blocks"]
+        left = timeout - timedelta(seconds=monotonic() - started)
+        return await self._post_once(url, payload, left)
+
+    async def _post_once(self, url: str, payload: dict[str, Any], deadline: timedelta) -> Answer:
+        content = json.dumps(payload).encode()
+        return await self._client.post(url, _HEADERS, content, deadline=deadline)
+
+
+def _word(answer: Answer) -> str | None:
+    """Return the word of ours or Slack's that names a failure; none for any other text."""
+    word = answer.body.strip().decode(errors="replace")
+    return word if answer.status_code >= 400 and word in _WORDS else None
+
+
+def _judge(answer: Answer, url: str, sent_at: datetime) -> Verdict:
+    """Judge by the status alone, as for every sink; Slack's word only names the failure.
+
+    A destination that is gone (403, 404) follows the delivery's schedule: whoever mends the
+    webhook within 75 h loses nothing. 410 (an archived channel) ends a delivery at once like any
+    other 410; `redeliver` sends it again once the channel is back.
+    """
+    retry_after = parse_retry_after(answer.retry_after, at=sent_at)
+    if retry_after is not None:
+        retry_after = max(retry_after, SlackSettings.spacing)
+    verdict = verdict_on(answer.status_code, retry_after)
+    if verdict.kind is VerdictKind.DELIVERED:
+        return verdict
+    response = kept_text(answer.body, secrets=url_secrets(url))
+    return replace(verdict, error=_word(answer), response=response)

@@ -1,0 +1,137 @@
+"""The webhook sink: Standard Webhooks 1.0 or CloudEvents to any URL, signed."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind, verdict_on
+from monitor.core.errors import NetworkError, SecretMissingError
+from monitor.net.http import Answer, HttpClient, parse_retry_after, tls_context
+from monitor.settings import Duration, Secret, duration_between
+from monitor.sinks.headers import Headers, check_value
+from monitor.sinks.receiver import KEEPALIVE, HttpReceiverSettings, check_url, url_secrets
+from monitor.sinks.response import READ_LIMIT, kept_text
+from monitor.sinks.signature import parse_keys, sign
+
+_CONTENT_TYPES: Final = {
+    "standard": "application/json",
+    "cloudevents": "application/cloudevents+json",
+}
+
+
+class WebhookSettings(HttpReceiverSettings):
+    """Parse the table of a webhook receiver."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("secret",)
+    slots: ClassVar[int] = 8
+    """Requests at a time."""
+    spacing: ClassVar[timedelta] = timedelta()
+    """Shortest time from one request to the next."""
+
+    kind: Literal["webhook"]
+    url: str = Field(repr=False)  # after allow_http, which its check asks for
+    secret: Secret
+    format: Literal["standard", "cloudevents"] = "standard"
+    timeout: Annotated[Duration, duration_between("1s", "60s")] = timedelta(seconds=15)
+    headers: Headers = Field(default_factory=dict)
+    retry_schedule: Annotated[tuple[Duration, ...], Field(min_length=1, max_length=20)] = SCHEDULE
+
+    @property
+    def schedule(self) -> tuple[timedelta, ...]:
+        """Return the waits between the attempts at one delivery."""
+        return self.retry_schedule
+
+    def held_secrets(self) -> list[Secret]:
+        """List the secrets of this table, those of the headers too."""
+        return [self.secret, *self.headers.values()]
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str, info: ValidationInfo) -> str:
+        return check_url(value, allow_http=bool(info.data.get("allow_http")))
+
+    @field_validator("secret")
+    @classmethod
+    def _check_secret(cls, value: Secret) -> Secret:
+        if value.value is not None:
+            parse_keys(value.value)
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Secrets:
+    """Hold the secret values as they were read for one attempt."""
+
+    keys: tuple[bytes, ...]
+    headers: dict[str, str]
+    shown: tuple[str, ...]
+    """What must not show in the answer."""
+
+
+class WebhookSink:
+    """Send deliveries to one webhook receiver."""
+
+    def __init__(self, settings: WebhookSettings) -> None:
+        self._settings = settings
+        self._content_type = _CONTENT_TYPES[settings.format]
+        self._client = HttpClient(
+            tls=tls_context(settings.ca_file),
+            allow_private=settings.allow_private,
+            keepalive=KEEPALIVE,
+            body_limit=READ_LIMIT,
+            cut_body=True,
+            connections=settings.slots,
+        )
+
+    async def send(self, delivery: Delivery, *, sent_at: datetime) -> Verdict:
+        """Make one attempt; the stored bytes leave as they are, with a fresh signature."""
+        try:
+            secrets = self._read_secrets()
+        except SecretMissingError:
+            return Verdict(kind=VerdictKind.HOLD, error="secret_missing")
+        except ValueError:
+            return Verdict(kind=VerdictKind.HOLD, error="secret_malformed")
+        try:
+            answer = await self._client.post(
+                self._settings.url,
+                self._headers(delivery, secrets, sent_at),
+                delivery.body,
+                deadline=self._settings.timeout,
+            )
+        except NetworkError as error:
+            return Verdict(kind=VerdictKind.HOLD, error=error.kind.value)
+        return self._judge(answer, secrets, sent_at)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    def _read_secrets(self) -> _Secrets:
+        secret = self._settings.secret.read()
+        headers = {name: value.read() for name, value in self._settings.headers.items()}
+        for value in headers.values():
+            check_value(value)
+        shown = (secret, *headers.values(), *url_secrets(self._settings.url))
+        return _Secrets(keys=parse_keys(secret), headers=headers, shown=shown)
+
+    def _headers(self, delivery: Delivery, secrets: _Secrets, sent_at: datetime) -> dict[str, str]:
+        timestamp = int(sent_at.timestamp())
+        signature = sign(
+            secrets.keys, event_id=delivery.event_id, timestamp=timestamp, body=delivery.body
+        )
+        return {
+            **secrets.headers,
+            "content-type": self._content_type,
+            "webhook-id": delivery.event_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": signature,
+        }
+
+    def _judge(self, answer: Answer, secrets: _Secrets, sent_at: datetime) -> Verdict:
+        retry_after = parse_retry_after(answer.retry_after, at=sent_at)
+        verdict = verdict_on(answer.status_code, retry_after)
+        if verdict.kind is VerdictKind.DELIVERED:
+            return verdict
+        return replace(verdict, response=kept_text(answer.body, secrets=secrets.shown))

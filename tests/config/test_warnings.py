@@ -1,0 +1,192 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from monitor.config.load import load
+from monitor.config.warnings import missing_secrets, warnings_of
+from monitor.core.event import EventType
+
+Write = Callable[[str], Path]
+
+HEARD = '[[routes]]\nreceiver = "ops"\n'
+OPS = "[receivers.ops]\nkind = 'slack'\nwebhook_url = 'https://hooks.slack.com/services/x'\n"
+SOURCE = "[sources.x]\nprovider = 'bolna'\napi_key = 'k'\n"
+LABELLED = f"{SOURCE}labels = {{ team = 'collections' }}\n"
+
+
+def warnings_in(path: Path) -> list[str]:
+    return warnings_of(load(path))
+
+
+def silent_with(write: Write, *matchers: str, source: str = SOURCE) -> set[str]:
+    """Return the event types that a single route with these matchers leaves unheard."""
+    path = write(f"{source}{OPS}{HEARD}matchers = {list(matchers)}\n")
+    warnings = warnings_in(path)
+    assert len(warnings) <= 1
+    text = "".join(warnings).removeprefix("no route can match ")
+    return set(text.partition(":")[0].split(", ")) - {""}
+
+
+BATCH_TYPES = {kind.value for kind in EventType if kind.value.startswith("batch.")}
+SOURCE_TYPES = {kind.value for kind in EventType if kind.value.startswith("source.")}
+
+
+def test_a_config_that_hears_everything_has_no_warnings(write: Write) -> None:
+    assert warnings_in(write(SOURCE + OPS + HEARD)) == []
+
+
+def test_without_routes_every_type_but_the_test_is_silent(write: Write) -> None:
+    warnings = warnings_in(write(SOURCE))
+
+    assert warnings[0] == "there are no routes: no event goes anywhere"
+    for kind in EventType:
+        assert (kind.value in warnings[1]) is (kind is not EventType.TEST)
+
+
+@pytest.mark.parametrize(
+    ("matchers", "silent"),
+    [
+        (["type = batch.completed"], (BATCH_TYPES | SOURCE_TYPES) - {"batch.completed"}),
+        (["type != batch.completed"], {"batch.completed"}),
+        (['type =~ "batch.+"'], SOURCE_TYPES),
+        (['type =~ "batch.+"', "type !~ .+changed"], SOURCE_TYPES | {"batch.counts_changed",
+                                                                   "batch.status_changed"}),
+        (["outcome = failed", "phase =~ x+", "name != y"], SOURCE_TYPES),
+    ],
+)  # fmt: skip
+def test_a_batch_event_is_silent_when_no_type_matcher_lets_it_pass(
+    write: Write, matchers: list[str], silent: set[str]
+) -> None:
+    assert silent_with(write, *matchers) == silent
+
+
+@pytest.mark.parametrize(
+    "matcher",
+    ["team = collections", "env =~ .+", "status = queued", "source = y", "provider != bolna"],
+)
+def test_a_source_event_is_silent_when_no_source_has_what_a_matcher_wants(
+    write: Write, matcher: str
+) -> None:
+    assert silent_with(write, matcher) == SOURCE_TYPES
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        ["team = collections"],
+        ["team != sales", "phase != ended"],
+        ['env = ""'],
+        ['env =~ "prod|"'],
+        ["env !~ prod"],
+        ["source = x", "provider =~ bol.+"],
+    ],
+)
+def test_a_source_event_is_heard_by_its_labels_and_by_what_holds_on_missing_names(
+    write: Write, matchers: list[str]
+) -> None:
+    assert silent_with(write, *matchers, source=LABELLED) == set()
+
+
+def test_one_source_with_the_label_is_enough(write: Write) -> None:
+    other = "[sources.y]\nprovider = 'vogent'\napi_key = 'k'\n"
+
+    assert silent_with(write, "team = collections", source=other + LABELLED) == set()
+
+
+def test_without_sources_there_are_no_source_events_to_miss(write: Write) -> None:
+    assert silent_with(write, "team = collections", source="") == set()
+
+
+def test_two_routes_together_may_hear_everything(write: Write) -> None:
+    path = write(
+        SOURCE
+        + OPS
+        + HEARD
+        + "matchers = ['team = collections']\n"
+        + HEARD
+        + r"""matchers = ['type =~ "(source|receiver)\..+"']"""
+    )
+
+    assert warnings_in(path) == []
+
+
+def test_a_receiver_without_a_route_is_named(write: Write) -> None:
+    spare = OPS.replace("ops", "spare")
+
+    assert warnings_in(write(SOURCE + OPS + spare + HEARD)) == [
+        "receivers.spare: no route leads to it"
+    ]
+
+
+def batches(count: int) -> str:
+    return "".join(f"[[batches]]\nsource = 'x'\nid = 'b{number}'\n" for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("count", "settings", "warning"),
+    [
+        (1000, "", "1,000 batches at 30s need 2000/min, budget 1000/min"),
+        (501, "", "501 batches at 30s need 1002/min, budget 1000/min"),
+        (500, "", None),
+        (12, "interval = '1m30s'\nrate_limit = '8/min'", None),
+        (13, "interval = '1m30s'\nrate_limit = '8/min'", "13 batches at 1m30s need 8.7/min, "
+                                                         "budget 8/min"),
+        (1, "interval = '1h'\nrate_limit = '1/h'", None),
+        (1, "interval = '500ms'\nrate_limit = '1/s'", "1 batch at 500ms needs 120/min, "
+                                                      "budget 60/min"),
+        (1, "rate_limit = '5/h'", "1 batch at 30s needs 2/min, budget 0.083/min"),
+    ],
+)  # fmt: skip
+def test_more_polls_than_the_budget_allows_are_counted(
+    write: Write, count: int, settings: str, warning: str | None
+) -> None:
+    expected = [] if warning is None else [f"sources.x: {warning}"]
+
+    assert warnings_in(write(f"{SOURCE}{settings}\n{batches(count)}{OPS}{HEARD}")) == expected
+
+
+SECRETS = """
+[database]
+url_env = "NO_DATABASE_URL"
+[sources.x]
+provider = "bolna"
+api_key_env = "NO_KEY"
+[sources.y]
+provider = "vogent"
+api_key_file = "nowhere"
+[receivers.ops]
+kind = "webhook"
+url = "https://example.com"
+secret_env = "NO_SECRET"
+headers = { "X-Token_env" = "NO_TOKEN", "X-Plain" = "plain" }
+[[routes]]
+receiver = "ops"
+"""
+
+
+def test_every_missing_secret_is_named_with_its_key_and_the_reason(
+    write: Write, tmp_path: Path
+) -> None:
+    missing = [
+        "database.url: the environment variable NO_DATABASE_URL is not set",
+        "sources.x.api_key: the environment variable NO_KEY is not set",
+        f"sources.y.api_key: the file {tmp_path}/nowhere cannot be read: No such file or directory",
+        "receivers.ops.secret: the environment variable NO_SECRET is not set",
+        "receivers.ops.headers.X-Token: the environment variable NO_TOKEN is not set",
+    ]
+
+    config = load(write(SECRETS))
+
+    assert missing_secrets(config) == missing
+    assert warnings_of(config) == missing
+
+
+def test_a_secret_that_is_there_is_not_missing(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_DATABASE_URL", "NO_KEY", "NO_SECRET", "NO_TOKEN"):
+        monkeypatch.setenv(name, "x")
+    (tmp_path / "nowhere").write_text("key\n", encoding="utf-8")
+
+    assert missing_secrets(load(write(SECRETS))) == []

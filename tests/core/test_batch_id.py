@@ -1,0 +1,80 @@
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.core.batch_id import check_batch_id
+
+
+@pytest.mark.parametrize(
+    "batch_id",
+    [
+        "3c90c3cc0d444b5088888dd25736052a",
+        "3c90c3cc-0d44-4b50-8888-8dd25736052a",
+        "...",
+        "a.b",
+        "a:b?c#d",
+        "x" * 256,
+        "ß",
+    ],
+)
+def test_what_stays_in_one_segment_of_a_path_is_an_id(batch_id: str) -> None:
+    check_batch_id(batch_id)
+
+
+@pytest.mark.parametrize(
+    ("batch_id", "reason"),
+    [
+        ("", "cannot be empty"),
+        (".", 'cannot be "." or ".."'),
+        ("..", 'cannot be "." or ".."'),
+        ("a/b", 'cannot hold "/"'),
+        ("../b", 'cannot hold "/"'),
+        ("a\\b", 'cannot hold "\\"'),
+        ("a%2Fb", 'cannot hold "%"'),
+        ("a b", "cannot hold spaces"),
+        (" a", "cannot hold spaces"),
+        ("a\n", "cannot hold control or invisible characters"),
+        ("a\x00", "cannot hold control or invisible characters"),
+        ("a\u00a0b", "cannot hold control or invisible characters"),
+        ("a\u200bb", "cannot hold control or invisible characters"),
+        ("a\u202eb", "cannot hold control or invisible characters"),
+        ("x" * 257, "at most 256 characters, this one 257"),
+    ],
+)
+def test_what_could_leave_the_segment_is_refused_with_the_reason(
+    batch_id: str, reason: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        check_batch_id(batch_id)
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("https://platform.bolna.ai/batches/3c90c3cc0d444b5088888dd25736052a", "'3c90c3cc0d44"),
+        ("https://api.bolna.ai/batches/3c90c3cc0d444b50/executions?page=2#x", "'3c90c3cc0d444b50'"),
+        ("app.vogent.ai/dial-jobs/3c90c3cc-0d44-4b50-8888-8dd25736052a", "'3c90c3cc-0d44-4b50"),
+        ("https://api.bolna.ai", "the id in it"),
+        ("https://api.bolna.ai/?batch=secret", "the id in it"),
+    ],
+)
+def test_a_pasted_url_is_refused_with_what_to_paste_instead(url: str, advice: str) -> None:
+    with pytest.raises(ValueError, match="this is a URL, not a batch id: paste only") as refusal:
+        check_batch_id(url)
+
+    assert advice in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_any_text_is_an_id_or_refused(text: str) -> None:
+    try:
+        check_batch_id(text)
+    except ValueError:
+        return
+
+    assert 1 <= len(text) <= 256
+    assert not set(text) & set("/\\% \t\r\n")

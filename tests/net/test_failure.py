@@ -1,0 +1,188 @@
+import gzip
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from monitor.core.errors import NetworkError, NetworkKind
+from monitor.net.http import Answer, HttpClient
+
+DEADLINE = timedelta(seconds=5)
+SHORT = timedelta(milliseconds=150)
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+ZIPPED = gzip.compress(b"ok")
+LONG_NAME = ".".join(["a" * 60] * 5) + ".invalid"  # fails without asking anybody
+
+Peer = Any  # conftest's: tests cannot import it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    name: str
+    kind: NetworkKind
+    parts: tuple[bytes, ...] = ()
+    then: str = "keep"
+    url: str | None = None
+    tls: bool = False
+    greeting: bytes = b""
+    private: bool = True
+
+
+FAULTS = [
+    Fault(name="refused", kind=NetworkKind.CONNECT, url="http://127.0.0.1:1/"),
+    Fault(name="no such name", kind=NetworkKind.DNS, url=f"http://{LONG_NAME}/"),
+    Fault(name="self-signed", kind=NetworkKind.TLS, tls=True),
+    Fault(
+        name="no TLS there",
+        kind=NetworkKind.TLS,
+        url="https://127.0.0.1:{port}/",
+        greeting=b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    ),
+    Fault(name="silence for TLS", kind=NetworkKind.TIMEOUT, url="https://127.0.0.1:{port}/"),
+    Fault(
+        name="closed before the answer",
+        kind=NetworkKind.DISCONNECTED,
+        parts=(b"",),
+        then="close",
+    ),
+    Fault(
+        name="reset before the answer",
+        kind=NetworkKind.DISCONNECTED,
+        parts=(b"",),
+        then="reset",
+    ),
+    Fault(name="reset within the head", kind=NetworkKind.DISCONNECTED, parts=(OK,), then="reset"),
+    Fault(
+        name="reset within the body",
+        kind=NetworkKind.DISCONNECTED,
+        parts=(OK + b"Content-Length: 10\r\n\r\nhalf",),
+        then="reset",
+    ),
+    Fault(
+        name="content-length too long",
+        kind=NetworkKind.DISCONNECTED,
+        parts=(OK + b"Content-Length: 10\r\n\r\nhalf",),
+        then="close",
+    ),
+    Fault(
+        name="chunks without an end",
+        kind=NetworkKind.DISCONNECTED,
+        parts=(CHUNKED + b"4\r\nhalf\r\n",),
+        then="close",
+    ),
+    Fault(name="black hole", kind=NetworkKind.TIMEOUT, parts=(b"",)),
+    Fault(name="dripping head", kind=NetworkKind.TIMEOUT, parts=(OK + b"X: ",), then="drip"),
+    Fault(
+        name="dripping body",
+        kind=NetworkKind.TIMEOUT,
+        parts=(OK + b"Content-Length: 900\r\n\r\n",),
+        then="drip",
+    ),
+    Fault(name="garbage", kind=NetworkKind.PROTOCOL, parts=(b"SSH-2.0-OpenSSH\r\n\r\n",)),
+    Fault(name="garbage in chunks", kind=NetworkKind.PROTOCOL, parts=(CHUNKED + b"zz\r\nhalf",)),
+    Fault(
+        name="garbage in a later chunk",
+        kind=NetworkKind.PROTOCOL,
+        parts=(CHUNKED + b"4\r\nhalf\r\n", b"zz\r\n"),
+    ),
+    Fault(
+        name="endless head",
+        kind=NetworkKind.PROTOCOL,
+        parts=(OK + b"X-Long: " + b"x" * 20_000 + b"\r\n\r\n",),
+    ),
+    Fault(
+        name="content-length not a number",
+        kind=NetworkKind.PROTOCOL,
+        parts=(OK + b"Content-Length: many\r\n\r\n",),
+    ),
+    Fault(
+        name="too large",
+        kind=NetworkKind.TOO_LARGE,
+        parts=(OK + b"Content-Length: 5000\r\n\r\n" + b"x" * 5000,),
+    ),
+    Fault(
+        name="too large in chunks",
+        kind=NetworkKind.TOO_LARGE,
+        parts=(CHUNKED, *[b"1f4\r\n" + b"x" * 500 + b"\r\n"] * 3),
+    ),
+    Fault(
+        name="gzip",
+        kind=NetworkKind.ENCODING,
+        parts=(
+            OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(ZIPPED) + ZIPPED,
+        ),
+    ),
+    Fault(name="loopback", kind=NetworkKind.ADDRESS, private=False),
+    Fault(
+        name="loopback by name",
+        kind=NetworkKind.ADDRESS,
+        url="http://localhost:{port}/",
+        private=False,
+    ),
+    Fault(
+        name="loopback as v4-mapped v6",
+        kind=NetworkKind.ADDRESS,
+        url="http://[::ffff:127.0.0.1]:{port}/",
+        private=False,
+    ),
+    Fault(name="metadata", kind=NetworkKind.ADDRESS, url="http://169.254.169.254/latest"),
+    Fault(name="any", kind=NetworkKind.ADDRESS, url="http://[::ffff:0.0.0.0]:{port}/"),
+    Fault(name="scoped", kind=NetworkKind.ADDRESS, url="http://[fe80::1%25lo]:{port}/"),
+    Fault(name="decimal address", kind=NetworkKind.PROTOCOL, url="http://2130706433:{port}/"),
+    Fault(name="no URL", kind=NetworkKind.PROTOCOL, url="no url"),
+    Fault(name="no host", kind=NetworkKind.PROTOCOL, url="http://"),
+    Fault(name="no HTTP", kind=NetworkKind.PROTOCOL, url="ftp://127.0.0.1/"),
+    Fault(name="no port", kind=NetworkKind.PROTOCOL, url="http://127.0.0.1:x/"),
+    Fault(name="long label", kind=NetworkKind.PROTOCOL, url=f"http://{'a' * 64}.invalid/"),
+]
+
+
+def test_every_kind_is_driven() -> None:
+    assert {fault.kind for fault in FAULTS} == set(NetworkKind)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+async def test_each_failure_has_its_kind_and_leaves_the_client_well(
+    peer: Peer,
+    make_client: Callable[..., HttpClient],
+    server_tls: ssl.SSLContext,
+    fault: Fault,
+    method: str,
+) -> None:
+    tls = server_tls if fault.tls else None
+    url = await peer.serve(*fault.parts, then=fault.then, tls=tls, greeting=fault.greeting)
+    url = url if fault.url is None else fault.url.format(port=peer.port)
+    client = make_client(allow_private=fault.private)
+    deadline = SHORT if fault.kind is NetworkKind.TIMEOUT else DEADLINE
+    started = time.monotonic()
+
+    with pytest.raises(NetworkError) as caught:
+        await send(client, method, url, deadline)
+
+    assert time.monotonic() - started < deadline.total_seconds() + 0.5
+    assert caught.value.kind is fault.kind
+    assert str(caught.value) == fault.kind.value
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    if fault.private:
+        answer = await send(client, method, await peer.serve(), DEADLINE)
+        assert answer.body == b"ok"
+
+
+async def send(client: HttpClient, method: str, url: str, deadline: timedelta) -> Answer:
+    if method == "GET":
+        return await client.get(url, {}, deadline=deadline)
+    return await client.post(url, {}, b"x" * 10_000, deadline=deadline)
+
+
+async def test_a_header_that_cannot_be_sent_is_a_protocol_failure(
+    client: HttpClient, peer: Peer
+) -> None:
+    with pytest.raises(NetworkError, match="protocol"):
+        await client.get(await peer.serve(), {"X-A": "a\r\nX-B: b"}, deadline=DEADLINE)

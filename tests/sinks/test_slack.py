@@ -1,0 +1,157 @@
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
+
+from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind
+from monitor.sinks import ReceiverSettings, SlackSettings, SlackSink
+from monitor.sinks.slack_blocks import message
+
+AT = datetime(2026, 1, 29, 8, 31, 2, tzinfo=UTC)
+
+Receiver = Any  # conftest's: tests cannot import it
+MakeDelivery = Callable[..., Delivery]
+
+
+def settings_of(**table: Any) -> SlackSettings:
+    settings = TypeAdapter[Any](ReceiverSettings).validate_python({"kind": "slack"} | table)
+    assert isinstance(settings, SlackSettings)
+    return settings
+
+
+@pytest.fixture
+async def sink(receiver: Receiver) -> AsyncIterator[SlackSink]:
+    table = {"webhook_url": receiver.url, "allow_http": True, "allow_private": True}
+    sink = SlackSink(settings_of(**table))
+    yield sink
+    await sink.close()
+
+
+async def test_the_message_is_posted_as_json(
+    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery
+) -> None:
+    delivery = make_delivery()
+
+    verdict = await sink.send(delivery, sent_at=AT)
+
+    assert verdict == Verdict(kind=VerdictKind.DELIVERED, status_code=200)
+    assert receiver.requests[0].headers["content-type"] == "application/json"
+    assert json.loads(receiver.bodies[0]) == message(json.loads(delivery.body))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "invalid_payload",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "too_many_attachments",
+        "no_text",
+    ],
+)
+async def test_a_refused_message_goes_again_at_once_as_plain_text(
+    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery, word: str
+) -> None:
+    receiver.answers = [web.Response(status=400, text=word)]
+
+    verdict = await sink.send(make_delivery(), sent_at=AT)
+
+    first, second = (json.loads(body) for body in receiver.bodies)
+    assert verdict.kind is VerdictKind.DELIVERED
+    assert second == {key: value for key, value in first.items() if key != "blocks"}
+
+
+async def test_a_message_refused_twice_follows_its_schedule(
+    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery
+) -> None:
+    receiver.answers = [web.Response(status=400, text="invalid_blocks") for _ in range(3)]
+
+    verdict = await sink.send(make_delivery(), sent_at=AT)
+
+    assert (verdict.kind, verdict.error) == (VerdictKind.RETRY, "invalid_blocks")
+    assert len(receiver.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("status_code", "word", "kind"),
+    [
+        (403, "action_prohibited", VerdictKind.RETRY),
+        (403, "invalid_token", VerdictKind.RETRY),
+        (403, "posting_to_general_channel_denied", VerdictKind.RETRY),
+        (403, "team_disabled", VerdictKind.RETRY),
+        (404, "channel_not_found", VerdictKind.RETRY),
+        (404, "no_service", VerdictKind.RETRY),
+        (404, "no_team", VerdictKind.RETRY),
+        (410, "channel_is_archived", VerdictKind.DEAD),
+        (429, "rate_limited", VerdictKind.HOLD),
+        (500, "rollup_error", VerdictKind.HOLD),
+    ],
+)
+async def test_slacks_word_names_the_failure_and_the_status_judges_it(
+    receiver: Receiver,
+    sink: SlackSink,
+    make_delivery: MakeDelivery,
+    status_code: int,
+    word: str,
+    kind: VerdictKind,
+) -> None:
+    receiver.answers = [web.Response(status=status_code, text=f"{word}\n")]
+
+    verdict = await sink.send(make_delivery(), sent_at=AT)
+
+    assert (verdict.kind, verdict.error, verdict.response) == (kind, word, word)
+    assert len(receiver.requests) == 1
+
+
+async def test_a_word_nobody_knows_is_no_error_of_ours(
+    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery
+) -> None:
+    receiver.answers = [web.Response(status=403, text="<html>your proxy</html>")]
+
+    verdict = await sink.send(make_delivery(), sent_at=AT)
+
+    assert (verdict.error, verdict.response) == (None, "<html>your proxy</html>")
+
+
+async def test_slack_is_waited_for_at_least_a_second(
+    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery
+) -> None:
+    receiver.answers = [web.Response(status=429, headers={"Retry-After": "0"})]
+
+    verdict = await sink.send(make_delivery(), sent_at=AT)
+
+    assert verdict.retry_after == timedelta(seconds=1)
+
+
+def test_slack_gets_one_message_a_second() -> None:
+    settings = settings_of(webhook_url_env="SLACK_WEBHOOK_URL")
+
+    assert (settings.slots, settings.spacing) == (1, timedelta(seconds=1))
+    assert settings.schedule == SCHEDULE
+
+
+@pytest.mark.parametrize(
+    ("table", "mistake"),
+    [
+        ({}, "one of webhook_url, webhook_url_env, webhook_url_file"),
+        ({"webhook_url": "http://hooks.slack.com/x"}, "needs allow_http = true"),
+        ({"webhook_url": "hooks.slack.com/services/T/B/x"}, "must be a URL"),
+        ({"webhook_url_env": "A", "timeout": "5s"}, "Extra inputs"),
+    ],
+)
+def test_a_mistake_is_named(table: dict[str, Any], mistake: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        settings_of(**table)
+
+    messages = [error["msg"] for error in caught.value.errors(include_input=False)]
+    assert any(mistake in message for message in messages), messages
+
+
+def test_the_webhook_url_shows_nowhere() -> None:
+    settings = settings_of(webhook_url="https://hooks.slack.com/services/T/B/verysecret")
+
+    assert "verysecret" not in repr(settings)

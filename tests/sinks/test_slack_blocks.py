@@ -1,0 +1,262 @@
+import re
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from slack_sdk.models.blocks import Block
+
+from monitor.core.errors import FailureKind
+from monitor.core.event import EventType
+from monitor.sinks.slack_blocks import message
+
+Document = dict[str, Any]
+
+NASTY = [
+    "<!channel>",
+    "<!here|here>",
+    "<@U024BE7LH>",
+    "<#C123|general>",
+    "<https://evil.example|click>",
+    "@here @channel @everyone",
+    "https://evil.example/x www.evil.example",
+    "&lt;!channel&gt;",
+    "*bold* _it_ ~no~ `code` ```block```",
+    "\u202egnp.exe\x00\x1b[31m",
+    "a\r\n> quote\n\n# head",
+    "&" * 256,
+    "<" * 256,
+    "😀" * 256,
+    "@" * 256,
+    " ",
+    "",
+]
+hostile = st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=()), max_size=256)
+number = st.integers(min_value=-(2**63), max_value=2**63 - 1)
+counts = st.dictionaries(hostile.map(lambda text: text[:64]), number, max_size=40)
+stamp = st.datetimes().map(lambda at: at.isoformat(timespec="milliseconds") + "Z")
+known = st.fixed_dictionaries(
+    {
+        "batch": st.fixed_dictionaries(
+            {
+                "source": hostile,
+                "provider": hostile,
+                "id": hostile,
+                "name": st.none() | hostile,
+                "labels": st.dictionaries(hostile, hostile, max_size=32),
+            }
+        ),
+        "sequence": number,
+        "status": st.none() | hostile,
+        "previous_status": st.none() | hostile,
+        "phase": st.none() | st.sampled_from(["pending", "ended"]),
+        "outcome": st.none() | st.sampled_from(["completed", "failed"]),
+        "counts": st.none() | counts,
+        "changes": counts,
+        "total_contacts": st.none() | number,
+        "valid_contacts": st.none() | number,
+        "progress": st.fixed_dictionaries(
+            {
+                "total": st.none() | number,
+                "finished": st.none() | number,
+                "open": st.none() | number,
+                "percent": st.none() | st.floats(0, 100),
+            }
+        ),
+    },
+    optional={
+        "duration_seconds": st.none() | st.floats(0, 1e9),
+        "late": st.booleans(),
+        "since": st.none() | stamp,
+        "error": st.fixed_dictionaries(
+            {
+                "kind": st.none() | st.sampled_from(list(FailureKind)) | hostile,
+                "status_code": st.none() | st.integers(100, 599),
+            }
+        ),
+    },
+)
+about_source = st.fixed_dictionaries(
+    {
+        "source": st.fixed_dictionaries(
+            {"name": hostile, "provider": hostile, "labels": st.dictionaries(hostile, hostile)}
+        )
+    }
+)
+about_receiver = st.fixed_dictionaries(
+    {"receiver": st.fixed_dictionaries({"name": hostile, "kind": hostile})}
+)
+documents = st.fixed_dictionaries(
+    {
+        "id": hostile,
+        "type": st.sampled_from([*EventType, "batch.from_the_future"]),
+        "subject": hostile,
+        "time": stamp,
+        "data": known | about_source | about_receiver,
+    }
+)
+
+
+def texts_of(payload: Document) -> list[str]:
+    texts = [payload["text"]]
+    for block in payload["blocks"]:
+        texts += [part["text"] for part in block.get("elements") or [block["text"]]]
+    return texts
+
+
+@given(documents)
+def test_no_event_breaks_slacks_limits(document: Document) -> None:
+    payload = message(document)
+
+    texts = texts_of(payload)
+    assert len(payload["blocks"]) <= 50
+    assert all(text.strip() for text in texts)
+    assert all(len(text) <= 3000 for text in texts)
+    assert sum(map(len, texts)) <= 13_000
+    for block in Block.parse_all(payload["blocks"]):
+        block.validate_json()
+
+
+@given(documents)
+def test_no_event_brings_markup_mentions_links_or_controls(document: Document) -> None:
+    payload = message(document)
+
+    for text in texts_of(payload):
+        left = re.sub(r"<!date\^-?\d+\^\{date_short_pretty\} \{time_secs\}\|[\d :UTC-]+>", "", text)
+        assert not re.search("[<>]", left)
+        assert not re.search(r"&(?!amp;|lt;|gt;)", left)
+        assert not re.search(r"@\w|://|www\.", left, re.IGNORECASE)
+        controls = {unicodedata.category(c) for c in left.replace("\n", "")} & {"Cc", "Cs"}
+        assert not controls
+        assert not re.search("[\u202a-\u202e\u2066-\u2069]", left)
+    for block in payload["blocks"]:
+        for part in block.get("elements") or [block["text"]]:
+            assert part["type"] == "plain_text" or part["verbatim"] is True
+    assert (payload["unfurl_links"], payload["unfurl_media"]) == (False, False)
+
+
+@given(documents.filter(lambda document: "batch" in document["data"]))
+def test_a_header_fits_and_says_what_happened(document: Document) -> None:
+    header = message(document)["blocks"][0]
+
+    assert header["type"] == "header"
+    assert 0 < len(header["text"]["text"]) <= 150
+
+
+def test_a_status_change_shows_the_batch_and_both_statuses(document: Document) -> None:
+    payload = message(document)
+
+    section = payload["blocks"][1]["text"]["text"]
+    for text in (payload["text"], section):
+        assert "customers.csv" in text
+        assert "3c90c3cc0d444b5088888dd25736052a" in text
+        assert "queued → executed" in text
+    assert payload["blocks"][0]["text"]["text"] == "🔄 Status changed: customers.csv"
+    assert "team: collections · env: prod" in section
+
+
+def test_progress_and_counts_show_with_their_signed_changes(document: Document) -> None:
+    calls = message(document)["blocks"][2]["text"]["text"]
+
+    assert calls.splitlines() == [
+        "██████████████░░░░░░ 71.4 % · 5 of 7 calls finished",
+        "7 valid contacts · 11 contacts in all",
+        "completed 5 (+5) · ringing 2 (-5)",
+    ]
+
+
+def test_calls_that_are_gone_show_as_zero(document: Document) -> None:
+    document["data"] |= {"counts": {"completed": 7}, "changes": {"completed": 2, "ringing": -2}}
+
+    assert "completed 7 (+2) · ringing 0 (-2)" in message(document)["blocks"][2]["text"]["text"]
+
+
+def test_an_end_shows_outcome_duration_and_lateness(document: Document) -> None:
+    document["type"] = "batch.completed"
+    document["data"] |= {"duration_seconds": 7523.2, "late": True}
+
+    text = message(document)["blocks"][3]["text"]["text"]
+
+    assert text.splitlines() == [
+        "Outcome: completed",
+        "Duration: 2 h 5 min",
+        "Late: it had already ended when it was first seen.",
+    ]
+
+
+def test_the_context_shows_source_provider_time_and_a_short_id(document: Document) -> None:
+    context = message(document)["blocks"][-1]["elements"][0]["text"]
+
+    date = "<!date^1769675462^{date_short_pretty} {time_secs}|2026-01-29 08:31:02 UTC>"
+    assert context == f"bolna-prod · bolna · {date} · {document['id'][:12]}"
+
+
+def test_a_batch_that_was_never_read_shows_why(document: Document) -> None:
+    document["type"] = "batch.unreachable"
+    unread = ("status", "previous_status", "phase", "outcome", "counts", "progress")
+    document["data"] |= dict.fromkeys((*unread, "total_contacts", "valid_contacts"))
+    document["data"] |= {
+        "changes": {},
+        "error": {"kind": "not_found", "status_code": 404},
+        "since": "2026-01-29T08:21:02.114Z",
+    }
+    document["data"]["batch"]["name"] = None
+
+    payload = message(document)
+
+    assert payload["blocks"][0]["text"]["text"].endswith(document["subject"])
+    assert [block["type"] for block in payload["blocks"]] == ["header", *["section"] * 2, "context"]
+    trouble = payload["blocks"][2]["text"]["text"]
+    assert trouble.startswith("Polls fail: not found (HTTP 404) since <!date^1769674862^")
+    assert payload["text"].endswith("Polls fail: not found (HTTP 404)")
+
+
+def test_an_end_of_trouble_shows_since_when_it_was(document: Document) -> None:
+    document["type"] = "batch.reachable"
+    document["data"] |= {"since": "2026-01-29T08:21:02.114Z"}
+
+    texts = [block["text"]["text"] for block in message(document)["blocks"][:-1]]
+
+    assert texts[-1].startswith("Polls had failed since <!date^1769674862^")
+
+
+def test_a_source_shows_its_trouble(document: Document) -> None:
+    document |= {"type": "source.failing", "subject": "bolna-prod"}
+    document["data"] = {
+        "source": {"name": "bolna-prod", "provider": "bolna", "labels": {"env": "prod"}},
+        "error": {"kind": "unauthorized", "status_code": 401},
+        "since": "2026-01-29T08:21:02.114Z",
+    }
+
+    payload = message(document)
+
+    assert payload["text"] == "🔥 Source failing: bolna-prod · Polls fail: unauthorized (HTTP 401)"
+    assert payload["blocks"][1]["text"]["text"] == "*bolna-prod*\nenv: prod"
+
+
+def test_a_test_says_that_it_is_one(document: Document) -> None:
+    document |= {"type": "monitor.test", "subject": "ops"}
+    document["data"] = {"receiver": {"name": "ops", "kind": "slack"}}
+
+    payload = message(document)
+
+    assert payload["text"] == "🔔 Test: ops"
+    assert "This receiver works" in payload["blocks"][1]["text"]["text"]
+
+
+@pytest.mark.parametrize("event_type", EventType)
+def test_every_type_of_event_has_its_headline(document: Document, event_type: str) -> None:
+    document["type"] = event_type
+
+    assert "." not in message(document)["text"].split(":")[0]
+
+
+def test_many_labels_and_counts_are_cut_and_said_so(document: Document) -> None:
+    document["data"]["batch"]["labels"] = {f"label-{n}": "<" * 256 for n in range(32)}
+    document["data"]["counts"] = {f"{n}-" + "&" * 60: n for n in range(32)}
+
+    subject, calls = (block["text"]["text"] for block in message(document)["blocks"][1:3])
+
+    assert subject.endswith("and 22 more")
+    assert re.search(r"and \d+ more$", calls)
