@@ -2,15 +2,49 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+KILLS ?= 100
 
-.PHONY: run test check format faults lock clean
+.PHONY: help run test check format faults bench lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
 
 .venv/installed: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
-run: .venv/installed ## start the daemon (config.toml, else the example)
-	$(BIN)/monitor run $(ARGS)
+run: .venv/installed ## start the daemon: config.toml when there is one, else the example
+	$(BIN)/monitor run --config $(firstword $(wildcard config.toml) config.example.toml) $(ARGS)
+
+test: check ## all checks and all tests, Postgres included, with coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include='monitor/core/*' --fail-under=100
+	$(BIN)/coverage report --include='monitor/engine/*' --fail-under=95
+	$(BIN)/coverage report --fail-under=92
+
+check: .venv/installed ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+faults: .venv/installed ## the fault tests in full: make faults KILLS=100
+	MONITOR_KILLS=$(KILLS) $(BIN)/pytest -s tests/faults
+
+bench: .venv/installed ## polls per CPU second against a bare loop
+	$(BIN)/python tests/benchmarks/polls.py $(ARGS)
+
+lock: .venv/installed ## resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --python-version 3.11 --no-header --quiet -o requirements.lock
+
+clean: ## remove what make made
+	rm -rf .venv .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
