@@ -86,7 +86,11 @@ def build_accounts(config: Config, rows: Mapping[str, SourceRow]) -> list[Accoun
                 key=rows[name].key,
                 labels=settings.labels,
             ),
-            provider=build_provider(settings, deadline=config.polling.deadline),
+            provider=build_provider(
+                settings,
+                deadline=config.polling.deadline,
+                connections=config.polling.concurrency,
+            ),
             pace=pace_of(config, name),
             rate=settings.rate_limit,
             health=rows[name].health,
@@ -142,6 +146,7 @@ async def build_engine(config: Config, database: Database, clock: Clock) -> Engi
         concurrency=config.polling.concurrency,
         deadline=config.polling.deadline,
     )
+    writer.on_scheduled = poller.expect
     return Engine(
         clock=clock,
         metrics=metrics,

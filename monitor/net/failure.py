@@ -6,7 +6,6 @@ from typing import Final
 
 import aiohttp
 import httpx
-from aiohttp.http_exceptions import ContentLengthError, HttpProcessingError, TransferEncodingError
 
 from monitor.core.errors import NetworkKind
 from monitor.net.guard import AddressForbiddenError
@@ -17,6 +16,7 @@ _KINDS: Final = (
     (ssl.SSLError, NetworkKind.TLS),
     (aiohttp.ClientConnectorError, NetworkKind.CONNECT),
     (aiohttp.ClientConnectionError, NetworkKind.DISCONNECTED),
+    (aiohttp.ClientPayloadError, NetworkKind.DISCONNECTED),
     (TimeoutError, NetworkKind.TIMEOUT),
     (OSError, NetworkKind.DISCONNECTED),
 )
@@ -34,20 +34,8 @@ def kind_of(error: Exception) -> NetworkKind:
         return NetworkKind.ADDRESS
     if isinstance(error, httpx.HTTPError):
         causes = causes[1:] or causes
-    if isinstance(causes[0], aiohttp.ClientPayloadError):
-        return _kind_of_body(causes)
     fitting = (kind for known, kind in _KINDS if isinstance(causes[0], known))
     return next(fitting, NetworkKind.PROTOCOL)
-
-
-def _kind_of_body(causes: list[BaseException]) -> NetworkKind:
-    """Tell a body that ended early from one that is no HTTP."""
-    for cause in causes:
-        if isinstance(cause, ContentLengthError | TransferEncodingError):
-            return NetworkKind.DISCONNECTED
-        if isinstance(cause, HttpProcessingError):
-            return NetworkKind.PROTOCOL
-    return NetworkKind.DISCONNECTED
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

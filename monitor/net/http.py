@@ -106,7 +106,7 @@ class HttpClient:
         return await self._request(_PreparedRequest("POST", url, headers, content), deadline)
 
     async def close(self) -> None:
-        """Close all connections; requests under way or later fail as `connect`."""
+        """Close all connections: what is under way fails as `disconnected`, later as `connect`."""
         self._closed = True
         await self._transport.aclose()
 

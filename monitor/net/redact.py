@@ -9,6 +9,7 @@ from urllib.parse import quote
 REDACTED: Final = "[redacted]"
 
 _SHORTEST_WORD: Final = 8
+_NUMBER: Final = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){6,}")
 _BLANKS: Final = re.compile("[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
 _CONTROLS: Final = re.compile(
     "["
@@ -19,6 +20,11 @@ _CONTROLS: Final = re.compile(
     "\ud800-\udfff"  # lone surrogates: no UTF-8
     "]"
 )
+
+
+def without_numbers(text: str) -> str:
+    """Replace whatever could be a phone number: seven digits and more, grouped or not."""
+    return _NUMBER.sub("[number]", text)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

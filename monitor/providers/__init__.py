@@ -20,8 +20,10 @@ BODY_LIMIT: Final = 2 * 1024 * 1024
 """In bytes; the documented answers have under 500."""
 
 
-def build(settings: BolnaSettings | VogentSettings, *, deadline: timedelta) -> Bolna | Vogent:
-    """Return the provider of one source; `deadline` bounds each of its requests.
+def build(
+    settings: BolnaSettings | VogentSettings, *, deadline: timedelta, connections: int = 100
+) -> Bolna | Vogent:
+    """Return the provider of one source; `deadline` bounds each of its requests, `connections` how many it makes at a time.
 
     Raises ConfigError if the CA file cannot be used. The key is read with the first poll.
     """
@@ -30,6 +32,7 @@ def build(settings: BolnaSettings | VogentSettings, *, deadline: timedelta) -> B
         allow_private=settings.allow_private,
         keepalive=KEEPALIVE,
         body_limit=BODY_LIMIT,
+        connections=connections,
     )
     api = Api(client, base_url=settings.base_url, api_key=settings.api_key, deadline=deadline)
     match settings:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Final
 
 from monitor.net.redact import printable
@@ -26,13 +27,9 @@ def inert(value: str, limit: int) -> str:
     parts = [_ESCAPES.get(character, character) for character in text]
     if sum(map(len, parts)) <= limit:
         return "".join(parts)
-    room = limit - 1
-    kept = ""
-    for part in parts:
-        if len(kept) + len(part) > room:
-            break
-        kept += part
-    return kept + "…"
+    lengths = accumulate(map(len, parts))
+    fitting = sum(length < limit for length in lengths)
+    return "".join(parts[:fitting]) + "…"
 
 
 def join(parts: Iterable[str], *, separator: str, limit: int) -> str:

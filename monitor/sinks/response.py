@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from monitor.net.redact import printable, redact
+from monitor.net.redact import printable, redact, without_numbers
 
 READ_LIMIT: Final = 64 * 1024
 KEPT_LIMIT: Final = 4 * 1024
@@ -13,7 +13,8 @@ KEPT_LIMIT: Final = 4 * 1024
 def kept_text(body: bytes, *, secrets: Iterable[str]) -> str | None:
     """Return the text of a failure's body, or none if it is empty.
 
-    Secrets go before the cut: a half of one would not be found.
+    Secrets and phone numbers go before the cut: a half of one would not be found.
     """
-    text = printable(redact(body[:READ_LIMIT].decode(errors="replace"), secrets)).strip()
+    whole = body[:READ_LIMIT].decode(errors="replace")
+    text = printable(without_numbers(redact(whole, secrets))).strip()
     return text.encode()[:KEPT_LIMIT].decode(errors="ignore") or None

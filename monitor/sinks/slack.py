@@ -45,7 +45,10 @@ _WORDS: Final = _PAYLOAD_REFUSED | {
     "team_disabled",
     "user_not_found",
 }
-"""What Slack says in a failure's body: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks."""
+"""What Slack says in a failure's body.
+
+Most are in https://api.slack.com/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks.
+"""
 
 
 class SlackSettings(HttpReceiverSettings):

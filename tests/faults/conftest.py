@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
@@ -114,6 +115,21 @@ class Daemon:
         status = await asyncio.wait_for(self._process.wait(), 10)
         return status, time.monotonic() - began
 
+    async def command(self, *arguments: str) -> tuple[int, str]:
+        """Run another command of the program; return its exit status and all that it printed."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "monitor", *arguments, "-c", str(self.config),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await process.communicate()
+        return process.returncode or 0, output.decode()
+
+    async def get(self, path: str) -> str:
+        """Ask the daemon's own endpoints."""
+        address = self.lines("daemon.started")[-1]["listen"]
+        async with aiohttp.request("GET", f"http://{address}{path}") as answer:
+            return await answer.text()
+
     async def close(self) -> None:
         """Leave nothing running."""
         if self._process is not None:
@@ -126,19 +142,6 @@ class Daemon:
         # a kill may have cut the last line off
         whole = (line for line in self.log.read_text().splitlines() if line.endswith("}"))
         return [line for line in map(json.loads, whole) if line["event"] == event]
-
-
-@pytest.fixture
-def until() -> Callable[..., Awaitable[None]]:
-    """Wait for a condition, or fail and say which."""
-
-    async def wait(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, f"not within {seconds} s: {what}"
-            await asyncio.sleep(0.02)
-
-    return wait
 
 
 @pytest.fixture

@@ -163,6 +163,16 @@ async def test_a_cancelled_request_gives_its_connection_back(
     assert (await client.get(await peer.serve(), {}, deadline=DEADLINE)).status_code == 200
 
 
+async def test_closing_ends_the_requests_under_way(client: HttpClient, peer: Peer) -> None:
+    request = asyncio.create_task(client.get(await peer.serve(b""), {}, deadline=DEADLINE))
+    await peer.asked.wait()
+
+    await client.close()
+
+    with pytest.raises(NetworkError, match="disconnected"):
+        await request
+
+
 async def test_a_closed_client_fails_as_connect(client: HttpClient) -> None:
     await client.close()
 

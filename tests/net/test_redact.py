@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.net.redact import printable, redact
+from monitor.net.redact import printable, redact, without_numbers
 
 SECRET = "whsec_a/b+c=="
 
@@ -58,3 +58,15 @@ def test_what_is_printable_holds_no_control_and_can_be_encoded(text: str) -> Non
     shown.encode()
     assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cs", "Zl", "Zp"}
     assert not {unicodedata.bidirectional(c) for c in shown} & {"RLO", "LRO", "RLE", "LRE", "PDF"}
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["+15550108822", "15550108822", "+1 (555) 010-8822", "555.010.8822", "0049 30 1234567"],
+)
+def test_whatever_could_be_a_phone_number_is_replaced(number: str) -> None:
+    assert without_numbers(f"cannot call {number}, sorry") == "cannot call [number], sorry"
+
+
+def test_short_numbers_and_dates_in_words_stay() -> None:
+    assert without_numbers("error 400: row 12345 of 2026") == "error 400: row 12345 of 2026"
