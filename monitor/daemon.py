@@ -44,6 +44,9 @@ async def run(config: Config) -> None:
 
 
 async def _run(config: Config, database: Database) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     found, newest = await migrate(database)
     if found != newest:
         log.info("database.migrated", found=found, schema=newest)
@@ -51,7 +54,7 @@ async def _run(config: Config, database: Database) -> None:
     await _release(config, database, clock, at_start=True)
     daemon = Daemon(config, database, await build_engine(config, database, clock))
     await daemon.start()
-    await daemon.stopped.wait()
+    await stop.wait()
     await daemon.stop()
 
 
@@ -82,7 +85,6 @@ class Daemon:
             before_scrape=self._refresh_gauges,
             registry=engine.metrics.registry,
         )
-        self.stopped = asyncio.Event()
 
     async def start(self) -> None:
         """Listen, start the loops and ring their bells."""
@@ -98,9 +100,6 @@ class Daemon:
         self._ring(engine.relay.bell, seconds=1)
         self._ring(engine.housekeeping.bell, seconds=60)
         self._scheduler.start()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stopped.set)
         log.info(
             "daemon.started",
             version=__version__,

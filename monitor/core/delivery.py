@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import assert_never
 
 from monitor.core.event import SubjectKind
 
@@ -78,7 +79,7 @@ class Settlement:
 def verdict_on(status_code: int, retry_after: timedelta | None = None) -> Verdict:
     """Judge an HTTP answer the same way for every sink.
 
-    2xx delivers; 410 Gone ends it (Standard Webhooks 1.0); 408, 429 and 5xx hold the receiver;
+    2xx delivers; 410 Gone ends it (Standard Webhooks 1.0); 429 and 5xx hold the receiver;
     all else, redirects included, concerns that delivery alone.
     """
     if 200 <= status_code < 300:
@@ -122,6 +123,8 @@ def settle(
                 return Settlement(state=DeliveryState.DEAD, due_at=None, attempts=made)
             wait = schedule[made - 1] * (1 + 0.2 * jitter)
             return Settlement(state=DeliveryState.PENDING, due_at=at + wait, attempts=made)
+        case _:
+            assert_never(verdict.kind)
 
 
 def expired(enqueued_at: datetime, *, schedule: tuple[timedelta, ...], at: datetime) -> bool:

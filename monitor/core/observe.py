@@ -4,7 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.core.batch import Counts, Failures, Known, Origin, Outcome, Phase, Reading, Watch
+from monitor.core.batch import (
+    Counts,
+    Failures,
+    Known,
+    Origin,
+    Outcome,
+    Phase,
+    Reading,
+    Watch,
+    fold,
+)
 from monitor.core.event import Document, Event, EventType, compose, stamp
 from monitor.core.payload import batch_data, batch_subject
 from monitor.core.source import Source
@@ -153,9 +163,10 @@ def _latest(new: int | None, old: int | None) -> int | None:
 
 
 def _unknown_statuses(base: Known, reading: Reading) -> tuple[str, ...]:
-    if reading.phase is not Phase.UNKNOWN or reading.status in base.unknown_statuses:
-        return base.unknown_statuses
-    return (*base.unknown_statuses, reading.status)[-UNKNOWN_STATUSES_LIMIT:]
+    told = base.unknown_statuses
+    if reading.phase is not Phase.UNKNOWN or fold(reading.status) in map(fold, told):
+        return told
+    return (*told, reading.status)[-UNKNOWN_STATUSES_LIMIT:]
 
 
 def _counts_moved(last: Known, known: Known) -> bool:

@@ -123,7 +123,8 @@ def _judge(result: Result, standing: Standing, *, routes: Sequence[Route], watch
         status_code=failure.status_code if failure else None,
         unreachable=watch.failures.unreachable_since is not None,
     )
-    standing.health, turn = judge(standing.health, poll, watched=watched, at=result.at)
+    before = standing.health
+    standing.health, turn = judge(before, poll, watched=watched, at=result.at)
     standing.blocked_until = blocked_until(
         standing.blocked_until,
         health=standing.health,
@@ -133,23 +134,23 @@ def _judge(result: Result, standing: Standing, *, routes: Sequence[Route], watch
         at=result.at,
     )
     if turn is not None:
-        _tell(result, standing, turn, routes)
+        standing.health = replace(standing.health, sequence=before.sequence + 1)
+        _tell(result, standing, turn, routes, before=before)
 
 
-def _tell(result: Result, standing: Standing, turn: Turn, routes: Sequence[Route]) -> None:
-    source, before = result.account.source, result.account.health
-    sequence = standing.health.sequence + 1
-    standing.health = replace(standing.health, sequence=sequence)
+def _tell(
+    result: Result, standing: Standing, turn: Turn, routes: Sequence[Route], *, before: Health
+) -> None:
+    """Tell that the account fails, or that it does no longer: then what had failed."""
+    source, sequence = result.account.source, standing.health.sequence
     failing = turn is Turn.FAILING
-    since = standing.health.failing_since if failing else before.failing_since
-    kind = standing.health.kind if failing else before.kind
-    status_code = standing.health.status_code if failing else before.status_code
+    why = standing.health if failing else before
     event = compose(
         EventType.SOURCE_FAILING if failing else EventType.SOURCE_RECOVERED,
         source_subject(source),
         sequence=sequence,
         at=result.at,
-        data=source_data(source) | failure_data(kind, status_code, since),
+        data=source_data(source) | failure_data(why.kind, why.status_code, why.failing_since),
     )
     standing.owed.append(Owed(event=event, receivers=receivers_of(event.facts, routes)))
     standing.turns.append(turn)

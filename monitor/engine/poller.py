@@ -21,6 +21,8 @@ from monitor.storage.database import Database
 
 TURN: Final = 1.0
 """Seconds after which the loop looks for due batches by itself."""
+COMPANY: Final = 0.02
+"""Seconds that a due batch may wait for others: a claim costs the same for one as for many."""
 
 log = structlog.stdlib.get_logger()
 
@@ -55,6 +57,7 @@ class Poller:
         self._polls: set[asyncio.Task[None]] = set()
         self._outage = Outage("poller")
         self._closing = False
+        self._alarm: asyncio.TimerHandle | None = None
         self.bell = asyncio.Event()
         self.beat_at: datetime | None = None
 
@@ -74,10 +77,25 @@ class Poller:
             except TimeoutError:
                 continue
 
+    def expect(self, due_at: datetime) -> None:
+        """Ring the bell when a batch is due, if that is sooner than it would ring anyway."""
+        wait = max(COMPANY, (due_at - self._clock.now()).total_seconds())
+        if wait >= TURN:
+            return
+        loop = asyncio.get_running_loop()
+        when = loop.time() + wait
+        if self._alarm is not None and not self._alarm.cancelled():
+            if loop.time() < self._alarm.when() <= when:
+                return
+            self._alarm.cancel()
+        self._alarm = loop.call_at(when, self.bell.set)
+
     async def close(self) -> None:
         """Stop claiming and drop the polls under way: a GET can be repeated."""
         self._closing = True
         self.bell.set()
+        if self._alarm is not None:
+            self._alarm.cancel()
         polls = list(self._polls)
         for poll in polls:
             poll.cancel()
@@ -99,6 +117,8 @@ class Poller:
             return backlog
         now = self._clock.now()
         due = await due_sources(self._database)
+        coming = [due[a.source.name] for a in self._accounts if a.source.name in due]
+        self.expect(min((at for at in coming if at > now), default=now + timedelta(seconds=TURN)))
         return [
             account
             for account in self._accounts

@@ -60,6 +60,8 @@ class Writer:
         self._trouble = trouble
         self._hand_over = hand_over
         self._outage = Outage("writer")
+        self.on_scheduled: Callable[[datetime], None] = _nothing
+        """Called with the time at which the first of the committed batches is due again."""
         self._queue: deque[tuple[Result, Observation | None]] = deque()
         self._arrived = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -186,6 +188,9 @@ class Writer:
             account.answered_at = standing.answered_at
             account.version += row in written
         self._hand_over(recorded.born)
+        next_polls = [item.next_poll_at for item in folded.records if item.next_poll_at]
+        if next_polls:
+            self.on_scheduled(min(next_polls))
         for (result, _), item in zip(group, folded.records, strict=True):
             self._tell(result, item)
         for account, standing in folded.standings.values():
@@ -204,3 +209,7 @@ class Writer:
     def _wake(self) -> None:
         self._arrived.set()
         self._urgent.set()
+
+
+def _nothing(_at: datetime) -> None:
+    """Stand in until the poller is there."""

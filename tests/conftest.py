@@ -1,0 +1,126 @@
+"""What the tests of several rooms share: databases, and waiting without sleeping."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.storage.database import Database
+from monitor.storage.schema import migrate
+from tests.postgres import Postgres, run_postgres
+
+Until = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Run one server for the whole run; none to be had is an error, never a skip."""
+    with run_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Postgres) -> str:
+    """Migrate one Postgres database, for others to be copies of."""
+    url = postgres.create()
+    _migrate(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrate one SQLite file, for others to be copies of."""
+    file = tmp_path_factory.mktemp("migrated") / "monitor.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+def _migrate(url: str) -> None:
+    async def run() -> None:
+        database = Database(url)
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(run())
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, migrated_sqlite: Path) -> str:
+    """Return the URL of a fresh SQLite file with the newest schema."""
+    file = tmp_path / "monitor.db"
+    shutil.copy(migrated_sqlite, file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
+    """Return the URL of a fresh Postgres database with the newest schema."""
+    url = postgres.create(migrated_postgres)
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """Return the URL of a Postgres database without any table."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a fresh database with the newest schema: every test runs on both."""
+    name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    url: str = request.getfixturevalue(name)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a database that has no tables yet: every test runs on both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/empty.db"
+    url: str = request.getfixturevalue("empty_postgres_url")
+    return url
+
+
+@pytest.fixture
+async def open_database() -> AsyncIterator[Callable[[str], Database]]:
+    """Open databases by URL, as other processes would; they are closed at the end."""
+    opened: list[Database] = []
+
+    def open_(url: str) -> Database:
+        opened.append(Database(url))
+        return opened[-1]
+
+    yield open_
+    for database in opened:
+        await database.close()
+
+
+@pytest.fixture
+def database(database_url: str, open_database: Callable[[str], Database]) -> Database:
+    """Open a fresh database with the newest schema: every test runs on both."""
+    return open_database(database_url)
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait for a condition, plain or awaitable, or fail at the deadline."""
+
+    async def wait(
+        condition: Callable[[], bool | Awaitable[bool]], seconds: float = 10.0, what: str = ""
+    ) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            found = condition()
+            if found if isinstance(found, bool) else await found:
+                return
+            assert time.monotonic() < end, f"not within {seconds} s: {what or condition}"
+            await asyncio.sleep(0.01)
+
+    return wait

@@ -1,0 +1,909 @@
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.core.batch import Batch, Failures, Origin, Phase, Watch
+from monitor.core.errors import FailureKind
+from monitor.core.event import EventType
+from monitor.core.observe import instant
+from monitor.storage.times import milliseconds
+from monitor.storage.watches import READ_COLUMNS, failures_column, known_columns, watch_of
+
+if TYPE_CHECKING:
+    from tests.core.conftest import Life
+
+NewLife = Callable[..., "Life"]
+MakeBatch = Callable[..., Batch]
+
+START = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
+INTERVAL = timedelta(seconds=30)
+MOMENT = timedelta(milliseconds=1)
+FIRST, COUNTS, STATUS, UNKNOWN = (
+    "batch.first_seen",
+    "batch.counts_changed",
+    "batch.status_changed",
+    "batch.status_unknown",
+)
+COMPLETED, FAILED, CANCELLED = "batch.completed", "batch.failed", "batch.cancelled"
+REOPENED, UNREACHABLE, REACHABLE = "batch.reopened", "batch.unreachable", "batch.reachable"
+ENDS = {COMPLETED, FAILED, CANCELLED}
+
+
+# settled, by counts
+
+
+def test_queued_to_executed_with_open_calls_is_a_status_change_and_no_end(life: "Life") -> None:
+    life.reads("queued", {"ringing": 7})
+
+    assert life.reads("executed", {"ringing": 7}) == [STATUS]
+    assert not life.settled
+
+
+def test_when_the_last_call_ends_the_batch_is_completed(life: "Life") -> None:
+    life.reads("queued", {"ringing": 7})
+    life.reads("executed", {"completed": 5, "ringing": 2})
+
+    assert life.reads("executed", {"completed": 6, "no-answer": 1}) == [COUNTS, COMPLETED]
+    assert life.settled
+
+
+def test_a_final_status_with_known_counts_and_no_open_call_settles_at_once(life: "Life") -> None:
+    life.reads("running", {"ringing": 2})
+
+    assert life.reads("completed", {"busy": 2}) == [COUNTS, STATUS, COMPLETED]
+
+
+def test_counts_without_open_calls_do_not_end_a_batch_that_runs(life: "Life") -> None:
+    life.reads("running", {"ringing": 1})
+
+    assert life.reads("running", {"completed": 1}) == [COUNTS]
+    assert life.reads("running", {"completed": 1}) == []
+    assert life.reads("completed", {"completed": 1}) == [STATUS, COMPLETED]
+
+
+@pytest.mark.parametrize(
+    ("status", "end", "outcome"),
+    [
+        ("completed", COMPLETED, "completed"),
+        ("failed", FAILED, "failed"),
+        ("stopped", CANCELLED, "cancelled"),
+    ],
+)
+def test_a_batch_ends_by_its_outcome(life: "Life", status: str, end: str, outcome: str) -> None:
+    life.reads("running", {"completed": 1})
+
+    assert life.reads(status, {"completed": 1}) == [STATUS, end]
+    assert life.data(end)["outcome"] == outcome
+    assert life.data(end)["settled"] is True
+
+
+# settled, without counts
+
+
+def test_without_counts_the_second_final_reading_settles(life: "Life") -> None:
+    for status in ("ACTIVE", "PAUSED", "ACTIVE"):
+        life.reads(status)
+
+    assert life.reads("COMPLETE") == [STATUS]
+    assert not life.settled
+    assert life.reads("COMPLETE") == [COMPLETED]
+    assert life.settled
+
+
+def test_those_two_readings_are_at_least_nine_tenths_of_an_interval_apart(life: "Life") -> None:
+    life.reads("ACTIVE")
+    life.reads("COMPLETE")
+
+    assert life.reads("COMPLETE", after=INTERVAL * 0.5) == []
+    assert life.reads("COMPLETE", after=INTERVAL * 0.4 - MOMENT) == []
+    assert life.reads("COMPLETE", after=MOMENT) == [COMPLETED]
+
+
+def test_an_empty_map_counts_as_no_counts_when_settling(life: "Life") -> None:
+    life.reads("running", {})
+
+    assert life.reads("completed", {}) == [STATUS]
+    assert life.reads("completed", None) == [COMPLETED]
+
+
+def test_only_zeros_count_as_an_empty_map_when_settling(life: "Life") -> None:
+    life.reads("running", {"ringing": 0})
+
+    assert life.reads("completed", {"completed": 0}) == [STATUS]
+    assert life.reads("completed", {"completed": 0}) == [COMPLETED]
+
+
+def test_missing_counts_settle_when_the_last_known_hold_no_open_call(life: "Life") -> None:
+    life.reads("running", {"completed": 7})
+
+    assert life.reads("completed", None) == [STATUS]
+    assert life.reads("completed", {}) == [COMPLETED]
+    assert life.data(COMPLETED)["counts"] == {"completed": 7}
+
+
+@pytest.mark.parametrize("counts", [None, {}])
+def test_a_final_status_without_counts_never_settles_after_known_open_calls(
+    life: "Life", counts: dict[str, int] | None
+) -> None:
+    life.reads("running", {"completed": 5, "ringing": 2})
+
+    assert life.reads("completed", counts) == [STATUS]
+    assert [life.reads("completed", counts) for _ in range(50)] == [[]] * 50
+    assert not life.settled
+    assert life.reads("completed", {"completed": 7}) == [COUNTS, COMPLETED]
+
+
+def test_a_reading_that_says_otherwise_between_the_two_starts_the_row_anew(life: "Life") -> None:
+    life.reads("ACTIVE")
+    life.reads("COMPLETE")
+    life.reads("ACTIVE")
+
+    assert life.reads("COMPLETE") == [STATUS]
+    assert life.reads("COMPLETE") == [COMPLETED]
+
+
+def test_a_reading_with_open_calls_between_the_two_ends_the_row(life: "Life") -> None:
+    life.reads("running", {})
+    life.reads("completed", {})
+    life.reads("completed", {"ringing": 1})
+
+    assert life.reads("completed", {}) == []
+    assert life.reads("completed", {}) == []
+    assert not life.settled
+
+
+def test_a_failed_poll_between_the_two_changes_nothing(life: "Life") -> None:
+    life.reads("ACTIVE")
+    life.reads("COMPLETE")
+    life.fails()
+
+    assert life.reads("COMPLETE") == [COMPLETED]
+
+
+def test_known_counts_settle_at_once_after_a_reading_without(life: "Life") -> None:
+    life.reads("running", {})
+    life.reads("completed", {})
+
+    assert life.reads("completed", {"completed": 3}, after=MOMENT) == [COUNTS, COMPLETED]
+
+
+# settled, from then on
+
+
+def test_a_settled_batch_stays_settled(life: "Life") -> None:
+    life.reads("running", {"completed": 2})
+    life.reads("completed", {"completed": 2})
+
+    assert life.reads("completed", {"completed": 2}) == []
+    assert life.reads("completed", None) == []
+    assert life.reads("completed", {}) == []
+    assert life.reads("completed", {"completed": 3}) == [COUNTS]
+    assert life.reads("executed", {"completed": 3}) == [STATUS]
+    assert life.settled
+
+
+def test_a_settled_batch_is_reopened_by_an_open_call(life: "Life") -> None:
+    life.reads("running", {"failed": 2})
+    life.reads("completed", {"failed": 2})
+
+    assert life.reads("completed", {"failed": 1, "rescheduled": 1}) == [COUNTS, REOPENED]
+    assert life.data(REOPENED)["settled"] is False
+    assert life.reads("completed", {"failed": 1, "completed": 1}) == [COUNTS, COMPLETED]
+
+
+@pytest.mark.parametrize(("status", "told"), [("ACTIVE", [STATUS]), ("REVIVED", [STATUS, UNKNOWN])])
+def test_a_settled_batch_is_reopened_by_a_status_that_is_not_final(
+    life: "Life", status: str, told: list[str]
+) -> None:
+    life.reads("ACTIVE")
+    life.reads("COMPLETE")
+    life.reads("COMPLETE")
+
+    assert life.reads(status) == [*told, REOPENED]
+    assert life.reads("COMPLETE") == [STATUS]
+    assert life.reads("COMPLETE") == [COMPLETED]
+
+
+def test_a_batch_that_never_settled_is_not_reopened(life: "Life") -> None:
+    life.reads("executed", {"ringing": 1})
+
+    assert life.reads("running", {"ringing": 1}) == [STATUS]
+
+
+# first_seen
+
+
+def test_the_first_reading_is_the_baseline_and_no_change(life: "Life") -> None:
+    assert life.reads("running", {"ringing": 3}, total_contacts=3) == [FIRST]
+    assert life.data(FIRST)["changes"] == {}
+    assert life.data(FIRST)["counts"] == {"ringing": 3}
+
+
+def test_in_first_seen_every_previous_field_is_null(life: "Life") -> None:
+    life.reads("running", {"ringing": 3}, total_contacts=3)
+
+    data = life.data(FIRST)
+
+    previous = {name: value for name, value in data.items() if name.startswith("previous_")}
+    assert previous == {
+        "previous_status": None,
+        "previous_phase": None,
+        "previous_counts": None,
+        "previous_observed_at": None,
+    }
+
+
+def test_a_failed_poll_before_the_first_reading_leaves_it_the_first(life: "Life") -> None:
+    life.fails()
+
+    assert life.reads() == [FIRST]
+    assert life.data(FIRST)["previous_observed_at"] is None
+
+
+def test_a_batch_already_ended_when_first_seen_ends_late(life: "Life") -> None:
+    assert life.reads("completed", {"completed": 2}) == [FIRST, COMPLETED]
+    assert life.data(COMPLETED)["late"] is True
+    assert life.data(COMPLETED)["duration_seconds"] is None
+
+
+def test_a_batch_already_final_with_open_calls_when_first_seen_ends_late_when_it_settles(
+    life: "Life",
+) -> None:
+    assert life.reads("executed", {"ringing": 2}) == [FIRST]
+    assert life.reads("executed", {"completed": 2}) == [COUNTS, COMPLETED]
+    assert life.data(COMPLETED)["late"] is True
+
+
+def test_a_batch_already_final_without_counts_when_first_seen_ends_late_at_the_second_reading(
+    life: "Life",
+) -> None:
+    assert life.reads("CANCELLED") == [FIRST]
+    assert life.reads("CANCELLED") == [CANCELLED]
+    assert life.data(CANCELLED)["late"] is True
+
+
+def test_a_batch_seen_before_it_ended_does_not_end_late(life: "Life") -> None:
+    life.reads("running", {"ringing": 2})
+    life.reads("completed", {"completed": 2})
+
+    assert life.data(COMPLETED)["late"] is False
+
+
+def test_a_discovered_batch_already_ended_has_no_end_event(
+    new_life: NewLife, batch: MakeBatch
+) -> None:
+    life = new_life(batch=batch(origin=Origin.DISCOVERED))
+
+    assert life.reads("executed", {"ringing": 2}) == [FIRST]
+    assert life.reads("executed", {"completed": 2}) == [COUNTS]
+    assert life.settled
+    assert life.reads("executed", {"completed": 2}) == []
+
+
+def test_a_discovered_batch_that_is_reopened_ends_as_any_other(
+    new_life: NewLife, batch: MakeBatch
+) -> None:
+    life = new_life(batch=batch(origin=Origin.DISCOVERED))
+    life.reads("completed", {"failed": 1})
+
+    assert life.reads("completed", {"rescheduled": 1}) == [COUNTS, REOPENED]
+    assert life.reads("completed", {"completed": 1}) == [COUNTS, COMPLETED]
+    assert life.data(COMPLETED)["late"] is False
+
+
+@pytest.mark.parametrize("origin", list(Origin))
+def test_a_batch_that_runs_when_it_is_found_ends_with_an_event(
+    new_life: NewLife, batch: MakeBatch, origin: Origin
+) -> None:
+    life = new_life(batch=batch(origin=origin))
+    life.reads("running", {"ringing": 1})
+
+    assert life.reads("completed", {"completed": 1}) == [COUNTS, STATUS, COMPLETED]
+
+
+# duration_seconds
+
+
+def test_the_duration_runs_from_the_first_reading_that_was_not_pending(life: "Life") -> None:
+    life.reads("queued", {"queued": 1})
+    life.reads("queued", {"queued": 1}, after=timedelta(hours=5))
+    life.reads("running", {"ringing": 1})
+    life.reads("running", {"ringing": 1}, after=timedelta(minutes=1))
+    life.reads("completed", {"completed": 1}, after=timedelta(milliseconds=1500))
+
+    assert life.data(COMPLETED)["duration_seconds"] == 61.5
+
+
+def test_a_batch_that_went_straight_from_pending_to_its_end_took_no_time_we_saw(
+    life: "Life",
+) -> None:
+    life.reads("queued", {"queued": 1})
+    life.reads("completed", {"completed": 1})
+
+    assert life.data(COMPLETED)["duration_seconds"] == 0
+
+
+def test_a_batch_that_ended_before_it_was_seen_has_an_unknown_duration(life: "Life") -> None:
+    life.reads("executed", {"ringing": 1})
+    life.reads("executed", {"completed": 1})
+
+    assert life.data(COMPLETED)["duration_seconds"] is None
+
+
+def test_a_rerun_of_a_batch_that_had_ended_before_it_was_seen_has_a_duration(
+    life: "Life",
+) -> None:
+    life.reads("completed", {"failed": 1})
+    life.reads("queued", {"queued": 1})
+    life.reads("running", {"ringing": 1})
+    life.reads("completed", {"completed": 1}, after=timedelta(minutes=2))
+
+    assert life.data(COMPLETED)["duration_seconds"] == 120
+    assert life.data(COMPLETED)["late"] is False
+
+
+# counts_changed
+
+
+def test_changes_are_signed_and_per_status(life: "Life") -> None:
+    life.reads("running", {"ringing": 7, "busy": 1})
+
+    assert life.reads("running", {"completed": 5, "ringing": 2, "busy": 1}) == [COUNTS]
+    assert life.data(COUNTS)["changes"] == {"completed": 5, "ringing": -5}
+
+
+def test_a_status_that_vanishes_is_a_change_to_zero(life: "Life") -> None:
+    life.reads("running", {"ringing": 2, "completed": 1})
+    life.reads("running", {"completed": 1})
+
+    assert life.data(COUNTS)["changes"] == {"ringing": -2}
+    assert life.data(COUNTS)["counts"] == {"completed": 1}
+
+
+def test_from_unknown_to_known_is_a_change_from_zero(life: "Life") -> None:
+    life.reads("running", None)
+
+    assert life.reads("running", {"ringing": 3}) == [COUNTS]
+    assert life.data(COUNTS)["changes"] == {"ringing": 3}
+    assert life.data(COUNTS)["previous_counts"] is None
+
+
+def test_missing_counts_leave_the_last_known_ones_standing(life: "Life") -> None:
+    life.reads("running", {"ringing": 3})
+
+    assert life.reads("running", None) == []
+    assert life.reads("PAUSED", None) == [STATUS]
+    assert life.data(STATUS)["counts"] == {"ringing": 3}
+    assert life.reads("PAUSED", {"ringing": 2, "busy": 1}) == [COUNTS]
+    assert life.data(COUNTS)["changes"] == {"ringing": -1, "busy": 1}
+
+
+def test_empty_counts_after_others_are_missing_ones(life: "Life") -> None:
+    life.reads("running", {"ringing": 3})
+
+    assert life.reads("running", {}) == []
+    assert life.known.counts == {"ringing": 3}
+    assert life.known.open_calls == 3
+
+
+def test_null_to_empty_and_back_is_no_change(life: "Life") -> None:
+    life.reads("running", None)
+
+    assert life.reads("running", {}) == []
+    assert life.reads("running", None) == []
+    assert life.known.counts == {}
+    assert life.reads("running", {}) == []
+
+
+def test_a_zero_against_an_absent_key_is_no_change(life: "Life") -> None:
+    life.reads("running", {"completed": 1})
+
+    assert life.reads("running", {"completed": 1, "busy": 0}) == []
+    assert life.reads("running", {"completed": 1}) == []
+
+
+def test_zeros_against_null_are_no_change(life: "Life") -> None:
+    life.reads("running", None)
+
+    assert life.reads("running", {"completed": 0}) == []
+    assert life.reads("running", {}) == []
+
+
+@pytest.mark.parametrize("total", ["total_contacts", "valid_contacts"])
+def test_a_change_of_totals_alone_has_no_changes(life: "Life", total: str) -> None:
+    ten: dict[str, Any] = {total: 10}
+    eleven: dict[str, Any] = {total: 11}
+    life.reads("running", {"ringing": 3}, **ten)
+
+    assert life.reads("running", {"ringing": 3}, **eleven) == [COUNTS]
+    assert life.data(COUNTS)["changes"] == {}
+    assert life.data(COUNTS)[total] == 11
+
+
+def test_a_total_that_becomes_known_is_a_change(life: "Life") -> None:
+    life.reads("running")
+
+    assert life.reads("running", total_contacts=11) == [COUNTS]
+
+
+def test_a_missing_total_leaves_the_last_known_one_standing(life: "Life") -> None:
+    life.reads("running", total_contacts=11, valid_contacts=7)
+
+    assert life.reads("running") == []
+    assert (life.known.total_contacts, life.known.valid_contacts) == (11, 7)
+
+
+def test_calls_that_go_back_to_open_are_an_ordinary_change(life: "Life") -> None:
+    life.reads("running", {"no-answer": 2})
+
+    assert life.reads("running", {"rescheduled": 2}) == [COUNTS]
+    assert life.data(COUNTS)["changes"] == {"no-answer": -2, "rescheduled": 2}
+
+
+# status_changed, status_unknown
+
+
+def test_a_status_that_differs_from_the_last_readings_is_a_change(life: "Life") -> None:
+    life.reads("ACTIVE")
+
+    assert life.reads("PAUSED") == [STATUS]
+    data = life.data(STATUS)
+    assert (data["previous_status"], data["status"]) == ("ACTIVE", "PAUSED")
+    assert (data["previous_phase"], data["phase"]) == ("running", "paused")
+
+
+def test_the_raw_status_is_compared_and_shown(life: "Life", reading: Callable[..., Any]) -> None:
+    life.reads("ACTIVE")
+
+    assert life.takes(reading("Active", phase=Phase.RUNNING)) == [STATUS]
+    assert life.data(STATUS)["status"] == "Active"
+    assert life.data(STATUS)["phase"] == life.data(STATUS)["previous_phase"] == "running"
+
+
+def test_skipped_states_are_normal(life: "Life") -> None:
+    life.reads("INIT")
+
+    assert life.reads("COMPLETE") == [STATUS]
+
+
+def test_an_unknown_status_is_told_once_per_word(life: "Life") -> None:
+    life.reads("running")
+
+    assert life.reads("PONDERING") == [STATUS, UNKNOWN]
+    assert life.data(UNKNOWN)["status"] == "PONDERING"
+    assert life.data(UNKNOWN)["phase"] == "unknown"
+    assert life.data(UNKNOWN)["outcome"] is None
+    assert life.reads("PONDERING") == []
+    assert life.reads("running") == [STATUS]
+    assert life.reads("PONDERING") == [STATUS]
+    assert life.reads("BROODING") == [STATUS, UNKNOWN]
+
+
+@pytest.mark.parametrize("spelling", ["on hold", "On-Hold", "ON_HOLD", "onhold"])
+def test_another_spelling_of_an_unknown_word_is_the_same_word(life: "Life", spelling: str) -> None:
+    life.reads("on-hold")
+
+    assert life.reads(spelling) == [STATUS]
+
+
+def test_an_unknown_status_at_the_first_reading_is_told(life: "Life") -> None:
+    assert life.reads("PONDERING") == [FIRST, UNKNOWN]
+
+
+def test_an_unknown_status_is_not_final(life: "Life") -> None:
+    life.reads("GONE", {"completed": 1})
+
+    assert life.reads("GONE", {"completed": 1}) == []
+    assert not life.settled
+
+
+def test_an_unknown_call_status_is_only_logged(life: "Life", reading: Callable[..., Any]) -> None:
+    strange = reading("running", {"pondering": 1}, unknown_call_statuses=("pondering",))
+
+    assert life.takes(strange) == [FIRST]
+    assert life.takes(strange) == []
+
+
+def test_a_batch_remembers_only_so_many_unknown_words(life: "Life") -> None:
+    for number in range(300):
+        life.reads(f"word {number}")
+
+    assert len(life.known.unknown_statuses) == 100
+    assert life.known.unknown_statuses[-1] == "word 299"
+
+
+# events of one poll
+
+
+def test_events_of_one_poll_come_in_the_order_of_the_table(life: "Life") -> None:
+    life.fails(FailureKind.NOT_FOUND, 404)
+    for _ in range(4):
+        life.fails(FailureKind.NOT_FOUND, 404)
+
+    assert life.reads("completed", {"failed": 2}) == [FIRST, COMPLETED, REACHABLE]
+    for _ in range(5):
+        life.fails(FailureKind.NOT_FOUND, 404)
+    assert life.reads("PONDERING", {"ringing": 2}) == [
+        COUNTS,
+        STATUS,
+        UNKNOWN,
+        REOPENED,
+        REACHABLE,
+    ]
+    assert list(EventType)[:10] == [
+        FIRST,
+        COUNTS,
+        STATUS,
+        UNKNOWN,
+        COMPLETED,
+        FAILED,
+        CANCELLED,
+        REOPENED,
+        UNREACHABLE,
+        REACHABLE,
+    ]
+
+
+def test_events_of_one_poll_share_one_time(life: "Life") -> None:
+    life.reads("running", {"ringing": 1})
+    life.reads("completed", {"completed": 1})
+
+    documents = [life.document(told) for told in (COUNTS, STATUS, COMPLETED)]
+
+    assert {
+        time
+        for document in documents
+        for time in (document["time"], document["timestamp"], document["data"]["observed_at"])
+    } == {"2026-01-29T08:30:30.000Z"}
+    assert {event.at for event in life.events[1:]} == {life.watch.observed_at}
+
+
+def test_events_of_one_poll_all_carry_the_same_new_state(life: "Life") -> None:
+    life.reads("running", {"ringing": 1}, total_contacts=1)
+    life.reads("completed", {"completed": 1}, total_contacts=2)
+
+    told = [life.data(event) for event in (COUNTS, STATUS, COMPLETED)]
+
+    own = {"sequence", "duration_seconds", "late"}
+    states = [{key: value for key, value in data.items() if key not in own} for data in told]
+    assert states[0] == states[1] == states[2]
+    assert states[0]["settled"] is True
+    assert states[0]["changes"] == {"ringing": -1, "completed": 1}
+
+
+def test_previous_fields_are_the_last_readings(life: "Life") -> None:
+    life.reads("queued", {"queued": 1})
+    life.fails()
+    life.reads("running", {"ringing": 1})
+    life.reads("PAUSED", {"ringing": 1})
+
+    data = life.data(STATUS)
+
+    assert data["previous_status"] == "running"
+    assert data["previous_phase"] == "running"
+    assert data["previous_counts"] == {"ringing": 1}
+    assert data["previous_observed_at"] == "2026-01-29T08:31:00.000Z"
+    assert data["observed_at"] == "2026-01-29T08:31:30.000Z"
+
+
+def test_the_previous_reading_may_be_a_silent_one(life: "Life") -> None:
+    life.reads("running")
+    life.reads("running")
+    life.reads("PAUSED")
+
+    assert life.data(STATUS)["previous_observed_at"] == "2026-01-29T08:30:30.000Z"
+
+
+@pytest.mark.parametrize("after", [timedelta(), timedelta(hours=-1), timedelta(microseconds=400)])
+def test_no_two_readings_share_a_time_even_when_the_clock_stands_still_or_steps_back(
+    life: "Life", after: timedelta
+) -> None:
+    for status in ("ACTIVE", "PAUSED", "ACTIVE"):
+        life.reads(status, after=after)
+
+    times = [event.at for event in life.events]
+    assert times == sorted(set(times))
+    assert life.data(STATUS)["observed_at"] > life.data(STATUS)["previous_observed_at"]
+
+
+def test_a_failed_poll_and_a_reading_do_not_share_a_time_either(life: "Life") -> None:
+    for _ in range(5):
+        life.fails(FailureKind.NOT_FOUND, 404, after=timedelta())
+    life.reads(after=timedelta())
+
+    assert life.events[0].at < life.events[1].at
+
+
+def test_times_are_whole_milliseconds(batch: MakeBatch) -> None:
+    watch = Watch(batch=batch())
+    now = START + timedelta(microseconds=114_999)
+
+    assert instant(watch, now) == START + timedelta(milliseconds=114)
+
+
+def test_a_gap_is_told_as_one_change(life: "Life") -> None:
+    life.reads("queued", {"queued": 10})
+
+    told = life.reads("completed", {"completed": 9, "busy": 1}, after=timedelta(days=3))
+
+    assert told == [COUNTS, STATUS, COMPLETED]
+    assert life.data(COUNTS)["changes"] == {"queued": -10, "completed": 9, "busy": 1}
+
+
+@pytest.mark.parametrize(
+    "fields", [{"name": "b.csv"}, {"scheduled_at": None}, {"name": None, "scheduled_at": None}]
+)
+def test_a_name_or_a_scheduled_time_is_no_change(life: "Life", fields: dict[str, Any]) -> None:
+    life.reads("queued", name="a.csv", scheduled_at=START)
+
+    assert life.reads("queued", **fields) == []
+
+
+def test_a_name_that_vanishes_stays_known(life: "Life") -> None:
+    life.reads("queued", name="a.csv")
+    life.reads("running")
+
+    assert life.data(STATUS)["batch"]["name"] == "a.csv"
+
+
+def test_a_batch_removed_and_added_goes_on_with_its_sequence_from_a_new_first_reading(
+    life: "Life",
+) -> None:
+    life.reads("queued")
+    life.reads("running")
+    life.watch = replace(life.watch, known=None, observed_at=None, failures=Failures())
+
+    assert life.reads("running") == [FIRST]
+    assert life.data(FIRST)["sequence"] == 3
+    assert life.data(FIRST)["previous_status"] is None
+    assert life.data(FIRST)["previous_observed_at"] is None
+
+
+# snapshots
+
+
+def test_a_snapshot_is_kept_of_a_reading_that_differs(life: "Life") -> None:
+    life.reads("queued", {"queued": 2})
+    life.reads("queued", {"queued": 2})
+    life.reads("running", {"queued": 2})
+    life.reads("running", {"queued": 1, "ringing": 1})
+    life.reads("running", None)
+
+    kept = [(shot.number, shot.known.status, shot.known.counts) for shot in life.snapshots]
+
+    assert kept == [
+        (1, "queued", {"queued": 2}),
+        (2, "running", {"queued": 2}),
+        (3, "running", {"queued": 1, "ringing": 1}),
+    ]
+    assert [shot.at for shot in life.snapshots] == [
+        event.at for event in life.events if event.type in {FIRST, STATUS, COUNTS}
+    ]
+
+
+def test_a_batch_that_settles_without_moving_leaves_no_snapshot(life: "Life") -> None:
+    life.reads("COMPLETE")
+    life.reads("COMPLETE")
+
+    assert life.settled
+    assert len(life.snapshots) == 1
+    assert life.watch.snapshots == 1
+
+
+def test_an_unchanged_reading_leaves_what_is_known_untouched(life: "Life") -> None:
+    life.reads("running", {"ringing": 2}, total_contacts=3)
+    before = life.known
+
+    life.reads("running", {"ringing": 2}, total_contacts=3)
+
+    assert life.known is before
+
+
+def test_what_is_known_tells_since_when_the_batch_is_quiet(life: "Life") -> None:
+    life.reads("queued", {"queued": 1})
+    life.reads("running", {"queued": 1})
+    moved_at = life.watch.observed_at
+    life.reads("running", {"queued": 1})
+
+    assert life.known.changed_at == life.known.phase_since == moved_at
+
+
+# properties
+
+WORDS = ["queued", "running", "PAUSED", "executed", "completed", "failed", "stopped", "ODD", "odd"]
+counts_maps = st.none() | st.dictionaries(
+    st.sampled_from(["completed", "failed", "ringing", "rescheduled"]), st.integers(0, 3)
+)
+readings = st.fixed_dictionaries(
+    {"status": st.sampled_from(WORDS), "counts": counts_maps},
+    optional={
+        "total_contacts": st.none() | st.integers(1, 3),
+        "valid_contacts": st.none() | st.integers(1, 3),
+        "name": st.none() | st.sampled_from(["a.csv", "b.csv"]),
+    },
+)
+failures = st.fixed_dictionaries({"kind": st.sampled_from(FailureKind), "answered": st.booleans()})
+steps = st.tuples(
+    readings | failures, st.sampled_from([INTERVAL, INTERVAL * 0.5, timedelta(), -INTERVAL])
+)
+lives = st.lists(steps, max_size=25)
+Step = tuple[dict[str, Any], timedelta]
+
+
+def play(life: "Life", step: Step) -> list[str]:
+    fields, after = step
+    if "status" in fields:
+        return life.reads(**fields, after=after)
+    return life.fails(**fields, after=after)
+
+
+def with_zeros_left_out(counts: Mapping[str, int] | None) -> dict[str, int]:
+    return {status: number for status, number in (counts or {}).items() if number}
+
+
+@settings(deadline=None, max_examples=50)
+@given(lives)
+def test_sequence_counts_the_events_from_1_without_gaps(
+    new_life: NewLife, life_: list[Step]
+) -> None:
+    life = new_life()
+
+    for step in life_:
+        before = len(life.events)
+        told = play(life, step)
+        assert life.watch.sequence == before + len(told)
+
+    assert [event.sequence for event in life.events] == list(range(1, len(life.events) + 1))
+    assert len({event.id for event in life.events}) == len(life.events)
+
+
+@settings(deadline=None, max_examples=50)
+@given(lives)
+def test_no_event_comes_without_the_difference_that_it_tells(
+    new_life: NewLife, life_: list[Step]
+) -> None:
+    life = new_life()
+
+    for step in life_:
+        before = life.watch
+        told = set(play(life, step))
+        last, known = before.known, life.watch.known
+        assert (FIRST in told) is (last is None and known is not None)
+        if last is None or known is None:
+            continue
+        assert (STATUS in told) is (known.status != last.status)
+        assert (COUNTS in told) is (
+            with_zeros_left_out(known.counts) != with_zeros_left_out(last.counts)
+            or known.total_contacts != last.total_contacts
+            or known.valid_contacts != last.valid_contacts
+        )
+        assert bool(ENDS & told) is (known.settled_at is not None and last.settled_at is None)
+        assert (REOPENED in told) is (known.settled_at is None and last.settled_at is not None)
+
+
+@settings(deadline=None, max_examples=50)
+@given(lives, readings)
+def test_the_same_reading_again_is_silent(
+    new_life: NewLife, life_: list[Step], fields: dict[str, Any]
+) -> None:
+    life = new_life()
+    for step in life_:
+        play(life, step)
+    hour = timedelta(hours=1)  # more than the clock has stepped back
+    life.reads(**fields, after=hour)
+
+    again = life.reads(**fields)
+    third = [life.reads(**fields) for _ in range(3)]
+
+    assert set(again) <= ENDS  # the second reading may confirm an end, nothing else
+    assert third == [[]] * 3
+
+
+@settings(deadline=None, max_examples=50)
+@given(lives)
+def test_the_changes_add_up_to_the_last_known_counts(new_life: NewLife, life_: list[Step]) -> None:
+    life = new_life()
+    total: Counter[str] = Counter()
+
+    for step in life_:
+        for told in play(life, step):
+            if told == FIRST:
+                total.update(life.data(FIRST)["counts"] or {})
+            elif told == COUNTS:
+                total.update(life.data(COUNTS)["changes"])
+
+    known = life.watch.known
+    assert with_zeros_left_out(total) == with_zeros_left_out(known.counts if known else None)
+
+
+@settings(deadline=None, max_examples=50)
+@given(lives)
+def test_settled_never_flips_without_a_reading_that_shows_why(
+    new_life: NewLife, life_: list[Step]
+) -> None:
+    life = new_life()
+
+    for step in life_:
+        was = life.watch.known is not None and life.settled
+        play(life, step)
+        now = life.watch.known is not None and life.settled
+        if was == now:
+            continue
+        fields, _ = step
+        assert "status" in fields
+        shown = with_zeros_left_out(fields["counts"])
+        shows_open = bool({"ringing", "rescheduled"} & shown.keys())
+        final = fields["status"] in {"executed", "completed", "failed", "stopped"}
+        if now:
+            assert final
+            assert not shows_open
+            assert life.known.open_calls == 0
+        else:
+            assert shows_open or not final
+
+
+@settings(deadline=None, max_examples=50)
+@given(lives)
+def test_readings_alone_decide_when_a_batch_settles(new_life: NewLife, life_: list[Step]) -> None:
+    """Settle again by the words of the contract, without looking at the code."""
+    life = new_life()
+    settled, last_open, row_since = False, False, None
+
+    for fields, after in life_:
+        play(life, (fields, after))
+        if "status" not in fields:
+            continue
+        at = life.watch.observed_at
+        assert at is not None
+        shown = with_zeros_left_out(fields["counts"])
+        opens = bool({"ringing", "rescheduled"} & shown.keys())
+        last_open = opens if shown else last_open
+        final = fields["status"] in {"executed", "completed", "failed", "stopped"}
+        says_so = final and not shown and not last_open
+        row_since = (row_since or at) if says_so else None
+        if not final or opens:
+            settled = False
+        elif shown or (row_since is not None and at - row_since >= INTERVAL * 0.9):
+            settled = True
+        assert life.settled is settled
+
+
+def stored(watch: Watch) -> Watch:
+    """Return a watch as another process reads it from the database."""
+    batch = watch.batch
+    row: dict[str, Any] = {
+        "id": batch.row,
+        "source": batch.source,
+        "external_id": batch.id,
+        "key": batch.key,
+        "origin": batch.origin.value,
+        "labels": "{}",
+        "name": batch.name,
+        "sequence": watch.sequence,
+        "snapshots": watch.snapshots,
+        "last_poll_at": milliseconds(watch.last_poll_at),
+        "observed_at": milliseconds(watch.observed_at),
+        "failures": failures_column(watch.failures),
+    }
+    row |= known_columns(watch.known) if watch.known else {}
+    return watch_of([row.get(name.strip()) for name in READ_COLUMNS.split(",")])
+
+
+@settings(deadline=None, max_examples=50)
+@given(lives)
+def test_a_restart_after_any_poll_changes_nothing(new_life: NewLife, life_: list[Step]) -> None:
+    life, restarted = new_life(), new_life()
+
+    for step in life_:
+        play(life, step)
+        play(restarted, step)
+        restarted.watch = stored(restarted.watch)
+
+    assert restarted.watch == life.watch
+    assert [event.body for event in restarted.events] == [event.body for event in life.events]

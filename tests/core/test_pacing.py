@@ -1,0 +1,184 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.core.batch import Batch, Failures, Known, Outcome, Phase, Watch
+from monitor.core.pacing import Pace, next_poll_at
+
+MakeKnown = Callable[..., Known]
+MakeBatch = Callable[..., Batch]
+Wait = Callable[..., timedelta | None]
+
+NOW = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MOMENT = timedelta(milliseconds=1)
+INTERVAL, IDLE, SETTLED, FORGET = timedelta(seconds=30), timedelta(minutes=5), HOUR, DAY
+PACE = Pace(interval=INTERVAL, idle_interval=IDLE, settled_interval=SETTLED, forget_after=FORGET)
+FORGOTTEN = None
+ENDED = {"phase": Phase.ENDED, "outcome": Outcome.COMPLETED}
+
+
+@pytest.fixture(scope="session")
+def wait(known: MakeKnown, batch: MakeBatch) -> Wait:
+    """Return how long a batch waits for its next poll; fields say what is known of it."""
+
+    def wait(
+        *,
+        jitter: float = 0,
+        pace: Pace = PACE,
+        failures: Failures = Failures(),  # noqa: B008 (immutable)
+        never_read: bool = False,
+        **fields: Any,
+    ) -> timedelta | None:
+        seen = None if never_read else known(**({"changed_at": NOW, "phase_since": NOW} | fields))
+        watch = Watch(batch=batch(), known=seen, failures=failures)
+        due = next_poll_at(watch, pace, at=NOW, jitter=jitter)
+        return None if due is None else due - NOW
+
+    return wait
+
+
+def test_a_running_batch_is_polled_at_the_interval(wait: Wait) -> None:
+    assert wait(phase=Phase.RUNNING, phase_since=NOW - 6 * DAY) == INTERVAL
+
+
+def test_a_batch_pending_for_less_than_an_hour_is_polled_at_the_interval(wait: Wait) -> None:
+    assert wait(phase=Phase.PENDING, phase_since=NOW - HOUR + MOMENT) == INTERVAL
+
+
+def test_a_batch_pending_for_longer_is_polled_at_the_idle_interval(wait: Wait) -> None:
+    assert wait(phase=Phase.PENDING, phase_since=NOW - HOUR) == IDLE
+
+
+def test_a_paused_batch_is_polled_at_the_idle_interval(wait: Wait) -> None:
+    assert wait(phase=Phase.PAUSED) == IDLE
+
+
+def test_a_batch_in_an_unknown_phase_is_polled_at_the_interval(wait: Wait) -> None:
+    assert wait(phase=Phase.UNKNOWN, phase_since=NOW - 2 * HOUR) == INTERVAL
+
+
+def test_a_batch_never_read_is_polled_at_the_interval(wait: Wait) -> None:
+    assert wait(never_read=True) == INTERVAL
+
+
+def test_an_ended_batch_is_polled_at_the_interval_until_it_settled(wait: Wait) -> None:
+    assert wait(**ENDED, phase_since=NOW - 2 * HOUR, changed_at=NOW - 2 * HOUR) == INTERVAL
+
+
+def test_a_settled_batch_is_polled_at_the_settled_interval(wait: Wait) -> None:
+    assert wait(**ENDED, settled_at=NOW) == SETTLED
+
+
+@pytest.mark.parametrize("phase", [Phase.PENDING, Phase.RUNNING, Phase.PAUSED, Phase.UNKNOWN])
+def test_a_batch_unchanged_for_7_days_is_polled_at_the_settled_interval(
+    wait: Wait, phase: Phase
+) -> None:
+    old = NOW - 30 * DAY
+
+    assert wait(phase=phase, phase_since=old, changed_at=NOW - 7 * DAY) == SETTLED
+    assert wait(phase=phase, phase_since=old, changed_at=NOW - 7 * DAY + MOMENT) != SETTLED
+
+
+@pytest.mark.parametrize("never_read", [False, True])
+def test_a_batch_unreachable_for_7_days_is_polled_at_the_settled_interval(
+    wait: Wait, never_read: bool
+) -> None:
+    week = Failures(unreachable_since=NOW - 7 * DAY)
+    less = Failures(unreachable_since=NOW - 7 * DAY + MOMENT)
+
+    assert wait(failures=week, never_read=never_read) == SETTLED
+    assert wait(failures=less, never_read=never_read) == INTERVAL
+
+
+def test_an_unreachable_batch_keeps_its_ordinary_interval_till_then(wait: Wait) -> None:
+    lost = Failures(unreachable_since=NOW - DAY)
+
+    assert wait(phase=Phase.PAUSED, failures=lost) == IDLE
+
+
+def test_a_failed_poll_is_repeated_after_the_ordinary_interval(wait: Wait) -> None:
+    assert wait(failures=Failures(polls=3, since=NOW - HOUR, refusals=3)) == INTERVAL
+
+
+def test_a_settled_batch_is_forgotten_after_forget_after(wait: Wait) -> None:
+    assert wait(**ENDED, settled_at=NOW - FORGET) is FORGOTTEN
+    assert wait(**ENDED, settled_at=NOW - FORGET - DAY) is FORGOTTEN
+
+
+def test_a_settled_batch_is_polled_a_last_time_at_the_moment_when_it_is_forgotten(
+    wait: Wait,
+) -> None:
+    assert wait(**ENDED, settled_at=NOW - FORGET + timedelta(minutes=7)) == timedelta(minutes=7)
+
+
+def test_a_short_forget_after_still_brings_a_last_poll(wait: Wait) -> None:
+    pace = Pace(
+        interval=INTERVAL,
+        idle_interval=IDLE,
+        settled_interval=SETTLED,
+        forget_after=timedelta(minutes=1),
+    )
+
+    assert wait(**ENDED, settled_at=NOW, pace=pace) == timedelta(minutes=1)
+
+
+def test_an_unreachable_batch_is_forgotten_forget_after_those_7_days(wait: Wait) -> None:
+    gone = Failures(unreachable_since=NOW - 7 * DAY - FORGET)
+    nearly = Failures(unreachable_since=NOW - 7 * DAY - FORGET + MOMENT)
+
+    assert wait(failures=gone) is FORGOTTEN
+    assert wait(failures=gone, never_read=True) is FORGOTTEN
+    assert wait(failures=nearly) == MOMENT
+
+
+def test_a_settled_batch_that_becomes_unreachable_is_forgotten_as_a_settled_one(
+    wait: Wait,
+) -> None:
+    lost = Failures(unreachable_since=NOW - HOUR)
+
+    assert wait(**ENDED, settled_at=NOW - FORGET, failures=lost) is FORGOTTEN
+
+
+def test_a_batch_that_is_merely_unchanged_is_never_forgotten(wait: Wait) -> None:
+    assert wait(phase=Phase.RUNNING, changed_at=NOW - 400 * DAY) == SETTLED
+
+
+def test_jitter_spreads_every_interval_by_a_tenth(wait: Wait) -> None:
+    assert wait(jitter=-1) == INTERVAL * 0.9
+    assert wait(jitter=1) == INTERVAL * 1.1
+    assert wait(jitter=-1, phase=Phase.PAUSED) == IDLE * 0.9
+    assert wait(jitter=1, **ENDED, settled_at=NOW) == SETTLED * 1.1
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    jitter=st.floats(-1, 1),
+    phase=st.sampled_from(Phase),
+    settled=st.none() | st.timedeltas(timedelta(), 3 * DAY),
+    unreachable=st.none() | st.timedeltas(timedelta(), 10 * DAY),
+    changed=st.timedeltas(timedelta(), 10 * DAY),
+)
+def test_no_wait_is_longer_than_the_longest_interval_and_a_tenth_nor_in_the_past(
+    wait: Wait,
+    jitter: float,
+    phase: Phase,
+    settled: timedelta | None,
+    unreachable: timedelta | None,
+    changed: timedelta,
+) -> None:
+    found = wait(
+        jitter=jitter,
+        phase=phase,
+        changed_at=NOW - changed,
+        phase_since=NOW - changed,
+        settled_at=None if settled is None else NOW - settled,
+        failures=Failures(unreachable_since=None if unreachable is None else NOW - unreachable),
+    )
+
+    assert found is FORGOTTEN or timedelta() < found <= SETTLED * 1.1
+    assert found is not FORGOTTEN or settled is not None or unreachable is not None

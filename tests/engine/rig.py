@@ -1,0 +1,243 @@
+"""The whole engine in one process: simulated providers, a database, real consumers of webhooks."""
+
+import asyncio
+import base64
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import web
+from sqlalchemy import text
+from standardwebhooks import Webhook
+
+from monitor.app import Engine, build_engine
+from monitor.config.load import load
+from monitor.core.batch import Origin
+from monitor.daemon import Daemon
+from monitor.engine.clock import Clock
+from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent, bolna_document
+from monitor.storage.database import Database
+from monitor.storage.registry import Registration, register_batches
+
+KEY = "the key"
+SECRET = "whsec_" + base64.b64encode(b"thirty-two bytes of a test key!!").decode()
+Data = dict[str, Any]
+
+
+class JumpingClock(Clock):
+    """A clock that runs, and that a test puts forward."""
+
+    def __init__(self) -> None:
+        super().__init__(datetime.now(UTC))
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+    def follow(self, reference: datetime, *, trusted: bool) -> timedelta:
+        return timedelta()
+
+    def advance(self, **time: float) -> None:
+        self._ahead += timedelta(**time)
+
+
+class Consumer:
+    """A real receiver of webhooks: verifies each, and answers by script, else with `status`."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.events: list[Data] = []
+        """Those answered with 2xx, in their order."""
+        self.attempts: list[tuple[float, Data]] = []
+        """When each request came (the loop's time)."""
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.script: deque[int] = deque()
+        self.refuse: Callable[[Data], int | None] = lambda _event: None
+        self.hanging = False
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.pause = 0.0
+        self._verifier = Webhook(SECRET)
+        self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.01)
+
+    @property
+    def types(self) -> list[str]:
+        """List the types of the accepted events."""
+        return [event["type"] for event in self.events]
+
+    def of(self, batch: str) -> list[Data]:
+        """List the accepted events of one subject."""
+        return [event for event in self.events if event["subject"] == batch]
+
+    async def start(self) -> None:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/hook"
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.read()
+        self._verifier.verify(body.decode(), dict(request.headers))
+        event: Data = json.loads(body)
+        assert request.headers["webhook-id"] == event["id"]
+        self.attempts.append((asyncio.get_running_loop().time(), event))
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            while self.hanging:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(self.pause)
+        finally:
+            self.in_flight -= 1
+        status = self.refuse(event) or (self.script.popleft() if self.script else self.status)
+        if 200 <= status < 300:
+            self.events.append(event)
+        return web.Response(status=status, headers=self.headers)
+
+
+@dataclass(slots=True)
+class Rig:
+    """Build the daemon from a config file as the program does, and run it here."""
+
+    folder: Path
+    url: str
+    bolna: SimulatedBolna = field(default_factory=lambda: SimulatedBolna(key=KEY))
+    vogent: SimulatedVogent = field(default_factory=lambda: SimulatedVogent(key=KEY))
+    clock: JumpingClock = field(default_factory=JumpingClock)
+    consumers: dict[str, Consumer] = field(default_factory=lambda: {"crm": Consumer()})
+    database: Database = field(init=False)
+    engine: Engine = field(init=False)
+    daemon: Daemon = field(init=False)
+    monitor: str = ""
+    polling: str = 'interval = "50ms"\ndeadline = "1s"\nsettled_interval = "1h"'
+    bolna_more: str = ""
+    receiver_more: str = 'retry_schedule = ["20ms", "20ms"]\ntimeout = "2s"'
+    tail: str = ""
+    running: bool = False
+    _ringer: asyncio.Task[None] | None = None
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def __aenter__(self) -> Self:
+        for api in (self.bolna, self.vogent):
+            await self._stack.enter_async_context(api)
+        for consumer in self.consumers.values():
+            await consumer.start()
+            self._stack.push_async_callback(consumer.stop)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for consumer in self.consumers.values():
+            consumer.hanging = False
+        if self.running:
+            await self.stop()
+        await self._stack.aclose()
+
+    @property
+    def crm(self) -> Consumer:
+        return self.consumers["crm"]
+
+    def write(self) -> Path:
+        """Write the config file."""
+        parts = [
+            f'[monitor]\nlog_format = "json"\n{self.monitor}',
+            f"[database]\nurl = {json.dumps(self.url)}",
+            '[server]\nlisten = "127.0.0.1:0"',
+            f"[polling]\n{self.polling}",
+            *(
+                f'[sources.{name}]\nprovider = "{name}"\napi_key = "{KEY}"\n'
+                f'base_url = "{api.base_url}"\nallow_http = true\nallow_private = true\n'
+                f'rate_limit = "100000/s"\n{self.bolna_more if name == "bolna" else ""}'
+                for name, api in (("bolna", self.bolna), ("vogent", self.vogent))
+            ),
+            *(
+                f'[receivers.{name}]\nkind = "webhook"\nurl = "{consumer.url}"\n'
+                f'secret = "{SECRET}"\nallow_http = true\nallow_private = true\n'
+                f"{self.receiver_more}"
+                for name, consumer in self.consumers.items()
+            ),
+            *(f'[[routes]]\nreceiver = "{name}"' for name in self.consumers),
+            self.tail,
+        ]
+        path = self.folder / "config.toml"
+        path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        return path
+
+    async def build(self) -> None:
+        """Build all parts; nothing runs yet."""
+        config = load(self.write())
+        self.database = Database(self.url)
+        self.engine = await build_engine(config, self.database, self.clock)
+        self.daemon = Daemon(config, self.database, self.engine)
+
+    async def start(self) -> None:
+        """Build all parts and run the loops."""
+        await self.build()
+        await self.daemon.start()
+        self.running = True
+        self._ringer = asyncio.create_task(self._ring())
+
+    async def _ring(self) -> None:
+        """Ring the bells more often than once a second: tests wait for many polls."""
+        while True:
+            await asyncio.sleep(0.02)
+            self.engine.poller.bell.set()
+            self.engine.relay.bell.set()
+
+    async def stop(self) -> None:
+        """Stop as on SIGTERM."""
+        self.running = False
+        if self._ringer is not None:
+            self._ringer.cancel()
+        await self.daemon.stop()
+        await self.database.close()
+
+    async def add(self, *ids: str, source: str = "bolna", **about: Any) -> None:
+        """Register batches, as `monitor add` does."""
+        wanted = [Registration(source=source, id=id_, **about) for id_ in ids]
+        await register_batches(
+            self.database, wanted, origin=Origin.ADDED, now=self.clock.now() - timedelta(seconds=1)
+        )
+
+    def show(self, *ids: str, api: SimulatedApi | None = None, **fields: Any) -> None:
+        """Let batches show a document of a running batch, or with other fields."""
+        given = {"status": "running", "execution_status": {"ringing": 7}} | fields
+        for id_ in ids:
+            (api or self.bolna).put(id_, bolna_document(id_, **given))
+
+    async def rows(self, statement: str) -> list[Any]:
+        async with self.database.reading() as connection:
+            return list(await connection.execute(text(statement)))
+
+    async def value(self, statement: str) -> Any:
+        ((value,),) = await self.rows(statement)
+        return value
+
+    async def settled(self) -> bool:
+        """Tell whether nothing is owed any more."""
+        return bool(
+            await self.value("SELECT count(*) FROM deliveries WHERE state = 'pending'") == 0
+        )
+
+    def polls(self, batch: str | None = None) -> int:
+        """Count the polls that the simulated accounts answered."""
+        return sum(
+            served.batch == batch or batch is None
+            for api in (self.bolna, self.vogent)
+            for served in api.record.served
+        )
+
+
+def sequences(events: Iterable[Mapping[str, Any]]) -> list[int]:
+    """List the sequence numbers of events."""
+    return [event["data"]["sequence"] for event in events]
+
+
+Wait = Callable[..., Awaitable[None]]

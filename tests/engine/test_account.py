@@ -1,0 +1,151 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.core.batch import Batch, Reading, Watch
+from monitor.core.errors import FailureKind, PollError
+from monitor.core.pacing import Pace
+from monitor.core.source import Health, Source, Turn
+from monitor.engine.account import Account, blocked_until
+from monitor.storage.sources import SourceRow
+
+NOW = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+FREE = None
+WELL = Health()
+UNWELL = Health(failing_since=NOW - HOUR)
+SERVER_ERROR = PollError(FailureKind.SERVER_ERROR, 500)
+
+
+class Silent:
+    """Stand in for a provider that nobody asks."""
+
+    async def read(self, batch_id: str) -> Reading:
+        raise NotImplementedError
+
+    async def close(self) -> None: ...
+
+
+@pytest.fixture
+def account() -> Account:
+    pace = Pace(
+        interval=30 * SECOND, idle_interval=5 * MINUTE, settled_interval=HOUR, forget_after=HOUR
+    )
+    source = Source(row=1, name="bolna-prod", provider="bolna", key="key")
+    return Account(source=source, provider=Silent(), pace=pace, rate=10.0)
+
+
+def row(version: int) -> SourceRow:
+    return SourceRow(
+        row=1,
+        name="bolna-prod",
+        key="key",
+        health=UNWELL,
+        version=version,
+        blocked_until=NOW,
+        tokens=0.0,
+        tokens_at=NOW,
+    )
+
+
+def limited(retry_after: timedelta | None) -> PollError:
+    return PollError(FailureKind.RATE_LIMITED, 429, retry_after)
+
+
+def pause(
+    current: datetime | None = FREE,
+    *,
+    health: Health = WELL,
+    turn: Turn | None = None,
+    failure: PollError | None = None,
+    probe: bool = False,
+) -> datetime | None:
+    return blocked_until(current, health=health, turn=turn, failure=failure, probe=probe, at=NOW)
+
+
+def test_a_healthy_account_is_not_paused() -> None:
+    assert pause() is FREE
+    assert pause(failure=SERVER_ERROR) is FREE
+
+
+def test_an_account_that_begins_to_fail_is_tried_again_after_a_minute() -> None:
+    assert pause(health=UNWELL, turn=Turn.FAILING, failure=SERVER_ERROR) == NOW + MINUTE
+    assert pause(NOW + HOUR, health=UNWELL, turn=Turn.FAILING, failure=SERVER_ERROR) == NOW + MINUTE
+
+
+def test_a_failing_account_is_probed_once_a_minute() -> None:
+    assert pause(NOW, health=UNWELL, failure=SERVER_ERROR, probe=True) == NOW + MINUTE
+
+
+def test_polls_that_were_under_way_when_it_began_to_fail_do_not_move_the_probe() -> None:
+    due = NOW + 20 * SECOND
+
+    assert pause(due, health=UNWELL, failure=SERVER_ERROR) == due
+
+
+def test_a_failing_account_without_a_pause_gets_one() -> None:
+    assert pause(health=UNWELL, failure=SERVER_ERROR) == NOW + MINUTE
+
+
+def test_a_failing_account_that_asks_for_a_longer_wait_gets_it() -> None:
+    found = pause(NOW, health=UNWELL, failure=limited(5 * MINUTE), probe=True)
+
+    assert found == NOW + 5 * MINUTE
+
+
+@pytest.mark.parametrize("probe", [False, True])
+def test_a_recovery_ends_the_pause(probe: bool) -> None:
+    assert pause(NOW + MINUTE, turn=Turn.RECOVERED, probe=probe) is FREE
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait"),
+    [
+        (None, MINUTE),
+        (7 * SECOND, 7 * SECOND),
+        (timedelta(), SECOND),
+        (-HOUR, SECOND),
+        (24 * HOUR, HOUR),
+    ],
+)
+def test_a_429_pauses_the_account_for_what_it_asks_at_most_an_hour_else_a_minute(
+    asked: timedelta | None, wait: timedelta
+) -> None:
+    assert pause(failure=limited(asked)) == NOW + wait
+
+
+def test_a_429_does_not_shorten_a_pause() -> None:
+    assert pause(NOW + HOUR, failure=limited(SECOND)) == NOW + HOUR
+
+
+@pytest.mark.parametrize("failure", [None, SERVER_ERROR])
+def test_only_the_probe_ends_a_pause(failure: PollError | None) -> None:
+    assert pause(NOW + MINUTE, failure=failure) == NOW + MINUTE
+    assert pause(NOW, failure=failure, probe=True) is FREE
+
+
+def test_an_account_takes_over_what_another_daemon_moved(account: Account) -> None:
+    account.version = 3
+
+    account.adopt(row(4))
+
+    assert (account.health, account.version, account.blocked_until) == (UNWELL, 4, NOW)
+
+
+def test_an_account_keeps_what_it_knows_better(account: Account) -> None:
+    account.version = 3
+
+    account.adopt(row(2))
+
+    assert (account.health, account.version, account.blocked_until) == (WELL, 3, FREE)
+
+
+def test_a_batch_is_due_again_after_its_interval_spread_by_a_tenth(account: Account) -> None:
+    watch = Watch(batch=Batch(row=1, source="bolna-prod", id="b1", key="key"))
+
+    found = {account.next_poll_at(watch, NOW) for _ in range(200)}
+
+    waits = [due - NOW for due in found if due is not None]
+    assert len(found) == len(waits) > 100
+    assert 27 * SECOND <= min(waits) < 28 * SECOND
+    assert 32 * SECOND < max(waits) <= 33 * SECOND
