@@ -14,7 +14,7 @@ Counts = Mapping[str, int]
 NAME_LIMIT = 256
 STATUS_LIMIT = 64
 COUNTS_LIMIT = 32
-"""Bounds of provider text, in characters and entries: an event body stays under 64 KiB."""
+"""Bounds of names (characters), statuses (bytes) and counts (entries): bodies stay under 64 KiB."""
 
 
 class Phase(StrEnum):
@@ -74,6 +74,8 @@ class Batch:
     labels: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None
     """Name given at registration; it wins over the provider's."""
+    registered_at: datetime | None = None
+    """When it was registered, or woken after it was forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +110,11 @@ class Known:
 class Failures:
     """Count the failed polls of one batch since its last reading."""
 
-    polls: int = 0
     since: datetime | None = None
+    """The first failed poll since the last reading."""
+    polls: int = 0
+    counted_since: datetime | None = None
+    """Failed polls since the last reading, or since the account last recovered."""
     refusals: int = 0
     """In a row, by 400, 403, 404, 410 or 422."""
     forbidden_row: int = 0

@@ -31,7 +31,7 @@ def observe_failure(
     Unreachable: 5 refusals in a row, or 2 minutes and 5 polls without a reading while the
     account answers others.
     """
-    failures = _count(watch.failures, failure, health=health, at=at)
+    failures = _count(watch, failure, health=health, at=at)
     lost = (
         failures.unreachable_since is None
         and health.failing_since is None
@@ -56,30 +56,40 @@ def observe_failure(
     return Observation(watch=after, events=(event,))
 
 
-def _count(failures: Failures, failure: PollError, *, health: Health, at: datetime) -> Failures:
-    named = replace(failures, kind=failure.kind, status_code=failure.status_code)
+def _count(watch: Watch, failure: PollError, *, health: Health, at: datetime) -> Failures:
+    last = watch.failures
+    named = replace(last, kind=failure.kind, status_code=failure.status_code)
     if health.failing_since is not None:
         return named
     refused = failure.kind in _REFUSALS
     forbidden = failure.kind is FailureKind.FORBIDDEN
-    polls, refusals, tagged = failures.polls, failures.refusals, failures.forbidden_refusals
-    if failures.forbidden_row and failures.forbidden_row == health.failed_row:
+    polls, refusals, tagged = last.polls, last.refusals, last.forbidden_refusals
+    if last.forbidden_row and last.forbidden_row == health.failed_row:
         polls, refusals, tagged = polls - tagged, refusals - tagged, 0
-    same_row = failures.forbidden_row == health.forbidden_row
+    counted_since = last.counted_since or at
+    if _precedes(watch.last_poll_at, health.recovered_at):
+        polls, counted_since = 0, at
+    same_row = last.forbidden_row == health.row_number
     return replace(
         named,
+        since=last.since or at,
         polls=polls + 1,
-        since=failures.since or at,
+        counted_since=counted_since,
         refusals=refusals + 1 if refused else 0,
-        forbidden_row=health.forbidden_row if forbidden else 0,
+        forbidden_row=health.row_number if forbidden else 0,
         forbidden_refusals=(tagged if same_row else 0) + 1 if forbidden else 0,
     )
+
+
+def _precedes(polled_at: datetime | None, recovered_at: datetime | None) -> bool:
+    """Tell whether the batch's last poll was before the account last recovered."""
+    return polled_at is not None and recovered_at is not None and polled_at < recovered_at
 
 
 def _lost(failures: Failures, *, answered_at: datetime | None, at: datetime) -> bool:
     if failures.refusals >= UNREACHABLE_POLLS:
         return True
-    since = failures.since or at
+    since = failures.counted_since or at
     return (
         failures.polls >= UNREACHABLE_POLLS
         and at - since >= UNREACHABLE_AFTER

@@ -171,8 +171,8 @@ def _unknown_statuses(base: Known, reading: Reading) -> tuple[str, ...]:
 
 def _counts_moved(last: Known, known: Known) -> bool:
     return (
-        known.total_contacts != last.total_contacts
-        or known.valid_contacts != last.valid_contacts
+        (known.total_contacts or 0) != (last.total_contacts or 0)
+        or (known.valid_contacts or 0) != (last.valid_contacts or 0)
         or bool(changes_between(last.counts, known.counts))
     )
 

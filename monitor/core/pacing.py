@@ -53,9 +53,14 @@ def _idle(known: Known, at: datetime) -> bool:
 
 
 def _quiet_since(watch: Watch) -> datetime | None:
-    """Return since when nothing more is expected: settled, or unreachable for a week."""
+    """Return since when nothing more is expected: settled, or unreachable for a week.
+
+    A batch that was woken since then gets the whole time again.
+    """
     if watch.known is not None and watch.known.settled_at is not None:
-        return watch.known.settled_at
-    if watch.failures.unreachable_since is not None:
-        return watch.failures.unreachable_since + QUIET_AFTER
-    return None
+        quiet_since = watch.known.settled_at
+    elif watch.failures.unreachable_since is not None:
+        quiet_since = watch.failures.unreachable_since + QUIET_AFTER
+    else:
+        return None
+    return max(quiet_since, watch.batch.registered_at or quiet_since)

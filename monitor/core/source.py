@@ -28,6 +28,13 @@ class Source:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+class RowKind(StrEnum):
+    """Say what the account's latest polls in a row failed by."""
+
+    PASSING = "passing"  # 429, 5xx, time-out, connection, unusable body
+    FORBIDDEN = "forbidden"  # 403
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """Hold what the account's latest polls say of it."""
@@ -36,22 +43,23 @@ class Health:
     failing_since: datetime | None = None
     kind: FailureKind | None = None
     status_code: int | None = None
+    recovered_at: datetime | None = None
+    """When it last ceased to fail: polls that failed before say nothing of their batches."""
+    row_kind: RowKind | None = None
+    row_number: int = 0
     row_polls: int = 0
-    """Polls in a row that failed by 429, 5xx, time-out, connection or unusable body."""
     row_since: datetime | None = None
-    forbidden_polls: int = 0
-    """Polls in a row that got a 403."""
-    forbidden_since: datetime | None = None
-    forbidden_batches: tuple[int, ...] = ()
-    forbidden_row: int = 0
-    """Number of the current, or else the last, row of 403s."""
+    row_batches: tuple[int, ...] = ()
+    """Up to 3 of the batches whose polls make the row."""
+    suspected: bool = False
+    """The row is long enough, but all of one batch: a poll of another one shall tell."""
     failed_row: int = 0
     """Number of the row of 403s that last made the account failing: those concern no batch."""
 
     @property
     def clean(self) -> bool:
         """Tell whether nothing speaks against the account: a success then changes nothing."""
-        return not (self.failing_since or self.row_polls or self.forbidden_polls)
+        return self.failing_since is None and self.row_kind is None
 
 
 class Turn(StrEnum):
@@ -81,63 +89,63 @@ def judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[He
     """Move an account's health by one poll; `watched` is how many of its batches are polled.
 
     Failing: a 401, a 403 on 3 polls in a row (on every batch, if there are fewer), or 2 minutes
-    and 5 polls with nothing but passing failures. Any answer ends it.
+    and 5 polls with nothing but passing failures. Any answer ends it. A row of one batch alone
+    only raises a suspicion while others are watched: it may as well be the batch.
     """
     if is_answer(poll.kind):
-        return _answered(health)
+        return _answered(health, at)
     if poll.kind in _KEY_REFUSED:
         return _fail(_broken(health), poll, since=at)
-    if poll.kind is FailureKind.FORBIDDEN:
-        return _forbidden(health, poll, watched=watched, at=at)
-    return _passing(health, poll, at=at)
+    kind = RowKind.FORBIDDEN if poll.kind is FailureKind.FORBIDDEN else RowKind.PASSING
+    if kind is RowKind.PASSING and _is_known_trouble(health, poll, watched=watched):
+        return (_broken(health) if health.suspected else health), None
+    health = _extended(health, kind, poll, at)
+    if not _is_long(health, watched=watched, at=at):
+        return health, None
+    if len(health.row_batches) < min(2, watched):
+        return replace(health, suspected=True), None
+    since = health.row_since or at
+    if kind is RowKind.FORBIDDEN:
+        health = replace(health, failed_row=health.row_number)
+    return _fail(health, poll, since=since)
 
 
-def _answered(health: Health) -> tuple[Health, Turn | None]:
+def _answered(health: Health, at: datetime) -> tuple[Health, Turn | None]:
     if health.clean:
         return health, None
-    turn = Turn.RECOVERED if health.failing_since else None
-    return replace(_broken(health), failing_since=None, kind=None, status_code=None), turn
+    health = _broken(health)
+    if health.failing_since is None:
+        return health, None
+    well = replace(health, failing_since=None, kind=None, status_code=None, recovered_at=at)
+    return well, Turn.RECOVERED
+
+
+def _is_known_trouble(health: Health, poll: Poll, *, watched: int) -> bool:
+    """Tell whether a passing failure is an unreachable batch's own, there being others to ask."""
+    return poll.unreachable and health.failing_since is None and watched > 1
 
 
 def _broken(health: Health) -> Health:
     return replace(
-        health,
-        row_polls=0,
-        row_since=None,
-        forbidden_polls=0,
-        forbidden_since=None,
-        forbidden_batches=(),
+        health, row_kind=None, row_polls=0, row_since=None, row_batches=(), suspected=False
     )
 
 
-def _forbidden(
-    health: Health, poll: Poll, *, watched: int, at: datetime
-) -> tuple[Health, Turn | None]:
-    first = health.forbidden_polls == 0
-    batches = set(health.forbidden_batches) | {poll.batch_row}
-    health = replace(
-        health,
-        row_polls=0,
-        row_since=None,
-        forbidden_polls=health.forbidden_polls + 1,
-        forbidden_since=at if first else health.forbidden_since,
-        forbidden_batches=tuple(sorted(batches))[:FORBIDDEN_POLLS],
-        forbidden_row=health.forbidden_row + first,
-    )
-    if health.forbidden_polls >= FORBIDDEN_POLLS or len(batches) >= watched:
-        since = health.forbidden_since or at
-        return _fail(replace(health, failed_row=health.forbidden_row), poll, since=since)
-    return health, None
+def _extended(health: Health, kind: RowKind, poll: Poll, at: datetime) -> Health:
+    if health.row_kind is not kind:
+        number = health.row_number + 1
+        health = replace(_broken(health), row_kind=kind, row_number=number, row_since=at)
+    batches = health.row_batches
+    if poll.batch_row not in batches:
+        batches = (*batches, poll.batch_row)[:FORBIDDEN_POLLS]
+    return replace(health, row_polls=health.row_polls + 1, row_batches=batches)
 
 
-def _passing(health: Health, poll: Poll, *, at: datetime) -> tuple[Health, Turn | None]:
-    if poll.unreachable and health.failing_since is None:
-        return health, None
+def _is_long(health: Health, *, watched: int, at: datetime) -> bool:
+    if health.row_kind is RowKind.FORBIDDEN:
+        return health.row_polls >= FORBIDDEN_POLLS or len(health.row_batches) >= watched
     since = health.row_since or at
-    health = replace(_broken(health), row_polls=health.row_polls + 1, row_since=since)
-    if health.row_polls >= FAILING_POLLS and at - since >= FAILING_AFTER:
-        return _fail(health, poll, since=since)
-    return health, None
+    return health.row_polls >= FAILING_POLLS and at - since >= FAILING_AFTER
 
 
 def _fail(health: Health, poll: Poll, *, since: datetime) -> tuple[Health, Turn | None]:
@@ -147,4 +155,5 @@ def _fail(health: Health, poll: Poll, *, since: datetime) -> tuple[Health, Turn 
         failing_since=health.failing_since or since,
         kind=poll.kind,
         status_code=poll.status_code,
+        suspected=False,
     ), turn

@@ -56,8 +56,9 @@ def blocked_until(
 ) -> datetime | None:
     """Decide until when the whole account pauses after a poll; none: not at all.
 
-    Failing accounts are tried once a minute; a 429 pauses for its `Retry-After`, at most 1 h.
-    Only the probe, or a recovery, ends a pause: polls that were under way before it do not.
+    Failing accounts are tried once a minute; a 429 pauses for its `Retry-After`, at most 1 h. A
+    suspected one pauses until one probe of another batch has told. Only the probe, or a recovery,
+    ends a pause: polls that were under way before it do not.
     """
     limited = failure is not None and failure.kind is FailureKind.RATE_LIMITED
     asked = _asked(failure) if failure is not None and limited else timedelta()
@@ -65,7 +66,9 @@ def blocked_until(
         due = at + max(PROBE_AFTER, asked)
         return due if probe or turn is Turn.FAILING or current is None else current
     if limited:
-        return max(at + asked, current or at)
+        return at + asked if probe or current is None else max(at + asked, current)
+    if health.suspected and not probe:
+        return current or at
     return None if probe or turn is Turn.RECOVERED else current
 
 

@@ -86,7 +86,7 @@ def fold(
     """Judge results in the order in which they came.
 
     Readings come already observed; a failure is judged by its account's health at its place in
-    the order. `watched` counts the polled batches of the sources that got a 403.
+    the order. `watched` counts the polled batches of the sources with failed polls, up to 3.
     """
     folded = Fold()
     for result, observation in results:

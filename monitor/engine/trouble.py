@@ -92,4 +92,4 @@ class Trouble:
         health = account.health
         if health.failing_since is not None or failure.kind is FailureKind.UNAUTHORIZED:
             return False
-        return health.row_polls + health.forbidden_polls <= 1
+        return health.row_polls <= 1

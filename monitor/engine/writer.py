@@ -163,11 +163,11 @@ class Writer:
             return
 
     async def _watched(self, group: Sequence[tuple[Result, Observation | None]]) -> dict[int, int]:
-        """Count the batches of the accounts that answered with a 403: few make a shorter row."""
+        """Count the batches of the accounts with failed polls: one alone says less than several."""
         accounts = {
             result.account.source.row: result.account.source.name
             for result, _ in group
-            if result.failure is not None and result.failure.kind is FailureKind.FORBIDDEN
+            if result.failure is not None
         }
         return {
             row: await count_watched(self._database, name, limit=FORBIDDEN_POLLS)

@@ -23,9 +23,10 @@ BODY_LIMIT: Final = 2 * 1024 * 1024
 def build(
     settings: BolnaSettings | VogentSettings, *, deadline: timedelta, connections: int = 100
 ) -> Bolna | Vogent:
-    """Return the provider of one source; `deadline` bounds each of its requests, `connections` how many it makes at a time.
+    """Return the provider of one source; `deadline` bounds each of its requests.
 
-    Raises ConfigError if the CA file cannot be used. The key is read with the first poll.
+    `connections` bounds how many it makes at a time. The key is read with the first poll. Raises
+    ConfigError if the CA file cannot be used.
     """
     client = HttpClient(
         tls=tls_context(settings.ca_file),

@@ -55,11 +55,14 @@ def _bare(batch_id: str) -> str:
 def read_status(value: object) -> str:
     """Return a status as it is spelled, or raise PollError.
 
-    One beyond the bound is refused: cut to size it would be another word.
+    One beyond the bound is refused: cut to size it would be another word. So is one with control
+    characters or lone surrogates: no word at all.
     """
-    if not isinstance(value, str) or len(value) > STATUS_LIMIT or not value.strip():
+    if not isinstance(value, str) or not value.isprintable() or not value.strip():
         raise invalid()
-    return _storable(value)
+    if len(value.encode()) > STATUS_LIMIT:
+        raise invalid()
+    return value
 
 
 def read_name(value: object) -> str | None:

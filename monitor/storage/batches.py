@@ -156,7 +156,8 @@ _RELEASE: Final = text(
     " epoch = epoch + 1 WHERE lease_owner = COALESCE(CAST(:owner AS text), lease_owner)"
     " AND next_poll_at IS NOT NULL"
 )
+# In the order of the index: without it Postgres reads the table until it meets enough of them
 _WATCHED: Final = text(
     "SELECT count(*) FROM (SELECT 1 FROM batches WHERE source = :source"
-    " AND next_poll_at IS NOT NULL LIMIT :limit) AS polled"
+    " AND next_poll_at IS NOT NULL ORDER BY next_poll_at LIMIT :limit) AS polled"
 )

@@ -1,8 +1,9 @@
 """The database: engines, units of work, and foreign errors given our names."""
 
+import json
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ _SQLITE_PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
+_TOO_LARGE: Final = 2**63
 _DATA_ERRORS: Final = (exc.DataError, exc.IntegrityError, UnicodeError, OverflowError)
 
 
@@ -132,6 +134,28 @@ def rows_of(dialect: str, columns: Mapping[str, str]) -> str:
     return f"jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({fields})"
 
 
+def encode_rows(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Encode the parameter `:rows`; raise DataRefusedError for what a column would not give back.
+
+    Postgres refuses such values itself. SQLite's JSON makes floats of integers over 64 bits, cuts
+    texts at a NUL and stores lone surrogates as bytes that nobody can read again.
+    """
+    rows = list(rows)
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, int) and not -_TOO_LARGE <= value < _TOO_LARGE:
+                raise DataRefusedError(f"the database refuses a value: {name} exceeds 64 bits")
+            if isinstance(value, str) and "\0" in value:
+                raise DataRefusedError(f"the database refuses a value: {name} holds a NUL")
+    encoded = json.dumps(rows, ensure_ascii=False)
+    try:
+        encoded.encode()
+    except UnicodeEncodeError:
+        reason = "the database refuses a value: a text holds a lone surrogate"
+        raise DataRefusedError(reason) from None
+    return encoded
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -150,9 +174,15 @@ def _parse(url: str) -> URL:
 
 
 def _create_private(file: Path) -> None:
-    """Create the file readable by its owner alone; SQLite gives WAL and index the same mode."""
+    """Create the file readable by its owner alone; SQLite gives WAL and index the same mode.
+
+    One that exists is not even opened: closing any handle of it drops the locks that this process
+    holds on it, and another's last close would then delete the WAL under our feet.
+    """
     try:
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise StorageError(f"the database {file} cannot be opened: {error.strerror}") from error
 

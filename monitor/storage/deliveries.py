@@ -1,6 +1,5 @@
 """Deliveries at work: claimed for an attempt, settled after it."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict
 from monitor.core.event import SubjectKind
-from monitor.storage.database import DIALECTS, Database, rows_of
+from monitor.storage.database import DIALECTS, Database, encode_rows, rows_of
 from monitor.storage.lanes import lock_subjects, promote
 from monitor.storage.tables import attempts
 from monitor.storage.times import instant, milliseconds
@@ -76,7 +75,7 @@ async def settle_deliveries(
             item.delivery for item in ours if item.settlement.state is not DeliveryState.PENDING
         ]
         lanes = {(d.receiver, d.subject_kind.value, d.subject_row) for d in finished}
-        return await promote(connection, database.dialect, lanes, now=now)
+        return set(await promote(connection, database.dialect, lanes, now=now))
 
 
 async def release_deliveries(database: Database, *, owner: str | None, now: datetime) -> int:
@@ -102,7 +101,7 @@ async def _write_back(
         }
         for item in settled
     ]
-    found = await connection.execute(_WRITE_BACK[dialect], {"rows": json.dumps(rows)})
+    found = await connection.execute(_WRITE_BACK[dialect], {"rows": encode_rows(rows)})
     return {row[0] for row in found}
 
 
@@ -136,9 +135,10 @@ def _delivery_of(row: Sequence[Any]) -> Delivery:
 
 _RETURNED: Final = (
     "id, epoch, event, receiver, subject_kind, subject_row, sequence, attempts, enqueued_at,"
-    " (SELECT type FROM events WHERE events.id = event),"
-    " (SELECT body FROM events WHERE events.id = event)"
+    " (SELECT type FROM events WHERE events.id = CAST(event AS text)),"
+    " (SELECT body FROM events WHERE events.id = CAST(event AS text))"
 )
+"""In RETURNING, SQLite finds an event by the index only with the cast: else it reads them all."""
 
 
 def _claim_statement(dialect: str) -> Any:

@@ -1,6 +1,5 @@
 """Lanes: the pending deliveries of one receiver and subject, of which only the head is due."""
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
@@ -9,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.event import SubjectKind
-from monitor.storage.database import DIALECTS, rows_of
+from monitor.storage.database import DIALECTS, encode_rows, rows_of
 from monitor.storage.times import milliseconds
 
 Lane = tuple[str, str, int]
@@ -33,21 +32,24 @@ async def lock_subjects(
 async def busy_lanes(connection: AsyncConnection, dialect: str, lanes: Iterable[Lane]) -> set[Lane]:
     """Return those of the lanes that have a pending delivery."""
     rows = [{"receiver": r, "subject_kind": kind, "subject_row": row} for r, kind, row in lanes]
-    found = await connection.execute(_BUSY[dialect], {"rows": json.dumps(rows)})
+    found = await connection.execute(_BUSY[dialect], {"rows": encode_rows(rows)})
     return {(row[0], row[1], row[2]) for row in found}
 
 
 async def promote(
     connection: AsyncConnection, dialect: str, lanes: Iterable[Lane], *, now: datetime
-) -> set[str]:
-    """Make the oldest pending delivery of each lane due, if none of it is; return receivers."""
+) -> list[str]:
+    """Make the oldest pending delivery of each lane due, if none of it is; return the receivers.
+
+    One for each delivery that became due.
+    """
     rows = [{"receiver": r, "subject_kind": kind, "subject_row": row} for r, kind, row in lanes]
     if not rows:
-        return set()
+        return []
     found = await connection.execute(
-        _PROMOTE[dialect], {"rows": json.dumps(rows), "now": milliseconds(now)}
+        _PROMOTE[dialect], {"rows": encode_rows(rows), "now": milliseconds(now)}
     )
-    return {row[0] for row in found}
+    return [row[0] for row in found]
 
 
 _LANE: Final = {"receiver": "text", "subject_kind": "text", "subject_row": "bigint"}

@@ -10,8 +10,10 @@ from monitor.core.errors import DatabaseLockedError, StorageError
 
 
 @contextmanager
-def hold_file(database: Path | None) -> Iterator[None]:
+def hold_file(database: Path | None, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock beside a SQLite file; on Postgres (none) several daemons may run.
+
+    Several may hold it `shared`, but none beside a daemon: migrations wait for each other anyway.
 
     The lock is on a file of its own: closing any handle of the database itself would drop
     SQLite's locks. Raises DatabaseLockedError when somebody else holds it.
@@ -25,15 +27,15 @@ def hold_file(database: Path | None) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"the lock {path} cannot be opened: {error.strerror}") from error
     try:
-        _take(handle, database)
+        _take(handle, database, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
 
 
-def _take(handle: int, database: Path) -> None:
+def _take(handle: int, database: Path, kind: int) -> None:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except OSError as error:
         raise DatabaseLockedError(
             f"another `monitor run` holds {database}: stop it first, or give this one its own"

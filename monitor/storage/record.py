@@ -1,6 +1,5 @@
 """One commit of poll results: states, snapshots, events and deliveries together or not at all."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +13,7 @@ from monitor.core.delivery import Delivery
 from monitor.core.errors import SourceMovedError
 from monitor.core.event import SubjectKind
 from monitor.core.observe import Snapshot
-from monitor.storage.database import DIALECTS, Database, rows_of
+from monitor.storage.database import DIALECTS, Database, encode_rows, rows_of
 from monitor.storage.lanes import lock_subjects
 from monitor.storage.outbox import Birth, Owed, enqueue
 from monitor.storage.sources import SourceRecord, record_source
@@ -84,7 +83,7 @@ async def _write_back(
         rows = [_columns(item) for item in items if item.learned is learned]
         if rows:
             found = await connection.execute(
-                _WRITE_BACK[dialect, learned], {"rows": json.dumps(rows), "owner": owner}
+                _WRITE_BACK[dialect, learned], {"rows": encode_rows(rows), "owner": owner}
             )
             written.update(row[0] for row in found)
     return written

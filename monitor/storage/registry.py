@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.batch import Origin
-from monitor.storage.database import DIALECTS, Database, rows_of
+from monitor.storage.database import DIALECTS, Database, encode_rows, rows_of
 from monitor.storage.times import milliseconds
 from monitor.storage.watches import KNOWN_COLUMNS
 
@@ -65,7 +65,7 @@ async def unregister_batches(database: Database, source: str, ids: Sequence[str]
     """Stop watching batches; the rows stay. Return the ids that were watched."""
     removed: set[str] = set()
     for chunk in _chunks(ids):
-        rows = json.dumps([{"source": source, "external_id": id_} for id_ in chunk])
+        rows = encode_rows([{"source": source, "external_id": id_} for id_ in chunk])
         async with database.writing() as connection:
             found = await connection.execute(_REMOVE[database.dialect], {"rows": rows})
             removed.update(row[0] for row in found)
@@ -94,7 +94,7 @@ async def _register(
     now: datetime,
     wake: bool,
 ) -> Registered:
-    rows = json.dumps([_row(item) for item in chunk])
+    rows = encode_rows([_row(item) for item in chunk])
     values = {"rows": rows, "origin": origin.value, "now": milliseconds(now)}
     dialect = database.dialect
     plain = {"rows": rows}
@@ -168,8 +168,8 @@ def _again_statement(dialect: str) -> Any:
 
 def _awaken_statement(dialect: str) -> Any:
     return text(
-        f"UPDATE batches SET next_poll_at = :now FROM {rows_of(dialect, _WANTED)}"  # noqa: S608 (ours)
-        f" WHERE {_SAME} AND batches.watched AND batches.next_poll_at IS NULL"
+        "UPDATE batches SET next_poll_at = :now, registered_at = :now"  # noqa: S608 (ours)
+        f" FROM {rows_of(dialect, _WANTED)} WHERE {_SAME} AND batches.watched AND batches.next_poll_at IS NULL"
         " RETURNING batches.id"
     )
 

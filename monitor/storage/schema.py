@@ -1,18 +1,21 @@
 """The schema's version: migrating to it, and refusing any other."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from monitor.core.errors import NoDatabaseError, SchemaError
 from monitor.storage.database import Database
 from monitor.storage.tables import metadata
 
-_LOCK = 0x62617463
+if TYPE_CHECKING:  # it takes a while to load, and mostly there is nothing to migrate
+    from alembic.config import Config
+
+NEWEST: Final = "0001"
+"""The version that this program needs."""
+
+_LOCK: Final = 0x62617463
 """Key of the Postgres advisory lock around migrations."""
 
 
@@ -23,17 +26,13 @@ def _folder() -> Path:
     return inside if inside.is_dir() else package.parent / "migrations"
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
     config.attributes["metadata"] = metadata
     return config
-
-
-def newest() -> str:
-    """Return the version that this program needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    return head or ""
 
 
 async def migrate(database: Database) -> tuple[str | None, str]:
@@ -52,11 +51,15 @@ async def migrate(database: Database) -> tuple[str | None, str]:
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
     found = _found(connection)
+    if found == NEWEST:
+        return found, NEWEST
     _refuse_foreign(connection, found)
+    from alembic import command
+
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    return found, newest()
+    return found, NEWEST
 
 
 async def check_schema(database: Database) -> None:
@@ -67,10 +70,10 @@ async def check_schema(database: Database) -> None:
         raise NoDatabaseError(
             f"no database at {database.place} yet: `monitor run`, `migrate` or `add` makes one"
         )
-    if found != newest():
+    if found != NEWEST:
         if _is_known(found):
             raise SchemaError(
-                f"the database has schema {found}, this program needs {newest()}:"
+                f"the database has schema {found}, this program needs {NEWEST}:"
                 " run `monitor migrate`"
             )
         raise SchemaError(_newer(found))
@@ -87,7 +90,10 @@ async def migrate_if_missing(database: Database) -> None:
 
 
 def _found(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def _refuse_foreign(connection: Connection, found: str | None) -> None:
@@ -98,12 +104,14 @@ def _refuse_foreign(connection: Connection, found: str | None) -> None:
 
 
 def _is_known(version: str) -> bool:
+    from alembic.script import ScriptDirectory
+
     known = ScriptDirectory.from_config(_config()).walk_revisions()
     return any(revision.revision == version for revision in known)
 
 
 def _newer(found: str) -> str:
     return (
-        f"the database has schema {found}, newer than this program's {newest()}:"
+        f"the database has schema {found}, newer than this program's {NEWEST}:"
         " install the newer program"
     )

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.errors import FailureKind
-from monitor.core.source import Health
+from monitor.core.source import Health, RowKind
 from monitor.storage.database import Database
 from monitor.storage.times import instant, milliseconds
 
@@ -116,12 +116,13 @@ def _health_column(health: Health) -> str:
             "failing_since": milliseconds(health.failing_since),
             "kind": health.kind,
             "status_code": health.status_code,
+            "recovered_at": milliseconds(health.recovered_at),
+            "row_kind": health.row_kind,
+            "row_number": health.row_number,
             "row_polls": health.row_polls,
             "row_since": milliseconds(health.row_since),
-            "forbidden_polls": health.forbidden_polls,
-            "forbidden_since": milliseconds(health.forbidden_since),
-            "forbidden_batches": health.forbidden_batches,
-            "forbidden_row": health.forbidden_row,
+            "row_batches": health.row_batches,
+            "suspected": health.suspected,
             "failed_row": health.failed_row,
         }
     )
@@ -136,11 +137,12 @@ def _health_of(text_: str) -> Health:
         failing_since=instant(stored["failing_since"]),
         kind=None if stored["kind"] is None else FailureKind(stored["kind"]),
         status_code=stored["status_code"],
+        recovered_at=instant(stored["recovered_at"]),
+        row_kind=None if stored["row_kind"] is None else RowKind(stored["row_kind"]),
+        row_number=stored["row_number"],
         row_polls=stored["row_polls"],
         row_since=instant(stored["row_since"]),
-        forbidden_polls=stored["forbidden_polls"],
-        forbidden_since=instant(stored["forbidden_since"]),
-        forbidden_batches=tuple(stored["forbidden_batches"]),
-        forbidden_row=stored["forbidden_row"],
+        row_batches=tuple(stored["row_batches"]),
+        suspected=stored["suspected"],
         failed_row=stored["failed_row"],
     )

@@ -12,7 +12,7 @@ READ_COLUMNS: Final = (
     "id, source, external_id, key, origin, labels, name, sequence, snapshots, last_poll_at,"
     " observed_at, failures, status, phase, outcome, counts, open_calls, total_contacts,"
     " valid_contacts, provider_name, scheduled_at, changed_at, phase_since, started_at, born_final,"
-    " unconfirmed_since, settled_at, unknown_statuses"
+    " unconfirmed_since, settled_at, unknown_statuses, registered_at"
 )
 """What `watch_of` needs, in its order."""
 
@@ -48,6 +48,7 @@ def watch_of(row: Sequence[Any]) -> Watch:
             origin=Origin(row[4]),
             labels=_NO_LABELS if row[5] == "{}" else json.loads(row[5]),
             name=row[6],
+            registered_at=instant(row[28]),
         ),
         sequence=row[7],
         snapshots=row[8],
@@ -107,8 +108,9 @@ def failures_column(failures: Failures) -> str | None:
         return None
     return json.dumps(
         {
-            "polls": failures.polls,
             "since": milliseconds(failures.since),
+            "polls": failures.polls,
+            "counted_since": milliseconds(failures.counted_since),
             "refusals": failures.refusals,
             "forbidden_row": failures.forbidden_row,
             "forbidden_refusals": failures.forbidden_refusals,
@@ -122,8 +124,9 @@ def failures_column(failures: Failures) -> str | None:
 def _failures_of(text: str) -> Failures:
     stored = json.loads(text)
     return Failures(
-        polls=stored["polls"],
         since=instant(stored["since"]),
+        polls=stored["polls"],
+        counted_since=instant(stored["counted_since"]),
         refusals=stored["refusals"],
         forbidden_row=stored["forbidden_row"],
         forbidden_refusals=stored["forbidden_refusals"],

@@ -5,7 +5,7 @@ import pytest
 
 from monitor.core.batch import Failures
 from monitor.core.errors import FailureKind
-from monitor.core.source import Health
+from monitor.core.source import Health, RowKind
 
 if TYPE_CHECKING:
     from tests.core.conftest import Life
@@ -243,8 +243,9 @@ def test_a_failed_poll_leaves_what_is_known_untouched(life: "Life") -> None:
     assert life.watch.observed_at == observed_at
     assert life.watch.last_poll_at == START + 30 * SECOND
     assert life.watch.failures == Failures(
-        polls=1,
         since=START + 30 * SECOND,
+        polls=1,
+        counted_since=START + 30 * SECOND,
         kind=FailureKind.INVALID_BODY,
         status_code=200,
     )
@@ -300,10 +301,10 @@ def test_a_batch_stays_unreachable_while_its_source_fails(life: "Life") -> None:
 
 def test_a_403_of_a_row_that_made_the_source_fail_does_not_count(life: "Life") -> None:
     life.reads()
-    life.fails(FORBIDDEN, 403, health=Health(forbidden_polls=1, forbidden_row=1))
-    life.fails(FORBIDDEN, 403, health=Health(forbidden_polls=2, forbidden_row=1))
+    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=1))
+    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=2, row_number=1))
 
-    recovered = Health(forbidden_row=1, failed_row=1)
+    recovered = Health(row_number=1, failed_row=1)
     told = [life.fails(NOT_FOUND, 404, health=recovered) for _ in range(5)]
 
     assert told == [[], [], [], [], [UNREACHABLE]]
@@ -313,9 +314,9 @@ def test_refusals_from_before_that_row_still_count(life: "Life") -> None:
     life.reads()
     for _ in range(3):
         life.fails(NOT_FOUND, 404)
-    life.fails(FORBIDDEN, 403, health=Health(forbidden_polls=1, forbidden_row=1))
+    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=1))
 
-    recovered = Health(forbidden_row=1, failed_row=1)
+    recovered = Health(row_number=1, failed_row=1)
 
     assert life.fails(NOT_FOUND, 404, health=recovered) == []
     assert life.fails(NOT_FOUND, 404, health=recovered) == [UNREACHABLE]
@@ -324,19 +325,21 @@ def test_refusals_from_before_that_row_still_count(life: "Life") -> None:
 def test_a_403_of_a_row_that_broke_off_counts(life: "Life") -> None:
     life.reads()
     for row in range(1, 5):
-        life.fails(FORBIDDEN, 403, health=Health(forbidden_polls=1, forbidden_row=row))
+        life.fails(
+            FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=row)
+        )
 
-    assert life.fails(FORBIDDEN, 403, health=Health(forbidden_polls=1, forbidden_row=5)) == [
-        UNREACHABLE
-    ]
+    assert life.fails(
+        FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=5)
+    ) == [UNREACHABLE]
 
 
 def test_only_the_403s_of_the_row_that_failed_are_taken_back(life: "Life") -> None:
     life.reads()
-    life.fails(FORBIDDEN, 403, health=Health(forbidden_polls=1, forbidden_row=1))
-    life.fails(FORBIDDEN, 403, health=Health(forbidden_polls=1, forbidden_row=2))
+    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=1))
+    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=2))
 
-    recovered = Health(forbidden_row=2, failed_row=2)
+    recovered = Health(row_number=2, failed_row=2)
     told = [life.fails(NOT_FOUND, 404, health=recovered) for _ in range(4)]
 
     assert told == [[], [], [], [UNREACHABLE]]
@@ -344,10 +347,22 @@ def test_only_the_403s_of_the_row_that_failed_are_taken_back(life: "Life") -> No
 
 def test_403s_are_taken_back_once(life: "Life") -> None:
     life.reads()
-    life.fails(FORBIDDEN, 403, health=Health(forbidden_polls=1, forbidden_row=1))
-    recovered = Health(forbidden_row=1, failed_row=1)
+    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=1))
+    recovered = Health(row_number=1, failed_row=1)
 
     for polls in range(1, 4):
         life.fails(NOT_FOUND, 404, health=recovered)
         assert life.watch.failures.refusals == polls
         assert life.watch.failures.polls == polls
+
+
+def test_failures_from_before_the_account_recovered_do_not_count(life: "Life") -> None:
+    life.reads("running", {"ringing": 1})
+    for _ in range(5):
+        life.fails(FailureKind.TIMEOUT, answered=False)
+    assert life.watch.last_poll_at is not None
+    recovered = Health(recovered_at=life.watch.last_poll_at + timedelta(seconds=10))
+
+    told = [life.fails(FailureKind.TIMEOUT, health=recovered) for _ in range(5)]
+
+    assert told == [[], [], [], [], ["batch.unreachable"]]

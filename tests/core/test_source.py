@@ -110,7 +110,7 @@ def test_three_403s_in_a_row_fail_the_account(account: Playing) -> None:
     assert (account.health.kind, account.health.status_code) == (FORBIDDEN, 403)
 
 
-@pytest.mark.parametrize("batches", [(1, 1, 1), (1, 2, 1), (1, 2, 3)])
+@pytest.mark.parametrize("batches", [(1, 1, 2), (1, 2, 1), (1, 2, 3)])
 def test_it_does_not_matter_whose_403s_they_are(account: Playing, batches: tuple[int, ...]) -> None:
     turns = [account.poll(FORBIDDEN, batch=batch) for batch in batches]
 
@@ -141,21 +141,61 @@ def test_with_two_batches_a_403_of_each_fails_the_account() -> None:
     assert account.poll(FORBIDDEN, batch=2) is FAILING
 
 
-def test_with_two_batches_two_403s_of_one_do_not() -> None:
-    account = Playing(watched=2)
+@pytest.mark.parametrize("watched", [2, MANY])
+def test_403s_of_one_batch_alone_raise_a_suspicion_that_another_one_settles(watched: int) -> None:
+    account = Playing(watched=watched)
 
     turns = [account.poll(FORBIDDEN, batch=1) for _ in range(3)]
 
-    assert turns == [NOTHING, NOTHING, FAILING]
+    assert turns == [NOTHING] * 3
+    assert account.health.suspected
+    assert account.poll(FORBIDDEN, batch=2) is FAILING
+    assert not account.health.suspected
+
+
+def test_a_suspicion_ends_when_another_batch_is_answered(account: Playing) -> None:
+    for _ in range(3):
+        account.poll(FORBIDDEN, batch=1)
+
+    assert account.poll(batch=2) is NOTHING
+    assert account.health.clean
+
+
+def test_passing_failures_of_one_batch_alone_raise_a_suspicion_too(account: Playing) -> None:
+    turns = [account.poll(SERVER_ERROR, batch=1, after=30 * SECOND) for _ in range(5)]
+
+    assert turns == [NOTHING] * 5
+    assert account.health.suspected
+    assert account.poll(SERVER_ERROR, batch=2) is FAILING
+
+
+def test_a_suspicion_that_only_an_unreachable_batch_could_confirm_starts_anew(
+    account: Playing,
+) -> None:
+    for _ in range(5):
+        account.poll(SERVER_ERROR, batch=1, after=30 * SECOND)
+
+    assert account.poll(SERVER_ERROR, batch=2, unreachable=True) is NOTHING
+    assert account.health.clean
+
+
+def test_the_only_batch_fails_its_account_even_when_it_is_unreachable() -> None:
+    account = Playing(watched=1)
+
+    turns = [
+        account.poll(SERVER_ERROR, batch=1, after=30 * SECOND, unreachable=True) for _ in range(5)
+    ]
+
+    assert turns == [NOTHING] * 4 + [FAILING]
 
 
 def test_each_row_of_403s_has_its_number(account: Playing) -> None:
     account.poll(FORBIDDEN)
     account.poll(FORBIDDEN)
-    assert account.health.forbidden_row == 1
+    assert account.health.row_number == 1
     account.poll()
     account.poll(FORBIDDEN)
-    assert account.health.forbidden_row == 2
+    assert account.health.row_number == 2
     assert account.health.failed_row == 0
 
     account.poll(FORBIDDEN)
@@ -163,7 +203,7 @@ def test_each_row_of_403s_has_its_number(account: Playing) -> None:
 
     assert account.health.failed_row == 2
     account.poll()
-    assert (account.health.forbidden_row, account.health.failed_row) == (2, 2)
+    assert account.health.failed_row == 2
 
 
 # passing failures

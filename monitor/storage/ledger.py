@@ -1,0 +1,162 @@
+"""Reads for people: deliveries, what they wait for, and their attempts."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from monitor.core.delivery import DeliveryState
+from monitor.core.event import SubjectKind
+from monitor.storage.database import Database
+from monitor.storage.queries import PAGE
+from monitor.storage.times import instant
+
+_NEWEST: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryView:
+    """Hold a delivery beside the event that it owes."""
+
+    row: int
+    event_id: str
+    event_type: str
+    receiver: str
+    subject_kind: SubjectKind
+    subject: str
+    """The batch's id, or the source's or receiver's name."""
+    source: str | None
+    """The batch's source."""
+    sequence: int
+    state: DeliveryState
+    attempts: int
+    due_at: datetime | None
+    """None while an earlier one of its lane is pending, and when there is nothing left to do."""
+    claimed: bool
+    """It is being sent; `due_at` is then when whoever sends it is given up."""
+    enqueued_at: datetime
+    delivered_at: datetime | None
+    held_until: datetime | None
+    """When the receiver is tried again that failed as a whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptView:
+    """Hold one try at a delivery."""
+
+    at: datetime
+    duration: timedelta
+    verdict: str
+    status_code: int | None
+    error: str | None
+    response: str | None
+
+
+async def list_deliveries(
+    database: Database, *, state: str | None = None, receiver: str | None = None
+) -> AsyncIterator[DeliveryView]:
+    """Yield deliveries, the newest first."""
+    before = _NEWEST
+    while True:
+        values = {"before": before, "state": state, "receiver": receiver, "limit": PAGE}
+        async with database.reading() as connection:
+            rows = (await connection.execute(_LIST, values)).all()
+        for row in rows:
+            yield _delivery_of(row)
+        if len(rows) < PAGE:
+            return
+        before = rows[-1][0]
+
+
+async def read_delivery(database: Database, row: int) -> DeliveryView | None:
+    """Return one delivery."""
+    async with database.reading() as connection:
+        found = (await connection.execute(_ONE, {"row": row})).one_or_none()
+        return None if found is None else _delivery_of(found)
+
+
+async def deliveries_of_event(database: Database, event_id: str) -> list[DeliveryView]:
+    """Return all deliveries of an event, in their order."""
+    async with database.reading() as connection:
+        return [_delivery_of(row) for row in await connection.execute(_OF_EVENT, {"id": event_id})]
+
+
+async def pending_of_batch(database: Database, batch_row: int) -> list[DeliveryView]:
+    """Return what is still owed of a batch's events, lane by lane."""
+    values = {"kind": SubjectKind.BATCH.value, "row": batch_row}
+    async with database.reading() as connection:
+        return [_delivery_of(row) for row in await connection.execute(_PENDING, values)]
+
+
+async def attempts_of(database: Database, delivery_row: int) -> list[AttemptView]:
+    """Return all attempts at a delivery, the first one first."""
+    async with database.reading() as connection:
+        rows = await connection.execute(_ATTEMPTS, {"row": delivery_row})
+        return [_attempt_of(row) for row in rows]
+
+
+async def known_receivers(database: Database) -> list[str]:
+    """Return the names of all receivers that ever were configured."""
+    async with database.reading() as connection:
+        return list((await connection.execute(_RECEIVERS)).scalars().all())
+
+
+def _delivery_of(row: Sequence[Any]) -> DeliveryView:
+    return DeliveryView(
+        row=row[0],
+        event_id=row[1],
+        event_type=row[2],
+        receiver=row[3],
+        subject_kind=SubjectKind(row[4]),
+        subject=row[5],
+        source=row[6],
+        sequence=row[7],
+        state=DeliveryState(row[8]),
+        attempts=row[9],
+        due_at=instant(row[10]),
+        claimed=bool(row[11]),
+        enqueued_at=instant(row[12]),
+        delivered_at=instant(row[13]),
+        held_until=instant(row[14]),
+    )
+
+
+def _attempt_of(row: Sequence[Any]) -> AttemptView:
+    return AttemptView(
+        at=instant(row[0]),
+        duration=timedelta(milliseconds=row[1]),
+        verdict=row[2],
+        status_code=row[3],
+        error=row[4],
+        response=row[5],
+    )
+
+
+_SELECT: Final = (
+    "SELECT d.id, d.event, e.type, d.receiver, d.subject_kind,"
+    " COALESCE(b.external_id, s.name, v.name, ''), b.source, d.sequence, d.state, d.attempts,"
+    " d.due_at, d.lease_owner IS NOT NULL, d.enqueued_at, d.delivered_at, r.held_until"
+    " FROM deliveries AS d JOIN events AS e ON e.id = d.event"
+    " LEFT JOIN batches AS b ON d.subject_kind = 'batch' AND b.id = d.subject_row"
+    " LEFT JOIN sources AS s ON d.subject_kind = 'source' AND s.id = d.subject_row"
+    " LEFT JOIN receivers AS v ON d.subject_kind = 'receiver' AND v.id = d.subject_row"
+    " LEFT JOIN receivers AS r ON r.name = d.receiver"
+)
+_LIST: Final = text(
+    f"{_SELECT} WHERE d.id < :before AND d.state = COALESCE(CAST(:state AS text), d.state)"
+    " AND d.receiver = COALESCE(CAST(:receiver AS text), d.receiver)"
+    " ORDER BY d.id DESC LIMIT :limit"
+)
+_ONE: Final = text(f"{_SELECT} WHERE d.id = :row")
+_OF_EVENT: Final = text(f"{_SELECT} WHERE d.event = :id ORDER BY d.id")
+_PENDING: Final = text(
+    f"{_SELECT} WHERE d.state = 'pending' AND d.subject_kind = :kind AND d.subject_row = :row"
+    " ORDER BY d.receiver, d.sequence"
+)
+_ATTEMPTS: Final = text(
+    "SELECT at, duration_ms, verdict, status_code, error, response FROM attempts"
+    " WHERE delivery = :row ORDER BY id"
+)
+_RECEIVERS: Final = text("SELECT name FROM receivers ORDER BY name")
