@@ -5,7 +5,7 @@ import pytest
 from monitor.core.batch import Batch, Reading, Watch
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.pacing import Pace
-from monitor.core.source import Health, Source, Turn
+from monitor.core.source import Health, RowKind, Source, Turn
 from monitor.engine.account import Account, blocked_until
 from monitor.storage.sources import SourceRow
 
@@ -149,3 +149,11 @@ def test_a_batch_is_due_again_after_its_interval_spread_by_a_tenth(account: Acco
     assert len(found) == len(waits) > 100
     assert 27 * SECOND <= min(waits) < 28 * SECOND
     assert 32 * SECOND < max(waits) <= 33 * SECOND
+
+
+def test_a_suspected_account_pauses_until_one_probe_has_told() -> None:
+    suspected = Health(row_kind=RowKind.PASSING, row_polls=5, row_since=NOW, suspected=True)
+
+    assert pause(failure=SERVER_ERROR, health=suspected) == NOW
+    assert pause(NOW, failure=SERVER_ERROR, health=suspected) == NOW
+    assert pause(NOW, failure=SERVER_ERROR, health=suspected, probe=True) is FREE
