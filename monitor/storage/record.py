@@ -62,7 +62,7 @@ async def record(
         # Postgres: in row order, as the relay locks them, or the two could wait for each other
         subjects = [(SubjectKind.BATCH, item.watch.batch.row) for item in batches]
         await lock_subjects(connection, dialect, subjects)
-        for source, _ in sources:
+        for source, _ in sorted(sources, key=lambda item: item[0].row):
             if not await record_source(connection, source):
                 raise SourceMovedError("a source's health was moved by another daemon")
         rows = await _write_back(connection, dialect, batches, owner=owner)

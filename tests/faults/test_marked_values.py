@@ -100,7 +100,7 @@ async def test_no_marked_value_shows_where_it_does_not_belong(
     async with SimulatedBolna(key=KEY) as bolna:
         document = bolna_document("b1", status="running", from_phone_number=f"+{PHONE}")
         for batch_id in ("b1", "b2", "b3"):
-            bolna.put(batch_id, document | {"batch_id": batch_id})
+            bolna.put(batch_id, {**document, "batch_id": batch_id})
         daemon.configure(config(url, bolna.base_url, slack.url + SLACK_PATH, crm.url))
         await daemon.start()
         await until(lambda: bool(bolna.served), seconds=20, what="a first reading")

@@ -1,0 +1,106 @@
+"""Commands about batches: add, remove, list, show, poll."""
+
+from typing import Annotated
+
+import typer
+
+from monitor.cli.options import (
+    BatchArgument,
+    BatchArguments,
+    ConfigPath,
+    Limit,
+    MatcherArguments,
+    Output,
+    OutputOption,
+    ShownLimit,
+    SourceArgument,
+)
+
+
+def add(
+    source: SourceArgument,
+    ids: BatchArguments,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            "-l",
+            metavar="K=V",
+            show_default=False,
+            help="A label of these batches, repeatable; all together replace earlier ones.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="N", help="A name; for a single batch.")
+    ] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Watch batches: new ones are read at once.
+
+    A running daemon picks them up within 2 s. Batches that are watched already go on
+    undisturbed; forgotten ones are polled again; removed ones start anew from a first reading.
+    """
+    from monitor.cli.commands import add_and_remove
+
+    add_and_remove.add(config, source, ids, labels=label or [], name=name)
+
+
+def remove(source: SourceArgument, ids: BatchArguments, config: ConfigPath = None) -> None:
+    """Stop watching batches; their history stays.
+
+    Adding one again goes on with its sequence, from a new first reading.
+    """
+    from monitor.cli.commands import add_and_remove
+
+    add_and_remove.remove(config, source, ids)
+
+
+def list_(
+    matchers: MatcherArguments = None,
+    limit: Limit = None,
+    output: OutputOption = Output.TABLE,
+    config: ConfigPath = None,
+) -> None:
+    """List the watched batches, the newest first.
+
+    Matchers are those of routes: name, then =, !=, =~ or !~, then a value; all must hold. Names:
+    source, provider, batch, name, status, phase, outcome and any label.
+
+    \b
+      monitor list 'phase = running' 'team = collections'
+      monitor list 'source =~ "bolna-.+"' -o json
+    """
+    from monitor.cli.commands import list_batches
+
+    list_batches.show(config, matchers or [], limit=limit, output=output)
+
+
+def show(
+    source: SourceArgument,
+    batch_id: BatchArgument,
+    limit: ShownLimit = None,
+    output: OutputOption = Output.TABLE,
+    config: ConfigPath = None,
+) -> None:
+    """Show one batch: its state, newest snapshots and events, and what is still owed.
+
+    Works for removed batches too.
+    """
+    from monitor.cli.commands import show_batch
+
+    show_batch.show(config, source, batch_id, limit=limit, output=output)
+
+
+def poll(
+    source: SourceArgument,
+    batch_id: BatchArgument,
+    output: OutputOption = Output.TABLE,
+    config: ConfigPath = None,
+) -> None:
+    """Read one batch from its provider now and store nothing: the way to try a key.
+
+    Needs no database and no running daemon.
+    """
+    from monitor.cli.commands import poll_batch
+
+    poll_batch.show(config, source, batch_id, output=output)

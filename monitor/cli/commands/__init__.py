@@ -1,0 +1,1 @@
+"""The work of the commands: one file each, imported only when it runs."""

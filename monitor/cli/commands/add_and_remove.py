@@ -1,0 +1,164 @@
+"""Registration: `monitor add` and `monitor remove`."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+
+from monitor.cli.session import run, unknown, writing
+from monitor.config.load import load
+from monitor.config.mistakes import mistakes_of
+from monitor.config.schema import Config, DeclaredBatch
+from monitor.core.batch import Origin
+from monitor.core.batch_id import check_batch_id
+from monitor.core.errors import UnknownNameError
+from monitor.net.redact import printable
+from monitor.storage.queries import has_batches
+from monitor.storage.registry import (
+    Registered,
+    Registration,
+    register_batches,
+    unregister_batches,
+)
+
+_SHOWN = 60
+
+
+def add(
+    path: Path | None,
+    source: str,
+    ids: Sequence[str],
+    *,
+    labels: Sequence[str],
+    name: str | None,
+) -> None:
+    """Watch batches; all or, if one id cannot be one, none."""
+    given = _parse_labels(labels)
+    config = load(path)
+    if source not in config.sources:
+        raise unknown("source", source, config.sources)
+    wanted = _read_ids(ids)
+    if not wanted:
+        typer.echo("no ids given: nothing to do")
+        return
+    _check_ids(wanted)
+    if name is not None and len(wanted) != 1:
+        raise typer.BadParameter("a name is for a single batch", param_hint="--name")
+    _check_described(name, given)
+    run(_add(config, source, wanted, name=name, labels=given))
+
+
+def remove(path: Path | None, source: str, ids: Sequence[str]) -> None:
+    """Stop watching batches; raise UnknownNameError for those that were not watched."""
+    config = load(path)
+    run(_remove(config, source, _read_ids(ids)))
+
+
+async def _add(
+    config: Config,
+    source: str,
+    ids: Sequence[str],
+    *,
+    name: str | None,
+    labels: Mapping[str, str] | None,
+) -> None:
+    wanted = [Registration(source=source, id=id_, name=name, labels=labels) for id_ in ids]
+    async with writing(config) as database:
+        now = await database.now()
+        done = await register_batches(database, wanted, origin=Origin.ADDED, now=now)
+    for line in _say(done):
+        typer.echo(line)
+
+
+def _say(done: Registered) -> Iterator[str]:
+    if done.new:
+        yield f"{done.new:,} new: picked up by a running daemon within 2 s"
+    if done.again:
+        yield f"{done.again:,} again: removed once, now watched from a new first reading on"
+    if done.woken:
+        yield f"{done.woken:,} woken: forgotten since settled, now polled again"
+    if done.known:
+        yield f"{done.known:,} already watched"
+
+
+async def _remove(config: Config, source: str, ids: Sequence[str]) -> None:
+    async with writing(config) as database:
+        possible = [id_ for id_ in ids if _complaint(id_) is None]
+        removed = await unregister_batches(database, source, possible)
+        known = source in config.sources or await has_batches(database, source)
+    if not known:
+        raise unknown("source", source, config.sources)
+    if removed:
+        typer.echo(f"{len(removed):,} no longer watched; history and sequence are kept")
+    for batch in config.batches:
+        if batch.source == source and batch.id in removed:
+            typer.echo(
+                f"warning: {config.path} declares {batch.id}: the next start watches it again",
+                err=True,
+            )
+    missing = [id_ for id_ in ids if id_ not in removed]
+    if missing:
+        raise UnknownNameError(
+            "\n".join(f"{source} watches no batch {_shown(id_)}" for id_ in missing)
+        )
+
+
+def _read_ids(given: Sequence[str]) -> list[str]:
+    """Return the ids, each once; `-` stands for those on standard input, one a line."""
+    ids: dict[str, None] = {}
+    for text in given:
+        ids |= dict.fromkeys(_read_lines() if text == "-" else [text])
+    return list(ids)
+
+
+def _read_lines() -> Iterator[str]:
+    # no id is broken UTF-8: surrogates stand for it, and are refused with all others
+    text = sys.stdin.buffer.read().decode("utf-8-sig", errors="surrogateescape")
+    return (line for part in text.splitlines() if (line := part.strip()))
+
+
+def _check_ids(ids: Sequence[str]) -> None:
+    """Raise UnknownNameError that names all texts that cannot be ids; nothing is registered."""
+    bad = [f"{_shown(id_)}: {why}" for id_ in ids if (why := _complaint(id_)) is not None]
+    if bad:
+        raise UnknownNameError("\n".join([*bad, "nothing was registered"]))
+
+
+def _complaint(batch_id: str) -> str | None:
+    try:
+        check_batch_id(batch_id)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _shown(batch_id: str) -> str:
+    text = printable(batch_id)
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+
+
+def _parse_labels(labels: Sequence[str]) -> dict[str, str] | None:
+    if not labels:
+        return None
+    parsed = {}
+    for label in labels:
+        name, equals, value = label.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{label!r} must be K=V", param_hint="--label")
+        parsed[name] = value
+    return parsed
+
+
+def _check_described(name: str | None, labels: Mapping[str, str] | None) -> None:
+    """Hold name and labels to what the config file allows; a mistake is wrong usage."""
+    table: dict[str, Any] = {"source": "-", "id": "-", "labels": dict(labels or {})}
+    if name is not None:
+        table["name"] = name
+    try:
+        DeclaredBatch.model_validate(table)
+    except ValidationError as error:
+        mistakes = (f"{mistake.key}: {mistake.text}" for mistake in mistakes_of(error))
+        raise typer.BadParameter(printable("; ".join(mistakes))) from None

@@ -1,0 +1,72 @@
+"""The checkup of config files: `monitor check-config`."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import typer
+
+from monitor.config.load import PLACES, load
+from monitor.config.schema import Config, database_url
+from monitor.config.warnings import warnings_of
+from monitor.core.errors import ConfigError, SecretMissingError
+from monitor.net.http import tls_context
+from monitor.net.redact import printable
+from monitor.storage.database import Database
+
+
+def check(paths: Sequence[Path]) -> None:
+    """Check the files, or the one in force; raise Exit(1) when any has a mistake."""
+    good = [_check(path) for path in paths or [_in_force()]]
+    if not all(good):
+        raise typer.Exit(1)
+
+
+def _in_force() -> Path:
+    """Find the file as `load` would; raises ConfigError, as it does, when there is none."""
+    if named := os.environ.get("MONITOR_CONFIG"):
+        return Path(named)
+    return next((place for place in PLACES if place.exists()), None) or load().path
+
+
+def _check(path: Path) -> bool:
+    shown = printable(str(path))
+    try:
+        config = load(path)
+        _refuse_unusable(config)
+    except ConfigError as error:
+        typer.echo(f"Checking '{shown}'  FAILED")
+        for mistake in error.mistakes:
+            typer.echo(f"  {printable(mistake)}")
+        return False
+    typer.echo(f"Checking '{shown}'  SUCCESS")
+    for warning in warnings_of(config):
+        typer.echo(f"  warning: {printable(warning)}")
+    return True
+
+
+def _refuse_unusable(config: Config) -> None:
+    """Raise ConfigError for a database URL or CA file that `run` could not use."""
+    mistakes = []
+    try:
+        Database(database_url(config))
+    except ConfigError as error:
+        mistakes += error.mistakes
+    except SecretMissingError:
+        pass  # a warning tells it
+    for kind, name, ca_file in _ca_files(config):
+        try:
+            tls_context(ca_file)
+        except ConfigError as error:
+            mistakes += [f"{config.path}: {kind}.{name}: {text}" for text in error.mistakes]
+    if mistakes:
+        raise ConfigError(mistakes)
+
+
+def _ca_files(config: Config) -> Iterator[tuple[str, str, Path]]:
+    for name, source in config.sources.items():
+        if source.ca_file is not None:
+            yield "sources", name, source.ca_file
+    for name, receiver in config.receivers.items():
+        if receiver.ca_file is not None:
+            yield "receivers", name, receiver.ca_file

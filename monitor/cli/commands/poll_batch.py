@@ -1,0 +1,144 @@
+"""A reading taken now and not stored: `monitor poll`."""
+
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.text import Text
+
+from monitor.app import pace_of
+from monitor.cli.batch_facts import sources_of
+from monitor.cli.options import Output
+from monitor.cli.page import draw_progress, show_page, write_contacts, write_counts
+from monitor.cli.remedy import REMEDIES
+from monitor.cli.screen import safe, word, write_json, write_latency, write_time
+from monitor.cli.session import run, unknown
+from monitor.config.load import load
+from monitor.config.schema import Config
+from monitor.core.batch import Batch, Progress, Reading, Watch, progress
+from monitor.core.batch_id import check_batch_id
+from monitor.core.errors import PollError, SecretMissingError, UnknownNameError
+from monitor.core.event import stamp
+from monitor.core.observe import observe
+from monitor.net.redact import printable
+from monitor.providers import build
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """Hold a reading, and how it was come by."""
+
+    source: str
+    provider: str
+    id: str
+    reading: Reading
+    progress: Progress
+    at: datetime
+    took: timedelta
+
+
+def show(path: Path | None, source: str, batch_id: str, *, output: str) -> None:
+    """Read one batch and show it; raise Exit(1) when the poll fails."""
+    config = load(path)
+    if source not in config.sources:
+        raise unknown("source", source, config.sources)
+    try:
+        check_batch_id(batch_id)
+    except ValueError as error:
+        raise UnknownNameError(f"{batch_id!r}: {error}") from None
+    try:
+        config.sources[source].api_key.read()
+    except SecretMissingError as error:
+        raise SecretMissingError(f"sources.{source}.{error}") from None
+    run(_show(config, source, batch_id, output=output))
+
+
+async def _show(config: Config, source: str, batch_id: str, *, output: str) -> None:
+    began = time.monotonic()
+    try:
+        read = await _read(config, source, batch_id, began=began)
+    except PollError as error:
+        took = write_latency(timedelta(seconds=time.monotonic() - began))
+        typer.echo(f"{source} {printable(batch_id)}: the poll failed: {error}, {took}", err=True)
+        typer.echo(REMEDIES[error.kind], err=True)
+        raise typer.Exit(1) from None
+    if output == Output.JSON:
+        write_json(_document(read))
+    else:
+        _show_read(read)
+
+
+async def _read(config: Config, source: str, batch_id: str, *, began: float) -> Read:
+    provider = build(config.sources[source], deadline=config.polling.deadline)
+    try:
+        reading = await provider.read(batch_id)
+    finally:
+        await provider.close()
+    at = datetime.now(UTC)
+    return Read(
+        source=source,
+        provider=config.sources[source].provider,
+        id=batch_id,
+        reading=reading,
+        progress=_measure(config, source, batch_id, reading, at=at),
+        at=at,
+        took=timedelta(seconds=time.monotonic() - began),
+    )
+
+
+def _measure(
+    config: Config, source: str, batch_id: str, reading: Reading, *, at: datetime
+) -> Progress:
+    """Measure a reading as the daemon would its first one of this batch."""
+    unread = Watch(batch=Batch(row=0, source=source, id=batch_id, key=""))
+    observation = observe(
+        unread,
+        reading,
+        source=sources_of(config)[source],
+        interval=pace_of(config, source).interval,
+        at=at,
+    )
+    return progress(observation.watch.known)
+
+
+def _document(read: Read) -> dict[str, Any]:
+    reading = read.reading
+    return {
+        "source": read.source,
+        "provider": read.provider,
+        "id": read.id,
+        "name": reading.name,
+        "status": reading.status,
+        "phase": reading.phase.value,
+        "outcome": reading.outcome.value if reading.outcome else None,
+        "counts": None if reading.counts is None else dict(reading.counts),
+        "unknown_call_statuses": list(reading.unknown_call_statuses),
+        "total_contacts": reading.total_contacts,
+        "valid_contacts": reading.valid_contacts,
+        "progress": asdict(read.progress),
+        "scheduled_at": stamp(reading.scheduled_at) if reading.scheduled_at else None,
+        "read_at": stamp(read.at),
+        "duration_ms": read.took // timedelta(milliseconds=1),
+    }
+
+
+def _show_read(read: Read) -> None:
+    reading = read.reading
+    phases = (word(reading.phase), word(reading.outcome))
+    show_page(
+        Text.assemble(safe(read.source), " ", safe(read.id, "bold")),
+        [
+            ("name", safe(reading.name or "")),
+            ("phase", Text(", ").join(phase for phase in phases if phase)),
+            ("status", safe(reading.status)),
+            ("progress", draw_progress(read.progress)),
+            ("calls", write_counts(reading.counts)),
+            ("unknown", safe(", ".join(reading.unknown_call_statuses), "red")),
+            ("contacts", write_contacts(reading)),
+            ("scheduled", safe(write_time(reading.scheduled_at))),
+            ("read", safe(f"{write_time(read.at)}, in {write_latency(read.took)}; nothing stored")),
+        ],
+    )

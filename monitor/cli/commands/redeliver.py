@@ -1,0 +1,94 @@
+"""Redelivery: `monitor redeliver`."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from monitor.cli.commands.list_deliveries import check_receiver
+from monitor.cli.commands.show_delivery import parse_row
+from monitor.cli.session import parse_since, run, writing
+from monitor.config.load import load
+from monitor.config.schema import Config
+from monitor.core.delivery import DeliveryState
+from monitor.core.errors import UnknownNameError
+from monitor.net.redact import printable
+from monitor.storage.database import Database
+from monitor.storage.redeliver import Candidate, find_deliveries, find_of_receiver
+from monitor.storage.redeliver import redeliver as owe_anew
+
+_EVENT_ID: Final = re.compile(r"evt_[A-Z2-7]{26}")
+
+
+def redeliver(
+    path: Path | None,
+    ids: Sequence[str],
+    *,
+    receiver: str | None,
+    since: str | None,
+    state: str | None,
+) -> None:
+    """Owe deliveries anew: those named, or those of a receiver."""
+    if ids and (receiver or since or state):
+        raise typer.BadParameter("give either ids, or --receiver with --since and --state")
+    if not ids and receiver is None:
+        raise typer.BadParameter("give ids of deliveries or events, or --receiver")
+    config = load(path)
+    if receiver is None:
+        run(_redeliver_named(config, ids))
+    else:
+        run(_redeliver_receiver(config, receiver, since=since, state=state))
+
+
+async def _redeliver_named(config: Config, ids: Sequence[str]) -> None:
+    rows = {row: text for text in ids if (row := parse_row(text))}
+    names = [text for text in dict.fromkeys(ids) if not parse_row(text)]
+    events = [name for name in names if _EVENT_ID.fullmatch(name)]
+    async with writing(config) as database:
+        found = await find_deliveries(database, rows=list(rows), events=events)
+        await _owe(database, config, found)
+    known = {candidate.row for candidate in found}
+    missing = [text for row, text in rows.items() if row not in known]
+    found_events = {candidate.event_id for candidate in found}
+    missing += [name for name in names if name not in found_events]
+    if missing:
+        named = ", ".join(repr(text) for text in missing)
+        raise UnknownNameError(f"no delivery or event with deliveries is called {named}")
+
+
+async def _redeliver_receiver(
+    config: Config, receiver: str, *, since: str | None, state: str | None
+) -> None:
+    async with writing(config) as database:
+        await check_receiver(database, config, receiver)
+        start = parse_since(since, now=await database.now())
+        wanted = state or DeliveryState.DEAD
+        found = await find_of_receiver(database, receiver, state=wanted, since=start)
+        if not found:
+            typer.echo(f"{receiver} has no {wanted} deliveries of that time: nothing to do")
+            return
+        await _owe(database, config, found)
+
+
+async def _owe(database: Database, config: Config, found: Sequence[Candidate]) -> None:
+    """Owe what is not pending already, and say what became of each kind."""
+    owed = await owe_anew(database, found, now=await database.now())
+    left = [candidate for candidate in found if candidate.row not in owed]
+    if owed:
+        typer.echo(f"{_count(len(owed))} owed again; a running daemon sends within 2 s")
+    if left:
+        numbers = ", ".join(str(candidate.row) for candidate in left[:10])
+        more = f" and {len(left) - 10} more" if len(left) > 10 else ""
+        typer.echo(f"{_count(len(left))} pending already, left alone: {numbers}{more}")
+    gone = {candidate.receiver for candidate in found if candidate.row in owed}
+    for receiver in sorted(gone - set(config.receivers)):
+        typer.echo(
+            f"warning: the config has no receiver {printable(receiver)}; they wait for it",
+            err=True,
+        )
+
+
+def _count(number: int) -> str:
+    return "1 delivery is" if number == 1 else f"{number:,} deliveries are"

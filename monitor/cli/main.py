@@ -1,0 +1,100 @@
+"""The command line: every command, how errors end one, and what becomes of a closed pipe."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Final
+
+import typer
+
+from monitor import __version__
+from monitor.cli import batches, deliveries, running
+from monitor.cli.help import Command, Commands
+from monitor.core.errors import MonitorError
+from monitor.net.redact import printable
+
+_COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
+    "Set up and run": {
+        "init": running.init,
+        "check-config": running.check_config,
+        "migrate": running.migrate,
+        "run": running.run,
+        "test": deliveries.send_test,
+    },
+    "Batches": {
+        "add": batches.add,
+        "remove": batches.remove,
+        "list": batches.list_,
+        "show": batches.show,
+        "poll": batches.poll,
+    },
+    "Events and deliveries": {
+        "events": deliveries.events,
+        "deliveries": deliveries.deliveries,
+        "delivery": deliveries.delivery,
+        "redeliver": deliveries.redeliver,
+    },
+}
+
+
+class _Monitor(Commands):
+    """Run a command; an error raised on purpose is told without a traceback."""
+
+    sections: ClassVar = {title: tuple(commands) for title, commands in _COMMANDS.items()}
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MonitorError as error:
+            for line in str(error).splitlines():
+                typer.echo(printable(line), err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    name="monitor",
+    cls=_Monitor,
+    epilog="`monitor COMMAND --help` says more. Exit codes: 0 done, 1 failed, 2 wrong usage.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help starts quickly and reads the same in a pipe
+    pretty_exceptions_enable=False,  # rich would show locals: keys and phone numbers
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+)
+for _section in _COMMANDS.values():
+    for _name, _command in _section.items():
+        app.command(_name, cls=Command)(_command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"monitor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Watch batches of voice-AI calls; tell Slack and signed webhooks what happened."""
+
+
+def main() -> None:
+    """Run the command that the arguments name; raises SystemExit."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # no name may break a terminal that is not UTF-8
+            stream.reconfigure(errors="replace")
+    try:
+        try:
+            app(prog_name="monitor")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:  # a closed pipe is quiet: whoever reads us has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"{error.strerror or type(error).__name__}\n")
+        sys.exit(1)

@@ -1,0 +1,63 @@
+"""A page: what is known of one thing, label by label."""
+
+from collections.abc import Iterable, Mapping
+
+from rich.table import Table
+from rich.text import Text
+
+from monitor.cli.screen import safe, show
+from monitor.core.batch import Counts, Known, Progress, Reading
+
+BAR_WIDTH = 24
+
+
+def show_page(title: Text, facts: Iterable[tuple[str, Text]]) -> None:
+    """Print a title and the facts that are not empty."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in facts:
+        if value:
+            grid.add_row(label, value)
+    show(title)
+    show(grid)
+
+
+def show_heading(text: str) -> None:
+    """Print the heading of a part, after an empty line."""
+    show(Text(f"\n{text}", style="bold"))
+
+
+def write_labels(labels: Mapping[str, str]) -> Text:
+    """Write labels as matchers do: `env=prod team=collections`."""
+    return safe("  ".join(f"{name}={value}" for name, value in labels.items()))
+
+
+def write_counts(counts: Counts | None) -> Text:
+    """Write the calls per status, most first."""
+    if counts is None:
+        return safe("")
+    most_first = sorted(counts.items(), key=lambda item: -item[1])
+    return safe(", ".join(f"{number:,} {status}" for status, number in most_first) or "none")
+
+
+def draw_progress(measured: Progress) -> Text:
+    """Draw how far the calls are: a bar, percent, finished and open calls."""
+    if measured.finished is None or measured.open is None:
+        return safe("" if measured.total is None else f"{measured.total:,} calls, none counted yet")
+    words = f"{measured.finished:,} finished, {measured.open:,} open"
+    if measured.percent is None or measured.total is None:
+        return safe(words)
+    filled = int(BAR_WIDTH * measured.percent / 100)
+    bar = Text("█" * filled, style="green") + Text("░" * (BAR_WIDTH - filled), style="dim")
+    return bar + safe(f"  {measured.percent:g}%  {words} of {measured.total:,}")
+
+
+def write_contacts(known: Known | Reading | None) -> Text:
+    """Write how many contacts there are; empty when nobody said."""
+    if known is None:
+        return safe("")
+    totals = {"valid": known.valid_contacts, "in all": known.total_contacts}
+    return safe(
+        ", ".join(f"{total:,} {kind}" for kind, total in totals.items() if total is not None)
+    )

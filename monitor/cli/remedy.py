@@ -1,0 +1,46 @@
+"""A remedy: what to do about a poll that failed."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from monitor.core.batch import Failures
+from monitor.core.errors import FailureKind
+
+REMEDIES: Final[Mapping[FailureKind, str]] = {
+    FailureKind.ADDRESS: (
+        "base_url leads to an address that is not public; allow_private = true opens private ones"
+    ),
+    FailureKind.DNS: "the host of base_url has no address: check its spelling and the network",
+    FailureKind.CONNECT: "nobody listens there: check base_url, firewall and proxy",
+    FailureKind.TLS: "its certificate is not trusted: check base_url, or name its CA by ca_file",
+    FailureKind.DISCONNECTED: "the connection broke off: try again",
+    FailureKind.TIMEOUT: "no whole answer within [polling] deadline: try again, or raise it",
+    FailureKind.PROTOCOL: "what answers there does not speak HTTP: check base_url",
+    FailureKind.TOO_LARGE: "the answer is no batch: check base_url",
+    FailureKind.ENCODING: "the answer is compressed unasked: check base_url for a proxy in between",
+    FailureKind.UNAUTHORIZED: "the key is refused: check api_key and its account",
+    FailureKind.FORBIDDEN: "the key is refused, or may not read this batch: check api_key",
+    FailureKind.NOT_FOUND: "wrong id, key or account?",
+    FailureKind.REFUSED: "the provider does not take this for an id of its own",
+    FailureKind.RATE_LIMITED: "too many requests: wait, and lower rate_limit if it goes on",
+    FailureKind.SERVER_ERROR: "the provider itself fails: try again later",
+    FailureKind.REDIRECT: "base_url leads elsewhere: give the API's own address",
+    FailureKind.UNEXPECTED_STATUS: "no answer of this API: check base_url",
+    FailureKind.INVALID_BODY: "the answer is not this batch's document: check base_url and id",
+    FailureKind.KEY_MISSING: "the key cannot be read now: `monitor check-config` says why",
+}
+
+
+def describe(kind: FailureKind, status_code: int | None) -> str:
+    """Name a failure in short: `404`, `timeout`."""
+    return kind.value.replace("_", " ") if status_code in (None, 200) else str(status_code)
+
+
+def describe_failures(failures: Failures, *, read_before: bool) -> str:
+    """Say why a batch's polls fail; empty when they do not."""
+    if failures.kind is None:
+        return ""
+    name = describe(failures.kind, failures.status_code)
+    if read_before:
+        return name
+    return f"never read: {name}, {REMEDIES[failures.kind]}"

@@ -1,0 +1,66 @@
+"""Commands round the daemon: init, check-config, migrate, run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.options import ConfigPath
+
+
+def init(
+    path: Annotated[
+        Path, typer.Argument(metavar="[PATH]", help="Where to write it.", show_default=True)
+    ] = Path("config.toml"),
+) -> None:
+    """Write a commented config with a fresh webhook secret, for your eyes only (mode 0600).
+
+    An existing file is never overwritten.
+    """
+    from monitor.config.starter import write_starter
+    from monitor.net.redact import printable
+
+    write_starter(path)
+    shown = printable(str(path))
+    typer.echo(f"wrote {shown}: its first lines say how to get to the first message")
+    typer.echo(f"check it with `monitor check-config {shown}`")
+
+
+def check_config(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH…]", show_default=False, help="Config files; none: the one in force."
+        ),
+    ] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Check config files: every mistake with its line, and warnings.
+
+    Exits with 1 if any file has a mistake; warnings and missing secrets are none.
+    """
+    from monitor.cli.commands import check_config
+
+    given = [*(paths or []), *([config] if config else [])]
+    check_config.check(given)
+
+
+def migrate(config: ConfigPath = None) -> None:
+    """Bring the database to the newest schema, or make it; `run` does so by itself.
+
+    Refused while a daemon holds the SQLite file.
+    """
+    from monitor.cli.commands import run_daemon
+
+    run_daemon.migrate(config)
+
+
+def run(config: ConfigPath = None) -> None:
+    """Run the daemon: poll, notice, deliver, until SIGTERM or Ctrl-C.
+
+    Logs go to standard output. Health and metrics: http://127.0.0.1:8470/-/ready and /metrics
+    unless [server] says otherwise.
+    """
+    from monitor.cli.commands import run_daemon
+
+    run_daemon.run(config)

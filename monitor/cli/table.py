@@ -1,0 +1,111 @@
+"""A table: one line a row where it fits, its columns stacked into fewer where it does not."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from monitor.cli.screen import make_console
+
+BOUNDLESS: Final = 100_000
+KEPT_WHOLE: Final = 36
+"""Columns up to which a word, such as an id, is not broken; a UUID has so many."""
+_GAP: Final = 2
+
+Row = Sequence[Text]
+"""A cell for each column."""
+
+
+def show_table(
+    columns: Sequence[str], rows: Sequence[Row], *, stacks: Sequence[Sequence[str]]
+) -> None:
+    """Print a table; `stacks` says which columns stand under each other on a narrow screen.
+
+    Columns without any content are left out.
+    """
+    console = make_console()
+    console.print(lay_out(console, columns, rows, stacks=stacks))
+
+
+def lay_out(
+    console: Console,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    stacks: Sequence[Sequence[str]],
+) -> RenderableType:
+    """Return the widest layout that fits."""
+    filled = [name for at, name in enumerate(columns) if any(row[at] for row in rows)]
+    cells = [dict(zip(columns, row, strict=True)) for row in rows]
+    flat = [[name] for name in filled]
+    if sum(_natural(_widths(console, flat, cells))) + _GAP * len(flat) <= console.width:
+        return _table(flat, cells, widths=[], leading=0)
+    kept = [[name for name in stack if name in filled] for stack in stacks]
+    stacked = [stack for stack in kept if stack]
+    widths = _fit(_widths(console, stacked, cells), console.width - _GAP * len(stacked))
+    return _table(stacked, cells, widths=widths, leading=1)
+
+
+def _widths(
+    console: Console, stacks: Sequence[Sequence[str]], rows: Sequence[dict[str, Text]]
+) -> list[Measurement]:
+    """Measure each stack: its longest word, and its longest line."""
+    boundless = console.options.update_width(BOUNDLESS)
+    found = []
+    for stack in stacks:
+        texts = [Text(name) for name in stack]
+        texts += [row[name] for row in rows for name in stack]
+        measured = [Measurement.get(console, boundless, text) for text in texts]
+        longest_word = max(one.minimum for one in measured)
+        longest_line = max(one.maximum for one in measured)
+        found.append(Measurement(min(longest_word, KEPT_WHOLE), longest_line))
+    return found
+
+
+def _natural(widths: Sequence[Measurement]) -> list[int]:
+    return [one.maximum for one in widths]
+
+
+def _fit(widths: Sequence[Measurement], room: int) -> list[int]:
+    """Give each column its longest word, then whole lines to those that lack the least."""
+    given = [one.minimum for one in widths]
+    left = room - sum(given)
+    if left < 0:
+        return []
+    for at in sorted(range(len(widths)), key=lambda at: widths[at].span):
+        more = min(left, widths[at].span)
+        given[at] += more
+        left -= more
+    return given
+
+
+def _table(
+    stacks: Sequence[Sequence[str]],
+    rows: Sequence[dict[str, Text]],
+    *,
+    widths: Sequence[int],
+    leading: int,
+) -> Table:
+    """Draw it; without `widths` the columns find their own."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, _GAP - 1, 0, 0),
+        leading=leading,
+        header_style="bold",
+    )
+    height = max((len(stack) for stack in stacks), default=0)
+    for at, stack in enumerate(stacks):
+        header = [*stack, *[""] * (height - len(stack))]  # rich aligns headers at their bottom
+        width = widths[at] if widths else None
+        table.add_column("\n".join(header), overflow="fold", width=width)
+    for row in rows:
+        table.add_row(
+            *(Text("\n").join(row[name] for name in stack if row[name]) for stack in stacks)
+        )
+    return table

@@ -1,0 +1,180 @@
+"""The command line as a user meets it: arguments in, exit code and output out."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from typer.testing import CliRunner
+
+from monitor.cli.main import app
+from monitor.simulator import SimulatedBolna
+from monitor.storage.database import Database
+from tests.storage.store import Store
+
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+KEY = "the-api-key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Awaitable[Ended]]
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let no variable and no folder of the developer's decide anything."""
+    for name in ("CONFIG", "DATABASE_URL", "LISTEN", "LOG_LEVEL", "LOG_FORMAT", "INSTANCE"):
+        monkeypatch.delenv(f"MONITOR_{name}", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def monitor() -> Run:
+    """Run a command in this process, beside the servers of the test."""
+
+    async def run(*arguments: str, stdin: str | bytes | None = None) -> Ended:
+        runner = CliRunner()
+        result = await asyncio.to_thread(
+            runner.invoke, app, list(arguments), input=stdin, prog_name="monitor"
+        )
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Ended(code=result.exit_code, out=result.stdout, err=result.stderr)
+
+    return run
+
+
+@pytest.fixture
+def process() -> Run:
+    """Run a command as a process of its own."""
+
+    async def run(*arguments: str, stdin: bytes = b"", **environ: str) -> Ended:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "monitor", *arguments),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environ},
+        )
+        out, err = await child.communicate(stdin)
+        assert child.returncode is not None
+        return Ended(code=child.returncode, out=out.decode(), err=err.decode())
+
+    return run
+
+
+@pytest.fixture
+async def bolna() -> AsyncIterator[SimulatedBolna]:
+    async with SimulatedBolna(key=KEY) as api:
+        yield api
+
+
+class Consumer:
+    """A real receiver: keeps what arrives, answers as told."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.status = 200
+        self.text = "ok"
+        self.requests: list[web.BaseRequest] = []
+        self.bodies: list[bytes] = []
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.requests.append(request)
+        self.bodies.append(await request.read())
+        return web.Response(status=self.status, text=self.text)
+
+
+@pytest.fixture
+async def consumer() -> AsyncIterator[Consumer]:
+    found = Consumer()
+    runner = web.ServerRunner(web.Server(found.answer), shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    yield found
+    await runner.cleanup()
+
+
+@pytest.fixture
+def config(tmp_path: Path, bolna: SimulatedBolna, consumer: Consumer) -> Path:
+    """A config with a source of each kind of state, and receivers that answer and do not."""
+    path = tmp_path / "config.toml"
+    path.write_text(f"""
+[server]
+listen = "127.0.0.1:0"
+[polling]
+interval = "100ms"
+[sources.bolna]
+provider = "bolna"
+api_key = "{KEY}"
+base_url = "{bolna.base_url}"
+allow_http = true
+allow_private = true
+labels = {{ env = "prod" }}
+[sources.vogent]
+provider = "vogent"
+api_key_env = "NOT_SET_ANYWHERE"
+[[batches]]
+source = "bolna"
+id = "declared"
+[receivers.crm]
+kind = "webhook"
+url = "{consumer.url}"
+secret = "{SECRET}"
+allow_http = true
+allow_private = true
+[receivers.ops]
+kind = "slack"
+webhook_url_env = "NOT_SET_EITHER"
+[[routes]]
+receiver = "crm"
+[[routes]]
+receiver = "ops"
+""")
+    return path
+
+
+@pytest.fixture
+def in_force(config: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put the config in force; its database is `monitor.db` beside it, and not made yet."""
+    monkeypatch.setenv("MONITOR_CONFIG", str(config))
+    return config
+
+
+@pytest.fixture
+def rewrite(in_force: Path) -> Callable[[str], None]:
+    """Put another config in force."""
+
+    def write(text: str) -> None:
+        in_force.write_text(text)
+
+    return write
+
+
+@pytest.fixture
+def store(database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Work on the database that the commands use: every test runs on SQLite and Postgres."""
+    monkeypatch.setenv("MONITOR_DATABASE_URL", database_url)
+    return Store(database)

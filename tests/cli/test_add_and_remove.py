@@ -1,0 +1,134 @@
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.storage.store import Store
+
+pytestmark = pytest.mark.usefixtures("in_force")
+
+
+async def test_add_makes_the_database_and_needs_no_secrets(monitor: Run, in_force: Path) -> None:
+    ended = await monitor("add", "vogent", "x")
+
+    assert ended.code == 0
+    assert ended.out.startswith("1 new")
+    assert (in_force.parent / "monitor.db").exists()
+
+
+async def test_add_says_what_is_new_what_again_and_what_known(monitor: Run, store: Store) -> None:
+    await store.add("known", "gone", "asleep")
+    await store.run("UPDATE batches SET watched = FALSE WHERE external_id = 'gone'")
+    await store.run("UPDATE batches SET next_poll_at = NULL WHERE external_id = 'asleep'")
+
+    ended = await monitor("add", "bolna", "known", "gone", "asleep", "fresh", "fresh")
+
+    assert [line.split(":")[0] for line in ended.out.splitlines()] == [
+        "1 new",
+        "1 again",
+        "1 woken",
+        "1 already watched",
+    ]
+
+
+async def test_add_keeps_labels_and_name(monitor: Run) -> None:
+    await monitor(
+        "add", "bolna", "x", "--label", "team=a=b", "--label", "k=", "--name", "a[/b].csv"
+    )
+
+    (batch,) = (await monitor("list", "-o", "json")).json
+    assert batch["labels"] == {"team": "a=b", "k": "", "env": "prod"}
+    assert batch["name"] == "a[/b].csv"
+    assert batch["origin"] == "added"
+
+
+async def test_add_reads_ids_from_standard_input(monitor: Run) -> None:
+    lines = "\ufeffone\r\n\n  two  \none\nthree"
+
+    ended = await monitor("add", "bolna", "zero", "-", stdin=lines.encode())
+
+    listed = (await monitor("list", "-o", "json")).json
+    assert ended.out.startswith("4 new")
+    assert [batch["id"] for batch in listed] == ["three", "two", "one", "zero"]
+
+
+async def test_nothing_on_standard_input_adds_nothing(monitor: Run) -> None:
+    ended = await monitor("add", "bolna", "-", stdin="\n\n")
+
+    assert ended.code == 0
+    assert ended.out == "no ids given: nothing to do\n"
+
+
+async def test_add_takes_100_000_ids_in_seconds(process: Run) -> None:
+    ids = "\n".join(f"{number:032x}" for number in range(100_000))
+    began = time.monotonic()
+
+    ended = await process("add", "bolna", "-", stdin=ids.encode())
+
+    assert ended.out.startswith("100,000 new")
+    assert time.monotonic() - began < 10
+
+
+async def test_add_names_all_bad_ids_in_one_go_and_registers_nothing(monitor: Run) -> None:
+    bad = b"https://app.bolna.ai/batches/3c90c3cc0d444b50\na b\n..\n\xff\xfe\nfine\nred\x1b[31m\n"
+
+    ended = await monitor("add", "bolna", "-", stdin=bad)
+
+    lines = ended.err.splitlines()
+    assert ended.code == 1
+    assert len(lines) == 6
+    assert lines[0].endswith("this is a URL, not a batch id: paste only '3c90c3cc0d444b50'")
+    assert lines[-1] == "nothing was registered"
+    assert "\x1b" not in ended.err
+    assert (await monitor("add", "bolna", "fine")).out.startswith("1 new")
+
+
+async def test_an_unknown_source_names_the_known_ones(monitor: Run) -> None:
+    ended = await monitor("add", "bolan", "x")
+
+    assert ended.code == 1
+    assert ended.err == (
+        "there is no source 'bolan'; did you mean \"bolna\"?; there are: bolna, vogent\n"
+    )
+
+
+async def test_remove_stops_watching_and_names_the_unknown(monitor: Run) -> None:
+    await monitor("add", "bolna", "one", "two", "three")
+
+    ended = await monitor("remove", "bolna", "one", "nine", "../x", "-", stdin="two\n")
+
+    listed = (await monitor("list", "-o", "json")).json
+    assert ended.code == 1
+    assert ended.out.startswith("2 no longer watched")
+    assert ended.err == ("bolna watches no batch 'nine'\nbolna watches no batch '../x'\n")
+    assert [batch["id"] for batch in listed] == ["three"]
+
+
+async def test_removing_a_declared_batch_warns_that_it_comes_back(monitor: Run) -> None:
+    await monitor("add", "bolna", "declared", "other")
+
+    ended = await monitor("remove", "bolna", "declared", "other")
+
+    assert ended.code == 0
+    assert ended.err.startswith("warning: ")
+    assert "declares declared: the next start watches it again" in ended.err
+    assert "other" not in ended.err
+
+
+async def test_batches_of_a_source_that_left_can_be_removed(monitor: Run, store: Store) -> None:
+    await store.add("x", source="old")
+
+    unknown = await monitor("remove", "older", "x")
+    known = await monitor("remove", "old", "x")
+
+    assert unknown.code == 1
+    assert "there is no source 'older'" in unknown.err
+    assert known.code == 0
+
+
+async def test_several_that_add_at_once_all_succeed(process: Run) -> None:
+    ended = await asyncio.gather(*(process("add", "bolna", f"x{n}") for n in range(4)))
+
+    assert [one.code for one in ended] == [0, 0, 0, 0]

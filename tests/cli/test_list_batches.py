@@ -1,0 +1,284 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from monitor.core.batch import Outcome, Phase, Reading
+from monitor.core.errors import FailureKind, PollError
+from monitor.core.failing import observe_failure
+from monitor.core.source import Health, Source
+from monitor.storage.record import BatchRecord
+from monitor.storage.sources import SourceRecord
+from tests.cli.conftest import Run
+from tests.storage.store import MINUTE, NOW, Store
+
+pytestmark = pytest.mark.usefixtures("in_force")
+
+ENDED = Reading(
+    status="executed",
+    phase=Phase.ENDED,
+    outcome=Outcome.COMPLETED,
+    counts={"completed": 5, "busy": 2},
+    valid_contacts=7,
+    total_contacts=11,
+    name="a[/b].csv \x1b[31m",
+)
+
+
+async def fail(store: Store, *, kind: FailureKind, code: int | None) -> None:
+    """Let the poll of the one batch that is due fail."""
+    claim = await store.claim_one()
+    row = store.sources["bolna"]
+    seen = observe_failure(
+        claim.watch,
+        PollError(kind, code),
+        source=Source(row=row.row, name=row.name, provider="bolna", key=row.key),
+        health=Health(),
+        answered_at=None,
+        at=NOW,
+    )
+    await store.write(
+        BatchRecord(watch=seen.watch, epoch=claim.epoch, next_poll_at=NOW + MINUTE, learned=False)
+    )
+
+
+async def test_json_tells_everything_of_a_batch(monitor: Run, store: Store) -> None:
+    await store.add("x", labels={"team": "collections"})
+    await store.tell("x", reading=ENDED)
+
+    (batch,) = (await monitor("list", "-o", "json")).json
+
+    assert batch == {
+        "source": "bolna",
+        "provider": "bolna",
+        "id": "x",
+        "name": "a[/b].csv \x1b[31m",
+        "origin": "added",
+        "labels": {"team": "collections", "env": "prod"},
+        "status": "executed",
+        "phase": "ended",
+        "outcome": "completed",
+        "settled": True,
+        "counts": {"completed": 5, "busy": 2},
+        "total_contacts": 11,
+        "valid_contacts": 7,
+        "progress": {"total": 7, "finished": 7, "open": 0, "percent": 100.0},
+        "scheduled_at": None,
+        "observed_at": "2026-01-29T08:31:00.000Z",
+        "last_poll_at": "2026-01-29T08:31:00.000Z",
+        "last_error": None,
+        "unreachable_since": None,
+        "polled": "polled",
+        "next_poll_at": "2026-01-29T08:31:00.000Z",
+    }
+
+
+async def test_a_table_shows_provider_text_as_text(
+    monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.add("x")
+    await store.tell("x", reading=ENDED)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    shown = (await monitor("list")).out
+
+    _, _, row = shown.splitlines()
+    assert " ".join(row.split()) == (
+        "bolna x a[/b].csv \ufffd[31m ended completed 7/7 100% added "
+        "2026-01-29 08:31:00 UTC 2026-01-29 08:31:00 UTC"
+    )
+
+
+@pytest.mark.parametrize("columns", [80, 100, 160])
+async def test_a_table_fits_the_screen_and_keeps_ids_whole(
+    columns: int, monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = "3c90c3cc0d444b5088888dd25736052a"
+    await store.add(batch_id, name="n" * 60)
+    await store.tell(batch_id)
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    shown = (await monitor("list")).out
+
+    assert batch_id in shown
+    assert all(len(line) <= columns for line in shown.splitlines())
+
+
+async def test_into_a_pipe_a_batch_is_one_line(
+    process: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.add("x", name="n" * 150)
+    await store.tell("x")
+    monkeypatch.delenv("COLUMNS")
+
+    shown = (await process("list")).out
+
+    assert [line.split()[0] for line in shown.splitlines()[2:]] == ["bolna"]
+
+
+async def test_times_on_screen_are_local_with_their_zone(process: Run, store: Store) -> None:
+    await store.add("x")
+    await store.tell("x")
+
+    shown = (await process("list", TZ="Asia/Kolkata", COLUMNS="200")).out
+
+    assert "2026-01-29 14:01:00 IST" in shown
+
+
+async def test_the_newest_come_first_up_to_the_limit(monitor: Run, store: Store) -> None:
+    await store.add(*(f"x{number:03}" for number in range(120)))
+
+    table = (await monitor("list")).out
+    limited = (await monitor("list", "--limit", "2")).out
+    everything = (await monitor("list", "-o", "json")).json
+    some = (await monitor("list", "-o", "json", "-n", "3")).json
+
+    assert table.count("bolna") == 100
+    assert "x119" in table
+    assert "x019" not in table
+    assert "the newest 100; --limit N shows more" in table
+    assert limited.count("bolna") == 2
+    assert [batch["id"] for batch in everything] == [f"x{n:03}" for n in reversed(range(120))]
+    assert [batch["id"] for batch in some] == ["x119", "x118", "x117"]
+
+
+async def test_more_than_a_page_is_listed_once_each(monitor: Run, store: Store) -> None:
+    await store.add(*(f"x{number}" for number in range(2500)))
+
+    listed = (await monitor("list", "-o", "json")).json
+
+    assert len({batch["id"] for batch in listed}) == len(listed) == 2500
+
+
+@pytest.mark.parametrize(
+    ("matchers", "ids"),
+    [
+        (["source = bolna"], ["ended", "running"]),
+        (["phase = running"], ["running"]),
+        (["outcome = completed", "status = executed"], ["ended"]),
+        (["batch =~ run.*"], ["running"]),
+        (["team = collections"], ["running"]),
+        (['team = ""'], ["ended", "other"]),
+        (["env = prod"], ["ended", "running"]),
+        (["provider = vogent"], ["other"]),
+        (['type = ""'], ["ended", "other", "running"]),
+        (['name =~ "a.*"'], ["ended"]),
+        (["source != bolna", "phase = running"], []),
+    ],
+)
+async def test_matchers_see_what_those_of_routes_see(
+    matchers: list[str], ids: list[str], monitor: Run, store: Store
+) -> None:
+    await store.add("ended")
+    await store.tell("ended", reading=ENDED)
+    await store.add("running", labels={"team": "collections"})
+    await store.tell("running")
+    await store.add("other", source="vogent")
+
+    listed = (await monitor("list", *matchers, "-o", "json")).json
+
+    assert sorted(batch["id"] for batch in listed) == ids
+
+
+async def test_removed_batches_are_not_listed(monitor: Run, store: Store) -> None:
+    await store.add("x", "y")
+
+    await monitor("remove", "bolna", "x")
+
+    assert [batch["id"] for batch in (await monitor("list", "-o", "json")).json] == ["y"]
+
+
+async def test_a_batch_that_was_never_read_says_why(
+    monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.add("x")
+    await fail(store, kind=FailureKind.NOT_FOUND, code=404)
+
+    (batch,) = (await monitor("list", "-o", "json")).json
+    monkeypatch.setenv("COLUMNS", "120")
+    shown = (await monitor("list")).out
+
+    assert batch["last_error"] == {
+        "kind": "not_found",
+        "status_code": 404,
+        "since": "2026-01-29T08:31:00.000Z",
+    }
+    assert batch["settled"] is None
+    assert "never read: 404, wrong id, key or account?" in shown
+
+
+async def test_a_batch_that_was_read_before_names_only_the_error(
+    monitor: Run, store: Store
+) -> None:
+    await store.add("x")
+    await store.tell("x")
+    await fail(store, kind=FailureKind.TIMEOUT, code=None)
+
+    shown = (await monitor("list")).out
+
+    assert "timeout" in shown
+    assert "never read" not in shown
+
+
+async def test_forgotten_batches_and_those_without_source_are_shown_so(
+    monitor: Run, store: Store
+) -> None:
+    await store.add("asleep")
+    await store.add("orphan", source="left")
+    await store.run("UPDATE batches SET next_poll_at = NULL WHERE external_id = 'asleep'")
+
+    listed = (await monitor("list", "-o", "json")).json
+    shown = (await monitor("list")).out
+
+    assert {batch["id"]: (batch["polled"], batch["next_poll_at"]) for batch in listed} == {
+        "asleep": ("forgotten", None),
+        "orphan": ("no source", None),
+    }
+    assert {batch["id"]: batch["provider"] for batch in listed}["orphan"] is None
+    assert "no source" in shown
+    assert "forgotten: no longer polled since it settled; `monitor add` wakes it" in shown
+
+
+async def test_a_batch_that_is_being_read_is_due_when_it_was(monitor: Run, store: Store) -> None:
+    await store.add("x")
+    await store.claim(lease=timedelta(hours=1))
+
+    (batch,) = (await monitor("list", "-o", "json")).json
+
+    assert batch["next_poll_at"] == "2026-01-29T08:31:00.000Z"
+
+
+async def test_a_failing_source_is_named_below_its_batches(monitor: Run, store: Store) -> None:
+    await store.add("x")
+    source = await store.source()
+    health = Health(failing_since=NOW, kind=FailureKind.UNAUTHORIZED, status_code=401)
+    record = SourceRecord(row=source.row, version=0, health=health, blocked_until=None)
+    await store.write(sources=[(record, ())])
+
+    shown = (await monitor("list")).out
+
+    assert "bolna is failing since 2026-01-29 08:31:00 UTC: 401" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [([], "no batches yet: `monitor add bolna ID`"), (["phase = running"], "`monitor list` shows")],
+)
+async def test_an_empty_list_says_what_to_do_next(
+    arguments: list[str], hint: str, monitor: Run, store: Store
+) -> None:
+    assert hint in (await monitor("list", *arguments)).out
+    assert (await monitor("list", *arguments, "-o", "json")).json == []
+
+
+async def test_no_secret_shows_anywhere(monitor: Run, store: Store) -> None:
+    await store.add("x")
+    await store.tell("x")
+    outputs: list[Any] = [
+        await monitor(*arguments)
+        for arguments in (["list"], ["show", "bolna", "x"], ["events"], ["deliveries"])
+    ]
+
+    for ended in outputs:
+        assert "the-api-key" not in ended.out + ended.err
+        assert "whsec_" not in ended.out + ended.err

@@ -1,0 +1,157 @@
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitor import __version__
+from monitor.cli.main import _COMMANDS
+from tests.cli.conftest import Run
+
+COMMANDS = [name for section in _COMMANDS.values() for name in section]
+
+
+async def test_version_prints_the_version(monitor: Run) -> None:
+    assert (await monitor("--version")).out == f"monitor {__version__}\n"
+
+
+async def test_help_lists_every_command_of_this_version_and_no_later_one(monitor: Run) -> None:
+    shown = (await monitor("--help")).out
+
+    assert set(COMMANDS) == {
+        *("init", "check-config", "migrate", "run", "test"),
+        *("add", "remove", "list", "show", "poll"),
+        *("events", "deliveries", "delivery", "redeliver"),
+    }
+    for command in COMMANDS:
+        assert f"\n  {command} " in shown
+    for later in ("explain", "wait", "demo", "--follow", "SIGHUP", "reload"):
+        assert later not in shown
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_each_help_fits_80_columns_and_names_its_config_option(
+    command: str, monitor: Run
+) -> None:
+    shown = await monitor(command, "--help")
+
+    assert shown.code == 0
+    assert all(len(line) <= 80 for line in shown.out.splitlines())
+    assert "--follow" not in shown.out
+    assert ("-c, --config PATH" in shown.out) is (command != "init")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["--version"]])
+async def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    script = (
+        "import sys\n"
+        "from monitor.cli.main import app\n"
+        "try:\n    app(sys.argv[1:], prog_name='monitor')\n"
+        "except SystemExit: pass\n"
+        "heavy = {'sqlalchemy', 'httpx', 'aiohttp', 'alembic', 'monitor.config', 'rich'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
+    )
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    out, _ = await child.communicate()
+
+    assert out.decode().splitlines()[-1] == "HEAVY []"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["lst"], "Did you mean 'list'?"),
+        (["explain", "evt_x"], "No such command"),
+        (["events", "--follow"], "No such option"),
+        (["show", "bolna"], "Missing argument 'ID"),
+        (["list", "-o", "yaml"], "'yaml' is not one of table, json"),
+        (["list", "--limit", "0"], "must be a whole number from 1 on"),
+        (["list", "--limit", "some"], "must be a whole number from 1 on"),
+        (["list", "phase running"], "has no operator"),
+        (["events", "--since", "yesterday"], "must be a duration"),
+        (["deliveries", "--state", "lost"], "not one of pending, delivered, dead"),
+        (["redeliver"], "give ids of deliveries or events, or --receiver"),
+        (["redeliver", "1", "--receiver", "crm"], "give either ids, or --receiver"),
+        (["add", "bolna", "x", "--label", "team"], "must be K=V"),
+        (["add", "bolna", "x", "--label", "type=a"], "cannot be a label"),
+        (["add", "bolna", "x", "--name", " "], "name: must be printable"),
+        (["add", "bolna", "x", "y", "--name", "n"], "a name is for a single batch"),
+    ],
+)
+@pytest.mark.usefixtures("in_force")
+async def test_wrong_usage_exits_2_and_says_what_is_right(
+    arguments: list[str], reason: str, monitor: Run
+) -> None:
+    await monitor("migrate")
+
+    ended = await monitor(*arguments)
+
+    assert ended.code == 2
+    assert reason in ended.err
+    assert ended.out == ""
+
+
+async def test_an_error_is_a_line_on_standard_error_and_exit_1(process: Run) -> None:
+    ended = await process("list", "--config", "/nowhere/config.toml")
+
+    assert ended.code == 1
+    assert ended.out == ""
+    assert ended.err.startswith("no config file: there is no /nowhere/config.toml;")
+    assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "bolna", "x"], ["events"], ["deliveries"], ["delivery", "1"]]
+)
+async def test_readers_say_that_there_is_no_database_yet(
+    arguments: list[str], monitor: Run, in_force: Path
+) -> None:
+    ended = await monitor(*arguments)
+
+    assert ended.code == 1
+    assert ended.err.startswith(f"no database at {in_force.parent}/monitor.db yet")
+    assert not (in_force.parent / "monitor.db").exists()
+
+
+@pytest.mark.usefixtures("in_force")
+async def test_a_reader_that_has_seen_enough_ends_it_quietly(monitor: Run) -> None:
+    ids = "\n".join(f"batch-{number}" for number in range(3000))
+    await monitor("add", "bolna", "-", stdin=ids)
+    child = await asyncio.create_subprocess_shell(
+        f"set -o pipefail; '{sys.executable}' -m monitor list -o json | head -1",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        executable="/bin/bash",
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    out, err = await child.communicate()
+
+    assert (out, err) == (b"[\n", b"")
+
+
+@pytest.mark.usefixtures("in_force")
+async def test_a_full_disk_is_no_traceback(monitor: Run) -> None:
+    await monitor("add", "bolna", "x")
+    child = await asyncio.create_subprocess_shell(
+        f"'{sys.executable}' -m monitor list > /dev/full",
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    _, err = await child.communicate()
+
+    assert (child.returncode, err) == (1, b"No space left on device\n")
+
+
+@pytest.mark.usefixtures("in_force")
+async def test_a_terminal_that_is_not_utf_8_gets_all_the_same(process: Run, monitor: Run) -> None:
+    await monitor("add", "bolna", "x", "--name", "Köln 東京.csv")
+
+    ended = await process("list", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+
+    assert ended.code == 0
+    assert "K?ln ??.csv" in ended.out

@@ -1,0 +1,193 @@
+import asyncio
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitor.storage.lock import hold_file
+from tests.cli.conftest import Run
+from tests.conftest import Until
+
+
+async def test_init_writes_a_config_that_passes_and_only_its_owner_reads(
+    monitor: Run, tmp_path: Path
+) -> None:
+    written = await monitor("init")
+    checked = await monitor("check-config")
+
+    file = tmp_path / "config.toml"
+    assert written.code == 0
+    assert "wrote config.toml" in written.out
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "whsec_" in file.read_text()
+    assert checked.code == 0
+    assert checked.out.startswith("Checking 'config.toml'  SUCCESS\n  warning: ")
+
+
+async def test_init_never_overwrites(monitor: Run, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("# mine")
+
+    ended = await monitor("init", str(file))
+
+    assert ended.code == 1
+    assert "exists already" in ended.err
+    assert file.read_text() == "# mine"
+
+
+async def test_check_config_names_every_mistake_of_every_file(monitor: Run, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text("")
+    bad.write_text('[monitor]\nlog_level = "loud"\n[polling]\nintervall = "3s"\n')
+
+    ended = await monitor("check-config", str(good), str(bad))
+
+    good_lines, bad_lines = ended.out.split(f"Checking '{bad}'")
+    assert ended.code == 1
+    assert good_lines.startswith(f"Checking '{good}'  SUCCESS\n")
+    assert bad_lines.splitlines()[0] == "  FAILED"
+    assert [line.strip().split(": ")[0] for line in bad_lines.splitlines()[1:]] == [
+        f"{bad}:2",
+        f"{bad}:4",
+    ]
+
+
+async def test_check_config_without_a_path_checks_the_one_in_force(
+    monitor: Run, in_force: Path
+) -> None:
+    ended = await monitor("check-config")
+
+    assert ended.code == 0
+    assert ended.out.splitlines()[0] == f"Checking '{in_force}'  SUCCESS"
+    assert "  warning: sources.vogent.api_key: the environment variable" in ended.out
+
+
+async def test_check_config_takes_the_config_option_too(monitor: Run, config: Path) -> None:
+    ended = await monitor("check-config", "-c", str(config))
+
+    assert ended.out.startswith(f"Checking '{config}'  SUCCESS")
+
+
+async def test_check_config_refuses_what_run_would(monitor: Run, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[sources.b]\nprovider = "bolna"\napi_key = "k"\nca_file = "none.pem"\n'
+        '[receivers.r]\nkind = "slack"\nwebhook_url_env = "X"\nca_file = "config.toml"\n'
+    )
+
+    ended = await monitor("check-config", str(file))
+
+    assert ended.code == 1
+    assert "sources.b: the CA file" in ended.out
+    assert "receivers.r: the CA file" in ended.out
+
+
+async def test_check_config_without_any_file_says_where_it_looked(monitor: Run) -> None:
+    ended = await monitor("check-config")
+
+    assert ended.code == 1
+    assert "no config file: there is no config.toml" in ended.err
+
+
+async def test_check_config_finds_a_bad_database_url_in_a_variable(
+    monitor: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB", "mysql://user:password@host/name")
+    file = tmp_path / "config.toml"
+    file.write_text('[database]\nurl_env = "DB"\n')
+
+    ended = await monitor("check-config", str(file))
+
+    assert ended.code == 1
+    assert "FAILED" in ended.out
+    assert "password@" not in ended.out
+
+
+async def test_migrate_makes_the_database_and_is_done_the_second_time(
+    monitor: Run, in_force: Path
+) -> None:
+    first = await monitor("migrate")
+    second = await monitor("migrate")
+
+    file = in_force.parent / "monitor.db"
+    assert first.out.startswith(f"{file}: made, with schema 0")
+    assert second.out.endswith("is the newest already\n")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("in_force")
+async def test_several_migrations_at_once_all_succeed(process: Run) -> None:
+    ended = await asyncio.gather(*(process("migrate") for _ in range(4)))
+
+    assert [one.code for one in ended] == [0, 0, 0, 0]
+    assert sum("made" in one.out for one in ended) == 1
+
+
+async def test_migrate_is_refused_while_a_daemon_holds_the_file(
+    monitor: Run, in_force: Path
+) -> None:
+    with hold_file(in_force.parent / "monitor.db"):
+        ended = await monitor("migrate")
+
+    assert ended.code == 1
+    assert "another `monitor run` holds" in ended.err
+
+
+@pytest.mark.usefixtures("in_force")
+async def test_migrate_works_on_postgres(
+    monitor: Run, empty_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONITOR_DATABASE_URL", empty_postgres_url)
+
+    assert "made, with schema" in (await monitor("migrate")).out
+    assert (await monitor("list")).code == 0
+
+
+@pytest.mark.usefixtures("in_force")
+async def test_run_lists_all_missing_secrets(monitor: Run) -> None:
+    ended = await monitor("run")
+
+    assert ended.code == 1
+    assert [line.split(":")[0] for line in ended.err.splitlines()] == [
+        "sources.vogent.api_key",
+        "receivers.ops.webhook_url",
+    ]
+
+
+async def test_run_ends_with_0_on_sigterm_and_commands_beside_it_do_no_harm(
+    monitor: Run, in_force: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOT_SET_ANYWHERE", "k")
+    monkeypatch.setenv("NOT_SET_EITHER", "https://hooks.slack.com/services/x")
+    log = in_force.parent / "log"
+    with log.open("wb") as out:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "monitor", "run"),
+            stdout=out,
+            stderr=out,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+    try:
+        await until(lambda: "daemon.started" in log.read_text())
+        refused = await monitor("migrate")
+        for number in range(5):
+            assert (await monitor("add", "bolna", f"added-{number}")).code == 0
+            assert (await monitor("list")).code == 0
+
+        async def all_polled() -> bool:
+            batches = (await monitor("list", "-o", "json")).json
+            return all(batch["last_error"] for batch in batches) and len(batches) == 6
+
+        await until(all_polled, what="the daemon reads what was added")
+    finally:
+        child.send_signal(signal.SIGTERM)
+        code = await child.wait()
+
+    assert code == 0
+    assert refused.code == 1
+    assert "malformed" not in log.read_text()
+    listed = (await monitor("list")).out
+    assert "never read: 404, wrong id, key or account?" in listed

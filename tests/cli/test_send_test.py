@@ -1,0 +1,200 @@
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from standardwebhooks import Webhook
+
+from monitor.core.delivery import Hold
+from monitor.core.event import Event, EventType, compose
+from monitor.core.payload import receiver_data, receiver_subject
+from monitor.storage.outbox import Birth
+from monitor.storage.receivers import hold_receiver, register_receivers
+from monitor.storage.receiver_trial import Trial, owe_trial
+from tests.cli.conftest import SECRET, Consumer, Run
+from tests.storage.store import Store
+
+pytestmark = pytest.mark.usefixtures("in_force")
+
+
+async def leave_pending(store: Store, *, at: datetime, owner: str = "cut-off") -> None:
+    """Begin a test as a process does that is killed before it ends."""
+    row = (await register_receivers(store.database, ["crm"]))["crm"]
+
+    def compose_test(sequence: int) -> Event:
+        subject = receiver_subject(row.row, "crm", row.key)
+        data = receiver_data("crm", "webhook")
+        return compose(EventType.TEST, subject, sequence=sequence, at=at, data=data)
+
+    birth = Birth(owner=owner, lease=timedelta(seconds=40), room=lambda _: 1)
+    await owe_trial(store.database, Trial(receiver=row, compose=compose_test, birth=birth), now=at)
+
+
+async def test_a_test_goes_down_the_real_path(
+    monitor: Run, consumer: Consumer, store: Store
+) -> None:
+    ended = await monitor("test", "crm")
+
+    (body,) = consumer.bodies
+    event = json.loads(body)
+    Webhook(SECRET).verify(body.decode(), dict(consumer.requests[0].headers))
+    assert ended.code == 0
+    assert ended.out.startswith("crm: delivered, 200, ")
+    assert event["id"] in ended.out
+    assert (event["type"], event["source"]) == ("monitor.test", "/receivers/crm")
+    assert event["data"]["receiver"] == {"name": "crm", "kind": "webhook"}
+    (delivery,) = (await monitor("deliveries", "-o", "json")).json
+    assert (delivery["state"], delivery["attempts"]) == ("delivered", 1)
+    assert delivery["event"] == event["id"]
+    routing = json.loads(await store.value("SELECT routing FROM events"))
+    assert routing == {"receivers": ["crm"]}
+
+
+async def test_a_test_makes_a_missing_database(
+    monitor: Run, consumer: Consumer, in_force: Path
+) -> None:
+    assert (await monitor("test", "crm")).code == 0
+    assert len(consumer.bodies) == 1
+    assert (await asyncio.to_thread((in_force.parent / "monitor.db").exists)) is True
+
+
+async def test_each_test_has_the_receivers_next_sequence(
+    monitor: Run, consumer: Consumer, store: Store
+) -> None:
+    for _ in range(3):
+        await monitor("test", "crm")
+
+    numbers = [json.loads(body)["data"]["sequence"] for body in consumer.bodies]
+    assert numbers == [1, 2, 3]
+    assert await store.value("SELECT sequence FROM receivers WHERE name = 'crm'") == 3
+
+
+async def test_a_test_that_fails_is_dead_and_says_why(
+    monitor: Run, consumer: Consumer, store: Store
+) -> None:
+    consumer.status = 503
+    consumer.text = f"no [/b] such \x1b[31mthing {SECRET}"
+
+    ended = await monitor("test", "crm")
+
+    assert ended.code == 1
+    assert ended.out.startswith("crm: failed, 503, ")
+    assert "response: no [/b] such \ufffd[31mthing [redacted]" in ended.out
+    assert SECRET not in ended.out
+    assert await store.rows("SELECT state, due_at FROM deliveries") == [("dead", None)]
+    assert await store.value("SELECT held_until FROM receivers") is None
+
+
+async def test_a_receiver_that_nobody_listens_for_gets_a_hint(
+    monitor: Run, rewrite: Callable[[str], None]
+) -> None:
+    rewrite(
+        f'[receivers.gone]\nkind = "webhook"\nurl = "http://127.0.0.1:9/x"\nsecret = "{SECRET}"\n'
+        "allow_http = true\nallow_private = true\n"
+    )
+
+    ended = await monitor("test", "gone")
+
+    assert ended.code == 1
+    assert ended.out.startswith("gone: failed, connect, ")
+    assert "nobody listens there" in ended.out
+
+
+async def test_only_that_receivers_secrets_are_needed(monitor: Run) -> None:
+    ended = await monitor("test", "ops")
+
+    assert ended.code == 1
+    assert ended.err == (
+        "receivers.ops.webhook_url: the environment variable NOT_SET_EITHER is not set\n"
+    )
+
+
+async def test_an_unknown_receiver_names_the_known_ones(monitor: Run) -> None:
+    ended = await monitor("test", "cmr")
+
+    assert ended.code == 1
+    assert 'did you mean "crm"?; there are: crm, ops' in ended.err
+
+
+async def test_a_success_lifts_the_hold_and_a_failure_does_not(
+    monitor: Run, consumer: Consumer, store: Store
+) -> None:
+    now = datetime.now(UTC)
+    await store.receivers("crm")
+    await hold_receiver(
+        store.database, "crm", Hold(since=now, until=now + timedelta(hours=1), step=3)
+    )
+
+    consumer.status = 500
+    failed = await monitor("test", "crm")
+    still = await store.value("SELECT held_until FROM receivers")
+    consumer.status = 200
+    arrived = await monitor("test", "crm")
+
+    assert "the hold goes on" in failed.out
+    assert still is not None
+    assert "the hold lifted" in arrived.out
+    assert await store.value("SELECT held_until FROM receivers") is None
+
+
+async def test_a_test_waits_for_nothing_that_was_cut_off(
+    monitor: Run, consumer: Consumer, store: Store
+) -> None:
+    await leave_pending(store, at=datetime.now(UTC) - timedelta(hours=1))
+
+    ended = await monitor("test", "crm")
+
+    assert ended.code == 0
+    assert len(consumer.bodies) == 1
+    states = await store.rows("SELECT state FROM deliveries ORDER BY id")
+    assert states == [("dead",), ("delivered",)]
+
+
+async def test_two_tests_at_once_do_not_mix(monitor: Run, consumer: Consumer, store: Store) -> None:
+    await leave_pending(store, at=datetime.now(UTC))
+
+    ended = await monitor("test", "crm")
+
+    assert ended.code == 1
+    assert "another test of crm is under way" in ended.err
+    assert consumer.bodies == []
+    assert await store.value("SELECT sequence FROM receivers") == 1
+
+
+async def test_ctrl_c_leaves_no_test_that_arrives_later(
+    rewrite: Callable[[str], None], store: Store
+) -> None:
+    asked = asyncio.Event()
+
+    async def never(_request: web.BaseRequest) -> web.StreamResponse:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    runner = web.ServerRunner(web.Server(never, handler_cancellation=True), shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    rewrite(
+        f'[receivers.slow]\nkind = "webhook"\nsecret = "{SECRET}"\nallow_http = true\n'
+        f'url = "http://127.0.0.1:{runner.addresses[0][1]}/x"\nallow_private = true\n'
+    )
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "monitor", "test", "slow"),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    async with asyncio.timeout(20):
+        await asked.wait()
+    child.send_signal(signal.SIGINT)
+    _, err = await child.communicate()
+    await runner.cleanup()
+
+    assert child.returncode == 130
+    assert b"Traceback" not in err
+    assert await store.rows("SELECT state FROM deliveries") == [("dead",)]
