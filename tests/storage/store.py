@@ -1,0 +1,222 @@
+"""A database at work, in the words that the storage tests use."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from monitor.core.batch import Counts, Origin, Phase, Reading, Watch
+from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
+from monitor.core.event import EventType, compose
+from monitor.core.observe import Observation, observe
+from monitor.core.payload import batch_data, batch_subject
+from monitor.core.source import Source
+from monitor.storage.batches import Claim, Claimed, claim_batches
+from monitor.storage.database import Database
+from monitor.storage.deliveries import Settled, claim_deliveries, settle_deliveries
+from monitor.storage.outbox import Birth, Owed
+from monitor.storage.receivers import register_receivers
+from monitor.storage.record import BatchRecord, Recorded, record
+from monitor.storage.registry import Registration, register_batches
+from monitor.storage.sources import SourceRow, register_sources
+
+NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+LEASE = timedelta(seconds=35)
+
+
+@dataclass(slots=True)
+class Store:
+    """Do what the engine does to a database, with defaults for what a test does not care about."""
+
+    database: Database
+    sources: dict[str, SourceRow] = field(default_factory=dict)
+
+    async def add(self, *ids: str, source: str = "bolna", at: datetime = NOW, **about: Any) -> None:
+        """Register batches, and their source if need be."""
+        await self.source(source)
+        wanted = [Registration(source=source, id=id_, **about) for id_ in ids]
+        await register_batches(self.database, wanted, origin=Origin.ADDED, now=at)
+
+    async def source(self, name: str = "bolna") -> SourceRow:
+        """Register a source and return its row."""
+        if name not in self.sources:
+            rows = await register_sources(self.database, {name: "bolna"}, now=NOW)
+            self.sources[name] = rows[name]
+        return self.sources[name]
+
+    async def claim(
+        self,
+        *,
+        source: str = "bolna",
+        want: int = 100,
+        rate: float = 1000.0,
+        at: datetime = NOW,
+        lease: timedelta = LEASE,
+        owner: str = "one",
+    ) -> Claimed:
+        """Claim due batches."""
+        row = (await self.source(source)).row
+        return await claim_batches(
+            self.database, row, want=want, rate=rate, now=at, lease=lease, owner=owner
+        )
+
+    async def claim_one(self, **about: Any) -> Claim:
+        """Claim due batches of which there must be one."""
+        (claim,) = (await self.claim(**about)).claims
+        return claim
+
+    async def write(
+        self,
+        *records: BatchRecord,
+        at: datetime = NOW,
+        owner: str = "one",
+        birth: Birth | None = None,
+        **about: Any,
+    ) -> Recorded:
+        """Commit poll results."""
+        return await record(self.database, records, owner=owner, birth=birth, now=at, **about)
+
+    async def tell(
+        self,
+        *ids: str,
+        receivers: Sequence[str] = ("crm",),
+        at: datetime = NOW,
+        reading: Reading | None = None,
+        birth: Birth | None = None,
+    ) -> Recorded:
+        """Poll these batches once, all at once; every poll tells at least one event."""
+        chosen = await self._claim_all(ids, at=at)
+        records = []
+        for claim in chosen:
+            shown = reading or running(calls=claim.watch.sequence + 1)
+            records.append(self.record_of(claim, shown, receivers=receivers, at=at, due=at))
+        return await self.write(*records, at=at, birth=birth)
+
+    async def _claim_all(self, ids: Sequence[str], *, at: datetime) -> list[Claim]:
+        """Claim these; a claim passes over rows that somebody locks at that very moment."""
+        chosen: list[Claim] = []
+        for _ in range(100):
+            claimed = await self.claim(want=1000, rate=1e6, at=at)
+            chosen += [claim for claim in claimed.claims if claim.watch.batch.id in ids]
+            if len(chosen) == len(ids):
+                return chosen
+            await asyncio.sleep(0.002)
+        raise AssertionError("all of them must be due")
+
+    def record_of(
+        self,
+        claim: Claim,
+        reading: Reading,
+        *,
+        receivers: Sequence[str] = ("crm",),
+        at: datetime = NOW,
+        due: datetime | None = None,
+    ) -> BatchRecord:
+        """Observe a reading of a claimed batch as the engine does."""
+        seen = self.observe(claim.watch, reading, at=at)
+        return BatchRecord(
+            watch=seen.watch,
+            epoch=claim.epoch,
+            next_poll_at=due or at + MINUTE,
+            learned=seen.watch.known is not claim.watch.known,
+            snapshot=seen.snapshot,
+            owed=tuple(Owed(event=event, receivers=tuple(receivers)) for event in seen.events),
+        )
+
+    def observe(self, watch: Watch, reading: Reading, *, at: datetime = NOW) -> Observation:
+        """Observe a reading."""
+        row = self.sources[watch.batch.source]
+        source = Source(row=row.row, name=row.name, provider="bolna", key=row.key)
+        return observe(watch, reading, source=source, interval=MINUTE, at=at)
+
+    async def take(
+        self,
+        receiver: str = "crm",
+        *,
+        limit: int = 8,
+        at: datetime = NOW,
+        lease: timedelta = LEASE,
+        owner: str = "one",
+    ) -> list[Delivery]:
+        """Claim due deliveries."""
+        return await claim_deliveries(
+            self.database, receiver, limit=limit, now=at, lease=lease, owner=owner
+        )
+
+    async def settle(
+        self,
+        *deliveries: Delivery,
+        kind: VerdictKind = VerdictKind.DELIVERED,
+        due: datetime | None = None,
+        at: datetime = NOW,
+        **about: Any,
+    ) -> set[str]:
+        """Settle deliveries, all in one way; with a due time they stay pending."""
+        states = {
+            VerdictKind.DELIVERED: DeliveryState.DELIVERED,
+            VerdictKind.DEAD: DeliveryState.DEAD,
+        }
+        settled = [
+            Settled(
+                delivery=delivery,
+                verdict=Verdict(kind=kind, **about),
+                settlement=Settlement(
+                    state=DeliveryState.PENDING if due else states[kind],
+                    due_at=due,
+                    attempts=delivery.attempts + 1,
+                ),
+                started_at=at,
+                duration=timedelta(milliseconds=12),
+            )
+            for delivery in deliveries
+        ]
+        return await settle_deliveries(self.database, settled, now=at)
+
+    async def receivers(self, *names: str) -> None:
+        """Register receivers."""
+        await register_receivers(self.database, names)
+
+    async def rows(self, statement: str, **values: Any) -> list[Any]:
+        """Read rows."""
+        async with self.database.reading() as connection:
+            return list(await connection.execute(text(statement), values))
+
+    async def value(self, statement: str, **values: Any) -> Any:
+        """Read one value."""
+        ((value,),) = await self.rows(statement, **values)
+        return value
+
+    async def run(self, statement: str, **values: Any) -> None:
+        """Write."""
+        async with self.database.writing() as connection:
+            await connection.execute(text(statement), values)
+
+
+def running(*, calls: int = 1, **about: Any) -> Reading:
+    """Return a reading of a running batch with so many calls under way."""
+    counts: Counts = {"ringing": calls}
+    given: dict[str, Any] = {
+        "status": "running",
+        "phase": Phase.RUNNING,
+        "counts": counts,
+        "open_calls": calls,
+    }
+    return Reading(**(given | about))
+
+
+def birth(rooms: Mapping[str, int], *, owner: str = "one") -> Birth:
+    """Let deliveries be born claimed, as many as each receiver has room for."""
+    room: Callable[[str], int] = lambda receiver: rooms.get(receiver, 0)  # noqa: E731
+    return Birth(owner=owner, lease=LEASE, room=room)
+
+
+def unreachable(claim: Claim, source: Source, *, at: datetime) -> Any:
+    """Compose an event that comes without a reading."""
+    data = batch_data(source, claim.watch, claim.watch, changes={})
+    subject = batch_subject(claim.watch.batch)
+    return compose(EventType.UNREACHABLE, subject, sequence=1, at=at, data=data)

@@ -1,0 +1,348 @@
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from monitor.core.errors import StorageError
+from monitor.storage.batches import (
+    Claim,
+    claim_batches,
+    count_watched,
+    due_sources,
+    release_batches,
+)
+from monitor.storage.database import Database
+from monitor.storage.registry import unregister_batches
+from tests.storage.store import LEASE, MINUTE, NOW, SECOND, Store, running
+
+Open = Callable[[str], Database]
+
+
+def ids(claims: list[Claim]) -> list[str]:
+    return sorted(claim.watch.batch.id for claim in claims)
+
+
+async def block(store: Store, until_seconds: float = 0) -> None:
+    await store.run(
+        "UPDATE sources SET blocked_until = :until",
+        until=int(NOW.timestamp() * 1000 + until_seconds * 1000),
+    )
+
+
+async def test_only_due_batches_are_claimed(store: Store) -> None:
+    await store.add("b1", at=NOW)
+    await store.add("b2", at=NOW + MINUTE)
+
+    claimed = await store.claim(at=NOW + 30 * SECOND)
+
+    assert ids(claimed.claims) == ["b1"]
+    assert (claimed.claims[0].due_at, claimed.claims[0].probe) == (NOW, False)
+
+
+async def test_a_claim_takes_only_its_own_source(store: Store) -> None:
+    await store.add("b1", source="bolna")
+    await store.add("b2", source="vogent")
+
+    assert ids((await store.claim(source="vogent")).claims) == ["b2"]
+    assert ids((await store.claim(source="bolna")).claims) == ["b1"]
+
+
+async def test_the_longest_due_are_claimed_first(store: Store) -> None:
+    for number in (3, 1, 2):
+        await store.add(f"b{number}", at=NOW + number * SECOND)
+
+    first = await store.claim(want=2, at=NOW + MINUTE)
+    second = await store.claim(want=2, at=NOW + MINUTE)
+
+    assert (ids(first.claims), ids(second.claims)) == (["b1", "b2"], ["b3"])
+
+
+@pytest.mark.parametrize("registered", [1, 2, 3, 10, 300])
+async def test_a_claim_never_brings_more_than_was_asked_for(store: Store, registered: int) -> None:
+    await store.add(*(f"b{n}" for n in range(registered)))
+    if store.database.dialect == "postgresql":  # a plan made for what is there
+        await store.run("ANALYZE batches")
+
+    claimed = [len((await store.claim(want=2)).claims) for _ in range(registered)]
+
+    assert max(claimed) <= 2
+    assert sum(claimed) == registered
+
+
+async def test_a_claim_draws_on_the_budget_and_the_budget_fills_with_time(store: Store) -> None:
+    await store.add(*(f"b{n}" for n in range(100)))
+
+    first = await store.claim(rate=2.0, at=NOW)
+    at_once = await store.claim(rate=2.0, at=NOW)
+    too_soon = await store.claim(rate=2.0, at=NOW + 0.4 * SECOND)
+    a_second_on = await store.claim(rate=2.0, at=NOW + SECOND)
+    an_hour_on = await store.claim(rate=2.0, at=NOW + 60 * MINUTE)
+
+    brought = [len(c.claims) for c in (first, at_once, too_soon, a_second_on)]
+    assert brought == [10, 0, 0, 2]  # 5 seconds' worth, none, not a whole one, a second's
+    assert len(an_hour_on.claims) == 10  # never more than 5 seconds' worth
+
+
+async def test_a_budget_below_one_in_five_seconds_still_lets_one_poll_through(
+    store: Store,
+) -> None:
+    await store.add("b1", "b2")
+    rate = 1 / 60
+
+    first = await store.claim(rate=rate, at=NOW)
+    half_a_minute_on = await store.claim(rate=rate, at=NOW + 30 * SECOND)
+    a_minute_on = await store.claim(rate=rate, at=NOW + 61 * SECOND)
+
+    assert [len(c.claims) for c in (first, half_a_minute_on, a_minute_on)] == [1, 0, 1]
+
+
+async def test_a_clock_that_goes_back_fills_no_budget_and_empties_none(store: Store) -> None:
+    await store.add(*(f"b{n}" for n in range(20)))
+    await store.claim(rate=2.0, want=4, at=NOW + MINUTE)
+
+    claimed = await store.claim(rate=2.0, at=NOW)
+
+    assert len(claimed.claims) == 6
+
+
+async def test_a_claim_without_a_find_costs_nothing(store: Store) -> None:
+    await store.source()
+    before = await store.value("SELECT tokens_at FROM sources")
+
+    assert (await store.claim()).claims == []
+    assert await store.value("SELECT tokens_at FROM sources") == before
+
+
+async def test_a_claim_carries_owner_lease_and_epoch(store: Store) -> None:
+    await store.add("b1")
+
+    claim = await store.claim_one(owner="two", lease=LEASE)
+
+    (row,) = await store.rows("SELECT lease_owner, next_poll_at, due_at, epoch FROM batches")
+    now = int(NOW.timestamp() * 1000)
+    assert tuple(row) == ("two", now + 35_000, now, claim.epoch)
+
+
+async def test_a_claimed_batch_is_nobody_elses_until_its_lease_runs_out(store: Store) -> None:
+    await store.add("b1")
+    first = await store.claim_one(owner="one")
+
+    meanwhile = await store.claim(owner="two", at=NOW + LEASE - SECOND)
+    later = await store.claim_one(owner="two", at=NOW + LEASE)
+
+    assert meanwhile.claims == []
+    assert later.epoch == first.epoch + 1
+
+
+async def test_the_write_back_of_a_lease_that_ran_out_is_ignored(store: Store) -> None:
+    await store.add("b1")
+    old = await store.claim_one(owner="one")
+    new = await store.claim_one(owner="two", at=NOW + LEASE)
+
+    late = await store.write(store.record_of(old, running()), owner="one")
+    in_time = await store.write(store.record_of(new, running(calls=2)), owner="two")
+
+    assert (late.rows, len(in_time.rows)) == (set(), 1)
+    assert await store.value("SELECT count(*) FROM events") == 1
+    assert await store.value("SELECT counts FROM batches") == '{"ringing": 2}'
+
+
+async def test_a_write_back_twice_counts_once(store: Store) -> None:
+    await store.add("b1")
+    claim = await store.claim_one()
+
+    first = await store.write(store.record_of(claim, running()))
+    again = await store.write(store.record_of(claim, running()))
+
+    assert (len(first.rows), again.rows) == (1, set())
+
+
+async def test_removing_a_batch_fences_the_poll_under_way(store: Store) -> None:
+    await store.add("b1")
+    claim = await store.claim_one()
+    await unregister_batches(store.database, "bolna", ["b1"])
+
+    written = await store.write(store.record_of(claim, running()))
+
+    assert written.rows == set()
+    assert await store.value("SELECT count(*) FROM events") == 0
+    assert await store.value("SELECT next_poll_at FROM batches") is None
+
+
+async def test_removing_and_adding_again_fences_the_poll_under_way(store: Store) -> None:
+    await store.add("b1")
+    claim = await store.claim_one()
+    await unregister_batches(store.database, "bolna", ["b1"])
+    await store.add("b1")
+
+    written = await store.write(store.record_of(claim, running()))
+
+    assert written.rows == set()
+    assert await store.value("SELECT status FROM batches") is None
+
+
+async def test_a_blocked_source_gives_nothing(store: Store) -> None:
+    await store.add("b1")
+    await block(store, until_seconds=60)
+
+    claimed = await store.claim(at=NOW + 59 * SECOND)
+
+    assert claimed.claims == []
+    assert claimed.source.blocked_until == NOW + MINUTE
+
+
+async def test_a_blocked_source_is_tried_with_one_poll_and_stays_blocked_for_its_lease(
+    store: Store,
+) -> None:
+    await store.add("b1", "b2", "b3")
+    await block(store)
+
+    first = await store.claim(at=NOW + SECOND)
+    meanwhile = await store.claim(at=NOW + LEASE)
+    next_one = await store.claim(at=NOW + LEASE + SECOND)
+
+    assert [c.probe for c in first.claims] == [True]
+    assert meanwhile.claims == []
+    assert [c.probe for c in next_one.claims] == [True]
+
+
+async def test_each_probe_takes_the_batch_that_was_polled_longest_ago_due_or_not(
+    store: Store,
+) -> None:
+    await store.add("b1", "b2", "b3")
+    for number, claim in enumerate((await store.claim()).claims):
+        at = NOW + number * SECOND
+        seen = store.record_of(claim, running(), at=at, due=NOW + 1000 * MINUTE)
+        await store.write(seen, at=at)
+    oldest_first = [
+        row[0] for row in await store.rows("SELECT external_id FROM batches ORDER BY last_poll_at")
+    ]
+
+    probed = []
+    for minute in range(1, 4):
+        at = NOW + minute * MINUTE
+        await block(store)
+        claim = await store.claim_one(at=at)
+        probed.append(claim.watch.batch.id)
+        await store.write(store.record_of(claim, running(), at=at, due=at + 60 * MINUTE), at=at)
+
+    assert probed == oldest_first
+
+
+async def test_a_batch_never_polled_is_probed_first_and_one_under_way_not_at_all(
+    store: Store,
+) -> None:
+    await store.add("b1")
+    under_way = await store.claim_one()
+    await store.add("b2", at=NOW + 60 * MINUTE)
+    await block(store)
+
+    claim = await store.claim_one(at=NOW + SECOND)
+
+    assert (under_way.watch.batch.id, claim.watch.batch.id) == ("b1", "b2")
+
+
+async def test_no_batch_is_probed_that_is_no_longer_polled(store: Store) -> None:
+    await store.add("b1")
+    await unregister_batches(store.database, "bolna", ["b1"])
+    await block(store)
+
+    assert (await store.claim(at=NOW + SECOND)).claims == []
+
+
+async def test_released_batches_are_due_when_they_were(store: Store) -> None:
+    await store.add("b1")
+    await store.add("b2", at=NOW - MINUTE)
+    await store.claim(owner="one")
+
+    released = await release_batches(store.database, owner="one")
+
+    again = await store.claim(owner="two")
+    assert released == 2
+    assert sorted(claim.due_at for claim in again.claims) == [NOW - MINUTE, NOW]
+
+
+async def test_releasing_fences_the_polls_under_way(store: Store) -> None:
+    await store.add("b1")
+    claim = await store.claim_one(owner="one")
+    await release_batches(store.database, owner="one")
+
+    written = await store.write(store.record_of(claim, running()), owner="one")
+
+    assert written.rows == set()
+
+
+async def test_an_owner_releases_only_its_own_and_nobody_in_particular_all(store: Store) -> None:
+    await store.add("b1", "b2", "b3")
+    await store.claim(want=1, owner="one")
+    await store.claim(want=1, owner="two")
+
+    assert await release_batches(store.database, owner="two") == 1
+    assert await release_batches(store.database, owner=None) == 1
+    assert len((await store.claim()).claims) == 3
+
+
+async def test_a_forgotten_batch_is_not_claimed(store: Store) -> None:
+    await store.add("b1")
+    claim = await store.claim_one()
+    seen = store.record_of(claim, running())
+    await store.write(
+        type(seen)(watch=seen.watch, epoch=seen.epoch, next_poll_at=None, learned=True)
+    )
+
+    assert (await store.claim(at=NOW + 100_000 * MINUTE)).claims == []
+
+
+async def test_sources_are_told_with_when_they_are_due(store: Store) -> None:
+    await store.add("b1", source="bolna", at=NOW + MINUTE)
+    await store.add("b2", source="bolna", at=NOW)
+    await store.add("v1", source="vogent", at=NOW + 5 * MINUTE)
+    await store.source("idle")
+
+    assert await due_sources(store.database) == {
+        "bolna": NOW,
+        "vogent": NOW + 5 * MINUTE,
+    }
+
+
+async def test_polled_batches_are_counted_up_to_a_limit(store: Store) -> None:
+    await store.add("b1", "b2", "b3", "b4")
+    await unregister_batches(store.database, "bolna", ["b1"])
+
+    assert await count_watched(store.database, "bolna", limit=10) == 3
+    assert await count_watched(store.database, "bolna", limit=2) == 2
+    assert await count_watched(store.database, "vogent", limit=2) == 0
+
+
+async def test_daemons_that_claim_at_once_never_claim_the_same_batch(
+    store: Store, database_url: str, open_database: Open
+) -> None:
+    await store.add(*(f"b{n}" for n in range(300)))
+    source = (await store.source()).row
+    taken: Counter[str] = Counter()
+
+    async def daemon(owner: str) -> None:
+        database = open_database(database_url)
+        empty = 0
+        while empty < 3:
+            try:
+                claimed = await claim_batches(
+                    database,
+                    source,
+                    want=7,
+                    rate=1e6,
+                    now=NOW,
+                    lease=timedelta(hours=1),
+                    owner=owner,
+                )
+            except StorageError:  # SQLite allows one daemon; a busy file is an answer too
+                continue
+            taken.update(claim.watch.batch.id for claim in claimed.claims)
+            empty += not claimed.claims
+
+    await asyncio.gather(*(daemon(f"d{n}") for n in range(4)))
+
+    assert len(taken) == 300
+    assert set(taken.values()) == {1}

@@ -1,0 +1,286 @@
+import asyncio
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from monitor.core.errors import (
+    ConfigError,
+    DataRefusedError,
+    MonitorError,
+    NoDatabaseError,
+    StorageError,
+)
+from monitor.storage.database import Database, encode_rows
+from monitor.storage.schema import migrate
+from tests.postgres import Postgres
+from tests.storage.store import Store
+
+Open = Callable[[str], Database]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "nonsense", "mysql://a@b/c", "sqlite://", "sqlite:///", "sqlite:///:memory:", "x:y:z"],
+)
+def test_a_url_of_anything_else_is_a_mistake_of_the_config(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"must be sqlite:///path/to/file\.db or postgresql://"):
+        Database(url)
+
+
+def test_an_old_sqlite_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.storage.database.SQLITE_VERSION", (99, 0, 0))
+
+    with pytest.raises(ConfigError, match=r"SQLite 3\.35 or newer is needed, this is 3\."):
+        Database("sqlite:///a.db")
+
+
+def test_the_password_shows_nowhere() -> None:
+    database = Database("postgresql://user:s3cret%40%25@host/name")
+
+    assert database.place == "postgresql+psycopg://user:***@host/name"
+    assert database.file is None
+
+
+async def test_a_unit_of_work_is_committed_as_a_whole(store: Store) -> None:
+    await store.run("INSERT INTO instances VALUES ('one', 1)")
+
+    assert await store.value("SELECT seen_at FROM instances") == 1
+
+
+async def test_a_unit_of_work_that_raises_is_rolled_back_and_its_error_passed_on(
+    store: Store,
+) -> None:
+    async def work() -> None:
+        async with store.database.writing() as connection:
+            await connection.execute(text("INSERT INTO instances VALUES ('one', 1)"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await work()
+
+    assert await store.rows("SELECT * FROM instances") == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        ("INSERT INTO instances VALUES ('one', NULL)", DataRefusedError),
+        ("INSERT INTO nowhere VALUES (1)", StorageError),
+        ("this is no SQL", StorageError),
+    ],
+)
+async def test_foreign_errors_get_our_names(
+    store: Store, statement: str, kind: type[MonitorError]
+) -> None:
+    with pytest.raises(StorageError) as caught:
+        await store.run(statement)
+
+    assert type(caught.value) is kind
+    assert store.database.place in str(caught.value)
+
+
+async def test_an_error_shows_no_values_and_one_line(store: Store) -> None:
+    with pytest.raises(StorageError) as caught:
+        await store.run("INSERT INTO nowhere VALUES (:phone)", phone="+19876543007")
+
+    assert "9876543007" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_work_goes_on_after_an_error(store: Store) -> None:
+    for _ in range(5):
+        with pytest.raises(StorageError):
+            await store.run("this is no SQL")
+
+    assert await store.value("SELECT 1") == 1
+
+
+async def test_work_goes_on_after_work_that_was_cancelled(store: Store) -> None:
+    """Cancelled while they wait or work, units of work must not keep their connection."""
+
+    async def write() -> None:
+        async with store.database.writing() as connection:
+            await connection.execute(text("INSERT INTO instances VALUES ('one', 1)"))
+            await asyncio.sleep(10)
+
+    for pause in (0, 0.001, 0.02):
+        tasks = [asyncio.create_task(write()) for _ in range(3)]
+        await asyncio.sleep(pause)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert await store.rows("SELECT * FROM instances") == []
+    await store.run("INSERT INTO instances VALUES ('two', 2)")
+
+
+async def test_the_clock_is_the_databases(database: Database) -> None:
+    now = await database.now()
+
+    assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)
+    assert now.utcoffset() == timedelta()
+
+
+async def test_closing_twice_or_unused_is_no_harm(database_url: str) -> None:
+    database = Database(database_url)
+
+    await database.close()
+    await database.now()
+    await database.close()
+    await database.close()
+
+
+async def test_a_file_that_is_not_there_is_no_database_yet(
+    tmp_path: Path, open_database: Open
+) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/none.db")
+
+    with pytest.raises(NoDatabaseError, match=r"no database at .*none\.db yet: `monitor run`"):
+        await Store(database).value("SELECT 1")
+
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 (pathlib's would block, ruff finds)
+
+
+async def test_a_folder_that_is_not_there_is_named(tmp_path: Path, open_database: Open) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/gone/a.db")
+
+    with pytest.raises(StorageError, match=r"gone/a\.db cannot be opened: No such file"):
+        await migrate(database)
+
+
+async def test_a_file_that_is_no_database_is_named(tmp_path: Path, open_database: Open) -> None:
+    file = tmp_path / "a.db"
+    file.write_text("these are notes, and no database at all" * 100)
+
+    with pytest.raises(StorageError, match=r"a\.db failed: DatabaseError: file is not a database"):
+        await migrate(open_database(f"sqlite:///{file}"))
+
+
+async def test_only_the_owner_may_read_the_file_and_what_lies_beside_it(
+    tmp_path: Path, open_database: Open
+) -> None:
+    mask = os.umask(0)
+    try:
+        database = open_database(f"sqlite:///{tmp_path}/a.db")
+        await migrate(database)
+        files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in os.scandir(tmp_path)}
+    finally:
+        os.umask(mask)
+
+    assert files == {"a.db": 0o600, "a.db-wal": 0o600, "a.db-shm": 0o600}
+
+
+async def test_the_file_is_set_up_for_durability(sqlite_store: Store) -> None:
+    async with sqlite_store.database.writing() as connection:
+        found = {
+            name: (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert found == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 5000,
+    }
+    assert await sqlite_store.value("PRAGMA auto_vacuum") == 2
+
+
+async def test_readers_see_one_state_while_somebody_writes(sqlite_store: Store) -> None:
+    async with sqlite_store.database.reading() as reader:
+        before = (await reader.execute(text("SELECT count(*) FROM instances"))).scalar_one()
+        await sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
+        after = (await reader.execute(text("SELECT count(*) FROM instances"))).scalar_one()
+
+    assert (before, after) == (0, 0)
+    assert await sqlite_store.value("SELECT count(*) FROM instances") == 1
+
+
+async def test_a_file_held_by_somebody_else_is_waited_for_and_then_named(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.storage.database._SQLITE_PRAGMAS", ("PRAGMA busy_timeout = 100",))
+    await sqlite_store.database.close()
+    assert sqlite_store.database.file is not None
+    other = sqlite3.connect(sqlite_store.database.file, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+
+    with pytest.raises(StorageError, match="OperationalError: database is locked"):
+        await sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
+
+    other.close()
+    await sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
+
+
+async def test_a_full_disk_is_named_and_nothing_half_is_kept(sqlite_store: Store) -> None:
+    pages = await sqlite_store.value("PRAGMA page_count")
+    await sqlite_store.run(f"PRAGMA max_page_count = {pages}")
+
+    async def work() -> None:
+        async with sqlite_store.database.writing() as connection:
+            for number in range(1000):
+                await connection.execute(
+                    text("INSERT INTO instances VALUES (:name, 1)"), {"name": f"{number:060}"}
+                )
+
+    with pytest.raises(StorageError, match="database or disk is full"):
+        await work()
+
+    assert await sqlite_store.rows("SELECT * FROM instances") == []
+
+
+async def test_statements_and_locks_on_postgres_have_an_end(postgres_store: Store) -> None:
+    shown = {
+        name: await postgres_store.value(f"SHOW {name}")
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    }
+
+    assert list(shown.values()) == ["10s", "2s", "30s"]
+
+
+async def test_a_connection_that_was_cut_is_an_error_and_the_next_one_works(
+    postgres_store: Store, postgres: Postgres
+) -> None:
+    await postgres_store.value("SELECT 1")
+    postgres.cut(postgres_store.database.place)
+
+    failures = 0
+    for _ in range(3):
+        try:
+            await postgres_store.value("SELECT 1")
+        except StorageError:
+            failures += 1
+
+    assert failures <= 1
+    assert await postgres_store.value("SELECT 1") == 1
+
+
+async def test_a_server_that_is_not_there_is_named_without_its_password(
+    tmp_path: Path, open_database: Open
+) -> None:
+    database = open_database(f"postgresql://user:s3cret@/name?host={tmp_path}")
+
+    with pytest.raises(StorageError) as caught:
+        await database.now()
+
+    assert "s3cret" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, "a\x00b", "\ud800"])
+def test_values_that_would_not_come_back_are_refused(value: Any) -> None:
+    with pytest.raises(DataRefusedError, match="the database refuses a value") as caught:
+        encode_rows([{"name": "good"}, {"name": value}])
+
+    assert repr(value) not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [2**63 - 1, -(2**63), "\\u0000", "ä\U0001f4de", True, None, 1.5])
+def test_values_that_come_back_are_taken(value: Any) -> None:
+    assert encode_rows([{"name": value}]).startswith('[{"name": ')

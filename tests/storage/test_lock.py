@@ -1,0 +1,66 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitor.core.errors import DatabaseLockedError, StorageError
+from monitor.storage.lock import hold_file
+
+HOLD = """
+import sys
+from pathlib import Path
+from monitor.storage.lock import hold_file
+
+with hold_file(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_holder_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
+    file = tmp_path / "monitor.db"
+
+    refused = pytest.raises(DatabaseLockedError, match=r"another `monitor run` holds .*monitor\.db")
+    with hold_file(file), refused, hold_file(file):
+        pass
+    with hold_file(file):
+        pass
+
+
+def test_another_process_is_refused_and_its_death_frees_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "monitor.db"
+    other = subprocess.Popen(  # noqa: S603 (our own command)
+        [sys.executable, "-c", HOLD, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+
+        with pytest.raises(DatabaseLockedError), hold_file(file):
+            pass
+        other.kill()
+
+    with hold_file(file):
+        pass
+
+
+def test_the_lock_has_a_private_file_of_its_own_beside_the_database(tmp_path: Path) -> None:
+    with hold_file(tmp_path / "monitor.db"):
+        (lock,) = tmp_path.iterdir()
+
+    assert lock.name == "monitor.db.lock"
+    assert lock.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StorageError, match=r"gone.*No such file"),
+        hold_file(tmp_path / "gone" / "monitor.db"),
+    ):
+        pass
+
+
+def test_postgres_needs_no_lock() -> None:
+    with hold_file(None), hold_file(None):
+        pass

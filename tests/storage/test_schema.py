@@ -1,0 +1,183 @@
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect
+
+from monitor.core.errors import NoDatabaseError, SchemaError
+from monitor.storage.database import Database
+from monitor.storage.schema import NEWEST, check_schema, migrate, migrate_if_missing
+from monitor.storage.tables import metadata
+from tests.storage.store import Store
+
+Open = Callable[[str], Database]
+MIGRATE = """
+import asyncio, os, sys
+from alembic import command
+from monitor.storage.database import Database
+from monitor.storage.schema import migrate
+
+async def run():
+    database = Database(sys.argv[1])
+    print((await migrate(database))[1], flush=True)
+    await database.close()
+
+children = []
+for _ in range(int(sys.argv[2])):
+    child = os.fork()
+    if not child:
+        asyncio.run(run())
+        os._exit(0)
+    children.append(child)
+sys.exit(max(os.waitpid(child, 0)[1] for child in children) and 1)
+"""
+"""Imports first and forks then: the processes begin at the same moment."""
+
+
+async def set_version(database: Database, version: str) -> None:
+    await Store(database).run("UPDATE alembic_version SET version_num = :version", version=version)
+
+
+async def test_an_empty_database_is_brought_to_the_newest_schema(
+    empty_url: str, open_database: Open
+) -> None:
+    database = open_database(empty_url)
+
+    assert await migrate(database) == (None, NEWEST)
+    await check_schema(database)
+
+
+async def test_migrating_again_changes_nothing(database: Database) -> None:
+    assert await migrate(database) == (NEWEST, NEWEST)
+
+
+async def test_many_connections_migrate_at_once(empty_url: str, open_database: Open) -> None:
+    databases = [open_database(empty_url) for _ in range(8)]
+
+    found = await asyncio.gather(*(migrate(database) for database in databases))
+
+    assert sorted(found, key=str) == sorted([(None, NEWEST)] + [(NEWEST, NEWEST)] * 7, key=str)
+
+
+def test_many_processes_migrate_at_once(empty_url: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", MIGRATE, empty_url, "8"]
+
+    ended = subprocess.run(command, capture_output=True, timeout=60, check=False)  # noqa: S603 (ours)
+
+    assert (ended.stdout.decode().split(), ended.stderr, ended.returncode) == ([NEWEST] * 8, b"", 0)
+
+
+async def test_the_tables_in_code_are_those_of_the_migrations(database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        return list(compare_metadata(context, metadata))
+
+    async with database.writing() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_the_partial_indexes_are_partial_on_both(database: Database) -> None:
+    """Alembic compares no conditions of indexes."""
+
+    def conditions(connection: Connection) -> dict[str, str]:
+        dialect = database.dialect
+        return {
+            str(index["name"]): str(index["dialect_options"].get(f"{dialect}_where", ""))
+            for table in ("batches", "deliveries")
+            for index in inspect(connection).get_indexes(table)
+            if not index["unique"]
+        }
+
+    async with database.reading() as connection:
+        found = await connection.run_sync(conditions)
+
+    assert set(found) == {"ix_batches_due", "ix_deliveries_due", "ix_deliveries_lane"}
+    assert "next_poll_at IS NOT NULL" in found["ix_batches_due"]
+    assert "due_at IS NOT NULL" in found["ix_deliveries_due"]
+    assert all("pending" in found[f"ix_deliveries_{name}"] for name in ("due", "lane"))
+
+
+async def test_a_newer_schema_stops_everybody_and_both_are_named(database: Database) -> None:
+    await set_version(database, "9999")
+
+    for act in (migrate, check_schema, migrate_if_missing):
+        with pytest.raises(SchemaError, match=rf"9999, newer than this program's {NEWEST}"):
+            await act(database)
+
+
+async def test_an_older_schema_stops_readers_and_both_are_named(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.storage.schema.NEWEST", "0002")
+
+    for act in (check_schema, migrate_if_missing):
+        with pytest.raises(SchemaError, match=r"schema 0001, this program needs 0002: run `mon"):
+            await act(database)
+
+
+async def test_the_newest_schema_is_that_of_the_last_migration() -> None:
+    versions = Path(__file__).parents[2] / "migrations" / "versions"
+
+    assert max(file.name for file in versions.glob("*.py")).startswith(f"{NEWEST}_")
+
+
+async def test_somebody_elses_database_is_refused(empty_url: str, open_database: Open) -> None:
+    store = Store(open_database(empty_url))
+    await store.run("CREATE TABLE batches (id INTEGER)")
+
+    for act in (migrate, migrate_if_missing):
+        with pytest.raises(SchemaError, match="a table `batches` that is not ours"):
+            await act(store.database)
+
+    assert await store.rows("SELECT * FROM batches") == []
+
+
+async def test_another_programs_version_is_refused(empty_url: str, open_database: Open) -> None:
+    store = Store(open_database(empty_url))
+    await store.run("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+    await store.run("INSERT INTO alembic_version VALUES ('abcdef123456')")
+
+    with pytest.raises(SchemaError, match="abcdef123456"):
+        await migrate(store.database)
+
+
+async def test_an_empty_database_is_no_database_to_readers(
+    empty_url: str, open_database: Open
+) -> None:
+    database = open_database(empty_url)
+    if database.file is not None:
+        database.file.touch()
+
+    with pytest.raises(NoDatabaseError, match=r"no database at .* yet"):
+        await check_schema(database)
+
+
+async def test_a_missing_schema_is_made_and_the_newest_left_alone(
+    empty_url: str, open_database: Open
+) -> None:
+    database = open_database(empty_url)
+
+    await migrate_if_missing(database)
+    await migrate_if_missing(database)
+
+    await check_schema(database)
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(
+    empty_url: str, open_database: Open
+) -> None:
+    store = Store(open_database(empty_url))
+    await store.run("CREATE TABLE attempts (id INTEGER)")  # the last table that is made
+
+    with pytest.raises(Exception, match="attempts"):
+        await migrate(store.database)
+
+    async with store.database.reading() as connection:
+        tables = await connection.run_sync(lambda c: inspect(c).get_table_names())
+    assert tables == ["attempts"]

@@ -1,0 +1,145 @@
+from monitor.core.delivery import VerdictKind
+from monitor.storage.upkeep import (
+    CHUNK,
+    expire_deliveries,
+    pending_deliveries,
+    prune,
+    repair_lanes,
+    touch_instance,
+)
+from tests.storage.store import MINUTE, NOW, SECOND, Store, birth
+
+
+async def test_an_instance_says_that_it_is_alive(store: Store) -> None:
+    await touch_instance(store.database, "one", now=NOW)
+    await touch_instance(store.database, "two", now=NOW)
+    await touch_instance(store.database, "one", now=NOW + MINUTE)
+
+    rows = await store.rows("SELECT name, seen_at FROM instances ORDER BY name")
+    at = int(NOW.timestamp() * 1000)
+    assert [tuple(row) for row in rows] == [("one", at + 60_000), ("two", at)]
+
+
+async def test_what_is_owed_is_counted_by_receiver(store: Store) -> None:
+    await store.add("b1", "b2")
+    await store.tell("b1", "b2", receivers=("crm", "ops"))
+    await store.settle(*await store.take("ops", limit=1))
+
+    assert await pending_deliveries(store.database) == {"crm": 2, "ops": 1}
+
+
+async def test_healthy_lanes_need_no_repair(store: Store) -> None:
+    await store.add("b1", "b2")
+    await store.tell("b1", "b2", birth=birth({"crm": 1}))
+    await store.tell("b1", "b2")
+
+    assert await repair_lanes(store.database, now=NOW) == 0
+
+
+async def test_a_lane_without_a_due_head_is_repaired(store: Store) -> None:
+    await store.add("b1", "b2")
+    await store.tell("b1", "b2", receivers=("crm", "ops"))
+    await store.tell("b1", "b2", receivers=("crm", "ops"))
+    await store.run("UPDATE deliveries SET due_at = NULL WHERE receiver = 'crm'")
+
+    repaired = await repair_lanes(store.database, now=NOW + SECOND)
+
+    assert repaired == 2
+    assert {d.sequence for d in await store.take("crm", at=NOW + SECOND)} == {1}
+    assert await repair_lanes(store.database, now=NOW) == 0
+
+
+async def test_a_hopeless_delivery_is_given_up_and_its_lane_goes_on(store: Store) -> None:
+    await store.add("b1")
+    await store.tell("b1", receivers=("crm", "ops"))
+    await store.tell("b1", receivers=("crm", "ops"), at=NOW + 2 * MINUTE)
+
+    gone = await expire_deliveries(store.database, "crm", before=NOW + MINUTE, now=NOW + 3 * MINUTE)
+
+    assert gone == 1
+    assert [d.sequence for d in await store.take("crm", at=NOW + 3 * MINUTE)] == [2]
+    assert [d.sequence for d in await store.take("ops", at=NOW + 3 * MINUTE)] == [1]
+    rows = await store.rows("SELECT state, due_at FROM deliveries WHERE state = 'dead'")
+    assert [tuple(row) for row in rows] == [("dead", None)]
+
+
+async def test_a_delivery_under_way_is_not_given_up(store: Store) -> None:
+    await store.add("b1")
+    await store.tell("b1")
+    (delivery,) = await store.take()
+
+    assert await expire_deliveries(store.database, "crm", before=NOW + MINUTE, now=NOW) == 0
+    await store.settle(delivery)
+
+    assert await store.value("SELECT state FROM deliveries") == "delivered"
+
+
+async def test_a_whole_backlog_is_given_up_chunk_by_chunk(store: Store) -> None:
+    names = [f"b{n}" for n in range(CHUNK // 2 + 10)]
+    await store.add(*names)
+    await store.tell(*names)
+    await store.tell(*names)
+
+    counts = [
+        await expire_deliveries(store.database, "crm", before=NOW + MINUTE, now=NOW)
+        for _ in range(3)
+    ]
+
+    assert counts == [CHUNK, 20, 0]
+    assert await store.value("SELECT count(*) FROM deliveries WHERE state = 'dead'") == CHUNK + 20
+
+
+async def test_old_events_go_with_their_deliveries_attempts_and_snapshots(store: Store) -> None:
+    await store.add("b1", "b2")
+    await store.tell("b1", "b2", receivers=("crm", "ops"))
+    await store.settle(*await store.take("crm"))
+    await store.settle(*await store.take("ops"), kind=VerdictKind.DEAD)
+
+    gone = await prune(store.database, before=NOW + SECOND)
+
+    assert gone == 4  # two events, two snapshots
+    for table in ("events", "deliveries", "attempts", "snapshots"):
+        assert await store.value(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 (ours)
+    assert await prune(store.database, before=NOW + SECOND) == 0
+
+
+async def test_an_event_that_is_still_owed_to_anybody_stays(store: Store) -> None:
+    await store.add("b1")
+    await store.tell("b1", receivers=("crm", "ops"))
+    await store.settle(*await store.take("crm"))
+
+    await prune(store.database, before=NOW + SECOND)
+
+    assert await store.value("SELECT count(*) FROM events") == 1
+    assert await store.value("SELECT count(*) FROM deliveries") == 2
+    assert await store.value("SELECT count(*) FROM attempts") == 1
+
+
+async def test_what_is_young_stays(store: Store) -> None:
+    await store.add("b1")
+    await store.tell("b1", receivers=())
+    await store.tell("b1", receivers=(), at=NOW + MINUTE)
+
+    assert await prune(store.database, before=NOW + SECOND) == 2
+    assert await store.value("SELECT count(*) FROM events") == 1
+    assert await store.value("SELECT count(*) FROM snapshots") == 1
+
+
+async def test_events_are_deleted_a_chunk_at_a_time(store: Store) -> None:
+    names = [f"b{n}" for n in range(CHUNK + 20)]
+    await store.add(*names)
+    await store.tell(*names, receivers=())
+
+    counts = [await prune(store.database, before=NOW + SECOND) for _ in range(3)]
+
+    assert counts == [2 * CHUNK, 40, 0]
+
+
+async def test_the_sequence_and_the_state_outlive_the_events(store: Store) -> None:
+    await store.add("b1")
+    await store.tell("b1", receivers=())
+    await prune(store.database, before=NOW + SECOND)
+
+    watch = (await store.claim_one()).watch
+    assert (watch.sequence, watch.snapshots) == (1, 1)
+    assert watch.known is not None
