@@ -1,5 +1,6 @@
 """The database: engines, units of work, and foreign errors given our names."""
 
+import asyncio
 import json
 import os
 import sqlite3
@@ -13,6 +14,7 @@ from sqlalchemy import event, exc, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import await_only
 
 from monitor.core.errors import ConfigError, DataRefusedError, NoDatabaseError, StorageError
 
@@ -26,10 +28,12 @@ _POSTGRES_OPTIONS: Final = (
 _SQLITE_PRAGMAS: Final = (
     "PRAGMA busy_timeout = 5000",
     "PRAGMA auto_vacuum = INCREMENTAL",  # before the first table, or it has no effect
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
+_WAL_TRIES: Final = 100
+_WAL_PAUSE: Final = 0.05
+"""In seconds."""
 _TOO_LARGE: Final = 2**63
 _DATA_ERRORS: Final = (exc.DataError, exc.IntegrityError, UnicodeError, OverflowError)
 
@@ -192,7 +196,20 @@ def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     for pragma in _SQLITE_PRAGMAS:
         cursor.execute(pragma)
+    _switch_to_wal(cursor)
     cursor.close()
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Switch a new file to WAL; of several that do so at once SQLite refuses all but one."""
+    for _ in range(_WAL_TRIES):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            await_only(asyncio.sleep(_WAL_PAUSE))
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager

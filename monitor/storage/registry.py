@@ -169,7 +169,8 @@ def _again_statement(dialect: str) -> Any:
 def _awaken_statement(dialect: str) -> Any:
     return text(
         "UPDATE batches SET next_poll_at = :now, registered_at = :now"  # noqa: S608 (ours)
-        f" FROM {rows_of(dialect, _WANTED)} WHERE {_SAME} AND batches.watched AND batches.next_poll_at IS NULL"
+        f" FROM {rows_of(dialect, _WANTED)} WHERE {_SAME}"
+        " AND batches.watched AND batches.next_poll_at IS NULL"
         " RETURNING batches.id"
     )
 
