@@ -25,6 +25,8 @@ from monitor.storage.upkeep import pending_deliveries, touch_instance
 
 STALE: Final = timedelta(seconds=30)
 """A loop that has not turned for this long is not well."""
+CHECK: Final = 2.0
+"""Seconds after which a database that takes a write no sooner is not well."""
 PATIENCE: Final = 2.5
 """Seconds that deliveries under way get at the end."""
 FLUSH: Final = 1.0
@@ -79,6 +81,8 @@ class Daemon:
         self._database = database
         self._engine = engine
         self._loops: list[asyncio.Task[None]] = []
+        self._write: asyncio.Task[None] | None = None
+        """The write by which readiness is checked."""
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._operations = Operations(
             ready=self._problems,
@@ -115,6 +119,7 @@ class Daemon:
         began = time.monotonic()
         engine = self._engine
         log.info("daemon.stopping")
+        self._database.hurry()
         self._scheduler.shutdown(wait=False)
         engine.housekeeping.close()
         await engine.poller.close()
@@ -124,9 +129,10 @@ class Daemon:
         await engine.relay.close(patience=PATIENCE)
         engine.settler.close()
         await asyncio.wait({settler}, timeout=FLUSH)
-        for loop in (writer, settler, *others):
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        ending = [writer, settler, *others, *([self._write] if self._write else [])]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
         await self._give_back()
         await self._operations.stop()
         for account in engine.accounts:
@@ -168,11 +174,22 @@ class Daemon:
             for name, loop in loops.items()
             if loop.beat_at is None or now - loop.beat_at > STALE
         ]
-        try:
-            await touch_instance(self._database, self._config.monitor.instance, now=now)
-        except StorageError as error:
-            problems.append(str(error))
-        return problems
+        return problems + await self._problems_of_database(now)
+
+    async def _problems_of_database(self, now: datetime) -> list[str]:
+        """Try a write. One that hangs goes on: checks do not pile up, and cancelling it waits."""
+        if self._write is None:
+            touch = touch_instance(self._database, self._config.monitor.instance, now=now)
+            self._write = asyncio.create_task(touch)
+        write = self._write
+        await asyncio.wait({write}, timeout=CHECK)
+        if not write.done():
+            return [f"the database {self._database.place} has taken no write for {CHECK:.0f} s"]
+        self._write = None
+        error = None if write.cancelled() else write.exception()
+        if error is not None and not isinstance(error, StorageError):
+            raise error
+        return [] if error is None else [str(error)]
 
     async def _refresh_gauges(self) -> None:
         metrics = self._engine.metrics

@@ -44,4 +44,4 @@ class _ForeignHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
         log = structlog.stdlib.get_logger()
-        log.warning("library.said", library=record.name, level=record.levelname, error=error)
+        log.warning("library.said", library=record.name, severity=record.levelname, error=error)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
@@ -71,6 +72,8 @@ class Operations:
         return web.Response(text="ready\n")
 
     async def _answer_metrics(self, _request: web.Request) -> web.Response:
-        await self._before_scrape()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CHECK_TIMEOUT):
+                await self._before_scrape()
         body = generate_latest(self._registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -2,17 +2,21 @@
 
 import asyncio
 import shutil
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import pytest
 
+from monitor.storage import database as storage
 from monitor.storage.database import Database
 from monitor.storage.schema import migrate
 from tests.postgres import Postgres, run_postgres
 
 Until = Callable[..., Awaitable[None]]
+Outage = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +90,36 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/empty.db"
     url: str = request.getfixturevalue("empty_postgres_url")
     return url
+
+
+@pytest.fixture
+def impatient_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let SQLite give up on a locked file at once, not after 5 seconds."""
+    pragmas = ("PRAGMA busy_timeout = 50", *storage._SQLITE_PRAGMAS[1:])
+    monkeypatch.setattr(storage, "_SQLITE_PRAGMAS", pragmas)
+
+
+@pytest.fixture
+def outage(
+    request: pytest.FixtureRequest, database_url: str, impatient_sqlite: None
+) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Let the database be out of reach for a while: locked, or its server gone."""
+
+    @asynccontextmanager
+    async def away() -> AsyncIterator[None]:
+        if not database_url.startswith("sqlite"):
+            with request.getfixturevalue("postgres").away(database_url):
+                yield
+            return
+        file = database_url.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as other:
+            while not other.in_transaction:
+                with suppress(sqlite3.OperationalError):  # others are at work
+                    other.execute("BEGIN EXCLUSIVE")
+                await asyncio.sleep(0.001)
+            yield
+
+    return away
 
 
 @pytest.fixture

@@ -63,6 +63,17 @@ class Postgres:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
             )
 
+    @contextmanager
+    def away(self, url: str) -> Iterator[None]:
+        """Let a database be out of reach meanwhile, as while the server is stopped."""
+        name = make_url(url).database or ""
+        self.execute("ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+        self.cut(url)
+        try:
+            yield
+        finally:
+            self.execute("ALTER DATABASE {} ALLOW_CONNECTIONS true", name)
+
     def execute(self, statement: str, *names: str) -> None:
         """Run one statement in the database of the server's URL."""
         with self._connect() as connection:

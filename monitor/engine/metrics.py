@@ -1,12 +1,20 @@
 """What the engine counts, for `/metrics`; no batch ids, names or labels."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
 
 
 class Metrics:
     """Own the registry and the instruments."""
 
     def __init__(self) -> None:
+        # else there is a `…_created` for each counter, which nobody asked for
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types here
         self.registry = CollectorRegistry()
         self.polls = Counter(
             "monitor_polls",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -30,8 +31,8 @@ log = structlog.stdlib.get_logger()
 class Poller:
     """Keep up to `concurrency` polls under way, at most half of them for one source.
 
-    The half is only a limit while other sources have due batches: one account that answers
-    nothing must not take every slot.
+    The half is only a limit while other sources have due batches, or will have within a lease:
+    one account that answers nothing must not take every slot.
     """
 
     def __init__(
@@ -103,29 +104,37 @@ class Poller:
 
     async def _round(self) -> None:
         """Claim once for each source that has due batches, the first one in turn."""
-        due = [account for account in await self._due() if self._may_poll(account)]
-        for account in due:
-            want = self._room(account, alone=len(due) == 1)
-            if want > 0:
-                await self._claim(account, want)
-        self._accounts.append(self._accounts.pop(0)) if self._accounts else None
-
-    async def _due(self) -> list[Account]:
-        """Return the accounts with due batches; those with a backlog need no look."""
-        backlog = [account for account in self._accounts if account.backlog]
-        if len(backlog) == len(self._accounts):
-            return backlog
+        due_at = await self._due()
         now = self._clock.now()
-        due = await due_sources(self._database)
-        coming = [due[a.source.name] for a in self._accounts if a.source.name in due]
-        self.expect(min((at for at in coming if at > now), default=now + timedelta(seconds=TURN)))
-        return [
+        until = now + self._lease  # of a source whose every batch is under way, too
+        soon = [
             account
             for account in self._accounts
-            if account.backlog
-            or account.blocked_until is not None
-            or (account.source.name in due and due[account.source.name] <= now)
+            if self._may_poll(account) and due_at.get(account.source.name, until) < until
         ]
+        for account in soon:
+            want = self._room(account, alone=len(soon) == 1)
+            if due_at[account.source.name] <= now and want > 0:
+                await self._claim(account, want)
+        if self._accounts:
+            self._accounts.append(self._accounts.pop(0))
+
+    async def _due(self) -> dict[str, datetime]:
+        """Return when each source has something to poll; those with a backlog need no look."""
+        now = self._clock.now()
+        backlog = {a.source.name: now for a in self._accounts if a.backlog}
+        if len(backlog) == len(self._accounts):
+            return backlog
+        names = {account.source.name for account in self._accounts}
+        due_at = {k: v for k, v in (await due_sources(self._database)).items() if k in names}
+        turn = now + timedelta(seconds=TURN)
+        self.expect(min((at for at in due_at.values() if at > now), default=turn))
+        probes = {
+            account.source.name: now
+            for account in self._accounts
+            if account.blocked_until is not None and account.source.name in due_at
+        }
+        return due_at | backlog | probes
 
     def _may_poll(self, account: Account) -> bool:
         return account.blocked_until is None or account.blocked_until <= self._clock.now()
@@ -155,7 +164,7 @@ class Poller:
             account.in_flight += 1
             poll = asyncio.create_task(self._poll(account, claim))
             self._polls.add(poll)
-            poll.add_done_callback(self._polls.discard)
+            poll.add_done_callback(partial(self._refill, account))
 
     async def _poll(self, account: Account, claim: Claim) -> None:
         reading: Reading | None = None
@@ -180,10 +189,10 @@ class Poller:
         self._writer.put(
             Result(account=account, claim=claim, at=at, reading=reading, failure=failure)
         )
-        self._refill(account)
 
-    def _refill(self, account: Account) -> None:
-        """Ring the bell when a good part of the slots is free and more is due."""
-        free = self._concurrency - len(self._polls) + 1
+    def _refill(self, account: Account, poll: asyncio.Task[None]) -> None:
+        """Free the slot; ring the bell when a good part of them is free and more is due."""
+        self._polls.discard(poll)
+        free = self._concurrency - len(self._polls)
         if account.backlog and free >= max(1, self._concurrency // 4):
             self.bell.set()

@@ -26,6 +26,10 @@ class Receiver:
     held_at: datetime | None = None
     """When the hold last began or was lengthened: attempts begun before say nothing new."""
     in_flight: int = 0
+    promised: int = 0
+    """Room kept for deliveries that may be born claimed in the commit under way."""
+    claiming: int = 0
+    """Room kept for the claim under way."""
     next_send_at: datetime | None = None
 
     @property
@@ -37,9 +41,10 @@ class Receiver:
         """Return how many deliveries may be sent now; a held receiver takes one probe at a time."""
         if self.next_send_at is not None and now < self.next_send_at:
             return 0
+        taken = self.in_flight + self.promised + self.claiming
         if self.hold is None:
-            return self.slots - self.in_flight
-        return 1 if now >= self.hold.until and self.in_flight == 0 else 0
+            return self.slots - taken
+        return 1 if now >= self.hold.until and taken == 0 else 0
 
     def begin(self, now: datetime) -> None:
         """Count an attempt that begins now."""

@@ -50,14 +50,21 @@ class Relay:
         self.beat_at: datetime | None = None
 
     def room(self, receiver: str) -> int:
-        """Return how many deliveries of a receiver may be born claimed."""
+        """Promise room for deliveries of a receiver that may be born claimed; return how much.
+
+        The promise holds until `take`, so that nothing else fills that room during the commit.
+        """
         found = self._receivers.get(receiver)
         if found is None or found.hold is not None or self._closing:
             return 0
-        return found.room(self._clock.now())
+        found.promised = 0  # by a commit that failed
+        found.promised = max(0, found.room(self._clock.now()))
+        return found.promised
 
     def take(self, born: Sequence[Delivery]) -> None:
         """Send deliveries that were born claimed; look for those that were not."""
+        for receiver in self._receivers.values():
+            receiver.promised = 0
         for delivery in born:
             self._start(self._receivers[delivery.receiver], delivery)
         self.bell.set()
@@ -100,15 +107,18 @@ class Relay:
                 await self._claim(receiver, room, now)
 
     async def _claim(self, receiver: Receiver, room: int, now: datetime) -> None:
-        limit = 1 if receiver.spacing else room
-        claimed = await claim_deliveries(
-            self._database,
-            receiver.name,
-            limit=limit,
-            now=now,
-            lease=receiver.lease,
-            owner=self._owner,
-        )
+        receiver.claiming = 1 if receiver.spacing else room
+        try:
+            claimed = await claim_deliveries(
+                self._database,
+                receiver.name,
+                limit=receiver.claiming,
+                now=now,
+                lease=receiver.lease,
+                owner=self._owner,
+            )
+        finally:
+            receiver.claiming = 0
         for delivery in claimed:
             self._start(receiver, delivery)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -111,46 +111,57 @@ class Writer:
         """Commit the oldest results; while the database fails they wait, and polls with them."""
         self._arrived.clear()
         self._urgent.clear()
-        group = [self._queue[n] for n in range(min(GROUP, len(self._queue)))]
         try:
-            await self._commit(group)
-        except DataRefusedError:
-            await self._commit_singly(group)
+            await self._commit_group(min(GROUP, len(self._queue)))
         except StorageError as error:
             self._outage.began(error, at=self._clock.now())
             self._wake()
             await asyncio.sleep(RETRY)
             return
         self._outage.ended()
-        for _ in group:
-            self._queue.popleft()
         if self._queue:
             self._wake()
 
-    async def _commit_singly(self, group: Sequence[tuple[Result, Observation | None]]) -> None:
-        """Find the result whose data the database refuses: it becomes a failed poll."""
-        for item in group:
-            try:
-                await self._commit([item])
-            except DataRefusedError as error:
-                result = item[0]
-                log.warning(
-                    "poll.refused_by_database",
-                    source=result.account.source.name,
-                    batch=result.claim.watch.batch.id,
-                    reason=str(error),
-                )
-                failure = PollError(FailureKind.INVALID_BODY)
-                await self._commit([(replace(result, reading=None, failure=failure), None)])
+    async def _commit_group(self, size: int) -> None:
+        try:
+            await self._commit([self._queue[n] for n in range(size)])
+        except DataRefusedError:
+            for _ in range(size):
+                await self._commit_alone(*self._queue[0])
+                self._queue.popleft()
+        else:
+            for _ in range(size):
+                self._queue.popleft()
+
+    async def _commit_alone(self, result: Result, observation: Observation | None) -> None:
+        """Commit one result; if its data is what the database refuses, it is a failed poll."""
+        try:
+            return await self._commit([(result, observation)])
+        except DataRefusedError as error:
+            self._tell_refused(result, error)
+        failure = PollError(FailureKind.INVALID_BODY)
+        try:
+            await self._commit([(replace(result, reading=None, failure=failure), None)])
+        except DataRefusedError as error:  # its lease runs out, then it is polled again
+            self._tell_refused(result, error)
+
+    def _tell_refused(self, result: Result, error: DataRefusedError) -> None:
+        log.warning(
+            "poll.refused_by_database",
+            source=result.account.source.name,
+            batch=result.claim.watch.batch.id,
+            reason=str(error),
+        )
 
     async def _commit(self, group: Sequence[tuple[Result, Observation | None]]) -> None:
         while True:
             folded = fold(group, routes=self._routes, watched=await self._watched(group))
+            sources = folded.sources()
             try:
                 recorded = await record(
                     self._database,
                     folded.records,
-                    sources=folded.sources(),
+                    sources=sources,
                     owner=self._birth.owner,
                     birth=self._birth,
                     now=self._clock.now(),
@@ -159,7 +170,8 @@ class Writer:
                 for account, _ in folded.standings.values():
                     account.adopt(await read_source(self._database, account.source.row))
                 continue
-            self._settle(group, folded, recorded)
+            versions = {source.row: source.version + 1 for source, _ in sources}
+            self._settle(group, folded, recorded, versions)
             return
 
     async def _watched(self, group: Sequence[tuple[Result, Observation | None]]) -> dict[int, int]:
@@ -179,14 +191,19 @@ class Writer:
         group: Sequence[tuple[Result, Observation | None]],
         folded: Fold,
         recorded: Recorded,
+        versions: Mapping[int, int],
     ) -> None:
-        """Take the commit over into memory, the log and the relay."""
-        written = {source.row for source, _ in folded.sources()}
+        """Take the commit over into memory, the log and the relay.
+
+        `versions` holds those of the sources that were written; a claim may have read them, or
+        newer ones, from the database before we get here.
+        """
         for row, (account, standing) in folded.standings.items():
-            account.health = standing.health
-            account.blocked_until = standing.blocked_until
             account.answered_at = standing.answered_at
-            account.version += row in written
+            if account.version < versions.get(row, 0):
+                account.health = standing.health
+                account.blocked_until = standing.blocked_until
+                account.version = versions[row]
         self._hand_over(recorded.born)
         next_polls = [item.next_poll_at for item in folded.records if item.next_poll_at]
         if next_polls:

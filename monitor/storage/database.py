@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import event, exc, text
+from sqlalchemy import Connection, event, exc, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -34,6 +34,7 @@ _SQLITE_PRAGMAS: Final = (
 _WAL_TRIES: Final = 100
 _WAL_PAUSE: Final = 0.05
 """In seconds."""
+_HURRY: Final = "PRAGMA busy_timeout = 100"
 _TOO_LARGE: Final = 2**63
 _DATA_ERRORS: Final = (exc.DataError, exc.IntegrityError, UnicodeError, OverflowError)
 
@@ -47,6 +48,7 @@ class Database:
         self.dialect = self._url.drivername.partition("+")[0]
         self._readers: AsyncEngine | None = None
         self._writers: AsyncEngine | None = None
+        self._hurried = False
 
     @property
     def file(self) -> Path | None:
@@ -95,6 +97,10 @@ class Database:
             found: datetime = result.scalar_one()
             return found.astimezone(UTC)
 
+    def hurry(self) -> None:
+        """Wait no longer for a SQLite file that somebody else holds: the process is to end."""
+        self._hurried = True
+
     async def close(self) -> None:
         """Close all connections."""
         for engine in (self._readers, self._writers):
@@ -120,9 +126,18 @@ class Database:
             max_overflow=0,
             pool_timeout=30,
         )
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        begin = "BEGIN IMMEDIATE" if writer else "BEGIN"
-        event.listen(engine.sync_engine, "begin", lambda c: c.exec_driver_sql(begin))
+
+        def connect(connection: Any, _record: ConnectionPoolEntry) -> None:
+            pragmas = (_HURRY, *_SQLITE_PRAGMAS[1:]) if self._hurried else _SQLITE_PRAGMAS
+            _prepare_sqlite(connection, pragmas)
+
+        def begin(connection: Connection) -> None:
+            if self._hurried:
+                connection.exec_driver_sql(_HURRY)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+        event.listen(engine.sync_engine, "connect", connect)
+        event.listen(engine.sync_engine, "begin", begin)
         return engine
 
 
@@ -191,10 +206,10 @@ def _create_private(file: Path) -> None:
         raise StorageError(f"the database {file} cannot be opened: {error.strerror}") from error
 
 
-def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(connection: Any, pragmas: Iterable[str]) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself: we do
     cursor = connection.cursor()
-    for pragma in _SQLITE_PRAGMAS:
+    for pragma in pragmas:
         cursor.execute(pragma)
     _switch_to_wal(cursor)
     cursor.close()

@@ -59,12 +59,21 @@ class Consumer:
         self.headers: dict[str, str] = {}
         self.script: deque[int] = deque()
         self.refuse: Callable[[Data], int | None] = lambda _event: None
-        self.hanging = False
+        self._released = asyncio.Event()
+        self._released.set()
         self.in_flight = 0
         self.most_in_flight = 0
         self.pause = 0.0
         self._verifier = Webhook(SECRET)
         self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.01)
+
+    def hang(self) -> None:
+        """Answer nothing until released."""
+        self._released.clear()
+
+    def release(self) -> None:
+        """Answer again, also what came meanwhile."""
+        self._released.set()
 
     @property
     def types(self) -> list[str]:
@@ -92,8 +101,7 @@ class Consumer:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            while self.hanging:
-                await asyncio.sleep(0.01)
+            await self._released.wait()
             await asyncio.sleep(self.pause)
         finally:
             self.in_flight -= 1
@@ -117,12 +125,15 @@ class Rig:
     engine: Engine = field(init=False)
     daemon: Daemon = field(init=False)
     monitor: str = ""
-    polling: str = 'interval = "50ms"\ndeadline = "1s"\nsettled_interval = "1h"'
-    bolna_more: str = ""
-    receiver_more: str = 'retry_schedule = ["20ms", "20ms"]\ntimeout = "2s"'
+    polling: str = (
+        'interval = "50ms"\nidle_interval = "50ms"\ndeadline = "1s"\nsettled_interval = "1h"'
+    )
+    rate: str = "100000/s"
+    receiver_more: str = 'timeout = "2s"'
     tail: str = ""
     running: bool = False
-    _ringer: asyncio.Task[None] | None = None
+    built: bool = False
+    ringer: asyncio.Task[None] | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> Self:
@@ -135,7 +146,7 @@ class Rig:
 
     async def __aexit__(self, *_: object) -> None:
         for consumer in self.consumers.values():
-            consumer.hanging = False
+            consumer.release()
         if self.running:
             await self.stop()
         await self._stack.aclose()
@@ -154,7 +165,7 @@ class Rig:
             *(
                 f'[sources.{name}]\nprovider = "{name}"\napi_key = "{KEY}"\n'
                 f'base_url = "{api.base_url}"\nallow_http = true\nallow_private = true\n'
-                f'rate_limit = "100000/s"\n{self.bolna_more if name == "bolna" else ""}'
+                f'rate_limit = "{self.rate}"\n'
                 for name, api in (("bolna", self.bolna), ("vogent", self.vogent))
             ),
             *(
@@ -176,13 +187,16 @@ class Rig:
         self.database = Database(self.url)
         self.engine = await build_engine(config, self.database, self.clock)
         self.daemon = Daemon(config, self.database, self.engine)
+        self.built = True
 
     async def start(self) -> None:
-        """Build all parts and run the loops."""
-        await self.build()
+        """Run the loops; build all parts first, if that was not done."""
+        if not self.built:
+            await self.build()
+        self.built = False
         await self.daemon.start()
         self.running = True
-        self._ringer = asyncio.create_task(self._ring())
+        self.ringer = asyncio.create_task(self._ring())
 
     async def _ring(self) -> None:
         """Ring the bells more often than once a second: tests wait for many polls."""
@@ -194,8 +208,8 @@ class Rig:
     async def stop(self) -> None:
         """Stop as on SIGTERM."""
         self.running = False
-        if self._ringer is not None:
-            self._ringer.cancel()
+        if self.ringer is not None:
+            self.ringer.cancel()
         await self.daemon.stop()
         await self.database.close()
 

@@ -2,7 +2,9 @@ import asyncio
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -203,18 +205,15 @@ async def test_readers_see_one_state_while_somebody_writes(sqlite_store: Store) 
 
 
 async def test_a_file_held_by_somebody_else_is_waited_for_and_then_named(
-    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+    impatient_sqlite: None, sqlite_store: Store
 ) -> None:
-    monkeypatch.setattr("monitor.storage.database._SQLITE_PRAGMAS", ("PRAGMA busy_timeout = 100",))
-    await sqlite_store.database.close()
     assert sqlite_store.database.file is not None
-    other = sqlite3.connect(sqlite_store.database.file, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
+    with closing(sqlite3.connect(sqlite_store.database.file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
 
-    with pytest.raises(StorageError, match="OperationalError: database is locked"):
-        await sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
+        with pytest.raises(StorageError, match="OperationalError: database is locked"):
+            await sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
 
-    other.close()
     await sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
 
 
@@ -284,3 +283,17 @@ def test_values_that_would_not_come_back_are_refused(value: Any) -> None:
 @pytest.mark.parametrize("value", [2**63 - 1, -(2**63), "\\u0000", "ä\U0001f4de", True, None, 1.5])
 def test_values_that_come_back_are_taken(value: Any) -> None:
     assert encode_rows([{"name": value}]).startswith('[{"name": ')
+
+
+async def test_a_process_that_is_to_end_waits_no_longer_for_a_file_that_is_held(
+    sqlite_store: Store,
+) -> None:
+    sqlite_store.database.hurry()
+    with closing(sqlite3.connect(sqlite_store.database.file or "", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for _ in range(2):  # over a connection that is open, and over a fresh one
+            began = time.monotonic()
+            with pytest.raises(StorageError, match="database is locked"):
+                await sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
+            assert time.monotonic() - began < 2
+            await sqlite_store.database.close()

@@ -108,8 +108,10 @@ ROWS = 100_000
 
 async def fill(store: Store) -> None:
     """Fill the tables: most batches wait, most deliveries are done, some wait in long lanes."""
-    first = "SELECT CAST(0 AS bigint)"
-    numbers = f"WITH RECURSIVE n(i) AS ({first} UNION ALL SELECT i + 1 FROM n WHERE i < :last - 1)"
+    numbers = (
+        "WITH RECURSIVE n(i) AS"
+        " (SELECT CAST(0 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < :last - 1)"
+    )
     blob = "blob" if store.database.dialect == "sqlite" else "bytea"
     values = {"now": int(NOW.timestamp() * 1000), "last": ROWS, "body": b"{}" * 100}
     for statement in FILL:

@@ -1,0 +1,398 @@
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from monitor.core.batch import Reading
+from monitor.core.source import FAILING_POLLS
+from monitor.providers.bolna import Bolna
+from monitor.simulator import Fault, bolna_document
+from tests.conftest import Until
+from tests.engine.conftest import Log
+from tests.engine.rig import Rig
+
+FAULTS = [
+    Fault.unauthorized(),
+    Fault.forbidden(),
+    Fault.not_found(),
+    Fault.gone(),
+    Fault.unprocessable(),
+    Fault.rate_limited(1),
+    Fault.rate_limited(),
+    Fault.rate_limited("nonsense"),
+    Fault.server_error(500),
+    Fault.server_error(503),
+    Fault.redirect("http://127.0.0.1:1/"),
+    Fault.html(),
+    Fault.empty(),
+    Fault.array(),
+    Fault.truncated(),
+    Fault.other_batch(),
+    Fault.status(418),
+    Fault.body(b'{"batch_id": "b1", "status": "\\ud800"}', name="surrogate"),
+    Fault.body(b'{"batch_id": "b1", "status": "a\\u0000b"}', name="nul"),
+    Fault.body(b'{"batch_id": "b1", "status": 7}', name="number_as_status"),
+    Fault.body(
+        b'{"batch_id": "b1", "status": "running", "total_contacts": 1e999}', name="infinite"
+    ),
+    Fault.body(b"[" * 100_000, name="deep"),
+    Fault.body(b" " * 3_000_000, name="huge"),
+    Fault.black_hole(),
+    Fault.reset(),
+    Fault.slow_drip(0.05),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f"{f.name}-{f.status_code}")
+async def test_a_provider_fault_tells_nothing_and_ends_by_itself(
+    rig: Rig, until: Until, log: Log, fault: Fault
+) -> None:
+    """A few bad answers are no event of a batch, and what they hid comes afterwards."""
+    rig.polling = 'interval = "50ms"\ndeadline = "300ms"'
+    rig.show("b1", "b2", "b3")
+    await rig.start()
+    await rig.add("b1", "b2", "b3")
+    await until(lambda: len(rig.crm.events) == 3)
+
+    rig.bolna.fault(fault, batch="b1", times=1)
+    await until(lambda: any(s.fault == fault.name for s in rig.bolna.record.served))
+    rig.show("b1", execution_status={"completed": 7})
+    rig.clock.advance(seconds=61)  # past any pause of the account
+    await until(lambda: "batch.counts_changed" in rig.crm.types, what="the change behind it")
+    await until(rig.settled)
+
+    told = [t for t in rig.crm.types if not t.startswith("source.")]
+    assert told == ["batch.first_seen"] * 3 + ["batch.counts_changed"]
+    account = [t for t in rig.crm.types if t.startswith("source.")]
+    assert account in ([], ["source.failing", "source.recovered"])
+    assert not [line for line in log if line["event"].endswith("crashed")]
+    assert rig.bolna.violations == []
+
+
+async def test_a_bug_in_a_provider_is_a_failed_poll_and_stops_nobody(
+    rig: Rig, until: Until, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Bolna.read
+
+    async def crash(self: Bolna, batch_id: str) -> Reading:
+        if batch_id == "b1":
+            raise ZeroDivisionError("the provider said +19876543007")
+        return await read(self, batch_id)
+
+    monkeypatch.setattr(Bolna, "read", crash)
+    rig.show("b1", "b2")
+    await rig.start()
+    await rig.add("b1", "b2")
+
+    await until(lambda: rig.polls("b2") > 3)
+
+    assert {e["subject"] for e in rig.crm.events} == {"b2"}
+    (line, *_) = [line for line in log if line["event"] == "poll.crashed"]
+    assert (line["batch"], line["error"]) == ("b1", "ZeroDivisionError")
+    assert "9876543007" not in str(log)
+
+
+async def test_a_black_hole_does_not_delay_the_other_account(rig: Rig, until: Until) -> None:
+    rig.polling = 'interval = "50ms"\ndeadline = "2s"\nconcurrency = 10'
+    bad, good = [f"b{n}" for n in range(30)], [f"j{n}" for n in range(3)]
+    rig.show(*bad)
+    rig.show(*good, api=rig.vogent)
+    for name in good:
+        rig.vogent.put(name, {"id": name, "status": "ACTIVE"})
+    rig.bolna.fault(Fault.black_hole())
+    await rig.build()
+    await rig.add(*bad)
+    await rig.add(*good, source="vogent")
+    await rig.start()
+
+    began = asyncio.get_running_loop().time()
+    await until(lambda: min(rig.polls(name) for name in good) >= 10)
+
+    assert asyncio.get_running_loop().time() - began < 3
+    assert len(rig.bolna.record.served) <= 10 * 2
+
+
+async def test_one_account_takes_at_most_half_of_the_slots_while_others_are_due(
+    rig: Rig, until: Until
+) -> None:
+    rig.polling = 'interval = "10ms"\ndeadline = "30s"\nconcurrency = 8'
+    many = [f"b{n}" for n in range(20)]
+    jobs = [f"j{n}" for n in range(20)]
+    rig.bolna.fault(Fault.black_hole())
+    rig.vogent.fault(Fault.black_hole())
+    await rig.build()
+    await rig.add(*many)
+    await rig.add(*jobs, source="vogent")
+    await rig.start()
+
+    await until(lambda: rig.polls() == 8)
+    await asyncio.sleep(0.1)
+
+    assert [account.in_flight for account in rig.engine.accounts] == [4, 4]
+    assert rig.polls() == 8
+
+
+async def test_an_account_that_is_alone_takes_every_slot_and_no_more(
+    rig: Rig, until: Until
+) -> None:
+    rig.polling = 'interval = "10ms"\ndeadline = "30s"\nconcurrency = 8'
+    rig.bolna.fault(Fault.black_hole())
+    await rig.build()
+    await rig.add(*(f"b{n}" for n in range(20)))
+    await rig.start()
+
+    await until(lambda: rig.polls() == 8)
+    await asyncio.sleep(0.1)
+
+    assert rig.polls() == 8
+
+
+async def test_a_backlog_goes_on_without_waiting_for_the_next_turn(rig: Rig, until: Until) -> None:
+    rig.polling = 'interval = "1h"\ndeadline = "5s"\nconcurrency = 10'
+    names = [f"b{n}" for n in range(300)]
+    rig.show(*names)
+    await rig.build()
+    await rig.add(*names)
+    began = asyncio.get_running_loop().time()
+    await rig.start()
+    assert rig.ringer is not None
+    rig.ringer.cancel()  # nobody rings: the backlog does
+
+    await until(lambda: rig.polls() == 300)
+
+    assert asyncio.get_running_loop().time() - began < 5
+
+
+async def test_polls_keep_to_the_budget_of_their_account(rig: Rig, until: Until) -> None:
+    rig.rate = "12/min"  # five seconds' worth is one poll
+    names = [f"b{n}" for n in range(5)]
+    rig.show(*names)
+    await rig.build()
+    await rig.add(*names)
+    await rig.start()
+
+    await until(lambda: rig.polls() == 1)
+    await asyncio.sleep(0.1)
+    assert rig.polls() == 1
+    rig.clock.advance(seconds=5.1)
+    await until(lambda: rig.polls() == 2)
+
+
+async def test_a_429_pauses_the_whole_account_for_as_long_as_it_asks(
+    rig: Rig, until: Until
+) -> None:
+    rig.show("b1", "b2", "b3")
+    await rig.start()
+    await rig.add("b1", "b2", "b3")
+    await until(lambda: len(rig.crm.events) == 3)
+
+    rig.bolna.fault(Fault.rate_limited(1800), times=1)
+    await until(lambda: rig.engine.accounts[0].blocked_until is not None)
+    await until(lambda: not any(account.in_flight for account in rig.engine.accounts))
+    paused = rig.polls()
+    rig.clock.advance(minutes=29)
+    await asyncio.sleep(0.2)
+    assert rig.polls() == paused
+    rig.clock.advance(minutes=1)
+    await until(lambda: rig.polls() > paused + 6)
+
+    assert set(rig.crm.types) == {"batch.first_seen"}
+
+
+async def fail(rig: Rig, until: Until, fault: Fault) -> None:
+    """Let the account fail for good."""
+    await until(rig.settled)  # or leases run out when the clock is put forward
+    rig.bolna.fault(fault)
+    await until(lambda: rig.engine.accounts[0].health.row_polls >= FAILING_POLLS)
+    rig.clock.advance(minutes=2)
+    await until(lambda: "source.failing" in rig.crm.types)
+
+
+async def probe(rig: Rig, until: Until) -> None:
+    """Let a failing account be tried once more, in vain."""
+    account, polls = rig.engine.accounts[0], rig.polls()
+    rig.clock.advance(seconds=61)
+
+    def told() -> bool:
+        pause = account.blocked_until
+        return pause is not None and pause > rig.clock.now() + timedelta(seconds=30)
+
+    await until(lambda: rig.polls() > polls and told())
+    assert rig.polls() <= polls + 2  # a GET over a connection that was cut is repeated once
+
+
+@pytest.mark.parametrize("fault", [Fault.server_error(), Fault.reset(), Fault.html()])
+async def test_two_hundred_batches_of_a_failing_account_are_one_event_and_one_recovery(
+    rig: Rig, until: Until, log: Log, fault: Fault
+) -> None:
+    names = [f"b{n}" for n in range(200)]
+    rig.show(*names)
+    await rig.start()
+    await rig.add(*names)
+    await until(lambda: len(rig.crm.events) == 200)
+
+    await fail(rig, until, fault)
+    await until(lambda: not rig.engine.accounts[0].in_flight)
+    for _ in range(3):
+        await probe(rig, until)
+    rig.bolna.lift()
+    rig.clock.advance(seconds=61)
+    await until(lambda: "source.recovered" in rig.crm.types)
+    polls = rig.polls()
+    await until(lambda: rig.polls() > polls + 200)
+    await until(rig.settled)
+
+    assert rig.crm.types[200:] == ["source.failing", "source.recovered"]
+    failing, recovered = rig.crm.events[200:]
+    assert (failing["subject"], failing["source"]) == ("bolna", "/sources/bolna")
+    assert [e["data"]["sequence"] for e in (failing, recovered)] == [1, 2]
+    assert failing["data"]["error"]["kind"]
+    lines = [line["event"] for line in log]
+    assert lines.count("source.failing") == lines.count("source.recovered") == 1
+    assert lines.count("poll.failing") <= 1
+
+
+async def test_a_failing_account_is_tried_with_one_poll_a_minute_each_time_another_batch(
+    rig: Rig, until: Until
+) -> None:
+    names = [f"b{n}" for n in range(5)]
+    rig.show(*names)
+    await rig.start()
+    await rig.add(*names)
+    await until(lambda: len(rig.crm.events) == 5)
+    await fail(rig, until, Fault.server_error())
+    await until(lambda: not rig.engine.accounts[0].in_flight)
+
+    tried = []
+    for _ in range(5):
+        await probe(rig, until)
+        tried.append(rig.bolna.served[-1].batch)
+
+    assert sorted(tried) == names
+
+
+async def test_any_answer_ends_a_failing_account_a_404_included(rig: Rig, until: Until) -> None:
+    rig.show("b1", "b2", "b3")
+    await rig.start()
+    await rig.add("b1", "b2", "b3")
+    await until(lambda: len(rig.crm.events) == 3)
+    await fail(rig, until, Fault.server_error())
+
+    rig.bolna.fault(Fault.not_found())
+    rig.clock.advance(seconds=61)
+
+    await until(lambda: "source.recovered" in rig.crm.types)
+
+
+async def test_a_refused_key_is_told_at_once_and_its_recovery_with_the_reading(
+    rig: Rig, until: Until
+) -> None:
+    rig.show("b1", "b2")
+    await rig.start()
+    await rig.add("b1", "b2")
+    await until(lambda: len(rig.crm.events) == 2)
+
+    rig.bolna.fault(Fault.unauthorized())
+    await until(lambda: "source.failing" in rig.crm.types)
+    rig.bolna.lift()
+    rig.show("b1", "b2", execution_status={"completed": 7})
+    rig.clock.advance(seconds=61)
+    await until(lambda: rig.crm.types.count("batch.counts_changed") == 2)
+
+    assert rig.crm.types[2:4] == ["source.failing", "source.recovered"]
+    failing, recovered, change = rig.crm.events[2:5]
+    assert failing["data"]["error"] == {"kind": "unauthorized", "status_code": 401}
+    assert recovered["time"] == change["time"]
+
+
+async def test_a_batch_that_is_refused_alone_becomes_unreachable_and_reachable_again(
+    rig: Rig, until: Until
+) -> None:
+    rig.show("b1", "b2")
+    await rig.start()
+    await rig.add("b1", "b2", "never")
+    await until(lambda: rig.crm.types.count("batch.unreachable") == 1)
+    rig.show("never")
+
+    await until(lambda: "batch.reachable" in rig.crm.types)
+
+    assert [e["type"] for e in rig.crm.of("never")] == [
+        "batch.unreachable",
+        "batch.first_seen",
+        "batch.reachable",
+    ]
+    assert rig.crm.of("never")[0]["data"]["status"] is None
+    assert not [t for t in rig.crm.types if t.startswith("source.")]
+
+
+async def test_a_batch_that_never_answers_is_unreachable_after_two_minutes(
+    rig: Rig, until: Until
+) -> None:
+    rig.polling = 'interval = "50ms"\ndeadline = "100ms"'
+    rig.show("b1", "b2")
+    await rig.start()
+    await rig.add("b1", "b2")
+    await until(lambda: len(rig.crm.events) == 2)
+
+    rig.bolna.fault(Fault.black_hole(), batch="b1")
+    await until(lambda: rig.polls("b1") > 6)
+    assert "batch.unreachable" not in rig.crm.types
+    for _ in range(4):
+        polls = rig.polls()
+        rig.clock.advance(seconds=40)
+        await until(lambda polls=polls: rig.polls() > polls + 4)
+
+    await until(lambda: "batch.unreachable" in rig.crm.types)
+    assert rig.crm.events[-1]["data"]["error"] == {"kind": "timeout", "status_code": None}
+
+
+async def test_polls_are_counted_by_account_and_result(rig: Rig, until: Until) -> None:
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1", "none")
+
+    def count(result: str) -> Any:
+        labels = {"source": "bolna", "result": result}
+        return rig.engine.metrics.registry.get_sample_value("monitor_polls_total", labels)
+
+    await until(lambda: bool(count("ok")) and bool(count("not_found")))
+    lag = rig.engine.metrics.registry.get_sample_value("monitor_poll_lag_seconds_count")
+    assert lag
+    assert lag >= 2
+
+
+async def test_a_batch_added_to_a_running_daemon_is_polled_within_two_seconds(
+    rig: Rig, until: Until
+) -> None:
+    await rig.start()
+    assert rig.ringer is not None
+    rig.ringer.cancel()
+    rig.bolna.put("b1", bolna_document("b1"))
+
+    await rig.add("b1")
+
+    await until(lambda: rig.polls("b1") > 0, seconds=2)
+
+
+async def test_a_forgotten_batch_is_polled_no_more_until_it_is_added_again(
+    rig: Rig, until: Until
+) -> None:
+    rig.polling = 'interval = "50ms"\nsettled_interval = "100ms"\nforget_after = "1h"'
+    rig.show("b1", status="completed", execution_status={"completed": 7})
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: rig.polls() > 3)
+
+    rig.clock.advance(hours=2)
+
+    async def forgotten() -> bool:
+        return bool(await rig.value("SELECT next_poll_at IS NULL FROM batches"))
+
+    await until(forgotten)
+    polls = rig.polls()
+    await asyncio.sleep(0.1)
+    assert rig.polls() == polls
+    await rig.add("b1")
+    await until(lambda: rig.polls() > polls)
+    assert rig.crm.types == ["batch.first_seen", "batch.completed"]

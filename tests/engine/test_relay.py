@@ -1,0 +1,328 @@
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from monitor.core.delivery import Delivery, Verdict
+from monitor.core.errors import StorageError
+from monitor.sinks.webhook import WebhookSink
+from monitor.storage.deliveries import settle_deliveries
+from tests.conftest import Until
+from tests.engine.conftest import Log
+from tests.engine.rig import Data, Rig, sequences
+
+
+async def tell(rig: Rig, *names: str, calls: int) -> None:
+    """Let batches show other counts, and wait until each was polled after that."""
+    rig.show(*names, execution_status={"ringing": calls})
+
+
+async def test_a_receiver_that_is_down_loses_nothing_and_delays_nobody_else(
+    two: Rig, until: Until
+) -> None:
+    crm, ops = two.consumers["crm"], two.consumers["ops"]
+    names = ["b1", "b2", "b3"]
+    two.show(*names)
+    crm.status = 503
+    await two.start()
+    await two.add(*names)
+    await until(lambda: len(ops.events) == 3)
+    for calls in range(1, 6):
+        await tell(two, *names, calls=calls)
+        await until(lambda n=calls: len(ops.events) == 3 * (n + 1))
+    assert crm.events == []
+
+    crm.status = 200
+    two.clock.advance(minutes=10)
+    await until(lambda: len(crm.events) == len(ops.events) == 18)
+    await until(two.settled)
+
+    for name in names:
+        assert sequences(crm.of(name)) == sequences(ops.of(name)) == [1, 2, 3, 4, 5, 6]
+        assert [e["id"] for e in crm.of(name)] == [e["id"] for e in ops.of(name)]
+
+
+async def test_a_receiver_that_hangs_delays_nobody_else(two: Rig, until: Until) -> None:
+    crm, ops = two.consumers["crm"], two.consumers["ops"]
+    crm.hang()
+    names = [f"b{n}" for n in range(20)]
+    two.show(*names)
+    await two.start()
+    await two.add(*names)
+
+    await until(lambda: len(ops.events) == 20, seconds=5)
+
+    assert (len(crm.events), crm.in_flight) == (0, 8)
+
+
+async def test_a_held_receiver_is_tried_with_one_delivery_at_a_time(
+    rig: Rig, until: Until, log: Log
+) -> None:
+    rig.crm.status = 500
+    names = [f"b{n}" for n in range(20)]
+    rig.show(*names)
+    await rig.start()
+    await rig.add(*names)
+    receiver = rig.engine.receivers[0]
+    await until(lambda: receiver.hold is not None and receiver.in_flight == 0)
+    first = len(rig.crm.attempts)
+    assert first <= 8
+
+    waits = []
+    for number in range(1, 5):
+        assert receiver.hold is not None
+        waits.append(round((receiver.hold.until - receiver.held_at).total_seconds()))  # type: ignore[operator]
+        rig.clock.advance(seconds=waits[-1])
+        await until(lambda n=number: len(rig.crm.attempts) == first + n and not receiver.in_flight)
+        await asyncio.sleep(0.05)
+        assert len(rig.crm.attempts) == first + number
+
+    assert waits == [5, 10, 20, 40]
+    rig.crm.status = 200
+    rig.clock.advance(seconds=81)
+    await until(lambda: len(rig.crm.events) == 20)
+    await until(rig.settled)
+    lines = [line["event"] for line in log]
+    assert lines.count("receiver.held") == lines.count("receiver.released") == 1
+    assert "delivery.failed" not in lines
+    attempts = await rig.rows("SELECT attempts FROM deliveries")
+    assert {row[0] for row in attempts} == {1}  # what holds does not use up the schedule
+
+
+async def test_the_first_success_lifts_the_hold_and_all_that_waits_goes(
+    rig: Rig, until: Until
+) -> None:
+    rig.crm.script.extend([500])
+    names = [f"b{n}" for n in range(30)]
+    rig.show(*names)
+    await rig.start()
+    await rig.add(*names)
+    receiver = rig.engine.receivers[0]
+    await until(lambda: bool(rig.crm.attempts))
+
+    rig.clock.advance(seconds=6)
+
+    await until(lambda: len(rig.crm.events) == 30)
+    assert receiver.hold is None
+    assert await rig.value("SELECT held_until IS NULL FROM receivers")
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"Retry-After": "120"}, 120),
+        ({"Retry-After": "0"}, 1),
+        ({"Retry-After": "999999"}, 3600),
+        ({"Retry-After": "nonsense"}, 60),
+        ({}, 60),
+    ],
+)
+async def test_a_429_holds_the_receiver_for_as_long_as_it_asks(
+    rig: Rig, until: Until, headers: dict[str, str], wait: int
+) -> None:
+    rig.crm.status, rig.crm.headers = 429, headers
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+    receiver = rig.engine.receivers[0]
+    await until(lambda: receiver.hold is not None)
+
+    assert receiver.hold is not None
+    assert receiver.held_at is not None
+    assert receiver.hold.until - receiver.held_at == timedelta(seconds=wait)
+
+
+async def test_a_hold_outlives_a_restart(rig: Rig, until: Until) -> None:
+    rig.crm.status, rig.crm.headers = 429, {"Retry-After": "600"}
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: rig.engine.receivers[0].hold is not None)
+    await rig.stop()
+    attempts = len(rig.crm.attempts)
+    rig.crm.status = 200
+
+    await rig.start()
+    await asyncio.sleep(0.1)
+    assert len(rig.crm.attempts) == attempts
+    rig.clock.advance(seconds=601)
+
+    await until(lambda: rig.crm.types == ["batch.first_seen"])
+
+
+async def test_a_410_is_dead_at_once_and_its_lane_goes_on(rig: Rig, until: Until, log: Log) -> None:
+    rig.crm.script.append(410)
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: len(rig.crm.attempts) == 1)
+
+    await tell(rig, "b1", calls=3)
+    await until(lambda: len(rig.crm.events) == 1)
+    await until(rig.settled)
+
+    assert sequences(rig.crm.events) == [2]
+    rows = await rig.rows("SELECT state, attempts FROM deliveries ORDER BY sequence")
+    assert [tuple(row) for row in rows] == [("dead", 1), ("delivered", 1)]
+    (line,) = [line for line in log if line["event"] == "delivery.dead"]
+    assert (line["receiver"], line["status_code"]) == ("crm", 410)
+    assert rig.engine.receivers[0].hold is None
+
+
+async def test_other_refusals_follow_the_schedule_and_end_dead_without_delaying_others(
+    rig: Rig, until: Until, log: Log
+) -> None:
+    rig.receiver_more = 'retry_schedule = ["1h", "1h"]'
+    rig.crm.refuse = lambda event: 404 if event["subject"] == "b1" else None
+    rig.show("b1", "b2")
+    await rig.start()
+    await rig.add("b1", "b2")
+
+    def lines() -> list[str]:
+        return [line["event"] for line in log if line["event"].startswith("delivery.")]
+
+    for failed in (1, 2):  # two delays are three attempts
+        await until(lambda n=failed: lines() == ["delivery.failed"] * n)
+        await until(lambda: not rig.engine.receivers[0].in_flight)
+        rig.clock.advance(hours=1.2)
+    await until(lambda: lines() == ["delivery.failed", "delivery.failed", "delivery.dead"])
+    rig.crm.refuse = lambda _event: None
+    await tell(rig, "b1", "b2", calls=3)
+    await until(lambda: len(rig.crm.events) == 3)
+
+    assert sequences(rig.crm.of("b2")) == [1, 2]
+    assert sequences(rig.crm.of("b1")) == [2]  # the gap shows
+    rows = await rig.rows("SELECT verdict, status_code FROM attempts WHERE verdict <> 'delivered'")
+    assert [tuple(row) for row in rows] == [("retry", 404)] * 3
+    assert rig.engine.receivers[0].hold is None
+
+
+async def test_a_delivery_that_is_tried_again_carries_the_same_id_and_bytes(
+    rig: Rig, until: Until
+) -> None:
+    rig.crm.script.append(404)
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: len(rig.crm.attempts) == 1)
+    await until(lambda: not rig.engine.receivers[0].in_flight)
+
+    rig.clock.advance(seconds=6)
+    await until(lambda: len(rig.crm.events) == 1)
+
+    first, second = (event for _, event in rig.crm.attempts)
+    assert first == second
+
+
+async def test_no_more_go_to_a_receiver_at_a_time_than_it_takes(rig: Rig, until: Until) -> None:
+    """Deliveries born claimed and deliveries claimed by the loop share the room."""
+    names = [f"b{n}" for n in range(60)]
+    rig.show(*names)
+    rig.crm.pause = 0.005
+    most = 0
+    await rig.start()
+    receiver = rig.engine.receivers[0]
+
+    def watch(event: Data) -> None:
+        nonlocal most
+        most = max(most, receiver.in_flight)
+
+    rig.crm.refuse = watch
+    await rig.add(*names)
+    for calls in range(1, 8):
+        await asyncio.sleep(0.02)
+        await tell(rig, *names, calls=calls)
+    await until(lambda: len(rig.crm.events) >= 120)
+    await until(rig.settled)
+
+    assert most <= receiver.slots == 8
+
+
+async def test_an_event_is_delivered_without_waiting_for_the_loop(rig: Rig, until: Until) -> None:
+    """Born claimed, it is handed over in memory: the relay's own claims may even fail."""
+    rig.show("b1")
+    await rig.start()
+    rig.engine.relay.run = _idle  # type: ignore[method-assign]
+    rig.daemon._loops[2].cancel()
+    await rig.add("b1")
+
+    await until(lambda: rig.crm.types == ["batch.first_seen"])
+
+
+async def _idle() -> None:
+    """Do nothing."""
+
+
+async def test_a_bug_in_a_sink_is_a_failed_attempt_and_stops_nobody(
+    rig: Rig, until: Until, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = WebhookSink.send
+    crashes = 1
+
+    async def crash(self: WebhookSink, delivery: Delivery, *, sent_at: datetime) -> Verdict:
+        nonlocal crashes
+        if crashes:
+            crashes -= 1
+            raise ZeroDivisionError("whsec_secret")
+        return await send(self, delivery, sent_at=sent_at)
+
+    monkeypatch.setattr(WebhookSink, "send", crash)
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: crashes == 0)
+    rig.clock.advance(seconds=6)
+
+    await until(lambda: rig.crm.types == ["batch.first_seen"])
+
+    (line,) = [line for line in log if line["event"] == "delivery.crashed"]
+    assert (line["receiver"], line["error"]) == ("crm", "ZeroDivisionError")
+    assert "whsec_secret" not in str(log)
+    assert await rig.value("SELECT error FROM attempts WHERE verdict = 'retry'") == "internal"
+
+
+async def test_attempts_are_counted_by_receiver_and_verdict(rig: Rig, until: Until) -> None:
+    rig.crm.script.extend([404, 410])
+    rig.show("b1", "b2")
+    await rig.start()
+    await rig.add("b1", "b2")
+    await until(lambda: len(rig.crm.attempts) == 2)
+    await until(lambda: not rig.engine.receivers[0].in_flight)
+    rig.clock.advance(seconds=6)
+
+    def count(result: str) -> Any:
+        labels = {"receiver": "crm", "result": result}
+        registry = rig.engine.metrics.registry
+        return registry.get_sample_value("monitor_deliveries_total", labels)
+
+    await until(
+        lambda: [count(r) for r in ("retry", "dead", "delivered", "hold")] == [1, 1, 1, None]
+    )
+
+
+async def test_a_failing_database_loses_no_attempt_that_was_made(
+    rig: Rig, until: Until, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent while the database failed is settled afterwards, and not sent again."""
+    failing = True
+
+    async def fail(*args: Any, **about: Any) -> Any:
+        if failing:
+            raise StorageError("the database is away")
+        return await settle_deliveries(*args, **about)
+
+    monkeypatch.setattr("monitor.engine.settler.settle_deliveries", fail)
+    monkeypatch.setattr("monitor.engine.settler.RETRY", 0.01)
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: len(rig.crm.attempts) == 1)
+    await asyncio.sleep(0.1)
+    failing = False
+
+    await until(rig.settled)
+
+    assert len(rig.crm.attempts) == 1
+    lines = [line["event"] for line in log if line.get("loop") == "settler"]
+    assert lines == ["database.failing", "database.recovered"]

@@ -1,0 +1,269 @@
+"""The daemon as a process: what it logs, how it stops, and what a restart tells."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.daemon import run
+from monitor.engine.relay import Relay
+from monitor.simulator import Fault, bolna_document
+from tests.conftest import Until
+from tests.engine.rig import Rig
+
+Line = dict[str, Any]
+
+
+class Process:
+    """`monitor run` as a process of its own."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self.output = ""
+        self.seconds = 0.0
+        """How long it took to stop."""
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "error", "-m", "monitor", "run", "-c", str(self._config)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={k: v for k, v in os.environ.items() if not k.startswith("MONITOR_")},
+        )
+        self._reader = asyncio.create_task(self._read(self._process))
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            self.output += line.decode()
+
+    def lines(self, event: str | None = None) -> list[Line]:
+        """Return what was logged; every line must be JSON."""
+        found = [json.loads(line) for line in self.output.splitlines()]
+        return [line for line in found if event in (None, line["event"])]
+
+    def started(self) -> bool:
+        return '"daemon.started"' in self.output
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code."""
+        assert self._process is not None
+        assert self._reader is not None
+        began = time.monotonic()
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+        code = await asyncio.wait_for(self._process.wait(), 20)
+        self.seconds = time.monotonic() - began
+        await self._reader
+        self._process = None
+        return code
+
+    async def end(self) -> None:
+        if self._process is not None:
+            await self.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+async def rig(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Rig]:
+    async with Rig(tmp_path, sqlite_url) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def process() -> AsyncIterator[Callable[[Rig], Process]]:
+    made: list[Process] = []
+
+    def make(rig: Rig) -> Process:
+        made.append(Process(rig.write()))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.end()
+
+
+def declare(rig: Rig, *names: str) -> None:
+    rig.tail = "".join(f'[[batches]]\nsource = "bolna"\nid = "{name}"\n' for name in names)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops_it_cleanly(
+    rig: Rig, process: Callable[[Rig], Process], until: Until, number: int
+) -> None:
+    rig.show("b1")
+    declare(rig, "b1")
+    daemon = process(rig)
+    await daemon.start()
+    await until(lambda: rig.crm.types == ["batch.first_seen"], seconds=20)
+
+    code = await daemon.stop(number)
+
+    assert (code, daemon.seconds < 5) == (0, True)
+    events = [line["event"] for line in daemon.lines()]
+    assert events == ["daemon.started", "daemon.stopping", "daemon.stopped"]
+
+
+async def test_it_stops_within_five_seconds_while_a_provider_and_a_receiver_hang(
+    rig: Rig, process: Callable[[Rig], Process], until: Until
+) -> None:
+    rig.polling = 'interval = "50ms"\ndeadline = "60s"'
+    rig.receiver_more = 'timeout = "60s"'
+    rig.crm.hang()
+    rig.show("b1", "b2", "b3")
+    declare(rig, "b1", "b2", "b3")
+    daemon = process(rig)
+    await daemon.start()
+    await until(lambda: rig.crm.in_flight == 3, seconds=20)
+    rig.bolna.fault(Fault.black_hole())
+    await until(lambda: [s.fault for s in rig.bolna.served].count("black_hole") == 3)
+
+    code = await daemon.stop()
+
+    assert (code, daemon.seconds < 5) == (0, True)
+    rig.crm.release()
+    await rig.build()
+    for table in ("batches", "deliveries"):
+        claimed = f"SELECT count(*) FROM {table} WHERE lease_owner IS NOT NULL"  # noqa: S608 (ours)
+        assert await rig.value(claimed) == 0
+    await rig.database.close()
+
+
+async def test_a_clean_restart_sends_nothing_again_and_loses_nothing(
+    rig: Rig, process: Callable[[Rig], Process], until: Until
+) -> None:
+    names = [f"b{n}" for n in range(30)]
+    declare(rig, *names)
+    sent = 0
+    for turn in range(3):
+        rig.show(*names, execution_status={"ringing": 7 + turn})
+        daemon = process(rig)
+        await daemon.start()
+        sent += 15  # amid its work
+        await until(lambda n=sent: len(rig.crm.events) >= n, seconds=20)
+        assert await daemon.stop() == 0
+        sent = len(rig.crm.events)
+    daemon = process(rig)
+    await daemon.start()
+    await until(
+        lambda: all(
+            rig.crm.of(n) and rig.crm.of(n)[-1]["data"]["counts"] == {"ringing": 9} for n in names
+        ),
+        seconds=20,
+    )
+    await daemon.stop()
+
+    ids = [event["id"] for event in rig.crm.events]
+    assert len(ids) == len(set(ids)) == len(rig.crm.attempts)
+    for name in names:
+        told = [event["data"]["sequence"] for event in rig.crm.of(name)]
+        assert told == list(range(1, len(told) + 1))
+
+
+async def test_a_second_daemon_on_one_file_is_refused_and_the_first_goes_on(
+    rig: Rig, process: Callable[[Rig], Process], until: Until
+) -> None:
+    first, second = process(rig), process(rig)
+    await first.start()
+    await until(first.started, seconds=20)
+
+    await second.start()
+    await until(lambda: "another `monitor run` holds" in second.output, seconds=20)
+
+    assert await second.stop(0) == 1
+    assert "Traceback" not in second.output
+    assert await first.stop() == 0
+
+
+async def test_nothing_is_logged_per_poll_and_a_key_never(
+    rig: Rig, process: Callable[[Rig], Process], until: Until
+) -> None:
+    rig.show("b1", "b2")
+    declare(rig, "b1", "b2", "none")
+    daemon = process(rig)
+    await daemon.start()
+    await until(lambda: rig.polls("b1") > 20, seconds=30)
+    await daemon.stop()
+
+    events = [line["event"] for line in daemon.lines()]
+    assert sorted(events) == [
+        "daemon.started",
+        "daemon.stopped",
+        "daemon.stopping",
+        "poll.failing",
+    ]
+    (started,) = daemon.lines("daemon.started")
+    assert started["listen"].startswith("127.0.0.1:")
+    assert not started["listen"].endswith(":0")
+    for secret in ("the key", "whsec_"):
+        assert secret not in daemon.output
+
+
+async def test_a_taken_port_stops_the_start_with_the_reason(
+    rig: Rig, process: Callable[[Rig], Process], until: Until
+) -> None:
+    port = rig.bolna.base_url.rpartition(":")[2]
+    daemon = process(rig)
+    config = rig.folder / "config.toml"
+    config.write_text(config.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+    await daemon.start()
+    await until(lambda: "cannot listen on" in daemon.output, seconds=20)
+
+    assert await daemon.stop(0) == 1
+    assert "Traceback" not in daemon.output
+
+
+async def test_run_migrates_a_new_file_and_gives_back_what_was_claimed(
+    rig: Rig, until: Until
+) -> None:
+    """Leases of a daemon that was killed are nobody's any more: the file's lock says so."""
+    rig.show("b1")
+    await rig.build()
+    await rig.add("b1")
+    async with rig.database.writing() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE batches SET due_at = next_poll_at, lease_owner = 'killed',"
+            " next_poll_at = 99999999999999"
+        )
+    await rig.database.close()
+    config = rig.daemon._config
+
+    daemon = asyncio.create_task(run(config))
+    await until(lambda: rig.crm.types == ["batch.first_seen"])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    await asyncio.wait_for(daemon, 5)
+
+
+async def test_a_loop_that_crashes_begins_anew_and_tells_it(
+    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = Relay._round
+    crashes = 1
+
+    async def crash(self: Relay) -> None:
+        nonlocal crashes
+        if crashes:
+            crashes -= 1
+            raise ZeroDivisionError
+        await work(self)
+
+    monkeypatch.setattr(Relay, "_round", crash)
+    rig.crm.script.append(500)
+    rig.bolna.put("b1", bolna_document("b1"))
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: bool(rig.crm.attempts))
+    rig.clock.advance(seconds=6)
+
+    await until(lambda: rig.crm.types == ["batch.first_seen"])
+    assert "loop.crashed" in capsys.readouterr().out

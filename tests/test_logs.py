@@ -1,0 +1,138 @@
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from monitor.logs import set_up_logs
+
+SECRET = "whsec_c2VjcmV0"
+
+
+@pytest.fixture(autouse=True)
+def put_back() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def lines(out: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_off_a_terminal_each_event_is_one_line_of_json() -> None:
+    out = io.StringIO()
+    set_up_logs(level="info", log_format="auto", stream=out)
+
+    structlog.stdlib.get_logger().warning("delivery.failed", receiver="crm", attempt=2, name="ä\n")
+
+    (line,) = lines(out)
+    assert line.pop("timestamp").endswith("Z")  # type: ignore[attr-defined]
+    assert line == {
+        "event": "delivery.failed",
+        "level": "warning",
+        "receiver": "crm",
+        "attempt": 2,
+        "name": "ä\n",
+    }
+
+
+@pytest.mark.parametrize(
+    ("log_format", "shows"), [("auto", True), ("console", True), ("json", False)]
+)
+def test_on_a_terminal_it_is_for_people_unless_json_is_asked_for(
+    log_format: str, shows: bool
+) -> None:
+    out = Terminal()
+    set_up_logs(level="info", log_format=log_format, stream=out)
+
+    structlog.stdlib.get_logger().info("daemon.started", listen="127.0.0.1:8470")
+
+    assert out.getvalue().startswith("{") is not shows
+    assert "daemon.started" in out.getvalue()
+
+
+def test_a_console_without_a_terminal_has_no_colours() -> None:
+    out = io.StringIO()
+    set_up_logs(level="info", log_format="console", stream=out)
+
+    structlog.stdlib.get_logger().info("daemon.started")
+
+    assert "\x1b" not in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"),
+    [
+        ("debug", ["debug", "info", "warning", "error"]),
+        ("info", ["info", "warning", "error"]),
+        ("warning", ["warning", "error"]),
+        ("error", ["error"]),
+    ],
+)
+def test_what_is_below_the_level_is_left_out(level: str, shown: list[str]) -> None:
+    out = io.StringIO()
+    set_up_logs(level=level, log_format="json", stream=out)
+    log = structlog.stdlib.get_logger()
+
+    for name in ("debug", "info", "warning", "error"):
+        getattr(log, name)("said")
+
+    assert [line["level"] for line in lines(out)] == shown
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_traceback_shows_no_locals(log_format: str) -> None:
+    out = Terminal()
+    set_up_logs(level="info", log_format=log_format, stream=out)
+
+    def crash() -> None:
+        local = SECRET[:6] + SECRET[6:]
+        raise ZeroDivisionError(len(local))
+
+    try:
+        crash()
+    except ZeroDivisionError:
+        structlog.stdlib.get_logger().exception("loop.crashed", loop="Writer")
+
+    assert "ZeroDivisionError" in out.getvalue()
+    assert SECRET not in out.getvalue()
+
+
+def test_what_other_libraries_say_is_passed_on_without_their_text() -> None:
+    out = io.StringIO()
+    set_up_logs(level="info", log_format="json", stream=out)
+    foreign = logging.getLogger("aiohttp.client")
+
+    foreign.info("not worth a word")
+    foreign.warning("cannot reach https://hooks.example.com/%s", SECRET)
+    error = ConnectionError(SECRET)
+    foreign.error(SECRET, exc_info=(type(error), error, None))
+
+    said = [{k: v for k, v in line.items() if k != "timestamp"} for line in lines(out)]
+    told = {"event": "library.said", "level": "warning", "library": "aiohttp.client"}
+    assert said == [
+        told | {"severity": "WARNING", "error": None},
+        told | {"severity": "ERROR", "error": "ConnectionError"},
+    ]
+    assert SECRET not in out.getvalue()
+
+
+def test_the_log_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs(level="info", log_format="auto")
+
+    structlog.stdlib.get_logger().info("daemon.started")
+
+    assert json.loads(capsys.readouterr().out)["event"] == "daemon.started"
+    assert sys.stdout is not None

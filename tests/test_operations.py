@@ -1,0 +1,175 @@
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor import operations
+from monitor.core.errors import ConfigError
+from monitor.operations import Operations
+from monitor.simulator import Fault
+from tests.conftest import Outage, Until
+from tests.engine.rig import Rig
+
+
+@pytest.fixture
+async def rig(tmp_path: Path, database_url: str) -> AsyncIterator[Rig]:
+    async with Rig(tmp_path, database_url) as rig:
+        yield rig
+
+
+async def get(rig: Rig, path: str) -> tuple[int, str]:
+    port = rig.daemon._operations._runner.addresses[0][1]
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"http://127.0.0.1:{port}{path}") as response,
+    ):
+        return response.status, await response.text()
+
+
+async def test_a_running_daemon_is_healthy_and_ready(rig: Rig, until: Until) -> None:
+    await rig.start()
+    await until(lambda: rig.engine.poller.beat_at is not None)
+
+    assert await get(rig, "/-/healthy") == (200, "healthy\n")
+    assert await get(rig, "/-/ready") == (200, "ready\n")
+
+
+async def test_nothing_else_is_served(rig: Rig) -> None:
+    await rig.start()
+
+    assert (await get(rig, "/"))[0] == 404
+    assert (await get(rig, "/-/reload"))[0] == 404
+
+
+async def test_while_the_database_takes_no_writes_it_is_healthy_but_not_ready_and_says_why(
+    rig: Rig, until: Until, outage: Outage
+) -> None:
+    await rig.start()
+    await until(lambda: rig.engine.poller.beat_at is not None)
+
+    async with outage():
+        assert await get(rig, "/-/healthy") == (200, "healthy\n")
+        status, text = await get(rig, "/-/ready")
+        assert status == 503
+        assert text.startswith("not ready\nthe database ")
+        assert rig.database.place in text
+
+    async def ready() -> bool:
+        return (await get(rig, "/-/ready"))[0] == 200
+
+    await until(ready)
+
+
+async def test_a_loop_that_does_not_turn_is_named(rig: Rig, until: Until) -> None:
+    await rig.start()
+    await until(lambda: rig.engine.relay.beat_at is not None)
+    rig.daemon._loops[2].cancel()
+    await asyncio.sleep(0)
+
+    rig.clock.advance(seconds=31)
+    await until(lambda: beats_again(rig))
+
+    status, text = await get(rig, "/-/ready")
+    assert (status, text) == (503, "not ready\nthe relay has not turned for 30 s\n")
+
+
+def beats_again(rig: Rig) -> bool:
+    """Tell whether the other loops have turned since the clock was put forward."""
+    parts = (rig.engine.poller, rig.engine.writer, rig.engine.settler)
+    now = rig.clock.now()
+    return all(p.beat_at is not None and now - p.beat_at < timedelta(seconds=5) for p in parts)
+
+
+async def test_metrics_have_exactly_the_documented_names(rig: Rig, until: Until) -> None:
+    rig.show("b1", "b2")
+    rig.crm.refuse = lambda event: 404 if event["subject"] == "b2" else None
+    await rig.start()
+    await rig.add("b1", "b2", "none")
+    await until(lambda: len(rig.crm.attempts) == 2)
+    await until(lambda: not rig.engine.receivers[0].in_flight)
+
+    async def counted() -> bool:
+        return 'monitor_deliveries_pending{receiver="crm"} 1.0' in (await get(rig, "/metrics"))[1]
+
+    await until(counted)
+
+    status, text = await get(rig, "/metrics")
+    samples = {
+        sample.name: tuple(sorted(sample.labels))
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert status == 200
+    assert samples == {
+        "monitor_polls_total": ("result", "source"),
+        "monitor_poll_lag_seconds_bucket": ("le",),
+        "monitor_poll_lag_seconds_count": (),
+        "monitor_poll_lag_seconds_sum": (),
+        "monitor_source_up": ("source",),
+        "monitor_deliveries_total": ("receiver", "result"),
+        "monitor_deliveries_pending": ("receiver",),
+    }
+    assert 'monitor_polls_total{result="not_found",source="bolna"}' in text
+    assert 'monitor_source_up{source="bolna"} 1.0' in text
+    assert "b1" not in text
+
+
+async def test_a_failing_account_is_down_in_the_metrics(rig: Rig, until: Until) -> None:
+    rig.bolna.fault(Fault.unauthorized())
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: rig.crm.types == ["source.failing"])
+
+    text = (await get(rig, "/metrics"))[1]
+
+    assert 'monitor_source_up{source="bolna"} 0.0' in text
+    assert 'monitor_source_up{source="vogent"} 1.0' in text
+
+
+async def test_metrics_are_served_while_the_database_is_away(rig: Rig, outage: Outage) -> None:
+    await rig.start()
+
+    async with outage():
+        assert (await get(rig, "/metrics"))[0] == 200
+
+
+async def test_a_check_that_hangs_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "CHECK_TIMEOUT", 0.01)
+    served = Operations(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
+    port = await served.start("127.0.0.1", 0)
+    try:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(f"http://127.0.0.1:{port}/-/ready") as response,
+        ):
+            found = (response.status, await response.text())
+    finally:
+        await served.stop()
+
+    assert found == (503, "not ready\nthe check took too long\n")
+
+
+async def hang() -> list[str]:
+    await asyncio.sleep(60)
+    return []
+
+
+async def nothing() -> None:
+    """Refresh nothing."""
+
+
+async def test_an_address_that_is_taken_is_named_with_what_to_do() -> None:
+    first = Operations(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
+    second = Operations(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
+    port = await first.start("127.0.0.1", 0)
+    try:
+        with pytest.raises(ConfigError, match=rf"cannot listen on 127\.0\.0\.1:{port}: .* in use"):
+            await second.start("127.0.0.1", port)
+    finally:
+        await second.stop()
+        await first.stop()
