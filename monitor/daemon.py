@@ -29,7 +29,7 @@ CHECK: Final = 2.0
 """Seconds after which a database that takes a write no sooner is not well."""
 PATIENCE: Final = 2.5
 """Seconds that deliveries under way get at the end."""
-FLUSH: Final = 1.0
+FLUSH: Final = 0.5
 """Seconds that the last results get to be committed."""
 
 log = structlog.stdlib.get_logger()
@@ -49,6 +49,7 @@ async def _run(config: Config, database: Database) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _tell_restart)
     found, newest = await migrate(database)
     if found != newest:
         log.info("database.migrated", found=found, schema=newest)
@@ -58,6 +59,11 @@ async def _run(config: Config, database: Database) -> None:
     await daemon.start()
     await stop.wait()
     await daemon.stop()
+
+
+def _tell_restart() -> None:
+    """Stay up when the terminal goes or somebody expects a reload."""
+    log.warning("config.not_reloaded", reason="this version reads the config at its start only")
 
 
 async def _release(config: Config, database: Database, clock: Clock, *, at_start: bool) -> None:

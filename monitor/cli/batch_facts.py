@@ -12,7 +12,7 @@ from monitor.core.payload import batch_data, failure_data
 from monitor.core.source import Source
 from monitor.storage.queries import BatchView
 
-FORGOTTEN = "no longer polled since it settled; `monitor add` wakes it"
+FORGOTTEN = "no longer polled: it settled, or was unreachable, long ago; `monitor add` wakes it"
 
 
 def sources_of(config: Config) -> dict[str, Source]:

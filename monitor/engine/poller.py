@@ -155,11 +155,11 @@ class Poller:
             lease=self._lease,
             owner=self._owner,
         )
+        if self._closing:  # their leases are given back
+            return
         account.adopt(claimed.source)
         account.backlog = len(claimed.claims) == want
         for claim in claimed.claims:
-            if claim.probe:
-                account.blocked_until = now + self._lease
             self._metrics.poll_lag.observe(max(0.0, (now - claim.due_at).total_seconds()))
             account.in_flight += 1
             poll = asyncio.create_task(self._poll(account, claim))
@@ -167,12 +167,11 @@ class Poller:
             poll.add_done_callback(partial(self._refill, account))
 
     async def _poll(self, account: Account, claim: Claim) -> None:
-        reading: Reading | None = None
-        failure: PollError | None = None
         try:
             reading = await account.provider.read(claim.watch.batch.id)
+            self._put(account, claim, reading=reading)
         except PollError as error:
-            failure = error
+            self._put(account, claim, failure=error)
         except Exception as error:  # noqa: BLE001 (one answer must not stop the daemon)
             log.error(  # noqa: TRY400 (a traceback holds what the provider sent)
                 "poll.crashed",
@@ -180,15 +179,24 @@ class Poller:
                 batch=claim.watch.batch.id,
                 error=type(error).__name__,
             )
-            failure = PollError(FailureKind.PROTOCOL)
+            self._put(account, claim, failure=PollError(FailureKind.PROTOCOL))
         finally:
             account.in_flight -= 1
-        result = failure.kind.value if failure else "ok"
-        self._metrics.polls.labels(account.source.name, result).inc()
+
+    def _put(
+        self,
+        account: Account,
+        claim: Claim,
+        *,
+        reading: Reading | None = None,
+        failure: PollError | None = None,
+    ) -> None:
         at = instant(claim.watch, self._clock.now())
         self._writer.put(
             Result(account=account, claim=claim, at=at, reading=reading, failure=failure)
         )
+        result = failure.kind.value if failure else "ok"
+        self._metrics.polls.labels(account.source.name, result).inc()
 
     def _refill(self, account: Account, poll: asyncio.Task[None]) -> None:
         """Free the slot; ring the bell when a good part of them is free and more is due."""

@@ -17,9 +17,12 @@ from monitor.engine.receiver import Receiver
 from monitor.engine.settler import Settler
 from monitor.storage.database import Database
 from monitor.storage.deliveries import claim_deliveries, due_receivers
+from monitor.storage.receivers import read_holds
 
 TURN: Final = 1.0
 """Seconds after which the loop looks for due deliveries by itself."""
+
+HOLDS_TURN: Final = timedelta(seconds=1)
 
 log = structlog.stdlib.get_logger()
 
@@ -46,6 +49,7 @@ class Relay:
         self._sends: set[asyncio.Task[None]] = set()
         self._outage = Outage("relay")
         self._closing = False
+        self._looked_at = clock.now()
         self.bell = asyncio.Event()
         self.beat_at: datetime | None = None
 
@@ -65,6 +69,8 @@ class Relay:
         """Send deliveries that were born claimed; look for those that were not."""
         for receiver in self._receivers.values():
             receiver.promised = 0
+        if self._closing:  # their leases are given back
+            return
         for delivery in born:
             self._start(self._receivers[delivery.receiver], delivery)
         self.bell.set()
@@ -95,7 +101,21 @@ class Relay:
                 send.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    async def _follow_holds(self) -> None:
+        """Take over, once a second, that somebody else lifted a hold, as `monitor test` does."""
+        now = self._clock.now()
+        held = [r for r in self._receivers.values() if r.hold is not None]
+        if not held or self._settler.moves_holds or now - self._looked_at < HOLDS_TURN:
+            return
+        self._looked_at = now
+        holds = await read_holds(self._database)
+        for receiver in held:
+            if holds.get(receiver.name) is None and not self._settler.moves_holds:
+                receiver.hold = receiver.held_at = None
+                log.info("receiver.released", receiver=receiver.name)
+
     async def _round(self) -> None:
+        await self._follow_holds()
         ready = [r for r in self._receivers.values() if r.room(self._clock.now()) > 0]
         if not ready:
             return
@@ -119,6 +139,8 @@ class Relay:
             )
         finally:
             receiver.claiming = 0
+        if self._closing:  # nobody would settle them any more: their leases are given back
+            return
         for delivery in claimed:
             self._start(receiver, delivery)
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from monitor.core.delivery import Delivery, DeliveryState, Hold, Verdict, settle
+from monitor.core.delivery import Delivery, DeliveryState, Hold, Verdict, VerdictKind, settle
 from monitor.core.errors import DataRefusedError, StorageError
 from monitor.core.event import stamp
 from monitor.engine.clock import Clock
@@ -49,6 +49,11 @@ class Settler:
         self.on_due: Callable[[], None] = _nothing
         """Called when something has become due: the relay's bell."""
         self.beat_at: datetime | None = None
+
+    @property
+    def moves_holds(self) -> bool:
+        """Tell whether the database does not know all holds yet."""
+        return bool(self._holds)
 
     def put(
         self,
@@ -120,12 +125,24 @@ class Settler:
         try:
             due = await settle_deliveries(self._database, group, now=now)
         except DataRefusedError:
-            bare = [item.without_response() for item in group]
-            due = await settle_deliveries(self._database, bare, now=now)
+            due = await self._commit_singly(group)
         for _ in group:
             self._settled.popleft()
         if due:
             self.on_due()
+
+    async def _commit_singly(self, group: list[Settled]) -> set[str]:
+        """Settle one by one; what is refused even without text waits for its lease to run out."""
+        due: set[str] = set()
+        for item in group:
+            try:
+                bare = [item.without_response()]
+                due |= await settle_deliveries(self._database, bare, now=self._clock.now())
+            except DataRefusedError as error:
+                log.error(  # noqa: TRY400 (a traceback holds what the receiver sent)
+                    "delivery.unsettled", delivery=item.delivery.row, reason=str(error)
+                )
+        return due
 
     async def _move_holds(self) -> None:
         while self._holds:
@@ -150,7 +167,7 @@ def _tell(receiver: Receiver, item: Settled) -> None:
             status_code=verdict.status_code,
             error=verdict.error,
         )
-    elif settlement.state is DeliveryState.PENDING and receiver.hold is None:
+    elif verdict.kind is VerdictKind.RETRY:
         log.warning(
             "delivery.failed",
             receiver=receiver.name,

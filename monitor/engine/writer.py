@@ -126,12 +126,26 @@ class Writer:
         try:
             await self._commit([self._queue[n] for n in range(size)])
         except DataRefusedError:
-            for _ in range(size):
-                await self._commit_alone(*self._queue[0])
-                self._queue.popleft()
+            await self._commit_singly(size)
+        except StorageError:
+            raise
+        except Exception:
+            log.exception("poll.group_failed")
+            await self._commit_singly(size)
         else:
             for _ in range(size):
                 self._queue.popleft()
+
+    async def _commit_singly(self, size: int) -> None:
+        """Find the culprit of a group: it is dropped, and polled again when its lease runs out."""
+        for _ in range(size):
+            try:
+                await self._commit_alone(*self._queue[0])
+            except StorageError:
+                raise
+            except Exception:
+                log.exception("poll.dropped")
+            self._queue.popleft()
 
     async def _commit_alone(self, result: Result, observation: Observation | None) -> None:
         """Commit one result; if its data is what the database refuses, it is a failed poll."""

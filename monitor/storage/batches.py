@@ -1,6 +1,6 @@
 """Batches that are due: claimed for a limited time, drawn from their source's budget."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -80,15 +80,12 @@ async def claim_batches(
             probe=probe,
         )
         if claims:
-            blocked_until = milliseconds(now + lease) if probe else None
-            await connection.execute(
-                _DRAW,
-                {
-                    "row": source_row,
-                    "tokens": tokens - len(claims),
-                    "now": milliseconds(now),
-                    "blocked_until": blocked_until,
-                },
+            source = await _draw(
+                connection,
+                source,
+                tokens - len(claims),
+                now=now,
+                until=now + lease if probe else None,
             )
         return Claimed(source=source, claims=claims)
 
@@ -112,6 +109,30 @@ def _tokens(source: SourceRow, *, rate: float, now: datetime) -> float:
     capacity = max(1.0, rate * BUCKET.total_seconds())
     gone = max(0.0, (now - source.tokens_at).total_seconds())
     return min(capacity, source.tokens + gone * rate)
+
+
+async def _draw(
+    connection: AsyncConnection,
+    source: SourceRow,
+    tokens: float,
+    *,
+    now: datetime,
+    until: datetime | None,
+) -> SourceRow:
+    """Take tokens; a probe moves the version too, or an older result could end its pause."""
+    if until is not None:
+        source = replace(source, blocked_until=until, version=source.version + 1)
+    await connection.execute(
+        _DRAW,
+        {
+            "row": source.row,
+            "tokens": tokens,
+            "now": milliseconds(now),
+            "blocked_until": milliseconds(source.blocked_until),
+            "version": source.version,
+        },
+    )
+    return source
 
 
 async def _claim(
@@ -148,8 +169,8 @@ _DUE_SOURCES: Final = text(
     " WHERE source = sources.name AND next_poll_at IS NOT NULL) FROM sources"
 )
 _DRAW: Final = text(
-    "UPDATE sources SET tokens = :tokens, tokens_at = :now,"
-    " blocked_until = COALESCE(CAST(:blocked_until AS bigint), blocked_until) WHERE id = :row"
+    "UPDATE sources SET tokens = :tokens, tokens_at = :now, blocked_until = :blocked_until,"
+    " version = :version WHERE id = :row"
 )
 _RELEASE: Final = text(
     "UPDATE batches SET next_poll_at = due_at, due_at = NULL, lease_owner = NULL,"

@@ -57,10 +57,10 @@ class Database:
 
     @property
     def place(self) -> str:
-        """Name the database without its password."""
-        return (
-            self._url.render_as_string(hide_password=True) if self.file is None else str(self.file)
-        )
+        """Name the database without its password, which may stand among the options too."""
+        if self.file is not None:
+            return str(self.file)
+        return self._url.set(query={}).render_as_string(hide_password=True)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:

@@ -28,7 +28,7 @@ class BatchView:
     watch: Watch
     watched: bool
     next_poll_at: datetime | None
-    """None: removed, or forgotten since it settled."""
+    """None: removed, or forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
 """Receivers as rows: registration, and the hold of one that failed as a whole."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import text
 
@@ -37,15 +37,17 @@ async def register_receivers(database: Database, names: Iterable[str]) -> dict[s
                 name=row[1],
                 key=row[2],
                 sequence=row[3],
-                hold=(
-                    None
-                    if row[5] is None
-                    else Hold(since=instant(row[4]), until=instant(row[5]), step=row[6])
-                ),
+                hold=_hold_of(row),
             )
             for row in found
         )
         return {receiver.name: receiver for receiver in rows if receiver.name in wanted}
+
+
+async def read_holds(database: Database) -> dict[str, Hold | None]:
+    """Return the hold of every receiver, as it stands in the database."""
+    async with database.reading() as connection:
+        return {row[1]: _hold_of(row) for row in await connection.execute(_READ)}
 
 
 async def hold_receiver(database: Database, receiver: str, hold: Hold) -> None:
@@ -69,6 +71,12 @@ async def lift_hold(database: Database, receiver: str, *, now: datetime) -> None
             _HOLD, {"receiver": receiver, "since": None, "until": None, "step": None}
         )
         await connection.execute(_WAKE, {"receiver": receiver, "now": milliseconds(now)})
+
+
+def _hold_of(row: Sequence[Any]) -> Hold | None:
+    if row[5] is None:
+        return None
+    return Hold(since=instant(row[4]), until=instant(row[5]), step=row[6])
 
 
 _REGISTER: Final = text(

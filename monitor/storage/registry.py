@@ -37,7 +37,7 @@ class Registered:
     again: int = 0
     """Watched once, removed, and now watched from a new first reading on."""
     woken: int = 0
-    """Forgotten since they settled, and now polled again."""
+    """Forgotten, and now polled again."""
     known: int = 0
 
 
@@ -67,6 +67,7 @@ async def unregister_batches(database: Database, source: str, ids: Sequence[str]
     for chunk in _chunks(ids):
         rows = encode_rows([{"source": source, "external_id": id_} for id_ in chunk])
         async with database.writing() as connection:
+            await _lock(connection, database.dialect, rows)
             found = await connection.execute(_REMOVE[database.dialect], {"rows": rows})
             removed.update(row[0] for row in found)
     return removed
@@ -98,13 +99,20 @@ async def _register(
     values = {"rows": rows, "origin": origin.value, "now": milliseconds(now)}
     dialect = database.dialect
     plain = {"rows": rows}
+    await _lock(connection, dialect, rows)
     new = await _count(connection, _INSERT[dialect], values)
     again = await _count(connection, _AGAIN[dialect], values)
     woken = 0
     if wake:
         woken = await _count(connection, _AWAKEN[dialect], {**plain, "now": milliseconds(now)})
-    await connection.execute(_DESCRIBE[dialect], plain)
+    await connection.execute(_DESCRIBE[dialect], {**plain, "origin": origin.value})
     return Registered(new=new, again=again, woken=woken, known=len(chunk) - new - again - woken)
+
+
+async def _lock(connection: AsyncConnection, dialect: str, rows: str) -> None:
+    """Lock in row order on Postgres, as the writer does: else the two wait for each other."""
+    if dialect == "postgresql":
+        await connection.execute(_LOCK, {"rows": rows})
 
 
 async def _count(connection: AsyncConnection, statement: Any, values: dict[str, Any]) -> int:
@@ -178,7 +186,8 @@ def _awaken_statement(dialect: str) -> Any:
 def _describe_statement(dialect: str) -> Any:
     return text(
         "UPDATE batches SET labels = COALESCE(r.labels, batches.labels),"  # noqa: S608 (ours)
-        f" name = COALESCE(r.name, batches.name) FROM {rows_of(dialect, _WANTED)} WHERE {_SAME}"
+        " name = CASE WHEN CAST(:origin AS text) = 'file' THEN r.name"
+        f" ELSE COALESCE(r.name, batches.name) END FROM {rows_of(dialect, _WANTED)} WHERE {_SAME}"
         " AND (r.labels IS NOT NULL OR r.name IS NOT NULL)"
     )
 
@@ -192,6 +201,11 @@ def _remove_statement(dialect: str) -> Any:
     )
 
 
+_LOCK: Final = text(
+    "SELECT batches.id FROM batches JOIN"  # noqa: S608 (ours)
+    f" {rows_of('postgresql', {'source': 'text', 'external_id': 'text'})} ON {_SAME}"
+    " ORDER BY batches.id FOR UPDATE OF batches"
+)
 _INSERT: Final = {dialect: _insert_statement(dialect) for dialect in DIALECTS}
 _AGAIN: Final = {dialect: _again_statement(dialect) for dialect in DIALECTS}
 _AWAKEN: Final = {dialect: _awaken_statement(dialect) for dialect in DIALECTS}

@@ -59,7 +59,8 @@ async def expire_deliveries(
 async def prune(database: Database, *, before: datetime) -> int:
     """Delete up to 500 events older than `before` that owe nothing, with what hangs on them.
 
-    Old snapshots go too. Returns how many rows went; none left: 0.
+    Old snapshots go too. Returns how many rows went; none left: 0. Fails, changing nothing, when
+    one of them is redelivered meanwhile.
     """
     values = {"before": milliseconds(before), "limit": CHUNK}
     async with database.writing() as connection:
@@ -103,7 +104,7 @@ _OLD_EVENTS: Final = text(
 )
 _FORGET_EVENT: Final = (
     _delete_where_event("attempts", "delivery IN (SELECT id FROM deliveries WHERE event = :event)"),
-    _delete_where_event("deliveries", "event = :event"),
+    _delete_where_event("deliveries", "event = :event AND state <> 'pending'"),
     _delete_where_event("events", "id = :event"),
 )
 _FORGET_SNAPSHOTS: Final = text(

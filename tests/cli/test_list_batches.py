@@ -236,7 +236,7 @@ async def test_forgotten_batches_and_those_without_source_are_shown_so(
     }
     assert {batch["id"]: batch["provider"] for batch in listed}["orphan"] is None
     assert "no source" in shown
-    assert "forgotten: no longer polled since it settled; `monitor add` wakes it" in shown
+    assert "forgotten: no longer polled: it settled" in shown
 
 
 async def test_a_batch_that_is_being_read_is_due_when_it_was(monitor: Run, store: Store) -> None:

@@ -15,8 +15,8 @@ from monitor.core.delivery import Hold
 from monitor.core.event import Event, EventType, compose
 from monitor.core.payload import receiver_data, receiver_subject
 from monitor.storage.outbox import Birth
-from monitor.storage.receivers import hold_receiver, register_receivers
 from monitor.storage.receiver_trial import Trial, owe_trial
+from monitor.storage.receivers import hold_receiver, register_receivers
 from tests.cli.conftest import SECRET, Consumer, Run
 from tests.storage.store import Store
 

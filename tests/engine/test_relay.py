@@ -6,8 +6,10 @@ import pytest
 
 from monitor.core.delivery import Delivery, Verdict
 from monitor.core.errors import StorageError
+from monitor.core.event import SubjectKind
 from monitor.sinks.webhook import WebhookSink
-from monitor.storage.deliveries import settle_deliveries
+from monitor.storage.deliveries import claim_deliveries, settle_deliveries
+from monitor.storage.receivers import lift_hold
 from tests.conftest import Until
 from tests.engine.conftest import Log
 from tests.engine.rig import Data, Rig, sequences
@@ -254,6 +256,38 @@ async def _idle() -> None:
     """Do nothing."""
 
 
+async def test_what_was_claimed_while_it_closed_is_given_back_and_not_sent(
+    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would settle it any more: it would be sent again after the restart."""
+    rig.crm.status = 404
+    rig.show("b1", "b2")
+    await rig.start()
+    await rig.add("b1", "b2")
+    await until(lambda: len(rig.crm.attempts) == 2)
+    await until(lambda: not rig.engine.receivers[0].in_flight)
+    claiming, closing = asyncio.Event(), asyncio.Event()
+
+    async def claim_slowly(*args: Any, **about: Any) -> list[Delivery]:
+        claimed = await claim_deliveries(*args, **about)
+        if claimed:
+            claiming.set()
+            await closing.wait()
+        return claimed
+
+    monkeypatch.setattr("monitor.engine.relay.claim_deliveries", claim_slowly)
+    rig.clock.advance(seconds=7)
+    await asyncio.wait_for(claiming.wait(), 10)
+    await rig.engine.relay.close(patience=1)
+    closing.set()
+    await rig.stop()
+
+    assert len(rig.crm.attempts) == 2
+    await rig.build()
+    assert await rig.value("SELECT count(*) FROM deliveries WHERE lease_owner IS NOT NULL") == 0
+    await rig.database.close()
+
+
 async def test_a_bug_in_a_sink_is_a_failed_attempt_and_stops_nobody(
     rig: Rig, until: Until, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,3 +360,53 @@ async def test_a_failing_database_loses_no_attempt_that_was_made(
     assert len(rig.crm.attempts) == 1
     lines = [line["event"] for line in log if line.get("loop") == "settler"]
     assert lines == ["database.failing", "database.recovered"]
+
+
+async def test_a_hold_that_somebody_else_lifted_is_over(rig: Rig, until: Until) -> None:
+    rig.crm.status = 503
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+    receiver, settler = rig.engine.receivers[0], rig.engine.settler
+    await until(lambda: receiver.hold is not None and not settler.moves_holds)
+    await until(lambda: receiver.in_flight == 0)
+    rig.crm.status = 200
+
+    await lift_hold(rig.database, receiver.name, now=rig.clock.now())
+    rig.clock.advance(seconds=2)
+
+    await until(lambda: len(rig.crm.events) == 1)
+    assert receiver.hold is None
+
+
+async def test_what_is_committed_after_the_end_is_left_to_the_next_start(
+    rig: Rig, until: Until
+) -> None:
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: len(rig.crm.events) == 1)
+    [delivery] = [late(rig)]
+
+    await rig.engine.relay.close(patience=0)
+    rig.engine.relay.take([delivery])
+    await asyncio.sleep(0.05)
+
+    assert len(rig.crm.attempts) == 1
+
+
+def late(rig: Rig) -> Delivery:
+    """Make a delivery such as a commit hands over."""
+    return Delivery(
+        row=1,
+        epoch=1,
+        event_id="evt_LATE",
+        event_type="batch.first_seen",
+        body=b"{}",
+        receiver=rig.engine.receivers[0].name,
+        subject_kind=SubjectKind.BATCH,
+        subject_row=1,
+        sequence=1,
+        attempts=0,
+        enqueued_at=rig.clock.now(),
+    )

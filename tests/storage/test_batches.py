@@ -346,3 +346,15 @@ async def test_daemons_that_claim_at_once_never_claim_the_same_batch(
 
     assert len(taken) == 300
     assert set(taken.values()) == {1}
+
+
+async def test_a_probe_moves_the_sources_version(store: Store) -> None:
+    source = await store.source()
+    await store.add("b1")
+    await block(store)
+
+    probed = await store.claim()
+
+    assert probed.claims[0].probe
+    assert probed.source.version > source.version
+    assert (await store.source()).version == probed.source.version

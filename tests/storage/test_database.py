@@ -297,3 +297,10 @@ async def test_a_process_that_is_to_end_waits_no_longer_for_a_file_that_is_held(
                 await sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
             assert time.monotonic() - began < 2
             await sqlite_store.database.close()
+
+
+def test_a_password_among_the_options_is_not_shown_either() -> None:
+    database = Database("postgresql://host/name?user=ops&password=marked")
+
+    assert "marked" not in database.place
+    assert "host/name" in database.place

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.text import Text
 
-from monitor.cli.batch_facts import BatchFacts, sources_of
+from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, sources_of
 from monitor.cli.options import Output
 from monitor.cli.remedy import describe, describe_failures
 from monitor.cli.screen import json_array, safe, word, write_short_time
@@ -133,9 +133,7 @@ def _footer(found: Sequence[BatchFacts], healths: dict[str, Health], *, limit: i
     if len(found) > limit:
         lines.append(safe(f"the newest {limit}; --limit N shows more, -o json all", "dim"))
     if any(batch.polled == "forgotten" for batch in found[:limit]):
-        lines.append(
-            safe("forgotten: no longer polled since it settled; `monitor add` wakes it", "dim")
-        )
+        lines.append(safe(f"forgotten: {FORGOTTEN}", "dim"))
     for name in sorted({batch.watch.batch.source for batch in found[:limit]}):
         health = healths.get(name, Health())
         if health.failing_since is not None and health.kind is not None:

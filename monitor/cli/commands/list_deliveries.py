@@ -7,9 +7,9 @@ from typing import Final
 
 from rich.text import Text
 
+from monitor.cli.commands.list_batches import TABLE_LIMIT
 from monitor.cli.delivery_facts import DeliveryFacts
 from monitor.cli.options import Output
-from monitor.cli.commands.list_batches import TABLE_LIMIT
 from monitor.cli.screen import json_array, safe, word, write_short_time
 from monitor.cli.screen import show as show_text
 from monitor.cli.session import reading, run, unknown

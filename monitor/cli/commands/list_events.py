@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from monitor.cli.commands.list_batches import TABLE_LIMIT
 from monitor.cli.event_summary import summarise
 from monitor.cli.options import Output
-from monitor.cli.commands.list_batches import TABLE_LIMIT
 from monitor.cli.screen import json_array, safe, write_short_time
 from monitor.cli.screen import show as show_text
 from monitor.cli.session import parse_matchers, parse_since, reading, run

@@ -29,8 +29,8 @@ from monitor.engine.receiver import Receiver
 from monitor.storage.database import Database
 from monitor.storage.deliveries import Settled, settle_deliveries
 from monitor.storage.outbox import Birth
-from monitor.storage.receivers import ReceiverRow, lift_hold, register_receivers
 from monitor.storage.receiver_trial import Trial, owe_trial
+from monitor.storage.receivers import ReceiverRow, lift_hold, register_receivers
 
 _HINTS: Final = {
     "address": (
