@@ -15,6 +15,7 @@ from monitor.app import Engine, build_engine, open_database
 from monitor.config.schema import Config
 from monitor.core.errors import StorageError
 from monitor.engine.clock import Clock
+from monitor.engine.outage import Outage
 from monitor.operations import Operations
 from monitor.storage.batches import release_batches
 from monitor.storage.database import Database
@@ -74,9 +75,10 @@ async def _release(config: Config, database: Database, clock: Clock, *, at_start
 
 
 class Beating(Protocol):
-    """Tell when a loop last turned."""
+    """Tell when a loop last turned, and what the database refuses it."""
 
     beat_at: datetime | None
+    outage: Outage
 
 
 class Daemon:
@@ -134,7 +136,8 @@ class Daemon:
         await asyncio.wait({writer}, timeout=FLUSH)
         await engine.relay.close(patience=PATIENCE)
         engine.settler.close()
-        await asyncio.wait({settler}, timeout=FLUSH)
+        # all of them: SQLite's lock may outlive a unit of work that is cancelled
+        await asyncio.wait(self._loops, timeout=FLUSH)
         ending = [writer, settler, *others, *([self._write] if self._write else [])]
         for task in ending:
             task.cancel()
@@ -180,7 +183,8 @@ class Daemon:
             for name, loop in loops.items()
             if loop.beat_at is None or now - loop.beat_at > STALE
         ]
-        return problems + await self._problems_of_database(now)
+        outages = {loop.outage.reason for loop in loops.values() if loop.outage.reason}
+        return problems + sorted({*outages, *await self._problems_of_database(now)})
 
     async def _problems_of_database(self, now: datetime) -> list[str]:
         """Try a write. One that hangs goes on: checks do not pile up, and cancelling it waits."""

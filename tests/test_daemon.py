@@ -263,7 +263,7 @@ async def test_a_loop_that_crashes_begins_anew_and_tells_it(
     await rig.start()
     await rig.add("b1")
     await until(lambda: bool(rig.crm.attempts))
-    rig.clock.advance(seconds=6)
+    await rig.advance(until, seconds=6)
 
     await until(lambda: rig.crm.types == ["batch.first_seen"])
     assert "loop.crashed" in capsys.readouterr().out

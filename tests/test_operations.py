@@ -71,7 +71,7 @@ async def test_a_loop_that_does_not_turn_is_named(rig: Rig, until: Until) -> Non
     rig.daemon._loops[2].cancel()
     await asyncio.sleep(0)
 
-    rig.clock.advance(seconds=31)
+    await rig.advance(until, seconds=31)
     await until(lambda: beats_again(rig))
 
     status, text = await get(rig, "/-/ready")

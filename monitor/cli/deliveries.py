@@ -103,9 +103,9 @@ def redeliver(
         str | None,
         typer.Option(
             "--state",
-            metavar="dead|delivered",
+            metavar="pending|delivered|dead",
             show_default=False,
-            callback=one_of(DeliveryState.DEAD, DeliveryState.DELIVERED),
+            callback=one_of(*DeliveryState),
             help="With --receiver: only those in this state [default: dead].",
         ),
     ] = None,
@@ -113,8 +113,8 @@ def redeliver(
 ) -> None:
     """Send deliveries again: the same event, the same id, a fresh schedule.
 
-    A running daemon sends them within 2 s; otherwise the next one does. Pending ones are left
-    alone.
+    A running daemon sends them within 2 s; otherwise the next one does. Pending ones that wait
+    for their next try are due at once.
 
     \b
       monitor redeliver 4711

@@ -26,7 +26,9 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.SERVER_ERROR: "the provider itself fails: try again later",
     FailureKind.REDIRECT: "base_url leads elsewhere: give the API's own address",
     FailureKind.UNEXPECTED_STATUS: "no answer of this API: check base_url",
-    FailureKind.INVALID_BODY: "the answer is not this batch's document: check base_url and id",
+    FailureKind.INVALID_BODY: (
+        "the answer is no document of this batch, or one that makes no sense: check base_url and id"
+    ),
     FailureKind.KEY_MISSING: "the key cannot be read now: `monitor check-config` says why",
 }
 

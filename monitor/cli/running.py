@@ -1,5 +1,8 @@
 """Commands round the daemon: init, check-config, migrate, run."""
 
+import signal
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -61,6 +64,13 @@ def run(config: ConfigPath = None) -> None:
     Logs go to standard output. Health and metrics: http://127.0.0.1:8470/-/ready and /metrics
     unless [server] says otherwise.
     """
+    with suppress(ValueError):  # only a main thread takes signals
+        signal.signal(signal.SIGTERM, _leave)
     from monitor.cli.commands import run_daemon
 
     run_daemon.run(config)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """End with 0 while nothing has begun; the daemon takes its signals itself."""
+    sys.exit(0)

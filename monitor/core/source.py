@@ -76,6 +76,8 @@ class Poll:
     batch_row: int
     kind: FailureKind | None = None
     status_code: int | None = None
+    under_way: bool = False
+    """It was begun before the account failed, as far as it does: its answer ends nothing."""
     unreachable: bool = False
     """The batch was unreachable before: its passing failures say nothing about the account."""
 
@@ -93,7 +95,7 @@ def judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[He
     only raises a suspicion while others are watched: it may as well be the batch.
     """
     if is_answer(poll.kind):
-        return _answered(health, at)
+        return (health, None) if _is_late(health, poll) else _answered(health, at)
     if poll.kind in _KEY_REFUSED:
         return _fail(_broken(health), poll, since=at)
     kind = RowKind.FORBIDDEN if poll.kind is FailureKind.FORBIDDEN else RowKind.PASSING
@@ -108,6 +110,11 @@ def judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[He
     if kind is RowKind.FORBIDDEN:
         health = replace(health, failed_row=health.row_number)
     return _fail(health, poll, since=since)
+
+
+def _is_late(health: Health, poll: Poll) -> bool:
+    """Tell whether a failing account answers a poll of before: only its probe proves anything."""
+    return health.failing_since is not None and poll.under_way
 
 
 def _answered(health: Health, at: datetime) -> tuple[Health, Turn | None]:

@@ -121,6 +121,7 @@ def _judge(result: Result, standing: Standing, *, routes: Sequence[Route], watch
         batch_row=watch.batch.row,
         kind=kind,
         status_code=failure.status_code if failure else None,
+        under_way=not result.claim.probe,
         unreachable=watch.failures.unreachable_since is not None,
     )
     before = standing.health

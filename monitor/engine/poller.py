@@ -56,7 +56,7 @@ class Poller:
         self._concurrency = concurrency
         self._lease = 2 * deadline + timedelta(seconds=5)
         self._polls: set[asyncio.Task[None]] = set()
-        self._outage = Outage("poller")
+        self.outage = Outage("poller")
         self._closing = False
         self._alarm: asyncio.TimerHandle | None = None
         self.bell = asyncio.Event()
@@ -69,9 +69,9 @@ class Poller:
             self.bell.clear()
             try:
                 await self._round()
-                self._outage.ended()
+                self.outage.ended()
             except StorageError as error:
-                self._outage.began(error, at=self._clock.now())
+                self.outage.began(error, at=self._clock.now())
             try:
                 async with asyncio.timeout(TURN):
                     await self.bell.wait()

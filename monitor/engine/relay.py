@@ -47,7 +47,7 @@ class Relay:
         self._metrics = metrics
         self._owner = owner
         self._sends: set[asyncio.Task[None]] = set()
-        self._outage = Outage("relay")
+        self.outage = Outage("relay")
         self._closing = False
         self._looked_at = clock.now()
         self.bell = asyncio.Event()
@@ -82,9 +82,9 @@ class Relay:
             self.bell.clear()
             try:
                 await self._round()
-                self._outage.ended()
+                self.outage.ended()
             except StorageError as error:
-                self._outage.began(error, at=self._clock.now())
+                self.outage.began(error, at=self._clock.now())
             try:
                 async with asyncio.timeout(self._pause()):
                     await self.bell.wait()

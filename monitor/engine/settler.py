@@ -44,7 +44,7 @@ class Settler:
         self._settled: deque[Settled] = deque()
         self._holds: deque[HoldMove] = deque()
         self._arrived = asyncio.Event()
-        self._outage = Outage("settler")
+        self.outage = Outage("settler")
         self._closing = False
         self.on_due: Callable[[], None] = _nothing
         """Called when something has become due: the relay's bell."""
@@ -109,11 +109,11 @@ class Settler:
             await self._commit(group)
             await self._move_holds()
         except StorageError as error:
-            self._outage.began(error, at=self._clock.now())
+            self.outage.began(error, at=self._clock.now())
             self._arrived.set()
             await asyncio.sleep(RETRY)
             return
-        self._outage.ended()
+        self.outage.ended()
         if self._settled or self._holds:
             self._arrived.set()
 

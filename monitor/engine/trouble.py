@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from monitor.core.batch import Watch
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
 from monitor.core.event import stamp
 from monitor.core.source import is_answer
 from monitor.engine.account import Account
@@ -22,6 +22,7 @@ class Trouble:
     def __init__(self) -> None:
         self._batches: dict[int, datetime] = {}
         self._sources: dict[str, datetime] = {}
+        self._rows: dict[str, int] = {}
         self._words: set[tuple[str, str]] = set()
 
     def recovered(self, account: Account) -> None:
@@ -69,7 +70,7 @@ class Trouble:
             batch=watch.batch.id,
             kind=failure.kind,
             status_code=failure.status_code,
-            next_try=stamp(next_try) if next_try else None,
+            next_try=stamp(max(next_try, account.blocked_until or next_try)) if next_try else None,
         )
 
     def succeeded(self, account: Account, watch: Watch) -> None:
@@ -89,7 +90,8 @@ class Trouble:
         """Tell whether this failure is new: the first of the account's, or one batch's alone."""
         if is_answer(failure.kind):
             return True
-        health = account.health
-        if health.failing_since is not None or failure.kind is FailureKind.UNAUTHORIZED:
+        name, health = account.source.name, account.health
+        if health.failing_since is not None or self._rows.get(name) == health.row_number:
             return False
-        return health.row_polls <= 1
+        self._rows[name] = health.row_number
+        return True

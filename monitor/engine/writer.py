@@ -59,7 +59,7 @@ class Writer:
         self._birth = birth
         self._trouble = trouble
         self._hand_over = hand_over
-        self._outage = Outage("writer")
+        self.outage = Outage("writer")
         self.on_scheduled: Callable[[datetime], None] = _nothing
         """Called with the time at which the first of the committed batches is due again."""
         self._queue: deque[tuple[Result, Observation | None]] = deque()
@@ -114,11 +114,11 @@ class Writer:
         try:
             await self._commit_group(min(GROUP, len(self._queue)))
         except StorageError as error:
-            self._outage.began(error, at=self._clock.now())
+            self.outage.began(error, at=self._clock.now())
             self._wake()
             await asyncio.sleep(RETRY)
             return
-        self._outage.ended()
+        self.outage.ended()
         if self._queue:
             self._wake()
 

@@ -47,11 +47,14 @@ class Bolna:
 def parse(document: bytes, batch_id: str) -> Reading:
     """Put a batch's document in our words; raise PollError if it cannot be that batch's.
 
-    Only the status must be there; any other field may be missing or null. The docs:
+    Only the status must be there; any other field may be missing or null, but an answer without
+    an id that has an error's fields is no batch. The docs:
     https://docs.bolna.ai/api-reference/batches/get_batch
     """
     fields = decode(document)
     check_id(fields.get("batch_id"), batch_id)
+    if fields.get("batch_id") is None and not _ERROR_FIELDS.isdisjoint(fields):
+        raise invalid()
     status = read_status(fields.get("status"))
     phase, outcome = _phase(status)
     counts = _read_counts(fields.get("execution_status"))
@@ -69,6 +72,8 @@ def parse(document: bytes, batch_id: str) -> Reading:
         scheduled_at=read_time(fields.get("scheduled_at")),
     )
 
+
+_ERROR_FIELDS: Final = frozenset({"error", "message", "detail"})
 
 # Two generations of words are in use at once. `executed` is the older one's last word: dispatch
 # is done, calls may be open; whether they are is told by the counts.

@@ -6,7 +6,7 @@ from typing import Final, Literal
 from monitor.core.batch import Outcome, Phase, Reading, fold
 from monitor.providers.account import AccountSettings
 from monitor.providers.api import Api
-from monitor.providers.document import check_id, decode, read_name, read_status
+from monitor.providers.document import check_id, decode, invalid, read_name, read_status
 from monitor.settings import Rate
 
 
@@ -37,11 +37,13 @@ class Vogent:
 def parse(document: bytes, batch_id: str) -> Reading:
     """Put a job's document in our words; raise PollError if it cannot be that job's.
 
-    Only the status must be there. The document holds no counts, totals or start; its `schedule`
+    The id and the status must be there. It holds no counts, totals or start; its `schedule`
     is not read. The docs: https://docs.vogent.ai
     """
     fields = decode(document)
-    check_id(fields.get("id"), batch_id)
+    if fields.get("id") is None:  # required, says the documentation
+        raise invalid()
+    check_id(fields["id"], batch_id)
     status = read_status(fields.get("status"))
     phase, outcome = _phase(status)
     return Reading(status=status, phase=phase, outcome=outcome, name=read_name(fields.get("name")))

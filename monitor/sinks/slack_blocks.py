@@ -106,7 +106,8 @@ def _status(data: Document) -> str:
         return ""
     moved = f"{_word(before)} → {_word(now)}" if before not in (None, now) else _word(now)
     phase = data.get("phase")
-    return f"{moved} ({phase})" if phase else moved
+    told = str(data.get("status") or "").casefold()
+    return f"{moved} ({phase})" if phase and phase != told else moved
 
 
 def _word(status: str) -> str:

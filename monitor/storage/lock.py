@@ -21,6 +21,7 @@ def hold_file(database: Path | None, *, shared: bool = False) -> Iterator[None]:
     if database is None:
         yield
         return
+    database = database.resolve()  # the same file by another name is the same file
     path = database.with_name(database.name + ".lock")
     try:
         handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

@@ -96,9 +96,10 @@ class _Due:
     def _take(self, receiver: str) -> bool:
         if self._birth is None:
             return False
-        room = self._room.setdefault(receiver, self._birth.room(receiver))
-        self._room[receiver] = room - 1
-        return room > 0
+        if receiver not in self._room:
+            self._room[receiver] = self._birth.room(receiver)
+        self._room[receiver] -= 1
+        return self._room[receiver] >= 0
 
 
 def _lanes(owed: Sequence[Owed]) -> set[Lane]:

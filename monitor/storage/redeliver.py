@@ -66,8 +66,8 @@ async def redeliver(
 ) -> set[int]:
     """Owe deliveries anew, each in the place of its lane; return the numbers of those owed.
 
-    Those that are pending already, or that are gone, are left alone. The attempts so far stay,
-    but the schedule starts again.
+    The attempts so far stay, but the schedule starts again. A pending one that waits for its next
+    try is due now; one that is due, under way, behind another or gone is left alone.
     """
     owed: set[int] = set()
     for chunk in _chunks(candidates):
@@ -85,10 +85,13 @@ async def _redeliver(
         found = await connection.execute(
             _REVIVE[database.dialect], {"rows": rows, "now": milliseconds(now)}
         )
+        hurried = await connection.execute(
+            _HURRY[database.dialect], {"rows": rows, "now": milliseconds(now)}
+        )
         revived = found.all()
         lanes = {(row[1], row[2], row[3]) for row in revived}
         await promote(connection, database.dialect, lanes, now=now)
-        return {row[0] for row in revived}
+        return {row[0] for row in revived} | {row[0] for row in hurried}
 
 
 def _candidate_of(row: Sequence[Any]) -> Candidate:
@@ -128,6 +131,16 @@ def _revive_statement(dialect: str) -> Any:
     )
 
 
+def _hurry_statement(dialect: str) -> Any:
+    return text(
+        "UPDATE deliveries SET due_at = :now"  # noqa: S608 (ours)
+        f" FROM {rows_of(dialect, {'delivery': 'bigint'})} WHERE deliveries.id = r.delivery"
+        " AND deliveries.state = 'pending' AND deliveries.lease_owner IS NULL"
+        " AND deliveries.due_at > :now RETURNING deliveries.id"
+    )
+
+
+_HURRY: Final = {dialect: _hurry_statement(dialect) for dialect in DIALECTS}
 _FIND: Final = {
     (dialect, key): _find_statement(dialect, key)
     for dialect in DIALECTS

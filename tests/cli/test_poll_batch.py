@@ -66,7 +66,7 @@ async def test_poll_prints_json(monitor: Run, bolna: SimulatedBolna) -> None:
         (Fault.not_found(), "not_found (404)", "wrong id, key or account?"),
         (Fault.rate_limited(7), "rate_limited (429)", "too many requests"),
         (Fault.server_error(503), "server_error (503)", "the provider itself fails"),
-        (Fault.html(), "invalid_body (200)", "the answer is not this batch's document"),
+        (Fault.html(), "invalid_body (200)", "the answer is no document of this batch"),
         (Fault.redirect("http://localhost/"), "redirect (307)", "base_url leads elsewhere"),
         (Fault.reset(), "disconnected", "the connection broke off"),
     ],

@@ -74,8 +74,23 @@ async def test_pending_ones_are_left_alone(monitor: Run, store: Store) -> None:
     ended = await monitor("redeliver", "1")
 
     assert ended.code == 0
-    assert ended.out == "1 delivery is pending already, left alone: 1\n"
+    assert ended.out == "1 delivery is pending and due already, left alone: 1\n"
     assert await store.rows("SELECT * FROM deliveries") == before
+
+
+async def test_a_pending_one_that_waits_for_its_next_try_is_due_at_once(
+    monitor: Run, store: Store
+) -> None:
+    await store.add("x")
+    await store.tell("x")
+    await store.run("UPDATE deliveries SET due_at = :later, attempts = 3", later=2**45)
+
+    ended = await monitor("redeliver", "--receiver", "crm", "--state", "pending")
+
+    assert ended.code == 0
+    assert ended.out.startswith("1 delivery is owed again")
+    assert await store.value("SELECT attempts FROM deliveries") == 3
+    assert await store.value("SELECT due_at FROM deliveries") < 2**45
 
 
 async def test_unknown_ids_are_named_after_the_others_were_done(monitor: Run, store: Store) -> None:

@@ -27,6 +27,7 @@ from monitor.storage.registry import Registration, register_batches
 KEY = "the key"
 SECRET = "whsec_" + base64.b64encode(b"thirty-two bytes of a test key!!").decode()
 Data = dict[str, Any]
+Wait = Callable[..., Awaitable[None]]
 
 
 class JumpingClock(Clock):
@@ -234,6 +235,16 @@ class Rig:
         ((value,),) = await self.rows(statement)
         return value
 
+    async def advance(self, until: Wait, **time: float) -> None:
+        """Put the clock forward, but not over the lease of a delivery under way."""
+
+        async def idle() -> bool:
+            leased = "SELECT count(*) FROM deliveries WHERE lease_owner IS NOT NULL"
+            return bool(await self.value(leased) == 0)
+
+        await until(idle)
+        self.clock.advance(**time)
+
     async def settled(self) -> bool:
         """Tell whether nothing is owed any more."""
         return bool(
@@ -252,6 +263,3 @@ class Rig:
 def sequences(events: Iterable[Mapping[str, Any]]) -> list[int]:
     """List the sequence numbers of events."""
     return [event["data"]["sequence"] for event in events]
-
-
-Wait = Callable[..., Awaitable[None]]

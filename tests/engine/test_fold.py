@@ -80,6 +80,10 @@ class Playing:
         self.folded = Fold()
         self.written: list[tuple[SourceRecord, tuple[Owed, ...]]] = []
 
+    def fails(self) -> bool:
+        """Tell whether only probes are sent."""
+        return self.account.health.failing_since is not None
+
     def poll(
         self, row: int, brought: Brought, *, after: timedelta = SECOND, probe: bool = False
     ) -> list[str]:
@@ -96,7 +100,7 @@ class Playing:
         failed = isinstance(brought, PollError)
         result = Result(
             account=self.account,
-            claim=Claim(watch=watch, epoch=1, due_at=self.now, probe=probe),
+            claim=Claim(watch=watch, epoch=1, due_at=self.now, probe=probe or self.fails()),
             at=instant(watch, self.now),
             reading=None if isinstance(brought, PollError) else brought,
             failure=brought if isinstance(brought, PollError) else None,
@@ -330,12 +334,21 @@ def test_recovered_says_what_had_failed_and_since_when(play: Playing) -> None:
 
 
 def test_recovered_says_so_too_when_it_failed_in_the_same_group(play: Playing) -> None:
-    play.commit([play.result(0, UNAUTHORIZED), play.result(1, ACTIVE)])
+    play.commit([play.result(0, UNAUTHORIZED), play.result(1, ACTIVE, probe=True)])
 
     data = play.document(RECOVERED)["data"]
 
     assert data["error"] == {"kind": "unauthorized", "status_code": 401}
     assert data["since"] == "2026-01-29T08:30:00.000Z"
+
+
+def test_an_answer_to_a_poll_from_before_the_failure_ends_nothing(play: Playing) -> None:
+    late = play.result(1, ACTIVE)
+    play.poll(0, UNAUTHORIZED)
+
+    play.commit([late])
+
+    assert play.account.health.failing_since is not None
 
 
 def test_batches_that_ended_meanwhile_are_told_after_the_gap(play: Playing) -> None:
@@ -432,10 +445,13 @@ def test_a_group_tells_what_its_polls_tell_one_by_one(
     together, singly = Playing(batches=4), Playing(batches=4)
 
     for polls in rounds:
-        group = [together.result(row, brought, after=MINUTE) for row, brought in polls.items()]
+        group = [
+            together.result(row, brought, after=MINUTE, probe=True)
+            for row, brought in polls.items()
+        ]
         together.commit(group)
         for row, brought in polls.items():
-            singly.poll(row, brought, after=MINUTE)
+            singly.poll(row, brought, after=MINUTE, probe=True)
 
     assert together.watches == singly.watches
     assert together.account.health == singly.account.health

@@ -45,7 +45,7 @@ async def test_what_is_older_than_its_whole_schedule_is_given_up_while_held(
     await until(lambda: rig.engine.receivers[0].hold is not None)
     await until(lambda: not rig.engine.receivers[0].in_flight)
 
-    rig.clock.advance(minutes=2)
+    await rig.advance(until, minutes=2)
     rig.engine.housekeeping.bell.set()
 
     await until(rig.settled)
@@ -62,7 +62,7 @@ async def test_old_events_are_deleted_and_the_sequence_goes_on(rig: Rig, until: 
     await until(lambda: len(rig.crm.events) == 1)
     await until(rig.settled)
 
-    rig.clock.advance(hours=2)
+    await rig.advance(until, hours=2)
     rig.engine.housekeeping.bell.set()
 
     async def gone() -> bool:

@@ -58,7 +58,7 @@ async def test_a_provider_fault_tells_nothing_and_ends_by_itself(
     rig.bolna.fault(fault, batch="b1", times=1)
     await until(lambda: any(s.fault == fault.name for s in rig.bolna.record.served))
     rig.show("b1", execution_status={"completed": 7})
-    rig.clock.advance(seconds=61)  # past any pause of the account
+    await rig.advance(until, seconds=61)  # past any pause of the account
     await until(lambda: "batch.counts_changed" in rig.crm.types, what="the change behind it")
     await until(rig.settled)
 
@@ -175,7 +175,7 @@ async def test_polls_keep_to_the_budget_of_their_account(rig: Rig, until: Until)
     await until(lambda: rig.polls() == 1)
     await asyncio.sleep(0.1)
     assert rig.polls() == 1
-    rig.clock.advance(seconds=5.1)
+    await rig.advance(until, seconds=5.1)
     await until(lambda: rig.polls() == 2)
 
 
@@ -191,10 +191,10 @@ async def test_a_429_pauses_the_whole_account_for_as_long_as_it_asks(
     await until(lambda: rig.engine.accounts[0].blocked_until is not None)
     await until(lambda: not any(account.in_flight for account in rig.engine.accounts))
     paused = rig.polls()
-    rig.clock.advance(minutes=29)
+    await rig.advance(until, minutes=29)
     await asyncio.sleep(0.2)
     assert rig.polls() == paused
-    rig.clock.advance(minutes=1)
+    await rig.advance(until, minutes=1)
     await until(lambda: rig.polls() > paused + 6)
 
     assert set(rig.crm.types) == {"batch.first_seen"}
@@ -205,14 +205,14 @@ async def fail(rig: Rig, until: Until, fault: Fault) -> None:
     await until(rig.settled)  # or leases run out when the clock is put forward
     rig.bolna.fault(fault)
     await until(lambda: rig.engine.accounts[0].health.row_polls >= FAILING_POLLS)
-    rig.clock.advance(minutes=2)
+    await rig.advance(until, minutes=2)
     await until(lambda: "source.failing" in rig.crm.types)
 
 
 async def probe(rig: Rig, until: Until) -> None:
     """Let a failing account be tried once more, in vain."""
     account, polls = rig.engine.accounts[0], rig.polls()
-    rig.clock.advance(seconds=61)
+    await rig.advance(until, seconds=61)
 
     def told() -> bool:
         pause = account.blocked_until
@@ -237,7 +237,7 @@ async def test_two_hundred_batches_of_a_failing_account_are_one_event_and_one_re
     for _ in range(3):
         await probe(rig, until)
     rig.bolna.lift()
-    rig.clock.advance(seconds=61)
+    await rig.advance(until, seconds=61)
     await until(lambda: "source.recovered" in rig.crm.types)
     polls = rig.polls()
     await until(lambda: rig.polls() > polls + 200)
@@ -280,7 +280,7 @@ async def test_any_answer_ends_a_failing_account_a_404_included(rig: Rig, until:
     await fail(rig, until, Fault.server_error())
 
     rig.bolna.fault(Fault.not_found())
-    rig.clock.advance(seconds=61)
+    await rig.advance(until, seconds=61)
 
     await until(lambda: "source.recovered" in rig.crm.types)
 
@@ -297,7 +297,7 @@ async def test_a_refused_key_is_told_at_once_and_its_recovery_with_the_reading(
     await until(lambda: "source.failing" in rig.crm.types)
     rig.bolna.lift()
     rig.show("b1", "b2", execution_status={"completed": 7})
-    rig.clock.advance(seconds=61)
+    await rig.advance(until, seconds=61)
     await until(lambda: rig.crm.types.count("batch.counts_changed") == 2)
 
     assert rig.crm.types[2:4] == ["source.failing", "source.recovered"]
@@ -340,7 +340,7 @@ async def test_a_batch_that_never_answers_is_unreachable_after_two_minutes(
     assert "batch.unreachable" not in rig.crm.types
     for _ in range(4):
         polls = rig.polls()
-        rig.clock.advance(seconds=40)
+        await rig.advance(until, seconds=40)
         await until(lambda polls=polls: rig.polls() > polls + 4)
 
     await until(lambda: "batch.unreachable" in rig.crm.types)
@@ -384,7 +384,7 @@ async def test_a_forgotten_batch_is_polled_no_more_until_it_is_added_again(
     await rig.add("b1")
     await until(lambda: rig.polls() > 3)
 
-    rig.clock.advance(hours=2)
+    await rig.advance(until, hours=2)
 
     async def forgotten() -> bool:
         return bool(await rig.value("SELECT next_poll_at IS NULL FROM batches"))

@@ -36,7 +36,7 @@ async def test_a_receiver_that_is_down_loses_nothing_and_delays_nobody_else(
     assert crm.events == []
 
     crm.status = 200
-    two.clock.advance(minutes=10)
+    await two.advance(until, minutes=10)
     await until(lambda: len(crm.events) == len(ops.events) == 18)
     await until(two.settled)
 
@@ -75,14 +75,14 @@ async def test_a_held_receiver_is_tried_with_one_delivery_at_a_time(
     for number in range(1, 5):
         assert receiver.hold is not None
         waits.append(round((receiver.hold.until - receiver.held_at).total_seconds()))  # type: ignore[operator]
-        rig.clock.advance(seconds=waits[-1])
+        await rig.advance(until, seconds=waits[-1])
         await until(lambda n=number: len(rig.crm.attempts) == first + n and not receiver.in_flight)
         await asyncio.sleep(0.05)
         assert len(rig.crm.attempts) == first + number
 
     assert waits == [5, 10, 20, 40]
     rig.crm.status = 200
-    rig.clock.advance(seconds=81)
+    await rig.advance(until, seconds=81)
     await until(lambda: len(rig.crm.events) == 20)
     await until(rig.settled)
     lines = [line["event"] for line in log]
@@ -103,7 +103,7 @@ async def test_the_first_success_lifts_the_hold_and_all_that_waits_goes(
     receiver = rig.engine.receivers[0]
     await until(lambda: bool(rig.crm.attempts))
 
-    rig.clock.advance(seconds=6)
+    await rig.advance(until, seconds=6)
 
     await until(lambda: len(rig.crm.events) == 30)
     assert receiver.hold is None
@@ -148,7 +148,7 @@ async def test_a_hold_outlives_a_restart(rig: Rig, until: Until) -> None:
     await rig.start()
     await asyncio.sleep(0.1)
     assert len(rig.crm.attempts) == attempts
-    rig.clock.advance(seconds=601)
+    await rig.advance(until, seconds=601)
 
     await until(lambda: rig.crm.types == ["batch.first_seen"])
 
@@ -187,7 +187,7 @@ async def test_other_refusals_follow_the_schedule_and_end_dead_without_delaying_
     for failed in (1, 2):  # two delays are three attempts
         await until(lambda n=failed: lines() == ["delivery.failed"] * n)
         await until(lambda: not rig.engine.receivers[0].in_flight)
-        rig.clock.advance(hours=1.2)
+        await rig.advance(until, hours=1.2)
     await until(lambda: lines() == ["delivery.failed", "delivery.failed", "delivery.dead"])
     rig.crm.refuse = lambda _event: None
     await tell(rig, "b1", "b2", calls=3)
@@ -210,7 +210,7 @@ async def test_a_delivery_that_is_tried_again_carries_the_same_id_and_bytes(
     await until(lambda: len(rig.crm.attempts) == 1)
     await until(lambda: not rig.engine.receivers[0].in_flight)
 
-    rig.clock.advance(seconds=6)
+    await rig.advance(until, seconds=6)
     await until(lambda: len(rig.crm.events) == 1)
 
     first, second = (event for _, event in rig.crm.attempts)
@@ -276,7 +276,7 @@ async def test_what_was_claimed_while_it_closed_is_given_back_and_not_sent(
         return claimed
 
     monkeypatch.setattr("monitor.engine.relay.claim_deliveries", claim_slowly)
-    rig.clock.advance(seconds=7)
+    await rig.advance(until, seconds=7)
     await asyncio.wait_for(claiming.wait(), 10)
     await rig.engine.relay.close(patience=1)
     closing.set()
@@ -306,7 +306,7 @@ async def test_a_bug_in_a_sink_is_a_failed_attempt_and_stops_nobody(
     await rig.start()
     await rig.add("b1")
     await until(lambda: crashes == 0)
-    rig.clock.advance(seconds=6)
+    await rig.advance(until, seconds=6)
 
     await until(lambda: rig.crm.types == ["batch.first_seen"])
 
@@ -323,7 +323,7 @@ async def test_attempts_are_counted_by_receiver_and_verdict(rig: Rig, until: Unt
     await rig.add("b1", "b2")
     await until(lambda: len(rig.crm.attempts) == 2)
     await until(lambda: not rig.engine.receivers[0].in_flight)
-    rig.clock.advance(seconds=6)
+    await rig.advance(until, seconds=6)
 
     def count(result: str) -> Any:
         labels = {"receiver": "crm", "result": result}
@@ -373,7 +373,7 @@ async def test_a_hold_that_somebody_else_lifted_is_over(rig: Rig, until: Until) 
     rig.crm.status = 200
 
     await lift_hold(rig.database, receiver.name, now=rig.clock.now())
-    rig.clock.advance(seconds=2)
+    await rig.advance(until, seconds=2)
 
     await until(lambda: len(rig.crm.events) == 1)
     assert receiver.hold is None

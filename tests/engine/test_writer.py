@@ -191,7 +191,7 @@ async def test_two_daemons_on_one_database_tell_a_failing_account_once(
             await until(lambda r=rig: not r.engine.accounts[0].in_flight)
         one.bolna.lift()
         for rig in (one, two):
-            rig.clock.advance(seconds=61)
+            await rig.advance(until, seconds=61)
         await until(lambda: "source.recovered" in one.crm.types)
         polls = one.polls()
         await until(lambda: one.polls() > polls + 60)

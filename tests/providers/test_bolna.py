@@ -269,3 +269,11 @@ def test_arbitrary_fields_make_a_sound_reading_or_a_poll_error(fields: dict[str,
     total = sum((reading.counts or {}).values())
     assert 0 <= reading.open_calls <= total <= 2**63 - 1
     assert len((reading.status + (reading.name or "")).encode()) < 4 * 320
+
+
+@pytest.mark.parametrize("field", ["error", "message", "detail"])
+def test_an_error_that_has_a_status_too_is_no_batch(field: str) -> None:
+    with pytest.raises(PollError) as caught:
+        parse(f'{{"status": "failed", "{field}": "maintenance"}}'.encode(), "b1")
+
+    assert caught.value.kind is FailureKind.INVALID_BODY

@@ -79,3 +79,10 @@ def test_what_cannot_be_the_job_fails_the_poll(body: bytes) -> None:
 def test_arbitrary_bytes_raise_nothing_but_a_poll_error(body: bytes) -> None:
     with pytest.raises(PollError):
         parse(body, "j1")
+
+
+def test_an_answer_without_an_id_is_no_job() -> None:
+    with pytest.raises(PollError) as caught:
+        parse(b'{"status": "COMPLETE"}', "j1")
+
+    assert caught.value.kind is FailureKind.INVALID_BODY

@@ -64,3 +64,12 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_postgres_needs_no_lock() -> None:
     with hold_file(None), hold_file(None):
         pass
+
+
+def test_the_same_file_by_another_name_is_the_same_file(tmp_path: Path) -> None:
+    file, link = tmp_path / "monitor.db", tmp_path / "link.db"
+    file.touch()
+    link.symlink_to(file)
+
+    with hold_file(file), pytest.raises(DatabaseLockedError), hold_file(link):
+        pass

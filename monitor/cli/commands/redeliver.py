@@ -73,7 +73,7 @@ async def _redeliver_receiver(
 
 
 async def _owe(database: Database, config: Config, found: Sequence[Candidate]) -> None:
-    """Owe what is not pending already, and say what became of each kind."""
+    """Owe what is not due already, and say what became of each kind."""
     owed = await owe_anew(database, found, now=await database.now())
     left = [candidate for candidate in found if candidate.row not in owed]
     if owed:
@@ -81,7 +81,7 @@ async def _owe(database: Database, config: Config, found: Sequence[Candidate]) -
     if left:
         numbers = ", ".join(str(candidate.row) for candidate in left[:10])
         more = f" and {len(left) - 10} more" if len(left) > 10 else ""
-        typer.echo(f"{_count(len(left))} pending already, left alone: {numbers}{more}")
+        typer.echo(f"{_count(len(left))} pending and due already, left alone: {numbers}{more}")
     gone = {candidate.receiver for candidate in found if candidate.row in owed}
     for receiver in sorted(gone - set(config.receivers)):
         typer.echo(
