@@ -15,6 +15,7 @@ from monitor.storage.batches import (
 )
 from monitor.storage.database import Database
 from monitor.storage.registry import unregister_batches
+from monitor.storage.sources import read_source
 from tests.storage.store import LEASE, MINUTE, NOW, SECOND, Store, running
 
 Open = Callable[[str], Database]
@@ -357,4 +358,8 @@ async def test_a_probe_moves_the_sources_version(store: Store) -> None:
 
     assert probed.claims[0].probe
     assert probed.source.version > source.version
-    assert (await store.source()).version == probed.source.version
+    stored = await read_source(store.database, source.row)
+    assert (stored.version, stored.blocked_until) == (
+        probed.source.version,
+        probed.source.blocked_until,
+    )
