@@ -39,7 +39,7 @@ format: .venv/installed ## put the code into shape
 	$(BIN)/ruff check --fix .
 
 faults: .venv/installed ## the fault tests in full: make faults KILLS=100
-	MONITOR_KILLS=$(KILLS) $(BIN)/pytest -s tests/faults
+	MONITOR_KILLS=$(KILLS) MONITOR_DEAD_SECONDS=60 $(BIN)/pytest -s tests/faults
 
 bench: .venv/installed ## polls per CPU second against a bare loop
 	$(BIN)/python tests/benchmarks/polls.py $(ARGS)

@@ -4,11 +4,14 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from prometheus_client import Counter
+
 from monitor.core.batch import Watch
 from monitor.core.delivery import LONGEST_RETRY_AFTER, RATE_LIMIT_HOLD
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.pacing import Pace, next_poll_at
 from monitor.core.source import Health, Source, Turn
+from monitor.engine.metrics import Metrics
 from monitor.engine.ports import Provider
 from monitor.storage.sources import SourceRow
 
@@ -30,6 +33,8 @@ class Account:
     blocked_until: datetime | None = None
     answered_at: datetime | None = None
     in_flight: int = 0
+    counters: dict[str, Counter] = field(default_factory=dict)
+    """Of polls, by result: looking one up for every poll would cost as much as counting."""
     backlog: bool = False
     """The last claim brought all that it asked for: more is likely due."""
 
@@ -38,6 +43,12 @@ class Account:
         if row.version >= self.version:
             self.health, self.version = row.health, row.version
             self.blocked_until = row.blocked_until
+
+    def count(self, metrics: Metrics, result: str) -> None:
+        """Count a poll."""
+        if result not in self.counters:
+            self.counters[result] = metrics.polls.labels(self.source.name, result)
+        self.counters[result].inc()
 
     def next_poll_at(self, watch: Watch, at: datetime) -> datetime | None:
         """Return when a batch is due again, spread by jitter; none when it is forgotten."""

@@ -196,11 +196,11 @@ class Poller:
             Result(account=account, claim=claim, at=at, reading=reading, failure=failure)
         )
         result = failure.kind.value if failure else "ok"
-        self._metrics.polls.labels(account.source.name, result).inc()
+        account.count(self._metrics, result)
 
     def _refill(self, account: Account, poll: asyncio.Task[None]) -> None:
         """Free the slot; ring the bell when a good part of them is free and more is due."""
         self._polls.discard(poll)
         free = self._concurrency - len(self._polls)
-        if account.backlog and free >= max(1, self._concurrency // 4):
+        if account.backlog and free >= max(1, self._concurrency // 2):
             self.bell.set()

@@ -79,6 +79,8 @@ class Api:
 
 def _segment(batch_id: str) -> str:
     """Return the id as one path segment; refuse what would name another path, or nothing."""
+    if batch_id.isascii() and batch_id.isalnum():  # nearly all: nothing to quote
+        return batch_id
     try:
         segment = quote(batch_id, safe="")
     except UnicodeEncodeError as error:  # a lone surrogate
