@@ -181,6 +181,15 @@ def _read_file(path: str) -> tuple[str, str]:
     return "", f"the file {path} cannot be read: {reason}"
 
 
+def _from_folder(value: Path, info: ValidationInfo) -> Path:
+    folder: Path | None = (info.context or {}).get("folder")
+    return value if folder is None else folder / value
+
+
+CaFile = Annotated[Path, AfterValidator(_from_folder)]
+"""Certificates to trust instead of the system's; relative to the config file's folder."""
+
+
 class Settings(BaseModel):
     """Parse one table of the config file; each secret `x` has the twins `x_env` and `x_file`.
 

@@ -150,7 +150,7 @@ class Progress:
     percent: float | None
 
 
-def progress(known: Known | None) -> Progress:
+def progress(known: Known | Reading | None) -> Progress:
     """Measure against valid contacts, else total contacts, else the sum of the counts.
 
     The sum may exceed the total (a documented Bolna answer shows 26 calls of 11), so percent

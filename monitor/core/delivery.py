@@ -1,5 +1,6 @@
 """A delivery: the debt of one event to one receiver, and what each attempt makes of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +12,9 @@ SCHEDULE = tuple(
     timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 )
 """Waits between the attempts at one delivery: 10 attempts, 75 h (Standard Webhooks 1.0)."""
+
+JITTER = 0.2
+"""Waits are spread by this part of them."""
 
 FIRST_HOLD = timedelta(seconds=5)
 LONGEST_HOLD = timedelta(minutes=5)
@@ -121,7 +125,7 @@ def settle(
             made = delivery.attempts + 1
             if made > len(schedule) or expired(delivery.enqueued_at, schedule=schedule, at=at):
                 return Settlement(state=DeliveryState.DEAD, due_at=None, attempts=made)
-            wait = schedule[made - 1] * (1 + 0.2 * jitter)
+            wait = schedule[made - 1] * (1 + JITTER * jitter)
             return Settlement(state=DeliveryState.PENDING, due_at=at + wait, attempts=made)
         case _:
             assert_never(verdict.kind)
@@ -129,7 +133,12 @@ def settle(
 
 def expired(enqueued_at: datetime, *, schedule: tuple[timedelta, ...], at: datetime) -> bool:
     """Tell whether a delivery is older than its whole schedule, jitter included."""
-    return at - enqueued_at > sum(schedule, timedelta()) * 1.2
+    return at - enqueued_at > lifetime(schedule)
+
+
+def lifetime(schedule: Sequence[timedelta]) -> timedelta:
+    """Return how long a delivery is tried at most: its whole schedule, jitter included."""
+    return sum(schedule, timedelta()) * (1 + JITTER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +150,18 @@ class Hold:
     step: int
 
 
+def pause_asked(retry_after: timedelta | None) -> timedelta:
+    """Return how long a 429 asks to pause: 1 s to 1 h, 60 s if it does not say."""
+    if retry_after is None:
+        return RATE_LIMIT_HOLD
+    return max(timedelta(seconds=1), min(retry_after, LONGEST_RETRY_AFTER))
+
+
 def hold(current: Hold | None, verdict: Verdict, *, at: datetime) -> Hold:
     """Start or lengthen a hold: 5, 10, 20 s … 5 min; on 429 by `Retry-After`, at most 1 h."""
     step = 0 if current is None else current.step + 1
     if verdict.status_code == 429:
-        asked = RATE_LIMIT_HOLD if verdict.retry_after is None else verdict.retry_after
-        wait = max(timedelta(seconds=1), min(asked, LONGEST_RETRY_AFTER))
+        wait = pause_asked(verdict.retry_after)
     else:
         wait = min(FIRST_HOLD * 2 ** min(step, 10), LONGEST_HOLD)
     return Hold(since=at if current is None else current.since, until=at + wait, step=step)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from prometheus_client import Counter
 
 from monitor.core.batch import Watch
-from monitor.core.delivery import LONGEST_RETRY_AFTER, RATE_LIMIT_HOLD
+from monitor.core.delivery import pause_asked
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.pacing import Pace, next_poll_at
 from monitor.core.source import Health, Source, Turn
@@ -72,7 +72,7 @@ def blocked_until(
     ends a pause: polls that were under way before it do not.
     """
     limited = failure is not None and failure.kind is FailureKind.RATE_LIMITED
-    asked = _asked(failure) if failure is not None and limited else timedelta()
+    asked = pause_asked(failure.retry_after) if failure and limited else timedelta()
     if health.failing_since is not None:
         due = at + max(PROBE_AFTER, asked)
         return due if probe or turn is Turn.FAILING or current is None else current
@@ -81,8 +81,3 @@ def blocked_until(
     if health.suspected and not probe:
         return current or at
     return None if probe or turn is Turn.RECOVERED else current
-
-
-def _asked(failure: PollError) -> timedelta:
-    asked = RATE_LIMIT_HOLD if failure.retry_after is None else failure.retry_after
-    return max(timedelta(seconds=1), min(asked, LONGEST_RETRY_AFTER))

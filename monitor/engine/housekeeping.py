@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from monitor.core.delivery import lifetime
 from monitor.core.errors import StorageError
 from monitor.engine.clock import SMALL_STEP, Clock
 from monitor.engine.outage import Outage
@@ -71,7 +72,7 @@ class Housekeeping:
         if repaired:
             log.error("lane.repaired", lanes=repaired)
         for receiver in self._receivers:
-            before = now - sum(receiver.schedule, timedelta()) * 1.2
+            before = now - lifetime(receiver.schedule)
             while gone := await expire_deliveries(
                 self._database, receiver.name, before=before, now=now
             ):

@@ -1,12 +1,11 @@
 """What the config file says of any account, whichever its provider."""
 
-from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from monitor.settings import Duration, Labels, Rate, Secret, Settings
+from monitor.settings import CaFile, Duration, Labels, Rate, Secret, Settings
 
 
 class AccountSettings(Settings):
@@ -22,18 +21,12 @@ class AccountSettings(Settings):
     """None: `[polling] interval`."""
     rate_limit: Rate
     labels: Labels = Field(default_factory=dict)
-    ca_file: Path | None = None
+    ca_file: CaFile | None = None
 
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, value: str, info: ValidationInfo) -> str:
         return check_base_url(value, allow_http=bool(info.data.get("allow_http")))
-
-    @field_validator("ca_file")
-    @classmethod
-    def _resolve_ca_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        folder: Path | None = (info.context or {}).get("folder")
-        return folder / value if folder is not None and value is not None else value
 
 
 def check_base_url(url: str, *, allow_http: bool) -> str:

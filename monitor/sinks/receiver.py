@@ -1,13 +1,10 @@
 """What the config file says of any receiver, whichever its kind."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import ValidationInfo, field_validator
-
-from monitor.settings import Settings
+from monitor.settings import CaFile, Settings
 
 KEEPALIVE: Final = timedelta(seconds=4)
 """Shorter than most servers': a reused POST connection that they close is a failed attempt."""
@@ -21,13 +18,7 @@ class HttpReceiverSettings(Settings):
 
     allow_http: bool = False
     allow_private: bool = False
-    ca_file: Path | None = None
-
-    @field_validator("ca_file")
-    @classmethod
-    def _resolve_ca_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        folder: Path | None = (info.context or {}).get("folder")
-        return folder / value if folder is not None and value is not None else value
+    ca_file: CaFile | None = None
 
 
 def check_url(url: str, *, allow_http: bool) -> str:

@@ -81,12 +81,10 @@ async def check_schema(database: Database) -> None:
 
 async def migrate_if_missing(database: Database) -> None:
     """Make the schema in an empty database; raise SchemaError where another one stands."""
-    async with database.writing() as connection:
-        found = await connection.run_sync(_found)
-    if found is None:
-        await migrate(database)
-    else:
+    try:
         await check_schema(database)
+    except NoDatabaseError:
+        await migrate(database)
 
 
 def _found(connection: Connection) -> str | None:

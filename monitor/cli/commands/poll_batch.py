@@ -9,8 +9,6 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from monitor.app import pace_of
-from monitor.cli.batch_facts import sources_of
 from monitor.cli.options import Output
 from monitor.cli.page import draw_progress, show_page, write_contacts, write_counts
 from monitor.cli.remedy import REMEDIES
@@ -18,11 +16,10 @@ from monitor.cli.screen import safe, word, write_json, write_latency, write_time
 from monitor.cli.session import run, unknown
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.core.batch import Batch, Progress, Reading, Watch, progress
+from monitor.core.batch import Progress, Reading, progress
 from monitor.core.batch_id import check_batch_id
 from monitor.core.errors import PollError, SecretMissingError, UnknownNameError
 from monitor.core.event import stamp
-from monitor.core.observe import observe
 from monitor.net.redact import printable
 from monitor.providers import build
 
@@ -83,25 +80,10 @@ async def _read(config: Config, source: str, batch_id: str, *, began: float) -> 
         provider=config.sources[source].provider,
         id=batch_id,
         reading=reading,
-        progress=_measure(config, source, batch_id, reading, at=at),
+        progress=progress(reading),
         at=at,
         took=timedelta(seconds=time.monotonic() - began),
     )
-
-
-def _measure(
-    config: Config, source: str, batch_id: str, reading: Reading, *, at: datetime
-) -> Progress:
-    """Measure a reading as the daemon would its first one of this batch."""
-    unread = Watch(batch=Batch(row=0, source=source, id=batch_id, key=""))
-    observation = observe(
-        unread,
-        reading,
-        source=sources_of(config)[source],
-        interval=pace_of(config, source).interval,
-        at=at,
-    )
-    return progress(observation.watch.known)
 
 
 def _document(read: Read) -> dict[str, Any]:
