@@ -5,9 +5,11 @@ import base64
 import json
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +136,11 @@ class Daemon:
         """Leave nothing running."""
         if self._process is not None:
             await self.kill()
+
+    def stored(self) -> set[str]:
+        """Return the ids of all events in the database, once the daemon has ended."""
+        with closing(sqlite3.connect(self.folder / "monitor.db")) as connection:
+            return {row[0] for row in connection.execute("SELECT id FROM events")}
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """Return the log lines of one event."""

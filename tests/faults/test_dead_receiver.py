@@ -75,19 +75,21 @@ async def test_a_dead_receiver_delays_nobody_and_misses_nothing(
     settled = lifted + (over - lifted) / 3  # the backlog of the dead one is gone by then
     during = p99(consumer, "healthy", began, lifted)
     without = p99(consumer, "healthy", settled, over)
+    lost = [len(daemon.stored() - one.bodies.keys()) for one in (consumer, dead)]
     print(
         f"{len(consumer.bodies)} events, one receiver dead for {DEAD:.0f} s: healthy p99"
         f" {during * 1000:.0f} ms, without a dead one {without * 1000:.0f} ms,"
-        f" ratio {during / without:.2f}; lost 0, gaps {consumer.gaps()} and {dead.gaps()}"
+        f" ratio {during / without:.2f}; lost {sum(lost)}, gaps {consumer.gaps()} and {dead.gaps()}"
     )
+    assert lost == [0, 0]
     assert (consumer.gaps(), dead.gaps()) == (0, 0)
     assert (consumer.duplicates, dead.duplicates) == (0, 0)
     assert during <= 2 * without + NOISE
     assert status == 0
 
 
-NOISE = 0.05
-"""Seconds by which two 99th percentiles of the same thing differ on a busy machine."""
+NOISE = 0.0 if DEAD >= 60 else 0.05
+"""Seconds that the short run forgives: its 99th percentile is one of a few hundred deliveries."""
 
 
 def config(provider_url: str, healthy_url: str, dead_url: str, ids: list[str]) -> str:

@@ -94,12 +94,14 @@ async def test_a_kill_at_any_moment_loses_nothing_and_invents_nothing(
     invented = sum(
         phantoms(events, served[batch_id]) for (_, batch_id), events in consumer.events().items()
     )
+    lost = len(daemon.stored() - consumer.bodies.keys())
+    invented += len(consumer.bodies.keys() - daemon.stored())
     print(
-        f"n={KILLS} kills, {len(consumer.bodies)} events: lost 0, gaps {consumer.gaps()},"
+        f"n={KILLS} kills, {len(consumer.bodies)} events: lost {lost}, gaps {consumer.gaps()},"
         f" phantom {invented}, other bytes {consumer.other_bytes},"
         f" duplicates {consumer.duplicates}; 95 % bound {3 / KILLS:.3f} a kill"
     )
-    assert (consumer.gaps(), invented, consumer.other_bytes) == (0, 0, 0)
+    assert (lost, consumer.gaps(), invented, consumer.other_bytes) == (0, 0, 0, 0)
     assert consumer.duplicates <= KILLS * IN_FLIGHT
     assert status == 0
     assert seconds < 5
