@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 from monitor.app import Engine, build_engine
 from monitor.config.load import load
 from monitor.core.batch import Origin
-from monitor.daemon import Daemon
+from monitor.daemon.process import Daemon
 from monitor.engine.clock import Clock
 from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent, bolna_document
 from monitor.storage.database import Database

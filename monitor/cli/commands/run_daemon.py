@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 import typer
 
-from monitor import daemon
+from monitor.daemon import process
 from monitor.app import open_database
 from monitor.cli.session import run as run_work
 from monitor.config.load import load
@@ -56,4 +56,4 @@ def run(path: Path | None) -> None:
     log = structlog.stdlib.get_logger()
     for warning in warnings_of(config):
         log.warning("config.doubtful", reason=warning)
-    _run_loop(daemon.run(config))
+    _run_loop(process.run(config))

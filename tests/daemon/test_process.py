@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from monitor.daemon import run
+from monitor.daemon.process import run
 from monitor.engine.relay import Relay
 from monitor.simulator import Fault, bolna_document
 from tests.conftest import Until

@@ -1,0 +1,1 @@
+"""The daemon: one process with its loops, bells, signals, and its word to systemd."""
