@@ -6,13 +6,13 @@ from pathlib import Path
 import structlog
 import typer
 
-from monitor.daemon import process
 from monitor.app import open_database
 from monitor.cli.session import run as run_work
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.config.warnings import missing_secrets, warnings_of
 from monitor.core.errors import SecretMissingError
+from monitor.daemon import process
 from monitor.logs import set_up_logs
 from monitor.net.redact import printable
 from monitor.storage.lock import hold_file
