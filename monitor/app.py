@@ -1,16 +1,18 @@
 """Wiring: the only place that knows everybody."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from monitor.config.schema import Config, database_url
 from monitor.core.pacing import Pace
 from monitor.core.source import Source
 from monitor.engine.account import Account
+from monitor.engine.beat import Beat
 from monitor.engine.clock import Clock
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.metrics import Metrics
+from monitor.engine.outage import Outage
 from monitor.engine.poller import Poller
 from monitor.engine.receiver import Receiver
 from monitor.engine.relay import Relay
@@ -29,19 +31,49 @@ BORN_LEASE = timedelta(seconds=150)
 """Lease of deliveries that are born claimed: longer than any receiver's."""
 
 
+class Loop(Protocol):
+    """Turn until closed; tell when it last did, and what the database refuses it."""
+
+    beat: Beat
+    outage: Outage
+
+    async def run(self) -> None:
+        """Turn until closed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """Hold the parts of a running daemon."""
 
     clock: Clock
     metrics: Metrics
-    accounts: list[Account]
-    receivers: list[Receiver]
     poller: Poller
     writer: Writer
     relay: Relay
     settler: Settler
     housekeeping: Housekeeping
+
+    @property
+    def accounts(self) -> list[Account]:
+        """Return the sources at work, those that the config has now."""
+        return sorted(self.poller.accounts, key=lambda account: account.source.row)
+
+    @property
+    def receivers(self) -> list[Receiver]:
+        """Return the receivers at work, those that the config has now."""
+        return self.relay.receivers
+
+    @property
+    def loops(self) -> dict[str, Loop]:
+        """Return the loops by name."""
+        return {
+            "poller": self.poller,
+            "writer": self.writer,
+            "relay": self.relay,
+            "settler": self.settler,
+            "housekeeping": self.housekeeping,
+        }
 
 
 def open_database(config: Config) -> Database:
@@ -63,46 +95,48 @@ def pace_of(config: Config, source: str) -> Pace:
 async def register(
     config: Config, database: Database, *, now: datetime
 ) -> tuple[dict[str, SourceRow], dict[str, ReceiverRow]]:
-    """Bring sources, receivers and declared batches of the file into the database."""
+    """Make sure that the database knows the sources and receivers of the file."""
     providers = {name: settings.provider for name, settings in config.sources.items()}
     sources = await register_sources(database, providers, now=now)
     receivers = await register_receivers(database, config.receivers)
+    return sources, receivers
+
+
+async def declare(config: Config, database: Database, *, now: datetime) -> None:
+    """Watch the batches that the file declares, and no longer those that left it."""
     declared = [
         Registration(source=batch.source, id=batch.id, name=batch.name, labels=batch.labels)
         for batch in config.batches
     ]
     await declare_batches(database, declared, now=now)
-    return sources, receivers
 
 
-def build_accounts(config: Config, rows: Mapping[str, SourceRow]) -> list[Account]:
-    """Build the sources at work."""
-    return [
-        Account(
-            source=Source(
-                row=rows[name].row,
-                name=name,
-                provider=settings.provider,
-                key=rows[name].key,
-                labels=settings.labels,
-            ),
-            provider=build_provider(
-                settings,
-                deadline=config.polling.deadline,
-                connections=config.polling.concurrency,
-            ),
-            pace=pace_of(config, name),
-            rate=settings.rate_limit,
-            health=rows[name].health,
-            version=rows[name].version,
-            blocked_until=rows[name].blocked_until,
-        )
-        for name, settings in config.sources.items()
-    ]
+def build_account(config: Config, row: SourceRow) -> Account:
+    """Build one source at work. Raises ConfigError for a CA file that cannot be used."""
+    settings = config.sources[row.name]
+    return Account(
+        source=Source(
+            row=row.row,
+            name=row.name,
+            provider=settings.provider,
+            key=row.key,
+            labels=settings.labels,
+        ),
+        provider=build_provider(
+            settings,
+            deadline=config.polling.deadline,
+            connections=config.polling.concurrency,
+        ),
+        pace=pace_of(config, row.name),
+        rate=settings.rate_limit,
+        health=row.health,
+        version=row.version,
+        blocked_until=row.blocked_until,
+    )
 
 
 def build_receiver(config: Config, row: ReceiverRow) -> Receiver:
-    """Build one receiver at work."""
+    """Build one receiver at work. Raises ConfigError for a CA file that cannot be used."""
     settings = config.receivers[row.name]
     return Receiver(
         row=row.row,
@@ -121,19 +155,21 @@ def build_receiver(config: Config, row: ReceiverRow) -> Receiver:
 async def build_engine(config: Config, database: Database, clock: Clock) -> Engine:
     """Register what the file says, and build all loops; nothing runs yet."""
     sources, receiver_rows = await register(config, database, now=clock.now())
+    await declare(config, database, now=clock.now())
     owner = config.monitor.instance
     metrics = Metrics()
-    accounts = build_accounts(config, sources)
+    accounts = [build_account(config, row) for row in sources.values()]
     receivers = [build_receiver(config, row) for row in receiver_rows.values()]
     settler = Settler(database, clock=clock)
     relay = Relay(database, receivers, settler=settler, clock=clock, metrics=metrics, owner=owner)
-    settler.on_due = relay.bell.set
+    settler.on_due = relay.bell.ring
     writer = Writer(
         database,
         clock=clock,
         routes=config.routes,
         birth=Birth(owner=owner, lease=BORN_LEASE, room=relay.room),
         trouble=Trouble(),
+        metrics=metrics,
         hand_over=relay.take,
     )
     poller = Poller(
@@ -150,8 +186,6 @@ async def build_engine(config: Config, database: Database, clock: Clock) -> Engi
     return Engine(
         clock=clock,
         metrics=metrics,
-        accounts=accounts,
-        receivers=receivers,
         poller=poller,
         writer=writer,
         relay=relay,

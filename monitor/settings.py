@@ -57,15 +57,22 @@ def write_duration(value: timedelta) -> str:
     return written or "0s"
 
 
-def duration_between(shortest: str, longest: str) -> AfterValidator:
-    """Return a check that a duration keeps these bounds, written as the file writes them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Keep a duration between two others, written as the file writes them."""
 
-    def check(value: timedelta) -> timedelta:
-        if not parse_duration(shortest) <= value <= parse_duration(longest):
-            raise ValueError(f'must be from "{shortest}" to "{longest}"')
+    shortest: str
+    longest: str
+
+    def __call__(self, value: timedelta) -> timedelta:
+        if not parse_duration(self.shortest) <= value <= parse_duration(self.longest):
+            raise ValueError(f'must be from "{self.shortest}" to "{self.longest}"')
         return value
 
-    return AfterValidator(check)
+
+def duration_between(shortest: str, longest: str) -> AfterValidator:
+    """Return the check that a duration keeps these bounds."""
+    return AfterValidator(Bounds(shortest=shortest, longest=longest))
 
 
 Duration = Annotated[
@@ -73,14 +80,14 @@ Duration = Annotated[
 ]
 
 
-def _parse_rate(value: object) -> float:
+def parse_rate(value: object) -> float:
     match = re.fullmatch(r"([1-9][0-9]{0,8})/(s|min|h)", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError('must be a rate such as "10/s", "1000/min" or "5000/h"')
     return int(match[1]) / {"s": 1, "min": 60, "h": 3600}[match[2]]
 
 
-Rate = Annotated[float, BeforeValidator(_parse_rate)]
+Rate = Annotated[float, BeforeValidator(parse_rate)]
 """Requests per second, written as `1000/min`."""
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -193,6 +200,8 @@ CaFile = Annotated[Path, AfterValidator(_from_folder)]
 class Settings(BaseModel):
     """Parse one table of the config file; each secret `x` has the twins `x_env` and `x_file`.
 
+    The docstring under a key is what docs/configuration.md says of it.
+
     The validation context may hold `folder`: the config file's, from which relative secret files
     are looked up.
     """
@@ -241,8 +250,8 @@ def take_secret(table: dict[str, Any], name: str, *, folder: Path | None) -> Sec
     twins = {key: table.pop(key) for key in twins_of(name) if key in table}
     if not twins:
         return None
-    if isinstance(given := twins.get(name), Secret) and len(twins) == 1:
-        return given
+    if len(twins) == 1 and isinstance(given := next(iter(twins.values())), Secret | None):
+        return given  # a table that was parsed before
     if len(twins) > 1:
         raise ValueError(f"give exactly one of {', '.join(twins)}")
     key, value = next(iter(twins.items()))

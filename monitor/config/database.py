@@ -18,6 +18,8 @@ class Database(Settings):
     secrets: ClassVar[tuple[str, ...]] = ("url",)
 
     url: Secret = Secret(name="database.url", value="sqlite:///monitor.db")
+    """Where everything is kept: `sqlite:///FILE` (relative: from this file's folder) or
+    `postgresql://USER@HOST/NAME`."""
 
     @field_validator("url")
     @classmethod

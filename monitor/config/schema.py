@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, Field, PlainValidator, field_validator
 
 from monitor.config.database import SQLITE, Database, check_url
 from monitor.core.batch import NAME_LIMIT
@@ -20,12 +20,14 @@ from monitor.settings import (
     LONGEST_DURATION,
     Duration,
     Labels,
+    Secret,
     Settings,
     check_name,
     duration_between,
     parse_duration,
 )
 from monitor.sinks import ReceiverSettings
+from monitor.sinks.receiver import check_url as check_http_url
 
 INSTANCE: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _LISTEN: Final = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>\d+)")
@@ -33,11 +35,28 @@ _LARGEST_PORT: Final = 65535
 
 
 class MonitorTable(Settings):
-    """Parse `[monitor]`."""
+    """Parse `[monitor]`; whoever has the heartbeat's URL can keep it beating."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("heartbeat_url",)
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are still logged."""
     log_format: Literal["auto", "console", "json"] = "auto"
+    """`auto` is coloured on a terminal and JSON elsewhere."""
     retention: Annotated[Duration, duration_between("1m", LONGEST_DURATION)] = parse_duration("30d")
+    """How long events (with their deliveries and attempts) and snapshots are kept; what is still
+    owed stays."""
+
+    heartbeat_url: Secret | None = None
+    """Called by GET once a minute while the loops and the database are well: for a dead man's
+    switch, which tells when it falls silent."""
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _check_heartbeat_url(cls, value: Secret | None) -> Secret | None:
+        if value is not None and value.value is not None:
+            check_http_url(value.value, allow_http=True)
+        return value
 
 
 class Monitor(MonitorTable):
@@ -70,6 +89,8 @@ class Server(Settings):
     """Parse `[server]`."""
 
     listen: Annotated[str, AfterValidator(_check_listen)] = "127.0.0.1:8470"
+    """`HOST:PORT` of `/-/healthy`, `/-/ready` and `/metrics`; `[::1]:8470` for IPv6, no host for
+    every interface, port 0 for any free one."""
 
     @property
     def host(self) -> str:
@@ -89,11 +110,18 @@ class Polling(Settings):
     """Parse `[polling]`."""
 
     interval: Interval = parse_duration("30s")
+    """How often a batch is polled that is running, or pending for less than an hour."""
     idle_interval: Interval = parse_duration("5m")
+    """The same for one that is pending longer, or paused."""
     settled_interval: Interval = parse_duration("1h")
+    """The same for one that settled, or has been unreachable or unchanged for 7 days."""
     forget_after: Duration = parse_duration("24h")
+    """How long after it settled, or became unreachable for 7 days, it is still polled;
+    `monitor add` wakes it."""
     deadline: Annotated[Duration, duration_between("100ms", "10m")] = parse_duration("15s")
+    """Bound of one whole request to a provider, from connect to the last byte."""
     concurrency: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 100
+    """Requests in flight; one source uses at most half of them while others have due batches."""
 
 
 def _check_id(batch_id: str) -> str:
@@ -111,9 +139,13 @@ class DeclaredBatch(Settings):
     """Parse one of `[[batches]]`."""
 
     source: str
+    """The source that it is read from: the name of a `[sources.NAME]` table."""
     id: Annotated[str, AfterValidator(_check_id)]
+    """The provider's id of the batch, bare: no URL, no `/`, `\\`, `%` or spaces."""
     name: Annotated[str, AfterValidator(_check_batch_name)] | None = None
+    """Shown instead of the provider's name; 1 to 256 printable characters."""
     labels: Labels = Field(default_factory=dict)
+    """Go with each of its events, for matchers and readers; they win over the source's."""
 
 
 def _parse_matcher(value: object) -> Matcher:
@@ -126,7 +158,10 @@ class RouteTable(Settings):
     """Parse one of `[[routes]]`."""
 
     receiver: str
+    """Who gets the events: the name of a `[receivers.NAME]` table."""
     matchers: tuple[Annotated[Matcher, PlainValidator(_parse_matcher)], ...] = ()
+    """Conditions on an event, all of which must hold: [events.md](events.md#matchers). None: all
+    events."""
 
     def route(self) -> Route:
         """Return it as core knows it."""

@@ -33,6 +33,7 @@ def missing_secrets(config: Config) -> list[str]:
 def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
     """Yield each secret with what its own name lacks of a full key."""
     yield "", config.database.url
+    yield from (("monitor.", secret) for secret in config.monitor.held_secrets())
     tables: dict[str, Mapping[str, Settings]] = {
         "sources": config.sources,
         "receivers": config.receivers,

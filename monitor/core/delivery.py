@@ -67,6 +67,8 @@ class Delivery:
     sequence: int
     attempts: int
     """Attempts so far that used up the schedule."""
+    observed_at: datetime
+    """When its event happened: the time of the reading that caused it."""
     enqueued_at: datetime
     """Since when it is owed; `redeliver` starts it anew."""
 

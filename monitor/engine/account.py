@@ -1,6 +1,7 @@
 """A source at work: its provider, its pace and budget, and how it fares."""
 
 import random
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,6 +20,30 @@ PROBE_AFTER = timedelta(minutes=1)
 """How often a failing source is tried."""
 
 
+MINUTE = timedelta(minutes=1)
+
+
+class Usage:
+    """Count the polls of the last minute, claim by claim."""
+
+    def __init__(self) -> None:
+        self._claims: deque[tuple[datetime, int]] = deque()
+
+    def add(self, polls: int, *, at: datetime) -> None:
+        """Count the polls of one claim."""
+        self._forget(at)
+        self._claims.append((at, polls))
+
+    def polls(self, at: datetime) -> int:
+        """Return how many there were in the minute before `at`."""
+        self._forget(at)
+        return sum(polls for _, polls in self._claims)
+
+    def _forget(self, at: datetime) -> None:
+        while self._claims and self._claims[0][0] <= at - MINUTE:
+            self._claims.popleft()
+
+
 @dataclass(slots=True, kw_only=True)
 class Account:
     """Hold one source while the daemon runs; health and version are as last committed."""
@@ -33,16 +58,28 @@ class Account:
     blocked_until: datetime | None = None
     answered_at: datetime | None = None
     in_flight: int = 0
+    usage: Usage = field(default_factory=Usage)
     counters: dict[str, Counter] = field(default_factory=dict)
     """Of polls, by result: looking one up for every poll would cost as much as counting."""
     backlog: bool = False
     """The last claim brought all that it asked for: more is likely due."""
+
+    def become(self, other: "Account") -> Provider:
+        """Take over what the config says of another; return the provider that was at work."""
+        before = self.provider
+        self.source, self.provider = other.source, other.provider
+        self.pace, self.rate = other.pace, other.rate
+        return before
 
     def adopt(self, row: SourceRow) -> None:
         """Take over what the database says, which another daemon may have moved."""
         if row.version >= self.version:
             self.health, self.version = row.health, row.version
             self.blocked_until = row.blocked_until
+
+    def budget_used(self, at: datetime) -> float:
+        """Return the share of the rate limit that was used in the last minute."""
+        return self.usage.polls(at) / (self.rate * MINUTE.total_seconds())
 
     def count(self, metrics: Metrics, result: str) -> None:
         """Count a poll."""

@@ -1,14 +1,15 @@
 """Housekeeping, once a minute: broken lanes, hopeless deliveries, old events, the clock."""
 
-import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
 from monitor.core.delivery import lifetime
 from monitor.core.errors import StorageError
+from monitor.engine.beat import Beat
+from monitor.engine.bell import Bell
 from monitor.engine.clock import SMALL_STEP, Clock
 from monitor.engine.outage import Outage
 from monitor.engine.receiver import Receiver
@@ -17,6 +18,8 @@ from monitor.storage.upkeep import expire_deliveries, prune, repair_lanes, touch
 
 TURN: Final = 120.0
 """Seconds after which it works even if nobody rings."""
+RETRY: Final = 1.0
+"""Seconds between tries while the database fails."""
 
 log = structlog.stdlib.get_logger()
 
@@ -34,35 +37,31 @@ class Housekeeping:
         retention: timedelta,
     ) -> None:
         self._database = database
-        self._receivers = receivers
+        self.receivers = receivers
+        self.retention = retention
         self._clock = clock
         self._owner = owner
-        self._retention = retention
-        self._outage = Outage("housekeeping")
+        self.outage = Outage("housekeeping")
         self._stepped = False
         self._closing = False
-        self.bell = asyncio.Event()
-        self.beat_at: datetime | None = None
+        self.bell = Bell()
+        self.beat = Beat(every=TURN)
 
     async def run(self) -> None:
         """Work until closed."""
         while not self._closing:
-            self.bell.clear()
+            self.beat.turn()
             try:
                 await self._work()
-                self._outage.ended()
+                self.outage.ended()
             except StorageError as error:
-                self._outage.began(error, at=self._clock.now())
-            try:
-                async with asyncio.timeout(TURN):
-                    await self.bell.wait()
-            except TimeoutError:
-                continue
+                self.outage.began(error, at=self._clock.now())
+            await self.bell.wait(RETRY if self.outage.reason else TURN)
 
     def close(self) -> None:
         """Let `run` end after the chore at hand."""
         self._closing = True
-        self.bell.set()
+        self.bell.ring()
 
     async def _work(self) -> None:
         await self._follow_clock()
@@ -71,14 +70,15 @@ class Housekeeping:
         repaired = await repair_lanes(self._database, now=now)
         if repaired:
             log.error("lane.repaired", lanes=repaired)
-        for receiver in self._receivers:
+        for receiver in self.receivers:
             before = now - lifetime(receiver.schedule)
             while gone := await expire_deliveries(
                 self._database, receiver.name, before=before, now=now
             ):
+                self.beat.turn()
                 log.error("delivery.expired", receiver=receiver.name, deliveries=gone)
-        while not self._closing and await prune(self._database, before=now - self._retention):
-            continue
+        while not self._closing and await prune(self._database, before=now - self.retention):
+            self.beat.turn()
 
     async def _follow_clock(self) -> None:
         trusted = self._database.dialect == "postgresql"

@@ -1,25 +1,41 @@
 """What the engine counts, for `/metrics`; no batch ids, names or labels."""
 
+import platform
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
+    Info,
     disable_created_metrics,
 )
 
+from monitor import __version__
+
 
 class Metrics:
-    """Own the registry and the instruments."""
+    """Own the registry and the instruments; the gauges are filled in before each scrape."""
 
     def __init__(self) -> None:
         # else there is a `…_created` for each counter, which nobody asked for
         disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types here
         self.registry = CollectorRegistry()
+        self._polling()
+        self._delivering()
+        self._running()
+
+    def _polling(self) -> None:
         self.polls = Counter(
             "monitor_polls",
             "Polls by source and result: ok, or the kind of failure.",
             ["source", "result"],
+            registry=self.registry,
+        )
+        self.poll_duration = Histogram(
+            "monitor_poll_duration_seconds",
+            "Time from the start of a request to its reading or failure.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30),
             registry=self.registry,
         )
         self.poll_lag = Histogram(
@@ -34,10 +50,36 @@ class Metrics:
             ["source"],
             registry=self.registry,
         )
+        self.batches = Gauge(
+            "monitor_batches",
+            "Watched batches by source and phase; not_read before the first reading.",
+            ["source", "phase"],
+            registry=self.registry,
+        )
+        self.budget_used = Gauge(
+            "monitor_budget_used_ratio",
+            "Share of the source's rate_limit that this daemon used in the last minute.",
+            ["source"],
+            registry=self.registry,
+        )
+        self.events = Counter(
+            "monitor_events",
+            "Events stored by type.",
+            ["type"],
+            registry=self.registry,
+        )
+
+    def _delivering(self) -> None:
         self.deliveries = Counter(
             "monitor_deliveries",
-            "Attempts by receiver and result: delivered, retry, hold or dead.",
+            "Attempts by receiver and what came of them: delivered, retry, hold or dead.",
             ["receiver", "result"],
+            registry=self.registry,
+        )
+        self.attempts = Counter(
+            "monitor_attempts",
+            "Attempts by receiver and kind: ok, the status code, or the kind of failure.",
+            ["receiver", "kind"],
             registry=self.registry,
         )
         self.deliveries_pending = Gauge(
@@ -46,3 +88,41 @@ class Metrics:
             ["receiver"],
             registry=self.registry,
         )
+        self.delivery_latency = Histogram(
+            "monitor_delivery_latency_seconds",
+            "Time from the reading that caused an event to the answer that accepted it.",
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200),
+            registry=self.registry,
+        )
+        self.receiver_held = Gauge(
+            "monitor_receiver_held",
+            "1 while the receiver is held because it failed as a whole, else 0.",
+            ["receiver"],
+            registry=self.registry,
+        )
+
+    def _running(self) -> None:
+        self.database_up = Gauge(
+            "monitor_database_up",
+            "1 while the database takes writes, else 0.",
+            registry=self.registry,
+        )
+        self.writer_queue = Gauge(
+            "monitor_writer_queue",
+            "Poll results that wait to be committed.",
+            registry=self.registry,
+        )
+        self.reload_successful = Gauge(
+            "monitor_config_last_reload_successful",
+            "1 when the config file in force is the last one asked for, 0 when that was refused.",
+            registry=self.registry,
+        )
+        self.reload_success_time = Gauge(
+            "monitor_config_last_reload_success_timestamp_seconds",
+            "When the config in force was read, in seconds since 1970.",
+            registry=self.registry,
+        )
+        build = Info(
+            "monitor_build", "Version of the monitor and of Python.", registry=self.registry
+        )
+        build.info({"version": __version__, "python": platform.python_version()})

@@ -12,6 +12,8 @@ from monitor.core.batch import Reading
 from monitor.core.errors import FailureKind, PollError, StorageError
 from monitor.core.observe import instant
 from monitor.engine.account import Account
+from monitor.engine.beat import Beat
+from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.engine.fold import Result
 from monitor.engine.metrics import Metrics
@@ -48,35 +50,40 @@ class Poller:
         deadline: timedelta,
     ) -> None:
         self._database = database
-        self._accounts = list(accounts)
+        self.accounts = list(accounts)
         self._writer = writer
         self._clock = clock
         self._metrics = metrics
         self._owner = owner
         self._concurrency = concurrency
-        self._lease = 2 * deadline + timedelta(seconds=5)
+        self._lease = _lease(deadline)
         self._polls: set[asyncio.Task[None]] = set()
         self.outage = Outage("poller")
         self._closing = False
         self._alarm: asyncio.TimerHandle | None = None
-        self.bell = asyncio.Event()
-        self.beat_at: datetime | None = None
+        self.bell = Bell()
+        self.beat = Beat(every=TURN)
 
     async def run(self) -> None:
         """Claim and poll until closed."""
         while not self._closing:
-            self.beat_at = self._clock.now()
-            self.bell.clear()
+            self.beat.turn()
             try:
                 await self._round()
                 self.outage.ended()
             except StorageError as error:
                 self.outage.began(error, at=self._clock.now())
-            try:
-                async with asyncio.timeout(TURN):
-                    await self.bell.wait()
-            except TimeoutError:
-                continue
+            await self.bell.wait(TURN)
+
+    def change(
+        self, accounts: Sequence[Account], *, concurrency: int, deadline: timedelta
+    ) -> set[asyncio.Task[None]]:
+        """Poll these sources from now on; return the polls still under way, of any source."""
+        self.accounts = list(accounts)
+        self._concurrency = concurrency
+        self._lease = _lease(deadline)
+        self.bell.ring()
+        return set(self._polls)
 
     def expect(self, due_at: datetime) -> None:
         """Ring the bell when a batch is due, if that is sooner than it would ring anyway."""
@@ -89,12 +96,12 @@ class Poller:
             if loop.time() < self._alarm.when() <= when:
                 return
             self._alarm.cancel()
-        self._alarm = loop.call_at(when, self.bell.set)
+        self._alarm = loop.call_at(when, self.bell.ring)
 
     async def close(self) -> None:
         """Stop claiming and drop the polls under way: a GET can be repeated."""
         self._closing = True
-        self.bell.set()
+        self.bell.ring()
         if self._alarm is not None:
             self._alarm.cancel()
         polls = list(self._polls)
@@ -109,29 +116,29 @@ class Poller:
         until = now + self._lease  # of a source whose every batch is under way, too
         soon = [
             account
-            for account in self._accounts
+            for account in self.accounts
             if self._may_poll(account) and due_at.get(account.source.name, until) < until
         ]
         for account in soon:
             want = self._room(account, alone=len(soon) == 1)
             if due_at[account.source.name] <= now and want > 0:
                 await self._claim(account, want)
-        if self._accounts:
-            self._accounts.append(self._accounts.pop(0))
+        if self.accounts:
+            self.accounts.append(self.accounts.pop(0))
 
     async def _due(self) -> dict[str, datetime]:
         """Return when each source has something to poll; those with a backlog need no look."""
         now = self._clock.now()
-        backlog = {a.source.name: now for a in self._accounts if a.backlog}
-        if len(backlog) == len(self._accounts):
+        backlog = {a.source.name: now for a in self.accounts if a.backlog}
+        if len(backlog) == len(self.accounts):
             return backlog
-        names = {account.source.name for account in self._accounts}
+        names = {account.source.name for account in self.accounts}
         due_at = {k: v for k, v in (await due_sources(self._database)).items() if k in names}
         turn = now + timedelta(seconds=TURN)
         self.expect(min((at for at in due_at.values() if at > now), default=turn))
         probes = {
             account.source.name: now
-            for account in self._accounts
+            for account in self.accounts
             if account.blocked_until is not None and account.source.name in due_at
         }
         return due_at | backlog | probes
@@ -159,6 +166,8 @@ class Poller:
             return
         account.adopt(claimed.source)
         account.backlog = len(claimed.claims) == want
+        if claimed.claims:
+            account.usage.add(len(claimed.claims), at=now)
         for claim in claimed.claims:
             self._metrics.poll_lag.observe(max(0.0, (now - claim.due_at).total_seconds()))
             account.in_flight += 1
@@ -167,6 +176,8 @@ class Poller:
             poll.add_done_callback(partial(self._refill, account))
 
     async def _poll(self, account: Account, claim: Claim) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             reading = await account.provider.read(claim.watch.batch.id)
             self._put(account, claim, reading=reading)
@@ -182,6 +193,7 @@ class Poller:
             self._put(account, claim, failure=PollError(FailureKind.PROTOCOL))
         finally:
             account.in_flight -= 1
+            self._metrics.poll_duration.observe(loop.time() - began)
 
     def _put(
         self,
@@ -203,4 +215,9 @@ class Poller:
         self._polls.discard(poll)
         free = self._concurrency - len(self._polls)
         if account.backlog and free >= max(1, self._concurrency // 2):
-            self.bell.set()
+            self.bell.ring()
+
+
+def _lease(deadline: timedelta) -> timedelta:
+    """Return how long a claimed batch is ours: longer than any poll."""
+    return 2 * deadline + timedelta(seconds=5)

@@ -32,6 +32,13 @@ class Receiver:
     """Room kept for the claim under way."""
     next_send_at: datetime | None = None
 
+    def become(self, other: "Receiver") -> Sink:
+        """Take over what the config says of another; return the sink that was at work."""
+        before = self.sink
+        self.kind, self.sink, self.schedule = other.kind, other.sink, other.schedule
+        self.slots, self.spacing, self.timeout = other.slots, other.spacing, other.timeout
+        return before
+
     @property
     def lease(self) -> timedelta:
         """Return how long a claimed delivery is ours: longer than any attempt."""

@@ -10,6 +10,8 @@ import structlog
 from monitor.core.delivery import Delivery, Verdict, VerdictKind
 from monitor.core.errors import StorageError
 from monitor.core.event import stamp
+from monitor.engine.beat import Beat
+from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
@@ -50,8 +52,19 @@ class Relay:
         self.outage = Outage("relay")
         self._closing = False
         self._looked_at = clock.now()
-        self.bell = asyncio.Event()
-        self.beat_at: datetime | None = None
+        self.bell = Bell()
+        self.beat = Beat(every=TURN)
+
+    @property
+    def receivers(self) -> list[Receiver]:
+        """Return the receivers that are served."""
+        return list(self._receivers.values())
+
+    def change(self, receivers: Sequence[Receiver]) -> set[asyncio.Task[None]]:
+        """Serve these receivers from now on; return the attempts still under way, to any."""
+        self._receivers = {receiver.name: receiver for receiver in receivers}
+        self.bell.ring()
+        return set(self._sends)
 
     def room(self, receiver: str) -> int:
         """Promise room for deliveries of a receiver that may be born claimed; return how much.
@@ -72,29 +85,26 @@ class Relay:
         if self._closing:  # their leases are given back
             return
         for delivery in born:
-            self._start(self._receivers[delivery.receiver], delivery)
-        self.bell.set()
+            served = self._receivers.get(delivery.receiver)
+            if served is not None:  # else it left meanwhile: what it is owed waits
+                self._start(served, delivery)
+        self.bell.ring()
 
     async def run(self) -> None:
         """Claim and send until closed."""
         while not self._closing:
-            self.beat_at = self._clock.now()
-            self.bell.clear()
+            self.beat.turn()
             try:
                 await self._round()
                 self.outage.ended()
             except StorageError as error:
                 self.outage.began(error, at=self._clock.now())
-            try:
-                async with asyncio.timeout(self._pause()):
-                    await self.bell.wait()
-            except TimeoutError:
-                continue
+            await self.bell.wait(self._pause())
 
     async def close(self, *, patience: float) -> None:
         """Stop claiming; attempts under way get `patience` seconds, then may be sent again."""
         self._closing = True
-        self.bell.set()
+        self.bell.ring()
         if self._sends:
             _, late = await asyncio.wait(set(self._sends), timeout=patience)
             for send in late:
@@ -163,7 +173,7 @@ class Relay:
             )
             verdict = Verdict(kind=VerdictKind.RETRY, error="internal")
         now = self._clock.now()
-        self._metrics.deliveries.labels(receiver.name, verdict.kind.value).inc()
+        self._count(receiver, delivery, verdict, at=now)
         was_held = receiver.hold is not None
         moved = receiver.end(verdict, started_at=started_at, now=now)
         if moved:
@@ -171,7 +181,18 @@ class Relay:
         self._settler.put(
             receiver, delivery, verdict, started_at=started_at, at=now, hold_moved=moved
         )
-        self.bell.set()
+        self.bell.ring()
+
+    def _count(
+        self, receiver: Receiver, delivery: Delivery, verdict: Verdict, *, at: datetime
+    ) -> None:
+        accepted = verdict.kind is VerdictKind.DELIVERED
+        kind = "ok" if accepted else verdict.error or str(verdict.status_code)
+        self._metrics.deliveries.labels(receiver.name, verdict.kind.value).inc()
+        self._metrics.attempts.labels(receiver.name, kind).inc()
+        if accepted:
+            latency = (at - delivery.observed_at).total_seconds()
+            self._metrics.delivery_latency.observe(max(0.0, latency))
 
     def _tell_hold(self, receiver: Receiver, verdict: Verdict, *, was_held: bool) -> None:
         if receiver.hold is None:

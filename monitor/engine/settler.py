@@ -13,6 +13,8 @@ import structlog
 from monitor.core.delivery import Delivery, DeliveryState, Hold, Verdict, VerdictKind, settle
 from monitor.core.errors import DataRefusedError, StorageError
 from monitor.core.event import stamp
+from monitor.engine.beat import Beat
+from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.engine.outage import Outage
 from monitor.engine.receiver import Receiver
@@ -20,6 +22,8 @@ from monitor.storage.database import Database
 from monitor.storage.deliveries import Settled, settle_deliveries
 from monitor.storage.receivers import hold_receiver, lift_hold
 
+TURN: Final = 1.0
+"""Seconds after which the loop comes round by itself."""
 GROUP: Final = 500
 RETRY: Final = 1.0
 """Seconds between tries while the database fails."""
@@ -43,12 +47,12 @@ class Settler:
         self._clock = clock
         self._settled: deque[Settled] = deque()
         self._holds: deque[HoldMove] = deque()
-        self._arrived = asyncio.Event()
+        self._arrived = Bell()
         self.outage = Outage("settler")
         self._closing = False
         self.on_due: Callable[[], None] = _nothing
         """Called when something has become due: the relay's bell."""
-        self.beat_at: datetime | None = None
+        self.beat = Beat(every=TURN)
 
     @property
     def moves_holds(self) -> bool:
@@ -84,24 +88,20 @@ class Settler:
         if hold_moved:
             self._holds.append(HoldMove(receiver=receiver.name, hold=receiver.hold))
         _tell(receiver, item)
-        self._arrived.set()
+        self._arrived.ring()
 
     async def run(self) -> None:
         """Commit until closed and empty."""
         while not (self._closing and not self._settled and not self._holds):
-            self.beat_at = self._clock.now()
-            try:
-                async with asyncio.timeout(1):
-                    await self._arrived.wait()
-            except TimeoutError:
-                continue
-            self._arrived.clear()
-            await self._commit_some()
+            self.beat.turn()
+            await self._arrived.wait(TURN)
+            if self._settled or self._holds:
+                await self._commit_some()
 
     def close(self) -> None:
         """Let `run` end once all that was taken in is committed."""
         self._closing = True
-        self._arrived.set()
+        self._arrived.ring()
 
     async def _commit_some(self) -> None:
         group = [self._settled[n] for n in range(min(GROUP, len(self._settled)))]
@@ -110,12 +110,12 @@ class Settler:
             await self._move_holds()
         except StorageError as error:
             self.outage.began(error, at=self._clock.now())
-            self._arrived.set()
+            self._arrived.ring()
             await asyncio.sleep(RETRY)
             return
         self.outage.ended()
         if self._settled or self._holds:
-            self._arrived.set()
+            self._arrived.ring()
 
     async def _commit(self, group: list[Settled]) -> None:
         """Commit a group; an answer that the database refuses is kept without its text."""

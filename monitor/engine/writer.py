@@ -20,8 +20,10 @@ from monitor.core.errors import (
 from monitor.core.observe import Observation
 from monitor.core.routing import Route
 from monitor.core.source import FORBIDDEN_POLLS, Turn
+from monitor.engine.beat import Beat
 from monitor.engine.clock import Clock
 from monitor.engine.fold import Fold, Result, fold, read
+from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.trouble import Trouble
 from monitor.storage.batches import count_watched
@@ -30,6 +32,8 @@ from monitor.storage.outbox import Birth
 from monitor.storage.record import BatchRecord, Recorded, record
 from monitor.storage.sources import read_source
 
+TURN: Final = 1.0
+"""Seconds after which the loop comes round by itself."""
 GROUP: Final = 500
 QUEUE: Final = 2000
 COMPANY: Final = 0.1
@@ -51,13 +55,15 @@ class Writer:
         routes: Sequence[Route],
         birth: Birth,
         trouble: Trouble,
+        metrics: Metrics,
         hand_over: Callable[[Sequence[Delivery]], None],
     ) -> None:
         self._database = database
         self._clock = clock
-        self._routes = routes
+        self.routes = routes
         self._birth = birth
         self._trouble = trouble
+        self._metrics = metrics
         self._hand_over = hand_over
         self.outage = Outage("writer")
         self.on_scheduled: Callable[[datetime], None] = _nothing
@@ -66,7 +72,12 @@ class Writer:
         self._arrived = asyncio.Event()
         self._urgent = asyncio.Event()
         self._closing = False
-        self.beat_at: datetime | None = None
+        self.beat = Beat(every=TURN)
+
+    @property
+    def queued(self) -> int:
+        """Return how many results wait."""
+        return len(self._queue)
 
     @property
     def room(self) -> int:
@@ -85,7 +96,7 @@ class Writer:
     async def run(self) -> None:
         """Commit until closed and empty."""
         while not (self._closing and not self._queue):
-            self.beat_at = self._clock.now()
+            self.beat.turn()
             await self._wait()
             if self._queue:
                 await self._commit_some()
@@ -97,7 +108,7 @@ class Writer:
 
     async def _wait(self) -> None:
         try:
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(TURN):
                 await self._arrived.wait()
         except TimeoutError:
             return
@@ -169,7 +180,7 @@ class Writer:
 
     async def _commit(self, group: Sequence[tuple[Result, Observation | None]]) -> None:
         while True:
-            folded = fold(group, routes=self._routes, watched=await self._watched(group))
+            folded = fold(group, routes=self.routes, watched=await self._watched(group))
             sources = folded.sources()
             try:
                 recorded = await record(
@@ -219,6 +230,7 @@ class Writer:
                 account.blocked_until = standing.blocked_until
                 account.version = versions[row]
         self._hand_over(recorded.born)
+        self._count(folded, recorded)
         next_polls = [item.next_poll_at for item in folded.records if item.next_poll_at]
         if next_polls:
             self.on_scheduled(min(next_polls))
@@ -228,6 +240,15 @@ class Writer:
             if Turn.RECOVERED in standing.turns:
                 self._trouble.recovered(account)
             self._trouble.remind(account, at=self._clock.now())
+
+    def _count(self, folded: Fold, recorded: Recorded) -> None:
+        """Count the events that were stored, not those of batches claimed anew meanwhile."""
+        owed = [owed for _, standing in folded.standings.values() for owed in standing.owed]
+        for item in folded.records:
+            if item.owed and item.watch.batch.row in recorded.rows:
+                owed.extend(item.owed)
+        for one in owed:
+            self._metrics.events.labels(one.event.type.value).inc()
 
     def _tell(self, result: Result, item: BatchRecord) -> None:
         account, watch = result.account, item.watch

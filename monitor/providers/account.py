@@ -14,14 +14,21 @@ class AccountSettings(Settings):
     secrets: ClassVar[tuple[str, ...]] = ("api_key",)
 
     api_key: Secret
+    """The account's key; read anew when the provider refuses it."""
     allow_http: bool = False
+    """Allow `http://` in `base_url`: the key then travels readable."""
     allow_private: bool = False
+    """Allow loopback and private addresses."""
     base_url: str  # after allow_http, which its check asks for
+    """Where the provider's API is."""
     interval: Duration | None = None
-    """None: `[polling] interval`."""
+    """Instead of `[polling]` `interval`, for the batches of this source."""
     rate_limit: Rate
+    """Polls that the account may spend at most."""
     labels: Labels = Field(default_factory=dict)
+    """Go with the events of all its batches and with its own, for matchers and readers."""
     ca_file: CaFile | None = None
+    """PEM file of certificates to trust instead of the system's."""
 
     @field_validator("base_url")
     @classmethod

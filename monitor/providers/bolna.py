@@ -24,9 +24,11 @@ class BolnaSettings(AccountSettings):
     """Parse the table of a Bolna account."""
 
     provider: Literal["bolna"]
+    """Which provider's API this is."""
     base_url: str = "https://api.bolna.ai"
     rate_limit: Rate = 1000 / 60
-    """Bolna answers 429 beyond 1,000 requests a minute per organisation."""
+    """Polls that the account may spend at most; Bolna answers 429 beyond 1,000 requests a minute
+    per organisation."""
 
 
 class Bolna:

@@ -14,9 +14,10 @@ class VogentSettings(AccountSettings):
     """Parse the table of a Vogent account."""
 
     provider: Literal["vogent"]
+    """Which provider's API this is."""
     base_url: str = "https://api.vogent.ai/api"
     rate_limit: Rate = 300 / 60
-    """Vogent publishes no limit: ours is careful."""
+    """Polls that the account may spend at most; Vogent publishes no limit, this one is careful."""
 
 
 class Vogent:

@@ -17,8 +17,11 @@ class HttpReceiverSettings(Settings):
     """Parse what the tables of all receivers share that are reached by HTTP."""
 
     allow_http: bool = False
+    """Allow `http://`: events then travel readable."""
     allow_private: bool = False
+    """Allow loopback and private addresses."""
     ca_file: CaFile | None = None
+    """PEM file of certificates to trust instead of the system's."""
 
 
 def check_url(url: str, *, allow_http: bool) -> str:

@@ -65,7 +65,9 @@ class SlackSettings(HttpReceiverSettings):
     """Waits between the attempts at one delivery."""
 
     kind: Literal["slack"]
+    """Which kind of receiver this is."""
     webhook_url: Secret
+    """The incoming webhook of one channel; whoever has it can post there."""
 
     @field_validator("webhook_url")
     @classmethod

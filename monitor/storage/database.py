@@ -34,6 +34,9 @@ _SQLITE_PRAGMAS: Final = (
 _WAL_TRIES: Final = 100
 _WAL_PAUSE: Final = 0.05
 """In seconds."""
+PATIENCE: Final = 15.0
+"""Seconds that a unit of work on Postgres gets: a server that is frozen, or behind a network that
+drops everything, is not there to keep its own statement_timeout."""
 _HURRY: Final = "PRAGMA busy_timeout = 100"
 _TOO_LARGE: Final = 2**63
 _DATA_ERRORS: Final = (exc.DataError, exc.IntegrityError, UnicodeError, OverflowError)
@@ -63,16 +66,18 @@ class Database:
         return self._url.set(query={}).render_as_string(hide_password=True)
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
         """Open a unit of work: committed as a whole at the end, or rolled back.
 
+        On Postgres it ends within 25 s, however that fares, unless `patient`: psycopg takes up to
+        10 s to cancel what was begun.
         Raises DataRefusedError when the values are at fault and StorageError for the rest; a
         connection lost during the commit leaves the outcome unknown.
         """
         if self._writers is None:
             self._writers = self._engine(writer=True)
         with _named_errors(self.place):
-            async with self._writers.begin() as connection:
+            async with self._limit(patient=patient), self._writers.begin() as connection:
                 yield connection
 
     @asynccontextmanager
@@ -85,7 +90,7 @@ class Database:
         if self._readers is None:
             self._readers = self._engine(writer=False)
         with _named_errors(self.place):
-            async with self._readers.begin() as connection:
+            async with self._limit(), self._readers.begin() as connection:
                 yield connection
 
     async def now(self) -> datetime:
@@ -107,6 +112,10 @@ class Database:
             if engine is not None:
                 await engine.dispose()
         self._readers = self._writers = None
+
+    def _limit(self, *, patient: bool = False) -> asyncio.Timeout:
+        """Bound a unit of work; on SQLite busy_timeout does, and its thread heeds no other."""
+        return asyncio.timeout(None if patient or self.file is not None else PATIENCE)
 
     def _engine(self, *, writer: bool) -> AsyncEngine:
         if self.file is None:
@@ -233,6 +242,8 @@ def _named_errors(place: str) -> Iterator[None]:
         yield
     except _DATA_ERRORS as error:
         raise DataRefusedError(f"the database {place} refuses a value: {_reason(error)}") from error
+    except TimeoutError as error:
+        raise StorageError(f"the database {place} has not answered for {PATIENCE:.0f} s") from error
     except (exc.SQLAlchemyError, OSError, sqlite3.Error) as error:
         raise StorageError(f"the database {place} failed: {_reason(error)}") from error
 

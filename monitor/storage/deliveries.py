@@ -130,13 +130,15 @@ def _delivery_of(row: Sequence[Any]) -> Delivery:
         enqueued_at=instant(row[8]),
         event_type=row[9],
         body=bytes(row[10]),
+        observed_at=instant(row[11]),
     )
 
 
 _RETURNED: Final = (
     "id, epoch, event, receiver, subject_kind, subject_row, sequence, attempts, enqueued_at,"
     " (SELECT type FROM events WHERE events.id = CAST(event AS text)),"
-    " (SELECT body FROM events WHERE events.id = CAST(event AS text))"
+    " (SELECT body FROM events WHERE events.id = CAST(event AS text)),"
+    " (SELECT at FROM events WHERE events.id = CAST(event AS text))"
 )
 """In RETURNING, SQLite finds an event by the index only with the cast: else it reads them all."""
 

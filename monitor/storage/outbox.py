@@ -136,5 +136,6 @@ def _born(row: dict[str, Any], number: int, event: Event, now: datetime) -> Deli
         subject_row=event.subject_row,
         sequence=event.sequence,
         attempts=0,
+        observed_at=event.at,
         enqueued_at=now,
     )

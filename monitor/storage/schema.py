@@ -41,7 +41,7 @@ async def migrate(database: Database) -> tuple[str | None, str]:
     Safe when several run at once: Postgres by an advisory lock, SQLite because the whole
     migration is one immediate transaction. Raises SchemaError for a newer schema than ours.
     """
-    async with database.writing() as connection:
+    async with database.writing(patient=True) as connection:
         if database.dialect == "postgresql":
             await connection.execute(text("SET LOCAL statement_timeout = 0"))
             await connection.execute(text("SET LOCAL lock_timeout = 0"))

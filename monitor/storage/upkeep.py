@@ -19,12 +19,6 @@ async def touch_instance(database: Database, name: str, *, now: datetime) -> Non
         await connection.execute(_SEEN, {"name": name, "now": milliseconds(now)})
 
 
-async def pending_deliveries(database: Database) -> dict[str, int]:
-    """Count what is owed to each receiver."""
-    async with database.reading() as connection:
-        return {row[0]: row[1] for row in await connection.execute(_PENDING)}
-
-
 async def repair_lanes(database: Database, *, now: datetime) -> int:
     """Make the head of every lane due that has none; expected 0, or an invariant was broken."""
     async with database.reading() as connection:
@@ -80,9 +74,6 @@ def _delete_where_event(table: str, condition: str) -> Any:
 _SEEN: Final = text(
     "INSERT INTO instances (name, seen_at) VALUES (:name, :now)"
     " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at"
-)
-_PENDING: Final = text(
-    "SELECT receiver, count(*) FROM deliveries WHERE state = 'pending' GROUP BY receiver"
 )
 _STUCK: Final = text(
     "SELECT receiver, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"

@@ -16,7 +16,7 @@ LINES = EXAMPLE.read_text(encoding="utf-8").splitlines()
 
 HEADER = re.compile(r"(?:# )?\[+([a-z.-]+)\]+")
 KEY = re.compile(r"(?:# )?([a-z_]+) = ")
-NO_DEFAULT = {"labels", "headers", "ca_file", "interval"}
+NO_DEFAULT = {"labels", "headers", "ca_file", "interval", "heartbeat_url"}
 """Keys whose commented value is an example, not the default."""
 
 

@@ -79,7 +79,7 @@ SOURCE = '[sources.x]\nprovider = "bolna"\n'
         ("[routes]", "1: routes: must be an array"),
         ("colour = 1", "1: colour: is not a known key; allowed: monitor, database, server, "),
         ('"a\\nb" = 1', '1: "a\\nb": is not a known key'),
-        ('[monitor]\nheartbeat_url = "x"', "2: monitor.heartbeat_url: is not a known key; allow"),
+        ('[monitor]\nheartbeat_url = "x"', "2: monitor.heartbeat_url: must be a URL such as"),
         ('[monitor]\ninstance = "a"', "2: monitor.instance: is not a known key"),
         ("[monitor]\nlog_level = true", "2: monitor.log_level: must be 'debug', 'info', 'warn"),
         ('[monitor]\nretention = "1s"', '2: monitor.retention: must be from "1m" to "36500d"'),

@@ -37,6 +37,7 @@ def delivery(**fields: Any) -> Delivery:
         "subject_row": 7,
         "sequence": 1,
         "attempts": 0,
+        "observed_at": NOW,
         "enqueued_at": NOW,
     }
     return Delivery(**(given | fields))

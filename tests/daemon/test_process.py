@@ -1,15 +1,9 @@
 """The daemon as a process: what it logs, how it stops, and what a restart tells."""
 
 import asyncio
-import json
+import faulthandler
 import os
 import signal
-import sys
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,79 +11,8 @@ from monitor.daemon.process import run
 from monitor.engine.relay import Relay
 from monitor.simulator import Fault, bolna_document
 from tests.conftest import Until
+from tests.daemon.conftest import MakeProcess
 from tests.engine.rig import Rig
-
-Line = dict[str, Any]
-
-
-class Process:
-    """`monitor run` as a process of its own."""
-
-    def __init__(self, config: Path) -> None:
-        self._config = config
-        self._process: asyncio.subprocess.Process | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self.output = ""
-        self.seconds = 0.0
-        """How long it took to stop."""
-
-    async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "error", "-m", "monitor", "run", "-c", str(self._config)),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={k: v for k, v in os.environ.items() if not k.startswith("MONITOR_")},
-        )
-        self._reader = asyncio.create_task(self._read(self._process))
-
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        async for line in process.stdout:
-            self.output += line.decode()
-
-    def lines(self, event: str | None = None) -> list[Line]:
-        """Return what was logged; every line must be JSON."""
-        found = [json.loads(line) for line in self.output.splitlines()]
-        return [line for line in found if event in (None, line["event"])]
-
-    def started(self) -> bool:
-        return '"daemon.started"' in self.output
-
-    async def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and return the exit code."""
-        assert self._process is not None
-        assert self._reader is not None
-        began = time.monotonic()
-        with suppress(ProcessLookupError):
-            self._process.send_signal(number)
-        code = await asyncio.wait_for(self._process.wait(), 20)
-        self.seconds = time.monotonic() - began
-        await self._reader
-        self._process = None
-        return code
-
-    async def end(self) -> None:
-        if self._process is not None:
-            await self.stop(signal.SIGKILL)
-
-
-@pytest.fixture
-async def rig(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Rig]:
-    async with Rig(tmp_path, sqlite_url) as rig:
-        yield rig
-
-
-@pytest.fixture
-async def process() -> AsyncIterator[Callable[[Rig], Process]]:
-    made: list[Process] = []
-
-    def make(rig: Rig) -> Process:
-        made.append(Process(rig.write()))
-        return made[-1]
-
-    yield make
-    for one in made:
-        await one.end()
 
 
 def declare(rig: Rig, *names: str) -> None:
@@ -98,7 +21,7 @@ def declare(rig: Rig, *names: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_stops_it_cleanly(
-    rig: Rig, process: Callable[[Rig], Process], until: Until, number: int
+    rig: Rig, process: MakeProcess, until: Until, number: int
 ) -> None:
     rig.show("b1")
     declare(rig, "b1")
@@ -114,7 +37,7 @@ async def test_a_signal_stops_it_cleanly(
 
 
 async def test_it_stops_within_five_seconds_while_a_provider_and_a_receiver_hang(
-    rig: Rig, process: Callable[[Rig], Process], until: Until
+    rig: Rig, process: MakeProcess, until: Until
 ) -> None:
     rig.polling = 'interval = "50ms"\ndeadline = "60s"'
     rig.receiver_more = 'timeout = "60s"'
@@ -139,7 +62,7 @@ async def test_it_stops_within_five_seconds_while_a_provider_and_a_receiver_hang
 
 
 async def test_a_clean_restart_sends_nothing_again_and_loses_nothing(
-    rig: Rig, process: Callable[[Rig], Process], until: Until
+    rig: Rig, process: MakeProcess, until: Until
 ) -> None:
     names = [f"b{n}" for n in range(30)]
     declare(rig, *names)
@@ -170,7 +93,7 @@ async def test_a_clean_restart_sends_nothing_again_and_loses_nothing(
 
 
 async def test_a_second_daemon_on_one_file_is_refused_and_the_first_goes_on(
-    rig: Rig, process: Callable[[Rig], Process], until: Until
+    rig: Rig, process: MakeProcess, until: Until
 ) -> None:
     first, second = process(rig), process(rig)
     await first.start()
@@ -185,7 +108,7 @@ async def test_a_second_daemon_on_one_file_is_refused_and_the_first_goes_on(
 
 
 async def test_nothing_is_logged_per_poll_and_a_key_never(
-    rig: Rig, process: Callable[[Rig], Process], until: Until
+    rig: Rig, process: MakeProcess, until: Until
 ) -> None:
     rig.show("b1", "b2")
     declare(rig, "b1", "b2", "none")
@@ -209,7 +132,7 @@ async def test_nothing_is_logged_per_poll_and_a_key_never(
 
 
 async def test_a_taken_port_stops_the_start_with_the_reason(
-    rig: Rig, process: Callable[[Rig], Process], until: Until
+    rig: Rig, process: MakeProcess, until: Until
 ) -> None:
     port = rig.bolna.base_url.rpartition(":")[2]
     daemon = process(rig)
@@ -242,6 +165,7 @@ async def test_run_migrates_a_new_file_and_gives_back_what_was_claimed(
     os.kill(os.getpid(), signal.SIGTERM)
 
     await asyncio.wait_for(daemon, 5)
+    faulthandler.cancel_dump_traceback_later()  # the process that it was to end is ours
 
 
 async def test_a_loop_that_crashes_begins_anew_and_tells_it(

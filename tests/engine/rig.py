@@ -18,7 +18,9 @@ from standardwebhooks import Webhook
 from monitor.app import Engine, build_engine
 from monitor.config.load import load
 from monitor.core.batch import Origin
-from monitor.daemon.process import Daemon
+from monitor.daemon.daemon import Daemon
+from monitor.daemon.systemd import Systemd
+from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent, bolna_document
 from monitor.storage.database import Database
@@ -132,6 +134,9 @@ class Rig:
     rate: str = "100000/s"
     receiver_more: str = 'timeout = "2s"'
     tail: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    """What systemd would set."""
+    reload_bell: Bell = field(default_factory=Bell)
     running: bool = False
     built: bool = False
     ringer: asyncio.Task[None] | None = None
@@ -187,7 +192,13 @@ class Rig:
         config = load(self.write())
         self.database = Database(self.url)
         self.engine = await build_engine(config, self.database, self.clock)
-        self.daemon = Daemon(config, self.database, self.engine)
+        self.daemon = Daemon(
+            config,
+            self.database,
+            self.engine,
+            systemd=Systemd(self.environment),
+            reload_bell=self.reload_bell,
+        )
         self.built = True
 
     async def start(self) -> None:
@@ -203,8 +214,8 @@ class Rig:
         """Ring the bells more often than once a second: tests wait for many polls."""
         while True:
             await asyncio.sleep(0.02)
-            self.engine.poller.bell.set()
-            self.engine.relay.bell.set()
+            self.engine.poller.bell.ring()
+            self.engine.relay.bell.ring()
 
     async def stop(self) -> None:
         """Stop as on SIGTERM."""

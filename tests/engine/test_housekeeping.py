@@ -26,7 +26,7 @@ async def test_a_lane_without_a_due_head_is_repaired_and_told(
     async with rig.database.writing() as connection:
         await connection.exec_driver_sql("UPDATE deliveries SET due_at = NULL")
     rig.crm.status = 200
-    rig.engine.housekeeping.bell.set()
+    rig.engine.housekeeping.bell.ring()
 
     await until(lambda: len(rig.crm.events) == 1)
     (line,) = [line for line in log if line["event"] == "lane.repaired"]
@@ -46,7 +46,7 @@ async def test_what_is_older_than_its_whole_schedule_is_given_up_while_held(
     await until(lambda: not rig.engine.receivers[0].in_flight)
 
     await rig.advance(until, minutes=2)
-    rig.engine.housekeeping.bell.set()
+    rig.engine.housekeeping.bell.ring()
 
     await until(rig.settled)
     told = [line["deliveries"] for line in log if line["event"] == "delivery.expired"]
@@ -63,7 +63,7 @@ async def test_old_events_are_deleted_and_the_sequence_goes_on(rig: Rig, until: 
     await until(rig.settled)
 
     await rig.advance(until, hours=2)
-    rig.engine.housekeeping.bell.set()
+    rig.engine.housekeeping.bell.ring()
 
     async def gone() -> bool:
         return bool(await rig.value("SELECT count(*) FROM events") == 0)
@@ -92,7 +92,7 @@ async def test_chores_wait_while_the_database_is_away(
         return [line["event"] for line in log if line.get("loop") == "housekeeping"]
 
     def ringing(*expected: str) -> bool:
-        any_rig.engine.housekeeping.bell.set()
+        any_rig.engine.housekeeping.bell.ring()
         return told() == list(expected)
 
     async with outage():
@@ -114,7 +114,7 @@ async def test_a_step_of_the_wall_clock_is_told_once(
     await rig.start()
     for turn in range(1, 4):
         await until(lambda n=turn: len(steps) == n)
-        rig.engine.housekeeping.bell.set()
+        rig.engine.housekeeping.bell.ring()
 
     told = [line for line in log if line["event"] == "clock.stepped"]
     assert [line["seconds"] for line in told] == [3600.0]

@@ -246,7 +246,7 @@ async def test_an_event_is_delivered_without_waiting_for_the_loop(rig: Rig, unti
     rig.show("b1")
     await rig.start()
     rig.engine.relay.run = _idle  # type: ignore[method-assign]
-    rig.daemon._loops[2].cancel()
+    rig.daemon._loops["relay"].cancel()
     await rig.add("b1")
 
     await until(lambda: rig.crm.types == ["batch.first_seen"])
@@ -408,5 +408,6 @@ def late(rig: Rig) -> Delivery:
         subject_row=1,
         sequence=1,
         attempts=0,
+        observed_at=rig.clock.now(),
         enqueued_at=rig.clock.now(),
     )

@@ -97,6 +97,7 @@ def make_delivery(batch_data: Data) -> Callable[..., Delivery]:
             subject_row=event.subject_row,
             sequence=event.sequence,
             attempts=0,
+            observed_at=at,
             enqueued_at=at,
         )
 

@@ -42,6 +42,7 @@ async def test_a_claimed_delivery_holds_what_sending_needs(store: Store) -> None
         subject_row=batch,
         sequence=1,
         attempts=0,
+        observed_at=NOW,
         enqueued_at=NOW,
     )
     assert delivery.event_id.encode() in delivery.body

@@ -56,4 +56,9 @@ def run(path: Path | None) -> None:
     log = structlog.stdlib.get_logger()
     for warning in warnings_of(config):
         log.warning("config.doubtful", reason=warning)
-    _run_loop(process.run(config))
+    _run_loop(_serve(config))
+
+
+async def _serve(config: Config) -> None:
+    await process.run(config)
+    process.leave()

@@ -1,0 +1,77 @@
+"""The bells as APScheduler rings them, hung anew when it has fallen silent."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Final
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.engine.bell import Bell
+
+SILENCE: Final = 5.0
+"""Seconds without any ring after which the scheduler counts as dead; one bell rings each second."""
+
+log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peal:
+    """Say how often a bell rings, in seconds."""
+
+    bell: Bell
+    every: int
+
+
+class Bells:
+    """Own the scheduler; its jobs only ring.
+
+    After one exception in its own loop it never fires again, and a wall clock that is put back
+    stops it for as long (apscheduler#752, #794): the loops come round by themselves meanwhile, and
+    `watch` starts another one.
+    """
+
+    def __init__(self, peals: Sequence[Peal]) -> None:
+        self._peals = peals
+        self._rang_at = 0.0
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+
+    def start(self) -> None:
+        """Begin to ring."""
+        self._rang_at = _now()
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        for peal in self._peals:
+            self._scheduler.add_job(
+                self._ring,
+                "interval",
+                args=(peal.bell,),
+                seconds=peal.every,
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=None,
+            )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Ring no more."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def watch(self) -> None:
+        """Start another scheduler if this one has been silent for too long."""
+        silent = _now() - self._rang_at
+        if silent < SILENCE:
+            return
+        log.warning("scheduler.replanned", silent_seconds=round(silent, 1))
+        self.stop()
+        self.start()
+
+    async def _ring(self, bell: Bell) -> None:  # a plain function would ring from another thread
+        self._rang_at = _now()
+        bell.ring()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

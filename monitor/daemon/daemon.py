@@ -1,0 +1,178 @@
+"""The daemon: its loops started in order, watched, and ended within seconds."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
+
+import structlog
+
+from monitor import __version__
+from monitor.app import Engine
+from monitor.config.schema import Config
+from monitor.daemon.bells import Bells, Peal
+from monitor.daemon.gauges import Gauges
+from monitor.daemon.heartbeat import Heartbeat
+from monitor.daemon.liveness import Liveness
+from monitor.daemon.readiness import Readiness
+from monitor.daemon.reload import Reload
+from monitor.daemon.status import Status
+from monitor.daemon.systemd import Systemd
+from monitor.engine.bell import Bell
+from monitor.operations import Operations
+from monitor.storage.batches import release_batches
+from monitor.storage.database import Database
+from monitor.storage.deliveries import release_deliveries
+from monitor.storage.upkeep import touch_instance
+
+PATIENCE: Final = 2.5
+"""Seconds that deliveries under way get at the end."""
+FLUSH: Final = 0.5
+"""Seconds that the last results get to be committed."""
+
+log = structlog.stdlib.get_logger()
+
+
+class Daemon:
+    """Own the loops of one process."""
+
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        engine: Engine,
+        *,
+        systemd: Systemd,
+        reload_bell: Bell,
+    ) -> None:
+        self._config = config
+        self._database = database
+        self._engine = engine
+        self._systemd = systemd
+        self._bells = Bells(
+            [
+                Peal(bell=engine.poller.bell, every=1),
+                Peal(bell=engine.relay.bell, every=1),
+                Peal(bell=engine.housekeeping.bell, every=60),
+            ]
+        )
+        beats = {name: loop.beat for name, loop in engine.loops.items()}
+        self._liveness = Liveness(beats, bells=self._bells, systemd=systemd)
+        instance = config.monitor.instance
+        self._readiness = Readiness(engine, database, self._liveness, instance=instance)
+        self._heartbeat = Heartbeat(config.monitor.heartbeat_url, problems=self._readiness.problems)
+        self._reload = Reload(
+            config,
+            database,
+            engine,
+            bell=reload_bell,
+            heartbeat=self._heartbeat,
+            systemd=systemd,
+        )
+        self._status = Status(
+            systemd, self._readiness, database, reload_refused=lambda: self._reload.refused
+        )
+        self.operations = Operations(
+            ready=self._readiness.problems,
+            before_scrape=Gauges(engine, database, self._readiness).refresh,
+            registry=engine.metrics.registry,
+        )
+        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._watchers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Prove that the database takes a write, listen, and start the loops; then say so.
+
+        Raises StorageError or ConfigError when that cannot be had.
+        """
+        engine, server = self._engine, self._config.server
+        instance = self._config.monitor.instance
+        await touch_instance(self._database, instance, now=engine.clock.now())
+        port = await self.operations.start(server.host, server.port)
+        for name, loop in engine.loops.items():
+            self._loops[name] = asyncio.create_task(_keep_running(name, loop.run))
+        self._bells.start()
+        watchers = {
+            "liveness": self._liveness.run,
+            "reload": self._reload.run,
+            "heartbeat": self._heartbeat.run,
+            "status": self._status.run,
+        }
+        self._watchers = [asyncio.create_task(_keep_running(*item)) for item in watchers.items()]
+        log.info(
+            "daemon.started",
+            version=__version__,
+            instance=instance,
+            database=self._database.place,
+            listen=f"{server.host}:{port}",
+            sources=len(engine.accounts),
+            receivers=len(engine.receivers),
+        )
+        self._systemd.ready()
+
+    async def stop(self) -> None:
+        """End within 5 s: polls are dropped, results committed, deliveries get a moment."""
+        began = time.monotonic()
+        log.info("daemon.stopping")
+        self._systemd.stopping()
+        await end(self._watchers)
+        self._database.hurry()
+        self._bells.stop()
+        await self._end_loops()
+        await self._give_back()
+        await self.operations.stop()
+        await self._reload.close()
+        for account in self._engine.accounts:
+            await account.provider.close()
+        for receiver in self._engine.receivers:
+            await receiver.sink.close()
+        log.info("daemon.stopped", seconds=round(time.monotonic() - began, 2))
+
+    async def _end_loops(self) -> None:
+        """End each loop once those before it on the data's way have ended."""
+        engine = self._engine
+        engine.housekeeping.close()
+        await engine.poller.close()
+        engine.writer.close()
+        await asyncio.wait({self._loops["writer"]}, timeout=FLUSH)
+        await engine.relay.close(patience=PATIENCE)
+        engine.settler.close()
+        # all of them: SQLite's lock may outlive a unit of work that is cancelled
+        await asyncio.wait(self._loops.values(), timeout=FLUSH)
+        await end([*self._loops.values(), *self._readiness.under_way])
+
+    async def _give_back(self) -> None:
+        giving = asyncio.create_task(self._release())
+        await asyncio.wait({giving}, timeout=FLUSH)
+        given = giving.done()
+        await end([giving])
+        if not given or giving.exception() is not None:
+            log.warning("leases.kept", reason="the database does not answer: they run out instead")
+
+    async def _release(self) -> None:
+        owner = self._config.monitor.instance
+        await release_batches(self._database, owner=owner)
+        await release_deliveries(self._database, owner=owner, now=self._engine.clock.now())
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait a moment for them.
+
+    Twice: psycopg holds a first cancellation up for as long as a database answers nothing.
+    """
+    left = {task for task in tasks if not task.done()}
+    for _ in range(2):
+        for task in left:
+            task.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=FLUSH)
+
+
+async def _keep_running(name: str, run_loop: Callable[[], Awaitable[None]]) -> None:
+    """Run a loop to its end, beginning anew when it raises what nobody foresaw."""
+    while True:
+        try:
+            return await run_loop()
+        except Exception:
+            log.exception("loop.crashed", loop=name)
+            await asyncio.sleep(1)

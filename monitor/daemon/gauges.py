@@ -1,0 +1,57 @@
+"""The gauges: what a scrape of /metrics finds out at that moment."""
+
+from monitor.app import Engine
+from monitor.core.errors import StorageError
+from monitor.daemon.readiness import Readiness
+from monitor.storage.census import count_batches, count_pending
+from monitor.storage.database import Database
+
+
+class Gauges:
+    """Fill in the gauges before a scrape; what left the config leaves them too."""
+
+    def __init__(self, engine: Engine, database: Database, readiness: Readiness) -> None:
+        self._engine = engine
+        self._database = database
+        self._readiness = readiness
+
+    async def refresh(self) -> None:
+        """Set what memory knows, then what the database knows, if it answers."""
+        self._set_sources()
+        self._set_receivers()
+        metrics = self._engine.metrics
+        metrics.writer_queue.set(self._engine.writer.queued)
+        up = not await self._readiness.problems_of_database()
+        metrics.database_up.set(up)
+        if up:
+            await self._count()
+
+    def _set_sources(self) -> None:
+        metrics, now = self._engine.metrics, self._engine.clock.now()
+        metrics.source_up.clear()
+        metrics.budget_used.clear()
+        for account in self._engine.accounts:
+            name = account.source.name
+            metrics.source_up.labels(name).set(account.health.failing_since is None)
+            metrics.budget_used.labels(name).set(account.budget_used(now))
+
+    def _set_receivers(self) -> None:
+        metrics = self._engine.metrics
+        metrics.receiver_held.clear()
+        for receiver in self._engine.receivers:
+            metrics.receiver_held.labels(receiver.name).set(receiver.hold is not None)
+
+    async def _count(self) -> None:
+        """Count in the database; one that fails just now leaves the last numbers standing."""
+        metrics = self._engine.metrics
+        try:
+            batches = await count_batches(self._database)
+            pending = await count_pending(self._database)
+        except StorageError:
+            return
+        metrics.batches.clear()
+        for (source, phase), number in batches.items():
+            metrics.batches.labels(source, phase).set(number)
+        metrics.deliveries_pending.clear()
+        for name in {*pending, *(receiver.name for receiver in self._engine.receivers)}:
+            metrics.deliveries_pending.labels(name).set(pending.get(name, 0))

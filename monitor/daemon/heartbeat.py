@@ -1,0 +1,66 @@
+"""The heartbeat: a GET once a minute that lets somebody else notice when we are gone."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from monitor.core.errors import NetworkError, SecretMissingError
+from monitor.net.http import HttpClient, tls_context
+from monitor.settings import Secret
+
+EVERY: Final = 60.0
+"""Seconds between two beats."""
+DEADLINE: Final = timedelta(seconds=10)
+_KEEPALIVE: Final = timedelta(seconds=4)
+_BODY_LIMIT: Final = 4096
+
+log = structlog.stdlib.get_logger()
+
+
+class Heartbeat:
+    """Call the URL while all is well; its silence is what a dead man's switch listens for.
+
+    The address may be private and plain HTTP: it is the operator's own, and nothing is said to it.
+    """
+
+    def __init__(self, url: Secret | None, *, problems: Callable[[], Awaitable[list[str]]]) -> None:
+        self.url = url
+        self._problems = problems
+        self._told: str | None = None
+
+    async def run(self) -> None:
+        """Beat for ever."""
+        while True:
+            if self.url is not None and not await self._problems():
+                self._tell(await self._beat(self.url))
+            await asyncio.sleep(EVERY)
+
+    async def _beat(self, url: Secret) -> str | None:
+        """Call once; return what went wrong."""
+        client = HttpClient(
+            tls=tls_context(None),
+            allow_private=True,
+            keepalive=_KEEPALIVE,
+            body_limit=_BODY_LIMIT,
+            cut_body=True,
+        )
+        try:
+            answer = await client.get(url.read(), {}, deadline=DEADLINE)
+        except NetworkError as error:
+            return error.kind.value
+        except SecretMissingError as error:
+            return str(error)
+        finally:
+            await client.close()
+        return None if 200 <= answer.status_code < 300 else str(answer.status_code)
+
+    def _tell(self, reason: str | None) -> None:
+        """Log the beginning and the end of a failure, without the URL: who knows it can fake us."""
+        if reason is not None and reason != self._told:
+            log.warning("heartbeat.failing", reason=reason)
+        elif reason is None and self._told is not None:
+            log.info("heartbeat.recovered")
+        self._told = reason

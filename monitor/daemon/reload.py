@@ -1,0 +1,208 @@
+"""Reload: the config file read anew and taken over as a whole, or refused with the reason."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from monitor.app import Engine, build_account, build_receiver, declare, register
+from monitor.config.load import load
+from monitor.config.schema import Config, database_url
+from monitor.config.warnings import missing_secrets, warnings_of
+from monitor.core.errors import ConfigError, MonitorError, SecretMissingError
+from monitor.daemon.heartbeat import Heartbeat
+from monitor.daemon.systemd import Systemd
+from monitor.engine.account import Account
+from monitor.engine.bell import Bell
+from monitor.engine.receiver import Receiver
+from monitor.logs import set_up_logs
+from monitor.storage.database import Database
+
+log = structlog.stdlib.get_logger()
+
+
+class Closable(Protocol):
+    """Hold connections: a provider or a sink."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Hold the parts that the new config asks for: each as built, beside what it replaces."""
+
+    accounts: list[tuple[Account | None, Account]] = field(default_factory=list)
+    receivers: list[tuple[Receiver | None, Receiver]] = field(default_factory=list)
+
+
+class Reload:
+    """Own the config in force; the bell asks for its file to be read anew."""
+
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        engine: Engine,
+        *,
+        bell: Bell,
+        heartbeat: Heartbeat,
+        systemd: Systemd,
+    ) -> None:
+        self.config = config
+        self.refused = False
+        """The file that was asked for last is not the one in force."""
+        self._database = database
+        self._engine = engine
+        self._bell = bell
+        self._heartbeat = heartbeat
+        self._systemd = systemd
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._note_success()
+
+    async def run(self) -> None:
+        """Reload whenever the bell rings, for ever."""
+        while True:
+            await self._bell.wait()
+            await self.reload()
+
+    async def reload(self) -> None:
+        """Read the file and take it over; whatever is wrong with it, the old config stays."""
+        self._systemd.reloading()
+        try:
+            await self._take_over(self._read())
+        except MonitorError as error:
+            self.refused = True
+            self._engine.metrics.reload_successful.set(0)
+            reasons = str(error).splitlines()
+            log.error("config.reload_refused", reasons=reasons)  # noqa: TRY400 (no crash of ours)
+        self._systemd.ready()
+
+    async def close(self) -> None:
+        """Close what was replaced and is still in use."""
+        for leaving in self._leaving:
+            leaving.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    def _read(self) -> Config:
+        """Return the file's config; raises MonitorError for one that needs a restart, or more."""
+        config = load(self.config.path)
+        if refused := list(_beyond_reload(self.config, config)):
+            raise ConfigError([f"{config.path}: {text}: restart to take it" for text in refused])
+        if missing := missing_secrets(config):
+            raise SecretMissingError("\n".join(missing))
+        return config
+
+    async def _take_over(self, config: Config) -> None:
+        """Build everything that may fail, then change the running parts without a pause."""
+        now = self._engine.clock.now()
+        sources, receivers = await register(config, self._database, now=now)
+        at_work = {account.source.name: account for account in self._engine.accounts}
+        served = {receiver.name: receiver for receiver in self._engine.receivers}
+        change = _Change(
+            [(at_work.get(name), build_account(config, row)) for name, row in sources.items()],
+            [(served.get(name), build_receiver(config, row)) for name, row in receivers.items()],
+        )
+        await declare(config, self._database, now=now)
+        self._apply(config, change)
+        self._note_success()
+        log.info(
+            "config.reloaded",
+            sources=len(config.sources),
+            receivers=len(config.receivers),
+            routes=len(config.routes),
+            batches=len(config.batches),
+        )
+        for warning in warnings_of(config):
+            log.warning("config.doubtful", reason=warning)
+
+    def _apply(self, config: Config, change: _Change) -> None:
+        engine = self._engine
+        replaced = [*self._change_accounts(config, change), *self._change_receivers(config, change)]
+        polling = config.polling
+        under_way = engine.poller.change(
+            [before or built for before, built in change.accounts],
+            concurrency=polling.concurrency,
+            deadline=polling.deadline,
+        )
+        under_way |= engine.relay.change([before or built for before, built in change.receivers])
+        engine.writer.routes = config.routes
+        engine.housekeeping.receivers = engine.receivers
+        engine.housekeeping.retention = config.monitor.retention
+        self._heartbeat.url = config.monitor.heartbeat_url
+        set_up_logs(level=config.monitor.log_level, log_format=config.monitor.log_format)
+        self.config = config
+        if replaced:
+            leaving = asyncio.create_task(_leave(under_way, replaced))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+    def _change_accounts(self, config: Config, change: _Change) -> Iterator[Closable]:
+        """Move the accounts at work to their new settings; yield the providers that go."""
+        kept = {before.source.name for before, _ in change.accounts if before is not None}
+        for account in self._engine.accounts:
+            if account.source.name not in kept:
+                yield account.provider
+        for before, built in change.accounts:
+            if before is not None:
+                if self._same_requests(before.source.name, config):
+                    built.provider = before.provider
+                provider = before.become(built)
+                if provider is not built.provider:
+                    yield provider
+
+    def _change_receivers(self, config: Config, change: _Change) -> Iterator[Closable]:
+        """Move the receivers at work to their new settings; yield the sinks that go."""
+        kept = {before.name for before, _ in change.receivers if before is not None}
+        for receiver in self._engine.receivers:
+            if receiver.name not in kept:
+                yield receiver.sink
+        for before, built in change.receivers:
+            if before is not None:
+                if self.config.receivers[before.name] == config.receivers[before.name]:
+                    built.sink = before.sink
+                sink = before.become(built)
+                if sink is not built.sink:
+                    yield sink
+
+    def _same_requests(self, source: str, config: Config) -> bool:
+        """Tell whether a source is read as before: then its warm connections are kept."""
+        old, new = self.config, config
+        return (
+            old.sources[source] == new.sources[source]
+            and old.polling.deadline == new.polling.deadline
+            and old.polling.concurrency == new.polling.concurrency
+        )
+
+    def _note_success(self) -> None:
+        self.refused = False
+        metrics = self._engine.metrics
+        metrics.reload_successful.set(1)
+        metrics.reload_success_time.set(self._engine.clock.now().timestamp())
+
+
+def _beyond_reload(old: Config, new: Config) -> Iterator[str]:
+    """Name what only a restart can change."""
+    if database_url(old) != database_url(new):
+        yield "[database] differs from the database in use"
+    if old.server != new.server:
+        yield f'[server] listen differs from "{old.server.listen}", which is in use'
+    for name, settings in new.sources.items():
+        if name in old.sources and old.sources[name].provider != settings.provider:
+            yield (
+                f"sources.{name}: provider differs from {old.sources[name].provider!r},"
+                " which its batches are of"
+            )
+
+
+async def _leave(under_way: set[asyncio.Task[None]], replaced: list[Closable]) -> None:
+    """Close what was replaced once the requests that use it are over: each has a deadline."""
+    try:
+        if under_way:
+            await asyncio.wait(under_way)
+    finally:
+        for part in replaced:
+            await part.close()

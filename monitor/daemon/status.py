@@ -1,0 +1,49 @@
+"""The status line that `systemctl status` shows."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from monitor.core.errors import StorageError
+from monitor.daemon.readiness import Readiness
+from monitor.daemon.systemd import Systemd
+from monitor.storage.census import count_batches, count_pending
+from monitor.storage.database import Database
+
+EVERY: Final = 10.0
+"""Seconds between two looks."""
+
+
+class Status:
+    """Keep the line true."""
+
+    def __init__(
+        self,
+        systemd: Systemd,
+        readiness: Readiness,
+        database: Database,
+        *,
+        reload_refused: Callable[[], bool],
+    ) -> None:
+        self._systemd = systemd
+        self._readiness = readiness
+        self._database = database
+        self._reload_refused = reload_refused
+
+    async def run(self) -> None:
+        """Tell it every ten seconds, if anybody hears it."""
+        while self._systemd.listens:
+            self._systemd.status(await self.line())
+            await asyncio.sleep(EVERY)
+
+    async def line(self) -> str:
+        """Write the line."""
+        refused = "; the last reload was refused, see the log" if self._reload_refused() else ""
+        if problems := await self._readiness.problems():
+            return f"not ready: {'; '.join(problems)}{refused}"
+        try:
+            batches = sum((await count_batches(self._database)).values())
+            pending = sum((await count_pending(self._database)).values())
+        except StorageError as error:
+            return f"not ready: {error}{refused}"
+        return f"{batches:,} batches watched, {pending:,} deliveries pending{refused}"

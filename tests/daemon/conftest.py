@@ -1,0 +1,31 @@
+"""What the daemon's tests share: the rig on SQLite, and `monitor run` as a process."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.program import Process
+from tests.engine.rig import Rig
+
+MakeProcess = Callable[..., Process]
+
+
+@pytest.fixture
+async def rig(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Rig]:
+    async with Rig(tmp_path, sqlite_url) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def process() -> AsyncIterator[MakeProcess]:
+    """Make processes of a rig's config; whatever still runs at the end is killed."""
+    made: list[Process] = []
+
+    def make(rig: Rig, environment: Mapping[str, str] | None = None) -> Process:
+        made.append(Process(rig.write(), environment))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.end()

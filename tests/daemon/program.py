@@ -1,0 +1,76 @@
+"""`monitor run` as a process of its own."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+Line = dict[str, Any]
+
+
+class Process:
+    """`monitor run` as a process of its own."""
+
+    def __init__(self, config: Path, environment: Mapping[str, str] | None = None) -> None:
+        self._config = config
+        self._environment = dict(environment or {})
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self.output = ""
+        self.seconds = 0.0
+        """How long it took to stop."""
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "error", "-m", "monitor", "run", "-c", str(self._config)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={k: v for k, v in os.environ.items() if not k.startswith("MONITOR_")}
+            | self._environment,
+        )
+        self._reader = asyncio.create_task(self._read(self._process))
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            self.output += line.decode()
+
+    def lines(self, event: str | None = None) -> list[Line]:
+        """Return what was logged; every line must be JSON."""
+        found = [json.loads(line) for line in self.output.splitlines()]
+        return [line for line in found if event in (None, line["event"])]
+
+    def started(self) -> bool:
+        return '"daemon.started"' in self.output
+
+    def tell(self, number: int) -> None:
+        """Send a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code."""
+        assert self._process is not None
+        assert self._reader is not None
+        began = time.monotonic()
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+        code = await asyncio.wait_for(self._process.wait(), 20)
+        self.seconds = time.monotonic() - began
+        await self._reader
+        self._process = None
+        return code
+
+    async def end(self) -> None:
+        if self._process is not None:
+            await self.stop(signal.SIGKILL)
