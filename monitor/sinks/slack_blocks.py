@@ -1,6 +1,6 @@
 """What an event looks like in Slack: a pure function from its document to a message."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from monitor.core.event import Document
@@ -28,6 +28,8 @@ _HEADLINES: Final = {
     "source.recovered": "👌 Source recovered",
     "monitor.test": "🔔 Test",
 }
+_ABOUT_CALLS: Final = frozenset({"batch.counts_changed", "batch.reopened"})
+_ENDS_OF_TROUBLE: Final = frozenset({"batch.reachable", "source.recovered"})
 
 
 def message(document: Document) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def message(document: Document) -> dict[str, Any]:
     Without `blocks` it is still a whole message. Slack never gets markup that strangers wrote.
     """
     data = document["data"]
-    sections = (_subject(document), _calls(data), _ending(data), _trouble(data))
+    sections = (_facts(document), _calls(data))
     return {
         "text": _summary(document),
         "blocks": [
@@ -70,28 +72,37 @@ def _headline(document: Document) -> str:
 
 
 def _summary(document: Document) -> str:
-    """Say it all in one line: what notifications show, and screens that know no blocks."""
+    """Say it all in one line: what notifications show, and screens that know no blocks.
+
+    A telephone shows its beginning only: what is new stands there, the id at the end.
+    """
     data = document["data"]
-    parts = [f"{_what(document)}: {inert(_name(document), 300)}"]
-    if "batch" in data:
-        batch = data["batch"]
-        parts.append(f"batch {inert(batch['id'], 300)} of {inert(batch['source'], 100)}")
-        parts += [_status(data), _bar(data)]
-    parts.append(_trouble(data, dated=False))
+    parts = [f"{_what(document)}: {inert(_name(document), 300)}", _trouble(document, dated=False)]
+    if batch := data.get("batch"):
+        origin = f"batch {inert(batch['id'], 300)} of {inert(batch['source'], 100)}"
+        parts += [_status(data), _percent(data), _finished(data), origin]
     return join([part for part in parts if part], separator=" · ", limit=TEXT_LIMIT)
 
 
-def _subject(document: Document) -> str:
+def _facts(document: Document) -> str:
+    """Say what the headline leaves open: why, from what to what, how long it took."""
     data = document["data"]
-    about = data.get("batch") or data.get("source") or data.get("receiver") or {}
-    lines = [f"*{inert(_name(document), 400)}*"]
-    if "batch" in data:
-        status = _status(data)
-        lines += [f"`{inert(about['id'], 400)}`", f"Status: *{status}*" if status else ""]
+    whole = inert(_name(document), 400)
+    lines = ["" if _headline(document).endswith(whole) else f"*{whole}*"]
+    lines += [_trouble(document), _status_line(document), _ending(data)]
     if document["type"] == "monitor.test":
         lines.append("This receiver works: events that its routes match arrive here.")
-    lines.append(_labels(about.get("labels") or {}))
     return join([line for line in lines if line], separator="\n", limit=SECTION_LIMIT)
+
+
+def _status_line(document: Document) -> str:
+    data = document["data"]
+    status = _status(data)
+    if "batch" not in data or (document["type"] in _ABOUT_CALLS and not _moved(data)):
+        return ""
+    if document["type"] == "batch.unreachable":
+        return f"Last known status: *{status}*" if status else "It was never read: is the id right?"
+    return f"Status: *{status}*" if status else ""
 
 
 def _labels(labels: Mapping[str, str]) -> str:
@@ -104,10 +115,14 @@ def _status(data: Document) -> str:
     now, before = data.get("status"), data.get("previous_status")
     if now is None:
         return ""
-    moved = f"{_word(before)} → {_word(now)}" if before not in (None, now) else _word(now)
+    moved = f"{_word(before or '')} → {_word(now)}" if _moved(data) else _word(now)
     phase = data.get("phase")
     told = str(data.get("status") or "").casefold()
     return f"{moved} ({phase})" if phase and phase != told else moved
+
+
+def _moved(data: Document) -> bool:
+    return data.get("previous_status") not in (None, data.get("status"))
 
 
 def _word(status: str) -> str:
@@ -115,29 +130,41 @@ def _word(status: str) -> str:
 
 
 def _calls(data: Document) -> str:
-    lines = [_bar(data, cells=_BAR_CELLS), " · ".join(_totals(data))]
+    lines = [_bar(data), " · ".join(filter(None, (_finished(data), _totals(data))))]
     room = SECTION_LIMIT - sum(map(len, lines)) - len(lines)
     lines.append(join(_counts(data), separator=" · ", limit=room))
     return "\n".join(line for line in lines if line)
 
 
-def _bar(data: Document, *, cells: int = 0) -> str:
-    progress = data.get("progress") or {}
-    percent, finished = progress.get("percent"), progress.get("finished")
+def _bar(data: Document) -> str:
+    percent = (data.get("progress") or {}).get("percent")
     if percent is None:
-        return "" if finished is None else f"{finished:,} calls finished"
-    filled = int(percent / 100 * cells)
-    bar = f"{'█' * filled}{'░' * (cells - filled)} " if cells else ""
-    return (
-        f"{bar}{percent:g} % · {finished or 0:,} of {progress.get('total') or 0:,} calls finished"
-    )
+        return ""
+    filled = int(percent / 100 * _BAR_CELLS)
+    return f"{'█' * filled}{'░' * (_BAR_CELLS - filled)} {_percent(data)}"
 
 
-def _totals(data: Document) -> Iterator[str]:
-    names = {"valid_contacts": "valid contacts", "total_contacts": "contacts in all"}
-    for key, name in names.items():
-        if data.get(key) is not None:
-            yield f"{data[key]:,} {name}"
+def _percent(data: Document) -> str:
+    percent = (data.get("progress") or {}).get("percent")
+    return "" if percent is None else f"{percent:g} %"
+
+
+def _finished(data: Document) -> str:
+    progress = data.get("progress") or {}
+    finished, total = progress.get("finished"), progress.get("total")
+    if finished is None:
+        return ""
+    return f"{finished:,}{f' of {total:,}' if total else ''} calls finished"
+
+
+def _totals(data: Document) -> str:
+    """Say what the bar does not: how many contacts are none, or all there is to know."""
+    valid, everybody = data.get("valid_contacts"), data.get("total_contacts")
+    if valid is not None and everybody is not None and valid != everybody:
+        return f"{everybody:,} contacts, {valid:,} valid"
+    number = everybody if valid is None else valid
+    told = (data.get("progress") or {}).get("percent") is not None
+    return "" if told or number is None else f"{number:,} contacts"
 
 
 def _counts(data: Document) -> list[str]:
@@ -154,34 +181,35 @@ def _count(status: str, calls: int, change: int) -> str:
 
 
 def _ending(data: Document) -> str:
-    """Say how it ended and how long it took; only end events know."""
-    if "late" not in data:
-        return ""
-    lines = [f"Outcome: {data['outcome']}"] if data.get("outcome") else []
-    if data.get("duration_seconds") is not None:
-        lines.append(f"Duration: {duration(data['duration_seconds'])}")
-    if data["late"]:
-        lines.append("Late: it had already ended when it was first seen.")
-    return "\n".join(lines)
+    """Say how long it took; only end events know."""
+    if data.get("late"):
+        return "It had already ended when it was first seen."
+    seconds = data.get("duration_seconds")
+    return "" if seconds is None else f"Duration: {duration(seconds)}"
 
 
-def _trouble(data: Document, *, dated: bool = True) -> str:
-    """Say why polls fail, and since when; or since when they had failed."""
+def _trouble(document: Document, *, dated: bool = True) -> str:
+    """Say why polls fail or had failed, and since when."""
+    data = document["data"]
     error = data.get("error")
+    polls = "Polls had failed" if document["type"] in _ENDS_OF_TROUBLE else "Polls fail"
     since = f" since {date(data['since'])}" if dated and data.get("since") else ""
     if not error:
-        return since and f"Polls had failed{since}"
+        return since and f"{polls}{since}"
     kind = inert(str(error.get("kind") or "unknown"), 64).replace("_", " ")
     code = f" (HTTP {error['status_code']})" if error.get("status_code") is not None else ""
-    return f"Polls fail: {kind}{code}{since}"
+    return f"{polls}: {kind}{code}{since}"
 
 
 def _context(document: Document) -> str:
+    """Say what one looks up rather than reads: ids, labels, where and when."""
     data = document["data"]
     batch, source = data.get("batch") or {}, data.get("source") or {}
     receiver = data.get("receiver") or {}
-    names = (batch.get("source") or source.get("name") or receiver.get("name"),)
-    kinds = (batch.get("provider") or source.get("provider") or receiver.get("kind"),)
-    origin = [inert(str(word), 100) for word in (*names, *kinds) if word]
-    parts = [*origin, date(document["time"]), inert(document["id"][:12], 60)]
-    return " · ".join(parts)
+    name = batch.get("source") or source.get("name") or receiver.get("name")
+    kind = batch.get("provider") or source.get("provider") or receiver.get("kind")
+    origin = [inert(str(word), 100) for word in dict.fromkeys((name, kind)) if word]
+    about = [f"`{inert(batch['id'], 400)}`"] if batch else []
+    labels = _labels((batch or source).get("labels") or {})
+    lines = ([*about, labels], [*origin, date(document["time"]), inert(document["id"][:12], 60)])
+    return "\n".join(filter(None, (" · ".join(filter(None, line)) for line in lines)))

@@ -147,23 +147,64 @@ def test_a_header_fits_and_says_what_happened(document: Document) -> None:
 def test_a_status_change_shows_the_batch_and_both_statuses(document: Document) -> None:
     payload = message(document)
 
-    section = payload["blocks"][1]["text"]["text"]
-    for text in (payload["text"], section):
-        assert "customers.csv" in text
-        assert "3c90c3cc0d444b5088888dd25736052a" in text
-        assert "queued → executed" in text
-    assert payload["blocks"][0]["text"]["text"] == "🔄 Status changed: customers.csv"
-    assert "team: collections · env: prod" in section
+    header, facts, _, context = texts_of(payload)[1:]
+    assert header == "🔄 Status changed: customers.csv"
+    assert facts == "Status: *queued → executed (ended)*"
+    assert "`3c90c3cc0d444b5088888dd25736052a` · team: collections · env: prod" in context
+
+
+def test_one_line_says_it_all_what_is_new_first(document: Document) -> None:
+    assert message(document)["text"] == (
+        "🔄 Status changed: customers.csv · queued → executed (ended) · 71.4 % · "
+        "5 of 7 calls finished · batch 3c90c3cc0d444b5088888dd25736052a of bolna-prod"
+    )
+
+
+def test_a_name_is_said_again_only_if_the_header_cannot_hold_it(document: Document) -> None:
+    document["data"]["batch"]["name"] = "n" * 200
+
+    header, facts = texts_of(message(document))[1:3]
+
+    assert header.endswith("n…")
+    assert facts.startswith(f"*{'n' * 200}*\n")
+
+
+@pytest.mark.parametrize("event_type", ["batch.counts_changed", "batch.reopened"])
+def test_what_is_about_calls_says_nothing_of_a_status_that_stayed(
+    document: Document, event_type: str
+) -> None:
+    document["type"] = event_type
+    moved = texts_of(message(document))
+    document["data"]["previous_status"] = "executed"
+    stayed = texts_of(message(document))
+
+    assert "Status: *queued → executed (ended)*" in moved
+    assert not any(text.startswith("Status") for text in stayed)
 
 
 def test_progress_and_counts_show_with_their_signed_changes(document: Document) -> None:
     calls = message(document)["blocks"][2]["text"]["text"]
 
     assert calls.splitlines() == [
-        "██████████████░░░░░░ 71.4 % · 5 of 7 calls finished",
-        "7 valid contacts · 11 contacts in all",
+        "██████████████░░░░░░ 71.4 %",
+        "5 of 7 calls finished · 11 contacts, 7 valid",
         "completed 5 (+5) · ringing 2 (-5)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("totals", "shown"),
+    [
+        ({"valid_contacts": 7, "total_contacts": 7}, ["7 contacts"]),
+        ({"valid_contacts": None, "total_contacts": 11}, ["11 contacts"]),
+        ({"valid_contacts": None, "total_contacts": None}, []),
+    ],
+)
+def test_contacts_show_once(document: Document, totals: Document, shown: list[str]) -> None:
+    document["data"] |= {"counts": None, "changes": {}, **totals}
+    document["data"]["progress"] = dict.fromkeys(("total", "finished", "open", "percent"))
+
+    assert texts_of(message(document))[3:-1] == shown
 
 
 def test_calls_that_are_gone_show_as_zero(document: Document) -> None:
@@ -172,24 +213,27 @@ def test_calls_that_are_gone_show_as_zero(document: Document) -> None:
     assert "completed 7 (+2) · ringing 0 (-2)" in message(document)["blocks"][2]["text"]["text"]
 
 
-def test_an_end_shows_outcome_duration_and_lateness(document: Document) -> None:
+@pytest.mark.parametrize(
+    ("ending", "shown"),
+    [
+        ({"duration_seconds": 7523.2, "late": False}, "Duration: 2 h 5 min"),
+        ({"duration_seconds": None, "late": True}, "It had already ended when it was first seen."),
+    ],
+)
+def test_an_end_shows_its_duration_or_lateness(
+    document: Document, ending: Document, shown: str
+) -> None:
     document["type"] = "batch.completed"
-    document["data"] |= {"duration_seconds": 7523.2, "late": True}
+    document["data"] |= ending
 
-    text = message(document)["blocks"][3]["text"]["text"]
-
-    assert text.splitlines() == [
-        "Outcome: completed",
-        "Duration: 2 h 5 min",
-        "Late: it had already ended when it was first seen.",
-    ]
+    assert message(document)["blocks"][1]["text"]["text"].splitlines()[-1] == shown
 
 
 def test_the_context_shows_source_provider_time_and_a_short_id(document: Document) -> None:
     context = message(document)["blocks"][-1]["elements"][0]["text"]
 
     date = "<!date^1769675462^{date_short_pretty} {time_secs}|2026-01-29 08:31:02 UTC>"
-    assert context == f"bolna-prod · bolna · {date} · {document['id'][:12]}"
+    assert context.splitlines()[1] == f"bolna-prod · bolna · {date} · {document['id'][:12]}"
 
 
 def test_a_batch_that_was_never_read_shows_why(document: Document) -> None:
@@ -206,19 +250,29 @@ def test_a_batch_that_was_never_read_shows_why(document: Document) -> None:
     payload = message(document)
 
     assert payload["blocks"][0]["text"]["text"].endswith(document["subject"])
-    assert [block["type"] for block in payload["blocks"]] == ["header", *["section"] * 2, "context"]
-    trouble = payload["blocks"][2]["text"]["text"]
+    assert [block["type"] for block in payload["blocks"]] == ["header", "section", "context"]
+    trouble, known = payload["blocks"][1]["text"]["text"].splitlines()
     assert trouble.startswith("Polls fail: not found (HTTP 404) since <!date^1769674862^")
-    assert payload["text"].endswith("Polls fail: not found (HTTP 404)")
+    assert known == "It was never read: is the id right?"
+    assert " · Polls fail: not found (HTTP 404) · batch " in payload["text"]
+
+
+def test_what_an_unreachable_batch_shows_is_the_last_that_is_known(document: Document) -> None:
+    document["type"] = "batch.unreachable"
+    document["data"]["previous_status"] = "executed"
+
+    facts = message(document)["blocks"][1]["text"]["text"]
+
+    assert facts == "Last known status: *executed (ended)*"
 
 
 def test_an_end_of_trouble_shows_since_when_it_was(document: Document) -> None:
     document["type"] = "batch.reachable"
     document["data"] |= {"since": "2026-01-29T08:21:02.114Z"}
 
-    texts = [block["text"]["text"] for block in message(document)["blocks"][:-1]]
+    facts = message(document)["blocks"][1]["text"]["text"]
 
-    assert texts[-1].startswith("Polls had failed since <!date^1769674862^")
+    assert facts.startswith("Polls had failed since <!date^1769674862^")
 
 
 def test_a_source_shows_its_trouble(document: Document) -> None:
@@ -232,7 +286,22 @@ def test_a_source_shows_its_trouble(document: Document) -> None:
     payload = message(document)
 
     assert payload["text"] == "🔥 Source failing: bolna-prod · Polls fail: unauthorized (HTTP 401)"
-    assert payload["blocks"][1]["text"]["text"] == "*bolna-prod*\nenv: prod"
+    trouble, context = texts_of(payload)[2:]
+    assert trouble.startswith("Polls fail: unauthorized (HTTP 401) since <!date^1769674862^")
+    assert context.splitlines()[0] == "env: prod"
+
+
+def test_a_source_that_is_well_again_shows_what_it_had(document: Document) -> None:
+    document |= {"type": "source.recovered", "subject": "bolna-prod"}
+    document["data"] = {
+        "source": {"name": "bolna-prod", "provider": "bolna", "labels": {}},
+        "error": {"kind": "unauthorized", "status_code": 401},
+        "since": "2026-01-29T08:21:02.114Z",
+    }
+
+    facts = message(document)["blocks"][1]["text"]["text"]
+
+    assert facts.startswith("Polls had failed: unauthorized (HTTP 401) since <!date^")
 
 
 def test_a_test_says_that_it_is_one(document: Document) -> None:
@@ -256,7 +325,7 @@ def test_many_labels_and_counts_are_cut_and_said_so(document: Document) -> None:
     document["data"]["batch"]["labels"] = {f"label-{n}": "<" * 256 for n in range(32)}
     document["data"]["counts"] = {f"{n}-" + "&" * 60: n for n in range(32)}
 
-    subject, calls = (block["text"]["text"] for block in message(document)["blocks"][1:3])
+    _, _, calls, context = texts_of(message(document))[1:]
 
-    assert subject.endswith("and 22 more")
+    assert context.splitlines()[0].endswith("and 22 more")
     assert re.search(r"and \d+ more$", calls)

@@ -1,0 +1,1 @@
+"""The parts of the pages that a program writes, so that they stay true."""

@@ -1,0 +1,207 @@
+"""The configuration reference: every table and key of the schema, in a user's words."""
+
+import ast
+import inspect
+import json
+import textwrap
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from types import NoneType
+from typing import Any, Final, Literal, get_args, get_origin
+
+from annotated_types import Ge, Le, MaxLen, MinLen
+from pydantic.fields import FieldInfo
+
+from docs.generate.examples import write_example
+from docs.generate.regions import table
+from monitor.config.environment import OVERRIDES
+from monitor.config.schema import ConfigFile, DeclaredBatch, RouteTable
+from monitor.core.matching import Matcher
+from monitor.providers import SourceSettings
+from monitor.settings import (
+    LONGEST_DURATION,
+    Bounds,
+    Secret,
+    Settings,
+    parse_rate,
+    twins_of,
+    write_duration,
+)
+from monitor.sinks import ReceiverSettings
+
+_PURPOSES: Final = {
+    "[monitor]": "The daemon itself.",
+    "[database]": "Where it keeps what it knows.",
+    "[server]": "What operators ask it over HTTP.",
+    "[polling]": "How often it asks the providers.",
+    "[sources.NAME] with bolna": "An account at Bolna.",
+    "[sources.NAME] with vogent": "An account at Vogent.",
+    "[[batches]]": "A batch that is declared in the file; others come by `monitor add`.",
+    "[receivers.NAME] with slack": "A channel of Slack.",
+    "[receivers.NAME] with webhook": "Any URL that takes signed POST requests.",
+    "[[routes]]": "Which events go to whom: every route that matches applies, each receiver hears"
+    " an event once.",
+}
+
+
+def write_tables() -> str:
+    """Write a section for each table of the file."""
+    return "\n".join(_section(title, settings) for title, settings in tables())
+
+
+def write_environment() -> str:
+    """Write the variables that win over the file."""
+    rows = [
+        ("`MONITOR_CONFIG`", "names the file, unless `--config` does"),
+        *((f"`{name}`", f"`[{at[0]}]` `{at[1]}`") for name, at in OVERRIDES.items()),
+        ("`MONITOR_INSTANCE`", "this daemon's name among several; else the host's name"),
+    ]
+    return table(("variable", "says"), rows)
+
+
+def tables() -> Iterator[tuple[str, type[Settings]]]:
+    """Yield every table in the order of the file, under the title of its section."""
+    for name in ("monitor", "database", "server", "polling"):
+        yield f"[{name}]", type(ConfigFile.model_fields[name].default)
+    yield from _variants("[sources.NAME] with {}", SourceSettings)
+    yield "[[batches]]", DeclaredBatch
+    yield from _variants("[receivers.NAME] with {}", ReceiverSettings)
+    yield "[[routes]]", RouteTable
+
+
+def _variants(title: str, union: Any) -> Iterator[tuple[str, type[Settings]]]:
+    members, discriminator = get_args(union)
+    for member in get_args(members):
+        (tag,) = get_args(member.model_fields[discriminator.discriminator].annotation)
+        yield title.format(tag), member
+
+
+def sentence_on(settings: type[Settings], key: str) -> str:
+    """Return the docstring under a key, the nearest class's; raise LookupError if there is none."""
+    for owner in settings.__mro__:
+        if issubclass(owner, Settings) and (found := _docstrings(owner).get(key)):
+            return found
+    raise LookupError(f"{settings.__name__}.{key} needs a docstring that says what it does")
+
+
+def _docstrings(owner: type[Settings]) -> dict[str, str]:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    return {
+        key.target.id: inspect.cleandoc(text.value.value).replace("\n", " ")
+        for key, text in pairwise(body)
+        if isinstance(key, ast.AnnAssign)
+        and isinstance(key.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+
+
+def _section(title: str, settings: type[Settings]) -> str:
+    heading, _, kind = title.partition(" with ")
+    heading = f"`{heading}` with `{kind}`" if kind else f"`{heading}`"
+    rows = [_row(title, settings, key) for key in _ordered(settings)]
+    return (
+        f"### {heading}\n\n{_PURPOSES[title]}\n\n"
+        f"{table(('key', 'type', 'default', 'what it does'), rows)}"
+        f"\n```toml\n{write_example(title)}```\n"
+    )
+
+
+def _ordered(settings: type[Settings]) -> list[str]:
+    """Put first what must be said, last what opens gates."""
+    fields = settings.model_fields
+
+    def weight(key: str) -> int:
+        if key in {"provider", "kind"}:
+            return 0
+        if fields[key].is_required():
+            return 1
+        return 3 if key.startswith("allow_") else 2
+
+    return sorted(fields, key=weight)
+
+
+def _row(title: str, settings: type[Settings], key: str) -> tuple[str, ...]:
+    field = settings.model_fields[key]
+    keys = twins_of(key) if key in settings.secrets else (key,)
+    variables = [v for v, at in OVERRIDES.items() if (f"[{at[0]}]", at[1]) == (title, key)]
+    override = "".join(f" `{variable}` wins over it." for variable in variables)
+    names = "<br>".join(f"`{name}`" for name in keys)
+    return names, _type(field), _default(field), sentence_on(settings, key) + override
+
+
+def _type(field: FieldInfo) -> str:
+    plain, metadata = _unwrapped(field)
+    origin, arguments = get_origin(plain), get_args(plain)
+    if origin is Literal:
+        return ", ".join(f"`{_toml(word)}`" for word in arguments)
+    if origin is tuple:
+        what = "matchers" if Matcher in _names(arguments) else "durations"
+        return f"array of {_amount(metadata)}{what}"
+    if origin is dict:
+        return f"table of {'secrets' if Secret in arguments else 'texts'}"
+    if plain is timedelta:
+        return f"duration{_bounds(metadata)}"
+    if any(getattr(check, "func", None) is parse_rate for check in metadata):
+        return "rate"
+    words = {bool: "`true`, `false`", Secret: "secret", Path: "file", str: "text"}
+    return words[plain] if plain in words else f"whole number{_range(metadata)}"
+
+
+def _unwrapped(field: FieldInfo) -> tuple[Any, list[Any]]:
+    """Return the type without `| None`, and the checks on it."""
+    inner = [part for part in get_args(field.annotation) if part is not NoneType]
+    if NoneType not in get_args(field.annotation):
+        return field.annotation, list(field.metadata)
+    arguments = get_args(inner[0])
+    return (arguments[0], list(arguments[1:])) if arguments else (inner[0], [])
+
+
+def _names(arguments: Iterable[Any]) -> set[Any]:
+    return {(get_args(argument) or (argument,))[0] for argument in arguments}
+
+
+def _bounds(metadata: Iterable[Any]) -> str:
+    bounds = [check.func for check in metadata if isinstance(getattr(check, "func", None), Bounds)]
+    shortest, longest = bounds[-1].shortest, bounds[-1].longest
+    if longest == LONGEST_DURATION:
+        return f", at least {shortest}"
+    return f", {shortest} to {longest}"
+
+
+def _range(metadata: Iterable[Any]) -> str:
+    low = next(check.ge for check in metadata if isinstance(check, Ge))
+    high = next(check.le for check in metadata if isinstance(check, Le))
+    return f", {low} to {high:,}"
+
+
+def _amount(metadata: Iterable[Any]) -> str:
+    low = [check.min_length for check in metadata if isinstance(check, MinLen)]
+    high = [check.max_length for check in metadata if isinstance(check, MaxLen)]
+    return f"{low[0]} to {high[0]} " if low and high else ""
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "*required*"
+    value = field.get_default(call_default_factory=True)
+    return f"`{_toml(value)}`" if value not in (None, {}, ()) else ""
+
+
+def _toml(value: Any) -> str:
+    """Write a default as the file would."""
+    match value:
+        case Secret():
+            return _toml(value.value)
+        case timedelta():
+            return f'"{write_duration(value)}"'
+        case tuple():
+            return f"[{', '.join(_toml(part) for part in value)}]"
+        case float():
+            return f'"{round(value * 60)}/min"'
+        case _:
+            return json.dumps(value)

@@ -1,0 +1,39 @@
+"""The examples of the configuration reference: one per table, together a valid file."""
+
+from typing import Final
+
+EXAMPLES: Final = {
+    "[monitor]": 'retention = "90d"\nheartbeat_url_env = "HEARTBEAT_URL"\n',
+    "[database]": 'url = "postgresql://monitor@db.internal/monitor"\n',
+    "[server]": 'listen = "127.0.0.1:9470"\n',
+    "[polling]": 'interval = "10s"\nidle_interval = "2m"\n',
+    "[sources.NAME] with bolna": (
+        '[sources.bolna-prod]\nprovider = "bolna"\napi_key_env = "BOLNA_API_KEY"\n'
+        'labels = { env = "prod" }\n'
+    ),
+    "[sources.NAME] with vogent": (
+        '[sources.vogent]\nprovider = "vogent"\n'
+        'api_key_file = "/run/credentials/monitor.service/vogent"\nrate_limit = "60/min"\n'
+    ),
+    "[[batches]]": (
+        'source = "bolna-prod"\nid = "3c90c3cc0d444b5088888dd25736052a"\n'
+        'labels = { team = "collections" }\n'
+    ),
+    "[receivers.NAME] with slack": (
+        '[receivers.ops]\nkind = "slack"\nwebhook_url_env = "SLACK_WEBHOOK_URL"\n'
+    ),
+    "[receivers.NAME] with webhook": (
+        '[receivers.crm]\nkind = "webhook"\nurl = "https://crm.example.com/hooks/batches"\n'
+        'secret_env = "CRM_SECRET"\nheaders = { "X-Team" = "ops", "X-Token_env" = "CRM_TOKEN" }\n'
+    ),
+    "[[routes]]": (
+        'receiver = "ops"\nmatchers = [\'type !~ "batch\\.(first_seen|counts_changed)"\']\n\n'
+        '[[routes]]\nreceiver = "crm"\n'
+    ),
+}
+
+
+def write_example(title: str) -> str:
+    """Return the example of one table with its header."""
+    text = EXAMPLES[title]
+    return text if " with " in title else f"{title}\n{text}"

@@ -1,0 +1,180 @@
+"""Two accounts, some batches and what the engine tells of them: every event there is, for real."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+from monitor.core.batch import Batch, Reading, Watch
+from monitor.core.errors import FailureKind, PollError
+from monitor.core.event import Document, Event, EventType, compose
+from monitor.core.observe import instant
+from monitor.core.pacing import Pace
+from monitor.core.payload import receiver_data, receiver_subject
+from monitor.core.source import Source
+from monitor.engine.account import Account
+from monitor.engine.fold import Result, fold, read
+from monitor.providers import bolna, vogent
+from monitor.storage.batches import Claim
+
+START: Final = datetime(2026, 1, 29, 8, 30, 2, 114000, tzinfo=UTC)
+INTERVAL: Final = timedelta(seconds=30)
+CUSTOMERS: Final = "3c90c3cc0d444b5088888dd25736052a"
+REMINDERS: Final = "7d1fa0b27c8e4f6b9a3c5e2d4f60718a"
+LEADS: Final = "b41a52c07f9d4e358d26c1e0aa97f354"
+PILOT: Final = "8c6be1f0-3d5a-4f0e-9a53-51b1f6f3c2d7"
+
+_PARSE: Final = {"bolna": bolna.parse, "vogent": vogent.parse}
+_PACE: Final = Pace(
+    interval=INTERVAL,
+    idle_interval=timedelta(minutes=5),
+    settled_interval=timedelta(hours=1),
+    forget_after=timedelta(days=1),
+)
+
+
+class _NoProvider:
+    """Stand in for an account's API: here each answer is given by hand."""
+
+    async def read(self, batch_id: str) -> Reading:
+        raise NotImplementedError(batch_id)
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Play:
+    """Play polls of one account one after the other; keep all events."""
+
+    account: Account
+    watches: dict[str, Watch] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    now: datetime = START - INTERVAL
+
+    def answers(self, batch_id: str, document: Mapping[str, Any], *, minutes: float = 0.5) -> None:
+        """Let the provider answer one poll with a document of its own."""
+        reading = _PARSE[self.account.source.provider](json.dumps(document).encode(), batch_id)
+        self._poll(batch_id, reading, minutes)
+
+    def refuses(
+        self, batch_id: str, kind: FailureKind, status_code: int, *, minutes: float = 0.5
+    ) -> None:
+        """Let one poll fail."""
+        self._poll(batch_id, PollError(kind, status_code), minutes)
+
+    def _poll(self, batch_id: str, brought: Reading | PollError, minutes: float) -> None:
+        self.now += timedelta(minutes=minutes)
+        watch = self.watches[batch_id]
+        result = Result(
+            account=self.account,
+            claim=Claim(watch=watch, epoch=1, due_at=self.now, probe=True),
+            at=instant(watch, self.now),
+            reading=brought if isinstance(brought, Reading) else None,
+            failure=brought if isinstance(brought, PollError) else None,
+        )
+        observation = read(result, brought) if isinstance(brought, Reading) else None
+        folded = fold([(result, observation)], routes=(), watched={1: len(self.watches)})
+        _, standing = folded.standings[1]
+        self.account.health = standing.health
+        self.account.answered_at = standing.answered_at
+        self.watches[batch_id] = folded.records[0].watch
+        self.events += [owed.event for owed in standing.owed]
+        self.events += [owed.event for owed in folded.records[0].owed]
+
+
+@cache
+def told() -> dict[EventType, Document]:
+    """Return one event of each type, the first that comes."""
+    events = [*_play_bolna(), *_play_vogent(), _test()]
+    first: dict[EventType, Document] = {}
+    for event in events:
+        first.setdefault(event.type, json.loads(event.body))
+    return first
+
+
+def _play_bolna() -> list[Event]:
+    labels = {"team": "collections"}
+    play = _play("bolna-prod", "bolna", {CUSTOMERS: labels, REMINDERS: labels, LEADS: {}})
+    _live_through(play)
+    _end_badly(play)
+    _get_lost(play)
+    return play.events
+
+
+def _live_through(play: Play) -> None:
+    """Dial seven customers; the status is final before the last calls are."""
+
+    def poll(status: str, **calls: int) -> None:
+        play.answers(CUSTOMERS, _bolna("customers.csv", status, calls, total=11, valid=7))
+
+    poll("queued")
+    poll("queued", ringing=7)
+    for _ in range(24):
+        poll("executed", completed=5, ringing=2)
+    poll("executed", completed=6, **{"no-answer": 1})
+    play.now += timedelta(hours=2)
+    poll("executed", completed=6, rescheduled=1)
+
+
+def _end_badly(play: Play) -> None:
+    for status, calls in (
+        ("scheduled", {}),
+        ("verifying", {}),
+        ("failed", {"failed": 118, "completed": 2}),
+    ):
+        play.answers(REMINDERS, _bolna("reminders.csv", status, calls, total=120, valid=120))
+
+
+def _get_lost(play: Play) -> None:
+    leads = _bolna("leads.csv", "running", {"completed": 212, "in-progress": 8}, 400, 394)
+    play.answers(LEADS, leads)
+    for _ in range(5):
+        play.refuses(LEADS, FailureKind.NOT_FOUND, 404)
+    leads = _bolna("leads.csv", "running", {"completed": 371, "in-progress": 8}, 400, 394)
+    play.answers(LEADS, leads, minutes=34)
+
+
+def _play_vogent() -> list[Event]:
+    play = _play("vogent", "vogent", {PILOT: {}})
+    job = {"id": PILOT, "name": "Pilot west"}
+    play.answers(PILOT, job | {"status": "ACTIVE"})
+    play.refuses(PILOT, FailureKind.UNAUTHORIZED, 401)
+    play.answers(PILOT, job | {"status": "ACTIVE"}, minutes=12)
+    play.answers(PILOT, job | {"status": "CANCELLED"})
+    play.answers(PILOT, job | {"status": "CANCELLED"})
+    return play.events
+
+
+def _test() -> Event:
+    subject = receiver_subject(1, "ops", "the receiver's key")
+    data = receiver_data("ops", "slack")
+    return compose(EventType.TEST, subject, sequence=1, at=START, data=data)
+
+
+def _play(name: str, provider: str, batches: Mapping[str, Mapping[str, str]]) -> Play:
+    source = Source(
+        row=1, name=name, provider=provider, key=f"the key of {name}", labels={"env": "prod"}
+    )
+    watches = {
+        batch_id: Watch(
+            batch=Batch(row=row, source=name, id=batch_id, key=f"key {row}", labels=labels)
+        )
+        for row, (batch_id, labels) in enumerate(batches.items(), start=1)
+    }
+    account = Account(source=source, provider=_NoProvider(), pace=_PACE, rate=1.0)
+    return Play(account=account, watches=watches)
+
+
+def _bolna(
+    name: str, status: str, calls: Mapping[str, int], total: int, valid: int
+) -> dict[str, Any]:
+    return {
+        "file_name": name,
+        "status": status,
+        "execution_status": dict(calls) or None,
+        "total_contacts": total,
+        "valid_contacts": valid,
+        "scheduled_at": "2026-01-29T08:30:00Z",
+    }

@@ -1,0 +1,13 @@
+"""The writers: which function writes which region."""
+
+from collections.abc import Callable
+from typing import Final
+
+from docs.generate import bodies, configuration, metrics
+
+WRITERS: Final[dict[str, Callable[[], str]]] = {
+    "configuration_tables": configuration.write_tables,
+    "configuration_environment": configuration.write_environment,
+    "metrics": metrics.write_metrics,
+    **bodies.writers(),
+}

@@ -1,0 +1,153 @@
+"""What the pages say is what the code does; `make docs` writes the parts that a program writes."""
+
+import re
+import struct
+from pathlib import Path
+
+import pytest
+
+from docs.generate.bodies import pretty
+from docs.generate.configuration import sentence_on, tables
+from docs.generate.examples import write_example
+from docs.generate.lives import told
+from docs.generate.log_events import logged
+from docs.generate.pages import WRITERS
+from docs.generate.pictures import DRAWN_FROM, digests, picture_of
+from docs.generate.regions import PAGES, names_in, rewrite
+from monitor.config.load import load
+from monitor.core.errors import FailureKind
+from monitor.core.event import MATCHER_NAMES, EventType
+from monitor.core.matching import parse_matcher
+from monitor.engine.metrics import Metrics
+from monitor.settings import Settings
+
+ROOT = PAGES.parent
+NAMES = sorted(path.name for path in PAGES.glob("*.md"))
+KEYS = [(settings, key) for _, settings in tables() for key in settings.model_fields]
+
+
+def page(name: str) -> str:
+    return (PAGES / name).read_text(encoding="utf-8")
+
+
+def part(name: str, heading: str) -> str:
+    """Return what stands under a heading, up to the next of its kind."""
+    return page(name).split(f"\n{heading}\n")[1].split(f"\n{heading.split()[0]} ")[0]
+
+
+def cells(text: str, column: int = 0) -> list[str]:
+    """Return one column of the tables in a text, without their heads."""
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    return [row[column] for row in rows if len(row) > column and not row[0].startswith("-")]
+
+
+def quoted(texts: list[str]) -> set[str]:
+    """Return all that stands in backticks."""
+    return {word for text in texts for word in re.findall(r"`([^`]+)`", text)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_program_writes_is_as_it_writes_it_now(name: str) -> None:
+    assert page(name) == rewrite(page(name), WRITERS), "run make docs"
+
+
+def test_every_region_that_can_be_written_stands_on_one_page() -> None:
+    assert sorted(WRITERS) == sorted(region for name in NAMES for region in names_in(page(name)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page(name)):
+        file, _, anchor = target.partition("#")
+        if file.startswith("https:"):
+            continue
+        found = (PAGES / file).resolve() if file else PAGES / name
+        assert found.is_relative_to(ROOT)
+        assert found.exists(), target
+        assert not anchor or anchor in anchors(found), target
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(("settings", "key"), KEYS, ids=lambda v: getattr(v, "__name__", v))
+def test_every_key_says_what_it_does(settings: type[Settings], key: str) -> None:
+    assert re.fullmatch(r"[^\n]+\.", sentence_on(settings, key))
+
+
+def test_the_examples_of_the_tables_are_together_a_valid_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("\n".join(write_example(title) for title, _ in tables()), encoding="utf-8")
+
+    config = load(path)
+
+    assert list(config.sources) == ["bolna-prod", "vogent"]
+    assert [route.receiver for route in config.routes] == ["ops", "crm"]
+
+
+@pytest.mark.parametrize("event_type", EventType)
+def test_every_type_of_event_has_its_section_and_its_picture(event_type: EventType) -> None:
+    section = part("events.md", f"### {event_type}")
+    picture = picture_of(event_type)
+
+    assert "**Do:**" in section
+    assert pretty(told()[event_type]) in section
+    assert f"](pictures/{picture.name})" in page("slack.md")
+    assert picture.stat().st_size < 80_000
+    assert struct.unpack(">I", picture.read_bytes()[16:20]) == (960,)
+
+
+def test_the_pictures_show_what_is_sent_now() -> None:
+    assert DRAWN_FROM.read_text(encoding="utf-8") == digests(), "run make pictures"
+
+
+def test_every_type_of_event_is_in_the_list() -> None:
+    listed = quoted(cells(page("events.md").split("\n## ")[0]))
+
+    for event_type in EventType:
+        assert event_type in listed or f".{event_type.split('.')[1]}" in listed
+
+
+def test_every_field_of_a_body_is_described_and_no_other() -> None:
+    documents = told().values()
+    described = quoted(cells(part("events.md", "## The body")))
+
+    top = {key for document in documents for key in document}
+    inner = {key for document in documents for key in document["data"]}
+    assert described - {"data"} == (top | inner) - {"data", "source", "receiver"} | {"source"}
+
+
+def test_every_kind_of_failure_is_described() -> None:
+    kinds = quoted(cells(part("events.md", "### source.failing")))
+
+    assert kinds - {"error.kind"} == set(FailureKind)
+
+
+def test_every_name_of_matchers_is_described_and_every_example_is_one() -> None:
+    matchers = part("events.md", "## Matchers")
+
+    assert set(MATCHER_NAMES) <= quoted(cells(matchers))
+    for example in re.findall(r"`([a-z]+ [=!]~? [^`]+)`", matchers):
+        parse_matcher(example.replace(r"\|", "|"))
+
+
+def test_every_event_of_the_log_is_described_with_its_level() -> None:
+    section = part("operations.md", "## Log")
+    described: dict[str, set[str]] = {}
+    for names, levels in zip(cells(section), cells(section, 1), strict=True):
+        found = re.findall(r"`([a-z_.]+)`", names)
+        several = levels.split(", ") if ", " in levels else [levels] * len(found)
+        described |= {name: {level} for name, level in zip(found, several, strict=True)}
+
+    assert described == logged()
+
+
+def test_every_metric_of_the_alert_rules_exists() -> None:
+    samples = {metric.name for metric in Metrics().registry.collect()}
+    used = re.findall(r"\b(monitor_[a-z_]+)", part("operations.md", "### Alert rules"))
+
+    assert used
+    for name in used:
+        assert re.sub("_(total|bucket)$", "", name) in samples
