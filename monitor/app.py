@@ -194,6 +194,7 @@ async def build_engine(config: Config, database: Database, clock: Clock) -> Engi
             database,
             receivers,
             clock=clock,
+            metrics=metrics,
             owner=owner,
             retention=config.monitor.retention,
         ),

@@ -19,6 +19,8 @@ class Proxy:
         self._port = 0
         self.waiting = 0
         """Connections that wait to be let through."""
+        self.held = 0
+        """Pieces of traffic that were held back so far."""
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[Any]] = set()
 
@@ -55,15 +57,24 @@ class Proxy:
         assert task is not None
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
-        self.waiting += 1
-        await self._open.wait()
-        self.waiting -= 1
-        there, back = await self._connect()
+        try:
+            there, back = await self._let_through()
+        except asyncio.CancelledError:
+            writer.close()
+            return
         try:
             await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
+        except asyncio.CancelledError:
+            return  # by stop: asyncio's streams would log one that goes further
         finally:
             writer.close()
             back.close()
+
+    async def _let_through(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        self.waiting += 1
+        await self._open.wait()
+        self.waiting -= 1
+        return await self._connect()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         folder = self._target.query.get("host")
@@ -75,6 +86,7 @@ class Proxy:
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while data := await source.read(65536):
+                self.held += not self._open.is_set()
                 await self._open.wait()
                 sink.write(data)
                 await sink.drain()

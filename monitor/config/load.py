@@ -4,7 +4,6 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +25,8 @@ _POSITION: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 def load(path: Path | None = None) -> Config:
     """Return the config in force; raises ConfigError with every mistake, one line each."""
-    given = path or _given()
-    found, data = _look([given] if given else PLACES)
+    found = path or find()
+    data = _read(found)
     text = _decode(found, data)
     tables = _parse(found, text)
     merged, variables = override(tables, os.environ)
@@ -39,16 +38,21 @@ def load(path: Path | None = None) -> Config:
     return _assemble(found.absolute(), file, instance)
 
 
-def _given() -> Path | None:
-    named = os.environ.get("MONITOR_CONFIG", "")
-    return Path(named) if named else None
+def find() -> Path:
+    """Return the config in force where no option names one; raises ConfigError without any.
+
+    A folder that may not be entered holds none of ours: `sudo` leaves one in root's home.
+    """
+    if named := os.environ.get("MONITOR_CONFIG"):
+        return Path(named)
+    for place in PLACES:
+        if os.access(place.parent, os.X_OK) and place.exists():
+            return place
+    raise _none_at(PLACES)
 
 
-def _look(places: Sequence[Path]) -> tuple[Path, bytes]:
-    for place in places:
-        with suppress(FileNotFoundError):
-            return place, _read(place)
-    raise ConfigError(
+def _none_at(places: Sequence[Path]) -> ConfigError:
+    return ConfigError(
         [
             f"no config file: there is no {' and no '.join(str(place) for place in places)}; "
             "`monitor init` writes one, --config PATH or $MONITOR_CONFIG names another"
@@ -60,7 +64,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise
+        raise _none_at([path]) from None
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
 

@@ -27,6 +27,8 @@ WAIT_FOR_DATABASE: Final = 60.0
 """Seconds that a Postgres gets to come up, as when both start with the machine."""
 RETRY: Final = 1.0
 """Seconds between two tries."""
+REMIND: Final = 15.0
+"""Seconds between two lines of the log while it waits."""
 EXTENSION: Final = 30.0
 """Seconds of more time to start that systemd is asked for with each try."""
 LONGEST_END: Final = 20.0
@@ -85,6 +87,7 @@ async def _migrate(database: Database, systemd: Systemd) -> None:
     """Migrate; a Postgres that is not there yet gets a minute."""
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + WAIT_FOR_DATABASE
+    tell_at = 0.0
     while True:
         try:
             found, newest = await migrate(database)
@@ -93,7 +96,9 @@ async def _migrate(database: Database, systemd: Systemd) -> None:
         except StorageError as error:
             if database.file is not None or loop.time() > give_up_at:
                 raise
-            log.warning("database.waiting", reason=str(error))
+            if loop.time() >= tell_at:
+                log.warning("database.waiting", reason=str(error))
+                tell_at = loop.time() + REMIND
             systemd.extend(EXTENSION)
             systemd.status(f"waiting for the database: {error}")
         else:

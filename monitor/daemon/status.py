@@ -46,4 +46,7 @@ class Status:
             pending = sum((await count_pending(self._database)).values())
         except StorageError as error:
             return f"not ready: {error}{refused}"
-        return f"{batches:,} batches watched, {pending:,} deliveries pending{refused}"
+        batches_noun = "batch" if batches == 1 else "batches"
+        deliveries_noun = "delivery" if pending == 1 else "deliveries"
+        watched = f"{batches:,} {batches_noun} watched"
+        return f"{watched}, {pending:,} {deliveries_noun} pending{refused}"

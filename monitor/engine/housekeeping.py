@@ -6,11 +6,12 @@ from typing import Final
 
 import structlog
 
-from monitor.core.delivery import lifetime
+from monitor.core.delivery import VerdictKind, lifetime
 from monitor.core.errors import StorageError
 from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
 from monitor.engine.clock import SMALL_STEP, Clock
+from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.receiver import Receiver
 from monitor.storage.database import Database
@@ -33,6 +34,7 @@ class Housekeeping:
         receivers: Sequence[Receiver],
         *,
         clock: Clock,
+        metrics: Metrics,
         owner: str,
         retention: timedelta,
     ) -> None:
@@ -40,6 +42,7 @@ class Housekeeping:
         self.receivers = receivers
         self.retention = retention
         self._clock = clock
+        self._metrics = metrics
         self._owner = owner
         self.outage = Outage("housekeeping")
         self._stepped = False
@@ -76,6 +79,7 @@ class Housekeeping:
                 self._database, receiver.name, before=before, now=now
             ):
                 self.beat.turn()
+                self._metrics.deliveries.labels(receiver.name, VerdictKind.DEAD.value).inc(gone)
                 log.error("delivery.expired", receiver=receiver.name, deliveries=gone)
         while not self._closing and await prune(self._database, before=now - self.retention):
             self.beat.turn()

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from monitor.core.delivery import Delivery, Verdict, VerdictKind
+from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
 from monitor.core.errors import StorageError
 from monitor.core.event import stamp
 from monitor.engine.beat import Beat
@@ -173,22 +173,30 @@ class Relay:
             )
             verdict = Verdict(kind=VerdictKind.RETRY, error="internal")
         now = self._clock.now()
-        self._count(receiver, delivery, verdict, at=now)
         was_held = receiver.hold is not None
         moved = receiver.end(verdict, started_at=started_at, now=now)
         if moved:
             self._tell_hold(receiver, verdict, was_held=was_held)
-        self._settler.put(
+        settlement = self._settler.put(
             receiver, delivery, verdict, started_at=started_at, at=now, hold_moved=moved
         )
+        self._count(receiver, delivery, verdict, settlement, at=now)
         self.bell.ring()
 
     def _count(
-        self, receiver: Receiver, delivery: Delivery, verdict: Verdict, *, at: datetime
+        self,
+        receiver: Receiver,
+        delivery: Delivery,
+        verdict: Verdict,
+        settlement: Settlement,
+        *,
+        at: datetime,
     ) -> None:
         accepted = verdict.kind is VerdictKind.DELIVERED
         kind = "ok" if accepted else verdict.error or str(verdict.status_code)
-        self._metrics.deliveries.labels(receiver.name, verdict.kind.value).inc()
+        dead = settlement.state is DeliveryState.DEAD
+        result = VerdictKind.DEAD if dead else verdict.kind
+        self._metrics.deliveries.labels(receiver.name, result.value).inc()
         self._metrics.attempts.labels(receiver.name, kind).inc()
         if accepted:
             latency = (at - delivery.observed_at).total_seconds()

@@ -10,7 +10,15 @@ from typing import Final
 
 import structlog
 
-from monitor.core.delivery import Delivery, DeliveryState, Hold, Verdict, VerdictKind, settle
+from monitor.core.delivery import (
+    Delivery,
+    DeliveryState,
+    Hold,
+    Settlement,
+    Verdict,
+    VerdictKind,
+    settle,
+)
 from monitor.core.errors import DataRefusedError, StorageError
 from monitor.core.event import stamp
 from monitor.engine.beat import Beat
@@ -68,8 +76,8 @@ class Settler:
         started_at: datetime,
         at: datetime,
         hold_moved: bool,
-    ) -> None:
-        """Decide what follows an attempt and queue it for the database."""
+    ) -> Settlement:
+        """Decide what follows an attempt, queue it for the database, and return it."""
         settlement = settle(
             delivery,
             verdict,
@@ -89,6 +97,7 @@ class Settler:
             self._holds.append(HoldMove(receiver=receiver.name, hold=receiver.hold))
         _tell(receiver, item)
         self._arrived.ring()
+        return settlement
 
     async def run(self) -> None:
         """Commit until closed and empty."""

@@ -63,7 +63,8 @@ class Database:
         """Name the database without its password, which may stand among the options too."""
         if self.file is not None:
             return str(self.file)
-        return self._url.set(query={}).render_as_string(hide_password=True)
+        plain = self._url.set(drivername=self.dialect, query={})
+        return plain.render_as_string(hide_password=True)
 
     @asynccontextmanager
     async def writing(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -125,7 +126,11 @@ class Database:
                 pool_size=3,
                 max_overflow=2,
                 pool_timeout=10,
-                connect_args={"options": _POSTGRES_OPTIONS, "connect_timeout": 10},
+                connect_args={
+                    "options": _POSTGRES_OPTIONS,
+                    "connect_timeout": 10,
+                    "client_encoding": "utf8",  # else a database in SQL_ASCII answers bytes
+                },
             )
         _create_private(self.file)
         engine = create_async_engine(

@@ -51,6 +51,10 @@ async def test_what_is_older_than_its_whole_schedule_is_given_up_while_held(
     await until(rig.settled)
     told = [line["deliveries"] for line in log if line["event"] == "delivery.expired"]
     assert sum(told) == 20
+    counted = rig.engine.metrics.registry.get_sample_value(
+        "monitor_deliveries_total", {"receiver": "crm", "result": "dead"}
+    )
+    assert counted == 20
     assert {row[0] for row in await rig.rows("SELECT state FROM deliveries")} == {"dead"}
 
 

@@ -46,7 +46,7 @@ def test_an_old_sqlite_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_password_shows_nowhere() -> None:
     database = Database("postgresql://user:s3cret%40%25@host/name")
 
-    assert database.place == "postgresql+psycopg://user:***@host/name"
+    assert database.place == "postgresql://user:***@host/name"
     assert database.file is None
 
 

@@ -1,0 +1,143 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from monitor.daemon import heartbeat
+from tests.conftest import Outage, Until
+from tests.engine.rig import Rig
+
+Log = pytest.CaptureFixture[str]
+
+
+class Switch:
+    """A dead man's switch: counts the calls, and answers with `status`."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.status = 200
+        self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.01)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._runner.addresses[0][1]}/ping/the-uuid"
+
+    async def start(self) -> None:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.calls.append(f"{request.method} {request.path}")
+        return web.Response(status=self.status)
+
+
+@pytest.fixture
+async def switch() -> AsyncIterator[Switch]:
+    switch = Switch()
+    await switch.start()
+    yield switch
+    await switch.stop()
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beat every 50 ms, not once a minute."""
+    monkeypatch.setattr(heartbeat, "EVERY", 0.05)
+
+
+async def said_until(until: Until, log: Log, event: str) -> str:
+    """Return what is logged up to an event."""
+    said = ""
+
+    def told() -> bool:
+        nonlocal said
+        said += log.readouterr().out
+        return event in said
+
+    await until(told)
+    return said
+
+
+async def test_it_beats_by_get_while_all_is_well(rig: Rig, switch: Switch, until: Until) -> None:
+    rig.monitor = f'heartbeat_url = "{switch.url}"'
+
+    await rig.start()
+    await until(lambda: len(switch.calls) >= 3)
+
+    assert set(switch.calls) == {"GET /ping/the-uuid"}
+
+
+@pytest.fixture
+async def any_rig(tmp_path: Path, database_url: str) -> AsyncIterator[Rig]:
+    async with Rig(tmp_path, database_url) as rig:
+        yield rig
+
+
+async def test_it_is_silent_while_the_database_takes_no_writes(
+    any_rig: Rig, switch: Switch, until: Until, outage: Outage
+) -> None:
+    rig = any_rig
+    rig.monitor = f'heartbeat_url = "{switch.url}"'
+    await rig.start()
+    await until(lambda: len(switch.calls) >= 2)
+
+    async with outage():
+        assert await rig.daemon._readiness.problems()
+        calls = len(switch.calls)
+        with pytest.raises(AssertionError, match="not within"):
+            await until(lambda: len(switch.calls) > calls + 1, seconds=0.5)
+
+    await until(lambda: len(switch.calls) > calls + 1)
+
+
+async def test_a_switch_that_refuses_is_told_once_without_its_url_and_when_it_takes_it_again(
+    rig: Rig, switch: Switch, until: Until, capsys: Log
+) -> None:
+    switch.status = 404
+    rig.monitor = f'heartbeat_url = "{switch.url}"'
+    await rig.start()
+    await until(lambda: len(switch.calls) >= 3)
+    switch.status = 204
+
+    said = await said_until(until, capsys, "heartbeat.recovered")
+
+    assert said.count("heartbeat.failing") == 1
+    assert "reason=404" in said
+    assert "the-uuid" not in said
+
+
+async def test_a_switch_that_is_gone_is_told(rig: Rig, until: Until, capsys: Log) -> None:
+    rig.monitor = 'heartbeat_url = "http://127.0.0.1:9/ping"'
+    await rig.start()
+
+    said = await said_until(until, capsys, "heartbeat.failing")
+
+    assert "reason=connect" in said
+
+
+async def test_a_url_whose_variable_is_gone_is_told(
+    rig: Rig, until: Until, capsys: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEARTBEAT_URL", "http://127.0.0.1:9/ping")
+    rig.monitor = 'heartbeat_url_env = "HEARTBEAT_URL"'
+    await rig.build()
+    monkeypatch.delenv("HEARTBEAT_URL")
+    await rig.start()
+
+    said = await said_until(until, capsys, "heartbeat.failing")
+
+    assert "the environment variable HEARTBEAT_URL is not set" in said
+
+
+async def test_without_a_url_nothing_is_called(rig: Rig, switch: Switch, until: Until) -> None:
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+
+    await until(lambda: rig.crm.types == ["batch.first_seen"])
+
+    assert switch.calls == []

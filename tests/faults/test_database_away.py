@@ -1,0 +1,114 @@
+"""A Postgres that is stopped, or frozen, for a while: no restart, not ready, on by itself."""
+
+import os
+import time
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from monitor.daemon.liveness import HANG
+from tests.conftest import Until
+from tests.daemon.program import Process
+from tests.engine.rig import Rig, sequences
+from tests.proxy import Proxy, run_proxy
+from tests.systemd import NotifySocket, notify_socket
+
+AWAY = float(os.environ.get("MONITOR_AWAY_SECONDS", "36"))
+"""Longer than what the watchdog takes for a loop that hangs."""
+FEEDING = 10.0
+"""Seconds that may pass between two feeds of the watchdog: it is fed every second."""
+
+
+@pytest.fixture
+async def proxy(postgres_url: str) -> AsyncIterator[Proxy]:
+    async with run_proxy(postgres_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def rig(tmp_path: Path, proxy: Proxy) -> AsyncIterator[Rig]:
+    async with Rig(tmp_path, proxy.url) as rig:
+        rig.tail = '[[batches]]\nsource = "bolna"\nid = "b1"\n'
+        rig.show("b1", execution_status={"ringing": 7})
+        yield rig
+
+
+@pytest.fixture
+async def heard(tmp_path: Path) -> AsyncIterator[NotifySocket]:
+    async with notify_socket(tmp_path / "notify") as heard:
+        yield heard
+
+
+async def test_a_frozen_postgres_does_not_restart_the_daemon(
+    rig: Rig, proxy: Proxy, heard: NotifySocket, until: Until
+) -> None:
+    daemon = await start(rig, heard, until)
+
+    proxy.hold()
+    await endure(rig, daemon, heard, until)
+    proxy.release()
+
+    await goes_on(rig, daemon, until)
+
+
+async def test_a_stopped_postgres_does_not_restart_the_daemon(
+    rig: Rig, proxy: Proxy, heard: NotifySocket, until: Until
+) -> None:
+    daemon = await start(rig, heard, until)
+
+    await proxy.stop()
+    await endure(rig, daemon, heard, until)
+    await proxy.start()
+
+    await goes_on(rig, daemon, until)
+
+
+async def test_a_stop_while_postgres_is_frozen_takes_seconds(
+    rig: Rig, proxy: Proxy, heard: NotifySocket, until: Until
+) -> None:
+    daemon = await start(rig, heard, until)
+    proxy.hold()
+    await until(lambda: proxy.held > 0)
+
+    code = await daemon.stop()
+
+    print(f"stopped in {daemon.seconds:.1f} s beside a frozen Postgres")
+    assert code == 0
+    assert daemon.seconds < 5
+
+
+async def start(rig: Rig, heard: NotifySocket, until: Until) -> Process:
+    environment = {"NOTIFY_SOCKET": str(heard.path), "WATCHDOG_USEC": "60000000"}
+    daemon = Process(rig.write(), environment)
+    await daemon.start()
+    await until(lambda: len(rig.crm.events) == 1, seconds=30)
+    return daemon
+
+
+async def endure(rig: Rig, daemon: Process, heard: NotifySocket, until: Until) -> None:
+    """Wait while the database is away; the watchdog is fed all the time, readiness says no."""
+    began = time.monotonic()
+    rig.show("b1", execution_status={"completed": 3, "ringing": 4})
+    await until(lambda: time.monotonic() > began + AWAY, seconds=AWAY + 5)
+    assert HANG < AWAY
+    feeds = [began, *(at for at in heard.times("WATCHDOG=1") if at > began), time.monotonic()]
+    longest = max(later - earlier for earlier, later in pairwise(feeds))
+    print(f"away for {AWAY:.0f} s: {len(feeds) - 2} feeds, at most {longest:.1f} s apart")
+    assert longest < FEEDING
+    listen = daemon.lines("daemon.started")[0]["listen"]
+    async with aiohttp.ClientSession() as http, http.get(f"http://{listen}/-/ready") as response:
+        assert response.status == 503
+        assert (await response.text()).startswith("not ready\nthe database ")
+    assert any(line.startswith("STATUS=not ready: the database") for line in heard.lines())
+
+
+async def goes_on(rig: Rig, daemon: Process, until: Until) -> None:
+    """Poll and deliver again without a restart, nothing lost and nothing twice."""
+    rig.show("b1", status="completed", execution_status={"completed": 7})
+    await until(lambda: "batch.completed" in rig.crm.types, seconds=60)
+    assert await daemon.stop() == 0
+    assert len(daemon.lines("daemon.started")) == 1
+    assert sequences(rig.crm.events) == list(range(1, len(rig.crm.events) + 1))
