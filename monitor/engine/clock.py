@@ -20,14 +20,15 @@ class Clock:
         return self._anchor + timedelta(seconds=_monotonic() - self._since)
 
     def follow(self, reference: datetime, *, trusted: bool) -> timedelta:
-        """Anchor anew to a reference and return how far it was off.
+        """Anchor anew to a reference; return how far off it is if that was not done, else nothing.
 
-        A `trusted` reference (the database that replicas share) is always followed, the system's
-        wall clock only as far as it drifts.
+        Drift is always followed. Steps forward are only those of a `trusted` reference, the
+        database that replicas share; steps back never: what is due would wait as long again.
         """
         off = reference - self.now()
-        if trusted or abs(off) < SMALL_STEP:
+        if abs(off) < SMALL_STEP or (trusted and off > timedelta()):
             self._anchor, self._since = reference, _monotonic()
+            return timedelta()
         return off
 
 

@@ -10,7 +10,7 @@ from monitor.core.delivery import VerdictKind, lifetime
 from monitor.core.errors import StorageError
 from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
-from monitor.engine.clock import SMALL_STEP, Clock
+from monitor.engine.clock import Clock
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.receiver import Receiver
@@ -87,7 +87,6 @@ class Housekeeping:
     async def _follow_clock(self) -> None:
         trusted = self._database.dialect == "postgresql"
         off = self._clock.follow(await self._database.now(), trusted=trusted)
-        stepped = not trusted and abs(off) >= SMALL_STEP
-        if stepped and not self._stepped:
+        if off and not self._stepped:
             log.warning("clock.stepped", seconds=round(off.total_seconds(), 1))
-        self._stepped = stepped
+        self._stepped = bool(off)

@@ -4,6 +4,8 @@ import asyncio
 import faulthandler
 import os
 import signal
+import sys
+import time
 
 import pytest
 
@@ -191,3 +193,55 @@ async def test_a_loop_that_crashes_begins_anew_and_tells_it(
 
     await until(lambda: rig.crm.types == ["batch.first_seen"])
     assert "loop.crashed" in capsys.readouterr().out
+
+
+async def run_script(script: str) -> tuple[int, float, str]:
+    """Run Python code as a program; return its exit code, its seconds and its standard error."""
+    began = time.monotonic()
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script), stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await asyncio.wait_for(program.communicate(), 30)
+    assert program.returncode is not None
+    return program.returncode, time.monotonic() - began, errors.decode()
+
+
+async def test_a_name_look_up_that_hangs_does_not_hold_the_end_up() -> None:
+    """The event loop and Python itself would wait for its thread, minutes if need be."""
+    script = """
+import asyncio, time
+from monitor.daemon import process
+
+async def main():
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 25)
+    await asyncio.sleep(0.1)
+    process.leave()
+
+asyncio.run(main())
+"""
+    code, seconds, errors = await run_script(script)
+
+    assert (code, errors, seconds < 10) == (0, "", True)
+
+
+async def test_an_end_that_hangs_is_forced_and_shows_where_it_hung(rig: Rig) -> None:
+    script = f"""
+import asyncio, os, signal
+from pathlib import Path
+from monitor.config.load import load
+from monitor.daemon import process
+from monitor.daemon.daemon import Daemon
+
+async def hang(self):
+    await asyncio.sleep(25)
+
+async def start(self):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+process.LONGEST_END, Daemon.stop, Daemon.start = 0.5, hang, start
+asyncio.run(process.run(load(Path({str(rig.write())!r}))))
+"""
+    code, seconds, errors = await run_script(script)
+
+    assert (code, seconds < 15) == (1, True)
+    assert "Timeout (0:00:00.500000)!" in errors
