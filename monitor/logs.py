@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from typing import Any, Final, TextIO
+from contextlib import suppress
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
@@ -21,7 +22,7 @@ def set_up_logs(*, level: str, log_format: str, stream: TextIO | None = None) ->
             *_renderers(console=console, colors=out.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lasting(out))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_ForeignHandler()], level=logging.WARNING, force=True)
@@ -36,6 +37,21 @@ def _renderers(*, console: bool, colors: bool) -> list[Any]:
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
+
+
+class _Lasting:
+    """Drop what nobody can read any more: a terminal that closed must not stop the daemon."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 class _ForeignHandler(logging.Handler):

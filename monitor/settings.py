@@ -154,7 +154,10 @@ class Secret:
     file: str | None = None
 
     def read(self) -> str:
-        """Return the secret, stripped; raise SecretMissingError when it is not there."""
+        """Return the secret, stripped; raise SecretMissingError when it is not there, or not one.
+
+        No secret of ours holds a line break: a file with two lines holds something else.
+        """
         if self.value is not None:
             return self.value
         if self.file is not None:
@@ -162,6 +165,9 @@ class Secret:
         else:
             found = os.environ.get(self.env or "", "").strip()
             problem = f"the environment variable {self.env} is not set"
+        if found and not found.isprintable():
+            place = f"the file {self.file}" if self.file else f"the environment variable {self.env}"
+            found, problem = "", f"{place} holds more than one line, or control characters"
         if not found:
             raise SecretMissingError(f"{self.name}: {problem}")
         return found

@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 
@@ -136,3 +137,18 @@ def test_the_log_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> 
 
     assert json.loads(capsys.readouterr().out)["event"] == "daemon.started"
     assert sys.stdout is not None
+
+
+def test_a_log_that_nobody_reads_any_more_disturbs_nobody() -> None:
+    reading, writing = os.pipe()
+    stream = os.fdopen(writing, "w")
+    set_up_logs(level="info", log_format="json", stream=stream)
+    log = structlog.stdlib.get_logger()
+    log.info("daemon.started")
+    os.close(reading)
+
+    for _ in range(3):
+        log.info("poll.failing", text="x" * 100_000)
+
+    with pytest.raises(BrokenPipeError):  # it is really gone
+        stream.close()

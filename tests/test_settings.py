@@ -167,6 +167,20 @@ def test_a_secret_is_read_from_its_file_when_it_is_used(tmp_path: Path) -> None:
     assert secret.read() == "hunter2"
 
 
+def test_a_secret_of_more_than_one_line_is_none_wherever_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("the key\nsomething else\n")
+    monkeypatch.setenv("THE_KEY", "the key\nsomething else")
+
+    with pytest.raises(SecretMissingError, match=r"the file .*/key holds more than one line"):
+        Secret(name="api_key", file=str(file)).read()
+    with pytest.raises(SecretMissingError, match="variable THE_KEY holds more than one line") as no:
+        Secret(name="api_key", env="THE_KEY").read()
+    assert "something" not in str(no.value)
+
+
 def test_a_file_name_with_a_nul_is_missing_not_a_crash() -> None:
     with pytest.raises(SecretMissingError, match="holds a NUL"):
         Secret(name="key", file="a\0b").read()
