@@ -58,7 +58,10 @@ def _silent_types(config: Config) -> Iterator[str]:
     if not silent:
         return
     if not config.routes:
-        yield "there are no routes: no event goes anywhere"
+        yield (
+            "there are no routes, so no event goes anywhere: give each receiver a [[routes]] table"
+        )
+        return
     names = ", ".join(kind.value for kind in silent)
     about = {kind.value.partition(".")[0] for kind in silent}
     reason = "" if "source" not in about else " (events of a source carry its labels, no batch's)"
