@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from monitor.cli.session import unknown
 from monitor.config.schema import Config
 from monitor.core.batch import Watch
+from monitor.core.batch_id import check_batch_id
+from monitor.core.errors import UnknownNameError
 from monitor.core.event import facts, stamp
 from monitor.core.payload import batch_data, failure_data
 from monitor.core.source import Source
-from monitor.storage.queries import BatchView
+from monitor.storage.database import Database
+from monitor.storage.queries import BatchView, has_batches, read_batch
 
 FORGOTTEN = "no longer polled: it settled, or was unreachable, long ago; `monitor add` wakes it"
 
@@ -88,6 +92,24 @@ class BatchFacts:
             "polled": self.polled,
             "next_poll_at": _stamp(self.next_poll_at),
         }
+
+
+async def find_batch(database: Database, config: Config, source: str, batch_id: str) -> BatchFacts:
+    """Return a registered batch, removed or not; raise UnknownNameError that says what to do."""
+    view = await read_batch(database, source, batch_id)
+    if view is not None:
+        return BatchFacts(view=view, source=sources_of(config).get(source))
+    if source not in config.sources and not await has_batches(database, source):
+        raise unknown("source", source, config.sources)
+    try:
+        check_batch_id(batch_id)
+    except ValueError as error:
+        raise UnknownNameError(f"{batch_id!r}: {error}") from None
+    adds = f"`monitor add {source} ID` watches one, " if source in config.sources else ""
+    raise UnknownNameError(
+        f"{source} has no batch {batch_id!r}: {adds}"
+        f"`monitor list 'source = {source}'` shows those it has"
+    )
 
 
 def _stamp(at: datetime | None) -> str | None:

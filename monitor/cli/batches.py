@@ -1,10 +1,11 @@
-"""Commands about batches: add, remove, list, show, poll."""
+"""Commands about batches: add, remove, list, show, wait, poll."""
 
 from typing import Annotated
 
 import typer
 
 from monitor.cli.options import (
+    ENDS,
     BatchArgument,
     BatchArguments,
     ConfigPath,
@@ -14,7 +15,9 @@ from monitor.cli.options import (
     OutputOption,
     ShownLimit,
     SourceArgument,
+    one_of,
 )
+from monitor.core.batch import Outcome
 
 
 def add(
@@ -82,13 +85,45 @@ def show(
     output: OutputOption = Output.TABLE,
     config: ConfigPath = None,
 ) -> None:
-    """Show one batch: its state, newest snapshots and events, and what is still owed.
+    """Show one batch: its state, pace and timeline, snapshots, events and deliveries.
 
     Works for removed batches too.
     """
     from monitor.cli.commands import show_batch
 
     show_batch.show(config, source, batch_id, limit=limit, output=output)
+
+
+def wait(
+    source: SourceArgument,
+    batch_id: BatchArgument,
+    wanted: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            metavar="completed|failed|cancelled|ended",
+            show_default=False,
+            callback=one_of(*ENDS),
+            help="The end to wait for; ended: any [default: completed].",
+        ),
+    ] = Outcome.COMPLETED,
+    timeout: Annotated[
+        str | None,
+        typer.Option("--timeout", metavar="DURATION", help="Give up after 30m, 2h … [never]."),
+    ] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Wait until a batch ended and settled, with its progress, pace and estimated end.
+
+    It looks at the database, where a running daemon stores what it reads. Exits with 0 when the
+    end is the one waited for, 1 on another one or when the batch is removed, 3 on time-out.
+
+    \b
+      monitor wait bolna-prod 3c90c3cc0d44 --timeout 2h && ./send-report
+    """
+    from monitor.cli.commands import wait_for_batch
+
+    wait_for_batch.wait(config, source, batch_id, wanted=wanted, timeout=timeout)
 
 
 def poll(

@@ -1,4 +1,4 @@
-"""Commands about events and deliveries: events, deliveries, delivery, redeliver, test."""
+"""Commands about events and deliveries: events, explain, deliveries, redeliver, test."""
 
 from typing import Annotated
 
@@ -34,6 +34,10 @@ ReceiverOption = Annotated[
 def events(
     matchers: MatcherArguments = None,
     since: Since = None,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", "-f", help="Go on with each event as it comes, until Ctrl-C."),
+    ] = False,
     limit: Limit = None,
     output: OutputOption = Output.TABLE,
     config: ConfigPath = None,
@@ -43,13 +47,39 @@ def events(
     Matchers are those of routes: name, then =, !=, =~ or !~, then a value; all must hold. Names:
     type, source, provider, batch, name, status, phase, outcome and any label.
 
+    --follow prints a line an event, the oldest first: the last 10 (--limit N, or all of --since),
+    then each as it is committed; with -o json one document a line.
+
     \b
       monitor events 'type = batch.completed' --since 24h
       monitor events 'type =~ "source\\..+"'
+      monitor events 'team = collections' --follow -o json
     """
-    from monitor.cli.commands import list_events
+    if follow:
+        from monitor.cli.commands import follow_events
 
-    list_events.show(config, matchers or [], since=since, limit=limit, output=output)
+        follow_events.follow(config, matchers or [], since=since, limit=limit, output=output)
+    else:
+        from monitor.cli.commands import list_events
+
+        list_events.show(config, matchers or [], since=since, limit=limit, output=output)
+
+
+def explain(
+    event_id: Annotated[
+        str, typer.Argument(metavar="EVENT-ID", show_default=False, help="An event's id: evt_…")
+    ],
+    output: OutputOption = Output.TABLE,
+    config: ConfigPath = None,
+) -> None:
+    """Explain who heard of an event and who did not, and why.
+
+    Shows which routes match or which matcher fails, and what became of each delivery: delivered,
+    pending and what it waits for, or dead.
+    """
+    from monitor.cli.commands import explain_event
+
+    explain_event.show(config, event_id, output=output)
 
 
 def deliveries(

@@ -1,15 +1,24 @@
 """What a command tells of a delivery: the JSON of one, and what it waits for."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from rich.text import Text
 
-from monitor.cli.screen import safe, word, write_short_time
+from monitor.cli.screen import safe, word, write_latency, write_short_time
 from monitor.core.delivery import DeliveryState
 from monitor.core.event import stamp
-from monitor.storage.delivery_queries import DeliveryView
+from monitor.storage.delivery_queries import AttemptView, DeliveryView
+
+_IN_A_WORD: Final = {
+    "no receiver": "not configured",
+    "answer": "being sent",
+    "hold": "held",
+    "lane": "waiting",
+    "due": "due",
+    None: "dead",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +65,16 @@ class DeliveryFacts:
             case _:
                 return ""
 
+    @property
+    def brief(self) -> Text:
+        """Write the receiver and how it fares in a word: `crm 0.2 s`, `ops held`."""
+        view = self.view
+        if view.state is DeliveryState.DELIVERED and view.delivered_at is not None:
+            fared = safe(write_latency(view.delivered_at - view.enqueued_at), "green")
+        else:
+            fared = safe(_IN_A_WORD[self.waits_for], "" if self.waits_for else "red")
+        return Text.assemble(safe(view.receiver), " ", fared)
+
     def document(self) -> dict[str, Any]:
         """Lay the delivery out as JSON."""
         view = self.view
@@ -76,6 +95,18 @@ class DeliveryFacts:
             "waits_for": self.waits_for,
             "held_until": _stamp(view.held_until),
         }
+
+
+def attempt_document(attempt: AttemptView) -> dict[str, Any]:
+    """Lay an attempt out as JSON."""
+    return {
+        "at": stamp(attempt.at),
+        "duration_ms": attempt.duration // timedelta(milliseconds=1),
+        "verdict": attempt.verdict,
+        "status_code": attempt.status_code,
+        "error": attempt.error,
+        "response": attempt.response,
+    }
 
 
 def _stamp(at: datetime | None) -> str | None:

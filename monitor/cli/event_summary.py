@@ -7,7 +7,7 @@ from monitor.core.event import EventType
 
 
 def summarise(document: Mapping[str, Any]) -> str:
-    """Write the heart of an event: `queued -> executed`, `completed +5, ringing -5`."""
+    """Write the heart of an event: `queued -> executed`, `71.4%: completed +5, ringing -5`."""
     data = document["data"]
     match document["type"]:
         case EventType.FIRST_SEEN | EventType.STATUS_UNKNOWN:
@@ -16,7 +16,9 @@ def summarise(document: Mapping[str, Any]) -> str:
             return f"{data['previous_status']} -> {data['status']}"
         case EventType.COUNTS_CHANGED:
             changes = (f"{name} {change:+,}" for name, change in data["changes"].items())
-            return _with_percent(", ".join(changes) or "totals", data)
+            percent = data["progress"]["percent"]
+            moved = ", ".join(changes) or "totals"
+            return moved if percent is None else f"{percent:g}%: {moved}"
         case EventType.UNREACHABLE | EventType.SOURCE_FAILING:
             error = data["error"]
             return str(error["status_code"] or error["kind"])

@@ -15,6 +15,7 @@ from monitor.net.redact import printable
 
 _COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
     "Set up and run": {
+        "demo": running.demo,
         "init": running.init,
         "check-config": running.check_config,
         "migrate": running.migrate,
@@ -26,10 +27,12 @@ _COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "remove": batches.remove,
         "list": batches.list_,
         "show": batches.show,
+        "wait": batches.wait,
         "poll": batches.poll,
     },
     "Events and deliveries": {
         "events": deliveries.events,
+        "explain": deliveries.explain,
         "deliveries": deliveries.deliveries,
         "delivery": deliveries.delivery,
         "redeliver": deliveries.redeliver,
@@ -54,7 +57,8 @@ class _Monitor(Commands):
 app = typer.Typer(
     name="monitor",
     cls=_Monitor,
-    epilog="`monitor COMMAND --help` says more. Exit codes: 0 done, 1 failed, 2 wrong usage.",
+    epilog="`monitor COMMAND --help` says more. Exit codes: 0 done, 1 failed, 2 wrong usage,"
+    " 3 time-out (wait).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # plain help starts quickly and reads the same in a pipe

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+from monitor.core.batch import Outcome, Phase
 
 
 class Output(StrEnum):
@@ -13,6 +15,11 @@ class Output(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+ANY_END: Final = Phase.ENDED.value
+ENDS: Final = (*(outcome.value for outcome in Outcome), ANY_END)
+"""What a wait can be for."""
 
 
 def one_of(*allowed: str) -> Callable[[str | None], str | None]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from rich.table import Table
 from rich.text import Text
 
-from monitor.cli.screen import safe, show
+from monitor.cli.screen import safe, show, word, write_time
 from monitor.core.batch import Counts, Known, Progress, Reading
 
 BAR_WIDTH = 24
@@ -13,13 +13,18 @@ BAR_WIDTH = 24
 
 def show_page(title: Text, facts: Iterable[tuple[str, Text]]) -> None:
     """Print a title and the facts that are not empty."""
+    show(title)
+    show_facts(facts)
+
+
+def show_facts(facts: Iterable[tuple[str, Text]]) -> None:
+    """Print the facts that are not empty, a row each."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, value in facts:
         if value:
-            grid.add_row(label, value)
-    show(title)
+            grid.add_row(safe(label), value)
     show(grid)
 
 
@@ -41,15 +46,27 @@ def write_counts(counts: Counts | None) -> Text:
     return safe(", ".join(f"{number:,} {status}" for status, number in most_first) or "none")
 
 
-def draw_progress(measured: Progress) -> Text:
+def write_phase(known: Known | None) -> Text:
+    """Write where a batch stands: phase, outcome, and whether that is settled."""
+    if known is None:
+        return safe("not read yet", "dim")
+    parts = [word(known.phase), word(known.outcome)]
+    if known.settled_at is not None:
+        parts.append(safe(f"settled {write_time(known.settled_at)}"))
+    elif known.outcome is not None:
+        parts.append(safe("not settled"))
+    return Text(", ").join(part for part in parts if part)
+
+
+def draw_progress(measured: Progress, *, width: int = BAR_WIDTH) -> Text:
     """Draw how far the calls are: a bar, percent, finished and open calls."""
     if measured.finished is None or measured.open is None:
         return safe("" if measured.total is None else f"{measured.total:,} calls, none counted yet")
     words = f"{measured.finished:,} finished, {measured.open:,} open"
     if measured.percent is None or measured.total is None:
         return safe(words)
-    filled = int(BAR_WIDTH * measured.percent / 100)
-    bar = Text("█" * filled, style="green") + Text("░" * (BAR_WIDTH - filled), style="dim")
+    filled = int(width * measured.percent / 100)
+    bar = Text("█" * filled, style="green") + Text("░" * (width - filled), style="dim")
     return bar + safe(f"  {measured.percent:g}%  {words} of {measured.total:,}")
 
 

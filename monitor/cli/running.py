@@ -1,4 +1,4 @@
-"""Commands round the daemon: init, check-config, migrate, run."""
+"""Commands round the daemon: demo, init, check-config, migrate, run."""
 
 import signal
 import sys
@@ -9,6 +9,31 @@ from typing import Annotated
 import typer
 
 from monitor.cli.options import ConfigPath
+
+
+def demo(
+    duration: Annotated[
+        str,
+        typer.Option(
+            "--duration",
+            metavar="DURATION",
+            help="How long to show it: 5s to 1h.",
+            show_default=True,
+        ),
+    ] = "60s",
+) -> None:
+    """Show the whole path on one screen: no key, no network.
+
+    Simulated Bolna and Vogent APIs, the daemon on SQLite in a temporary folder, and a consumer
+    that verifies every webhook. Ten batches live, one is lost for a while; then a summary.
+    Ctrl-C ends it before. Exits with 1 unless everything that was served has arrived.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(ValueError):  # only a main thread takes signals
+            signal.signal(number, _leave)
+    from monitor.cli.commands import run_demo
+
+    run_demo.run(duration)
 
 
 def init(
@@ -72,5 +97,5 @@ def run(config: ConfigPath = None) -> None:
 
 
 def _leave(_number: int, _frame: object) -> None:
-    """End with 0 while nothing has begun; the daemon takes its signals itself."""
+    """End with 0 while nothing has begun; daemon and demo take their signals themselves."""
     sys.exit(0)

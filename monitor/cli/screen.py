@@ -90,21 +90,21 @@ def write_json(document: object) -> None:
     typer.echo(json.dumps(document, indent=2))
 
 
+def write_document(body: bytes) -> None:
+    """Write one JSON document on a line of its own, at once."""
+    typer.echo(_fit_to_show(body))
+
+
 @contextmanager
 def json_array() -> Iterator[WriteItem]:
-    """Write a JSON array, a line an item, while its items are found.
-
-    Bytes leave as they are, but not onto a terminal: they may hold control characters.
-    """
-    on_terminal = sys.stdout.isatty()
+    """Write a JSON array, a line an item, while its items are found."""
     parts = [b"[\n"]
     written = 0
 
     def write(item: str | bytes) -> None:
         nonlocal written
-        shown = json.dumps(json.loads(item)) if on_terminal else item
         parts.append(b",\n" if written else b"")
-        parts.append(shown if isinstance(shown, bytes) else shown.encode())
+        parts.append(_fit_to_show(item))
         written += 1
         if written % FLUSH_AFTER == 0:
             typer.echo(b"".join(parts), nl=False)
@@ -113,3 +113,9 @@ def json_array() -> Iterator[WriteItem]:
     yield write
     parts.append(b"\n]")
     typer.echo(b"".join(parts) if written else b"[]")
+
+
+def _fit_to_show(item: str | bytes) -> bytes:
+    """Leave JSON as it is, but not onto a terminal: it may hold control characters."""
+    shown = json.dumps(json.loads(item)) if sys.stdout.isatty() else item
+    return shown if isinstance(shown, bytes) else shown.encode()

@@ -67,6 +67,14 @@ def parse_since(since: str | None, *, now: datetime) -> datetime | None:
         raise typer.BadParameter(str(error), param_hint="--since") from None
 
 
+def parse_timeout(timeout: str | None) -> float | None:
+    """Return a duration in seconds; anything else is wrong usage."""
+    try:
+        return None if timeout is None else parse_duration(timeout).total_seconds()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--timeout") from None
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """Make the error for a source or receiver that nobody knows; it names those known."""
     names = sorted(known)

@@ -11,7 +11,8 @@ MonitorError
 │   ├── SourceMovedError    another daemon moved a source's health first
 │   └── DataRefusedError    the database refuses these very values
 ├── NetworkError            a request brought no usable answer
-└── PollError               one poll failed, and why
+├── PollError               one poll failed, and why
+└── DemoError               the demo cannot be set up, or its daemon died
 """
 
 from datetime import timedelta
@@ -121,3 +122,7 @@ class PollError(MonitorError):
         self.kind = kind
         self.status_code = status_code
         self.retry_after = retry_after
+
+
+class DemoError(MonitorError):
+    """Say what the demo lacks, or how its daemon ended."""

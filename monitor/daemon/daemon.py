@@ -23,7 +23,7 @@ from monitor.operations import Operations
 from monitor.storage.batches import release_batches
 from monitor.storage.database import Database
 from monitor.storage.deliveries import release_deliveries
-from monitor.storage.upkeep import touch_instance
+from monitor.storage.upkeep import forget_instance, touch_instance
 
 PATIENCE: Final = 2.5
 """Seconds that deliveries under way get at the end."""
@@ -153,6 +153,7 @@ class Daemon:
         owner = self._config.monitor.instance
         await release_batches(self._database, owner=owner)
         await release_deliveries(self._database, owner=owner, now=self._engine.clock.now())
+        await forget_instance(self._database, owner)
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:

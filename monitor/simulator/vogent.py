@@ -48,13 +48,14 @@ def vogent_life(
     *,
     pauses: int = 1,
     ending: JobEnding = JobEnding.COMPLETE,
+    name: str = "spring campaign",
     seed: object = 0,
     seconds: float = 30.0,
     clock: Clock | None = None,
 ) -> Life:
     """Live one job from `INIT` to its end, paused and resumed so many times."""
     statuses = ["INIT", "ACTIVE", *["PAUSED", "ACTIVE"] * pauses, ending.value]
-    shown = [vogent_document(job_id, status=status) for status in statuses]
+    shown = [vogent_document(job_id, status=status, name=name) for status in statuses]
     dice = seeded((job_id, seed))
     return Life(spread(shown, seconds=seconds, dice=dice), clock=clock)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from monitor.core.delivery import DeliveryState
 from monitor.core.event import SubjectKind
@@ -38,6 +38,7 @@ class DeliveryView:
     """It is being sent; `due_at` is then when whoever sends it is given up."""
     enqueued_at: datetime
     delivered_at: datetime | None
+    held_since: datetime | None
     held_until: datetime | None
     """When the receiver is tried again that failed as a whole."""
 
@@ -83,6 +84,28 @@ async def deliveries_of_event(database: Database, event_id: str) -> list[Deliver
         return [_delivery_of(row) for row in await connection.execute(_OF_EVENT, {"id": event_id})]
 
 
+async def deliveries_of_events(database: Database, ids: Sequence[str]) -> list[DeliveryView]:
+    """Return all deliveries of several events, in their order."""
+    if not ids:  # Postgres cannot tell the type of an empty list
+        return []
+    async with database.reading() as connection:
+        return [_delivery_of(row) for row in await connection.execute(_OF_EVENTS, {"ids": ids})]
+
+
+async def lane_head(database: Database, delivery_row: int) -> DeliveryView | None:
+    """Return the oldest pending delivery of a delivery's lane: the one that all others wait for."""
+    async with database.reading() as connection:
+        found = (await connection.execute(_HEAD, {"row": delivery_row})).one_or_none()
+        return None if found is None else _delivery_of(found)
+
+
+async def last_hold(database: Database, receiver: str) -> AttemptView | None:
+    """Return the newest attempt that held a receiver as a whole."""
+    async with database.reading() as connection:
+        row = (await connection.execute(_LAST_HOLD, {"receiver": receiver})).one_or_none()
+        return None if row is None else _attempt_of(row)
+
+
 async def pending_of_batch(database: Database, batch_row: int) -> list[DeliveryView]:
     """Return what is still owed of a batch's events, lane by lane."""
     values = {"kind": SubjectKind.BATCH.value, "row": batch_row}
@@ -119,7 +142,8 @@ def _delivery_of(row: Sequence[Any]) -> DeliveryView:
         claimed=bool(row[11]),
         enqueued_at=instant(row[12]),
         delivered_at=instant(row[13]),
-        held_until=instant(row[14]),
+        held_since=instant(row[14]),
+        held_until=instant(row[15]),
     )
 
 
@@ -137,7 +161,8 @@ def _attempt_of(row: Sequence[Any]) -> AttemptView:
 _SELECT: Final = (
     "SELECT d.id, d.event, e.type, d.receiver, d.subject_kind,"
     " COALESCE(b.external_id, s.name, v.name, ''), b.source, d.sequence, d.state, d.attempts,"
-    " d.due_at, d.lease_owner IS NOT NULL, d.enqueued_at, d.delivered_at, r.held_until"
+    " d.due_at, d.lease_owner IS NOT NULL, d.enqueued_at, d.delivered_at, r.held_since,"
+    " r.held_until"
     " FROM deliveries AS d JOIN events AS e ON e.id = d.event"
     " LEFT JOIN batches AS b ON d.subject_kind = 'batch' AND b.id = d.subject_row"
     " LEFT JOIN sources AS s ON d.subject_kind = 'source' AND s.id = d.subject_row"
@@ -151,6 +176,14 @@ _LIST: Final = text(
 )
 _ONE: Final = text(f"{_SELECT} WHERE d.id = :row")
 _OF_EVENT: Final = text(f"{_SELECT} WHERE d.event = :id ORDER BY d.id")
+_OF_EVENTS: Final = text(f"{_SELECT} WHERE d.event IN :ids ORDER BY d.id").bindparams(
+    bindparam("ids", expanding=True)
+)
+_HEAD: Final = text(
+    f"{_SELECT} JOIN deliveries AS o ON o.id = :row AND d.receiver = o.receiver"
+    " AND d.subject_kind = o.subject_kind AND d.subject_row = o.subject_row"
+    " WHERE d.state = 'pending' ORDER BY d.sequence LIMIT 1"
+)
 _PENDING: Final = text(
     f"{_SELECT} WHERE d.state = 'pending' AND d.subject_kind = :kind AND d.subject_row = :row"
     " ORDER BY d.receiver, d.sequence"
@@ -158,5 +191,10 @@ _PENDING: Final = text(
 _ATTEMPTS: Final = text(
     "SELECT at, duration_ms, verdict, status_code, error, response FROM attempts"
     " WHERE delivery = :row ORDER BY id"
+)
+_LAST_HOLD: Final = text(
+    "SELECT a.at, a.duration_ms, a.verdict, a.status_code, a.error, a.response FROM attempts AS a"
+    " JOIN deliveries AS d ON d.id = a.delivery WHERE d.receiver = :receiver"
+    " AND a.verdict = 'hold' ORDER BY a.id DESC LIMIT 1"
 )
 _RECEIVERS: Final = text("SELECT name FROM receivers ORDER BY name")

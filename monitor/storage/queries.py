@@ -1,4 +1,4 @@
-"""Reads for people: batches with their snapshots, events, and how sources fare."""
+"""Reads for people: batches with their snapshots, events, how sources and daemons fare."""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from monitor.core.batch import Phase, Watch
 from monitor.core.event import SubjectKind
-from monitor.core.source import Health
 from monitor.storage.database import Database
-from monitor.storage.sources import read_source
+from monitor.storage.sources import SourceRow, read_source
 from monitor.storage.times import instant, milliseconds
 from monitor.storage.watches import READ_COLUMNS, watch_of
 
@@ -53,6 +52,23 @@ class EventView:
     at: datetime
     sequence: int
     body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutedEvent:
+    """Hold an event, and the receivers that the routes led to when it happened."""
+
+    event: EventView
+    receivers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EventKey:
+    """Place an event among all others."""
+
+    at: datetime
+    sequence: int
+    id: str
 
 
 async def watched_batches(database: Database) -> AsyncIterator[BatchView]:
@@ -118,6 +134,44 @@ async def events_since(database: Database, since: datetime | None) -> AsyncItera
         event_id, at, sequence = rows[-1][:3]
 
 
+async def event_keys(database: Database, since: datetime) -> AsyncIterator[list[EventKey]]:
+    """Yield the keys of the events from a time on, page by page, the oldest first."""
+    at, sequence, event_id = milliseconds(since), -1, ""
+    while True:
+        async with database.reading() as connection:
+            values = {"at": at, "sequence": sequence, "id": event_id, "limit": PAGE}
+            rows = (await connection.execute(_KEYS, values)).all()
+        if rows:
+            yield [EventKey(instant(row[0]), row[1], row[2]) for row in rows]
+        if len(rows) < PAGE:
+            return
+        at, sequence, event_id = rows[-1]
+
+
+async def newest_event_at(database: Database) -> datetime | None:
+    """Return the time of the newest event; none when there are no events."""
+    async with database.reading() as connection:
+        newest: int | None = (await connection.execute(_NEWEST_AT)).scalar_one()
+        return instant(newest)
+
+
+async def read_events(database: Database, ids: Sequence[str]) -> list[EventView]:
+    """Return the events of these ids that there are, the oldest first; at most a page of ids."""
+    if not ids:  # Postgres cannot tell the type of an empty list
+        return []
+    async with database.reading() as connection:
+        return [_event_of(row) for row in await connection.execute(_EVENTS_BY_ID, {"ids": ids})]
+
+
+async def read_event(database: Database, event_id: str) -> RoutedEvent | None:
+    """Return an event and whom it was owed to; none when there is no such event."""
+    async with database.reading() as connection:
+        row = (await connection.execute(_EVENT, {"id": event_id})).one_or_none()
+    if row is None:
+        return None
+    return RoutedEvent(event=_event_of(row), receivers=tuple(json.loads(row[4])["receivers"]))
+
+
 async def read_body(database: Database, event_id: str) -> bytes | None:
     """Return an event's body; none when there is no such event."""
     async with database.reading() as connection:
@@ -125,12 +179,19 @@ async def read_body(database: Database, event_id: str) -> bytes | None:
         return None if body is None else bytes(body)
 
 
-async def source_healths(database: Database) -> dict[str, Health]:
-    """Return how each source fares that was ever polled, by name."""
+async def source_rows(database: Database) -> dict[str, SourceRow]:
+    """Return every source that was ever configured, by name."""
     async with database.reading() as connection:
         rows = (await connection.execute(_SOURCES)).scalars().all()
     sources = [await read_source(database, row) for row in rows]
-    return {source.name: source.health for source in sources}
+    return {source.name: source for source in sources}
+
+
+async def daemon_seen_at(database: Database) -> datetime | None:
+    """Return when a daemon last said, as each does once a minute, that it is alive."""
+    async with database.reading() as connection:
+        seen_at: int | None = (await connection.execute(_SEEN)).scalar_one()
+        return instant(seen_at)
 
 
 def _batch_of(row: Sequence[Any]) -> BatchView:
@@ -180,5 +241,16 @@ _EVENTS: Final = text(
     " AND (at < :at OR sequence < :sequence OR (sequence = :sequence AND id < :id))"
     " ORDER BY at DESC, sequence DESC, id DESC LIMIT :limit"
 )
+_KEYS: Final = text(
+    "SELECT at, sequence, id FROM events WHERE at >= :at"
+    " AND (at > :at OR sequence > :sequence OR (sequence = :sequence AND id > :id))"
+    " ORDER BY at, sequence, id LIMIT :limit"
+)
+_NEWEST_AT: Final = text("SELECT max(at) FROM events")
+_EVENTS_BY_ID: Final = text(
+    "SELECT id, at, sequence, body FROM events WHERE id IN :ids ORDER BY at, sequence, id"
+).bindparams(bindparam("ids", expanding=True))
+_EVENT: Final = text("SELECT id, at, sequence, body, routing FROM events WHERE id = :id")
 _BODY: Final = text("SELECT body FROM events WHERE id = :id")
 _SOURCES: Final = text("SELECT id FROM sources ORDER BY name")
+_SEEN: Final = text("SELECT max(seen_at) FROM instances")

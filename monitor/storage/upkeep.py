@@ -19,6 +19,12 @@ async def touch_instance(database: Database, name: str, *, now: datetime) -> Non
         await connection.execute(_SEEN, {"name": name, "now": milliseconds(now)})
 
 
+async def forget_instance(database: Database, name: str) -> None:
+    """Say that an instance has ended."""
+    async with database.writing() as connection:
+        await connection.execute(_GONE, {"name": name})
+
+
 async def repair_lanes(database: Database, *, now: datetime) -> int:
     """Make the head of every lane due that has none; expected 0, or an invariant was broken."""
     async with database.reading() as connection:
@@ -75,6 +81,7 @@ _SEEN: Final = text(
     "INSERT INTO instances (name, seen_at) VALUES (:name, :now)"
     " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at"
 )
+_GONE: Final = text("DELETE FROM instances WHERE name = :name")
 _STUCK: Final = text(
     "SELECT receiver, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"
     " GROUP BY receiver, subject_kind, subject_row HAVING count(due_at) = 0"

@@ -1,5 +1,6 @@
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,17 @@ async def test_several_that_add_at_once_all_succeed(process: Run) -> None:
     ended = await asyncio.gather(*(process("add", "bolna", f"x{n}") for n in range(4)))
 
     assert [one.code for one in ended] == [0, 0, 0, 0]
+
+
+async def test_adding_says_what_is_still_missing_for_anybody_to_hear(
+    monitor: Run, rewrite: Callable[[str], None]
+) -> None:
+    rewrite('[sources.bolna]\nprovider = "bolna"\napi_key = "k"\n')
+
+    ended = await monitor("add", "bolna", "x")
+
+    assert ended.code == 0
+    assert ended.err.splitlines() == [
+        "no daemon has run on this database yet: `monitor run` starts one",
+        "the config has no routes, so nobody hears of them: add [[routes]]",
+    ]

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from monitor.core.failing import observe_failure
 from monitor.core.source import Health, Source
 from monitor.storage.record import BatchRecord
 from monitor.storage.sources import SourceRecord
+from monitor.storage.upkeep import touch_instance
 from tests.cli.conftest import Run
 from tests.storage.store import MINUTE, NOW, Store
 
@@ -282,3 +283,31 @@ async def test_no_secret_shows_anywhere(monitor: Run, store: Store) -> None:
     for ended in outputs:
         assert "the-api-key" not in ended.out + ended.err
         assert "whsec_" not in ended.out + ended.err
+
+
+async def test_an_account_that_a_429_pauses_is_named_until_the_pause_is_over(
+    monitor: Run, store: Store
+) -> None:
+    await store.add("x")
+    await store.run("UPDATE sources SET blocked_until = 4102444800000")
+
+    paused = (await monitor("list")).out
+    await store.run("UPDATE sources SET blocked_until = 1000")
+    over = (await monitor("list")).out
+
+    assert "bolna is paused until 2100-01-01 00:00:00 UTC: too many requests (429)" in paused
+    assert "paused" not in over
+
+
+async def test_batches_that_no_daemon_reads_are_told(monitor: Run, store: Store) -> None:
+    await store.add("x")
+
+    never = (await monitor("list")).err
+    await touch_instance(store.database, "one", now=NOW)
+    gone = (await monitor("list")).err
+    await touch_instance(store.database, "one", now=datetime.now(UTC))
+    alive = (await monitor("list")).err
+
+    assert never == "no daemon has run on this database yet: `monitor run` starts one\n"
+    assert gone.startswith("no daemon is alive: the last was seen at 2026-01-29 08:31:00 UTC;")
+    assert alive == ""

@@ -36,7 +36,7 @@ async def test_a_table_says_what_happened_in_a_few_words(monitor: Run, store: St
     shown = (await monitor("events")).out
 
     at = [
-        shown.index(text) for text in ("running -> PAUSED\ufffd", "ringing -1, completed +1, 25%")
+        shown.index(text) for text in ("running -> PAUSED\ufffd", "25%: ringing -1, completed +1")
     ]
     assert at == sorted(at)
     assert "batch.first_seen" in shown

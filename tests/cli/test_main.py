@@ -1,6 +1,8 @@
 import asyncio
 import os
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,18 +18,16 @@ async def test_version_prints_the_version(monitor: Run) -> None:
     assert (await monitor("--version")).out == f"monitor {__version__}\n"
 
 
-async def test_help_lists_every_command_of_this_version_and_no_later_one(monitor: Run) -> None:
+async def test_help_lists_every_command_of_this_version(monitor: Run) -> None:
     shown = (await monitor("--help")).out
 
     assert set(COMMANDS) == {
-        *("init", "check-config", "migrate", "run", "test"),
-        *("add", "remove", "list", "show", "poll"),
-        *("events", "deliveries", "delivery", "redeliver"),
+        *("demo", "init", "check-config", "migrate", "run", "test"),
+        *("add", "remove", "list", "show", "wait", "poll"),
+        *("events", "explain", "deliveries", "delivery", "redeliver"),
     }
     for command in COMMANDS:
         assert f"\n  {command} " in shown
-    for later in ("explain", "wait", "demo", "--follow", "SIGHUP", "reload"):
-        assert later not in shown
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -38,22 +38,21 @@ async def test_each_help_fits_80_columns_and_names_its_config_option(
 
     assert shown.code == 0
     assert all(len(line) <= 80 for line in shown.out.splitlines())
-    assert "--follow" not in shown.out
-    assert ("-c, --config PATH" in shown.out) is (command != "init")
+    assert ("-c, --config PATH" in shown.out) is (command not in ("init", "demo"))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["--version"]])
-async def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+async def test_no_help_imports_anything_heavy() -> None:
     script = (
         "import sys\n"
         "from monitor.cli.main import app\n"
-        "try:\n    app(sys.argv[1:], prog_name='monitor')\n"
-        "except SystemExit: pass\n"
-        "heavy = {'sqlalchemy', 'httpx', 'aiohttp', 'alembic', 'monitor.config', 'rich'}\n"
-        "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
+        "for command in [[], *([name] for name in sys.argv[1:])]:\n"
+        "    try:\n        app([*command, '--help'], prog_name='monitor')\n"
+        "    except SystemExit: pass\n"
+        "heavy = {'sqlalchemy', 'httpx', 'aiohttp', 'alembic', 'rich'}\n"
+        "print('HEAVY', sorted((heavy | {'monitor.config'}) & set(sys.modules)))\n"
     )
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", script, *arguments),
+        *(sys.executable, "-c", script, *COMMANDS),
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
@@ -66,8 +65,10 @@ async def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     ("arguments", "reason"),
     [
         (["lst"], "Did you mean 'list'?"),
-        (["explain", "evt_x"], "No such command"),
-        (["events", "--follow"], "No such option"),
+        (["explain"], "Missing argument 'EVENT-ID"),
+        (["events", "--follow", "--since", "ever"], "must be a duration"),
+        (["wait", "bolna", "x", "--for", "done"], "not one of completed, failed, cancelled, ended"),
+        (["wait", "bolna", "x", "--timeout", "soon"], "must be a duration"),
         (["show", "bolna"], "Missing argument 'ID"),
         (["list", "-o", "yaml"], "'yaml' is not one of table, json"),
         (["list", "--limit", "0"], "must be a whole number from 1 on"),
@@ -79,6 +80,7 @@ async def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
         (["redeliver", "1", "--receiver", "crm"], "give either ids, or --receiver"),
         (["add", "bolna", "x", "--label", "team"], "must be K=V"),
         (["add", "bolna", "x", "--label", "type=a"], "cannot be a label"),
+        (["add", "bolna", "x", "-l", "k=1", "-l", "j=1", "-l", "k=2"], "'k' is given twice"),
         (["add", "bolna", "x", "--name", " "], "name: must be printable"),
         (["add", "bolna", "x", "y", "--name", "n"], "a name is for a single batch"),
     ],
@@ -106,7 +108,17 @@ async def test_an_error_is_a_line_on_standard_error_and_exit_1(process: Run) -> 
 
 
 @pytest.mark.parametrize(
-    "arguments", [["list"], ["show", "bolna", "x"], ["events"], ["deliveries"], ["delivery", "1"]]
+    "arguments",
+    [
+        ["list"],
+        ["show", "bolna", "x"],
+        ["wait", "bolna", "x"],
+        ["events"],
+        ["events", "--follow"],
+        ["explain", "evt_x"],
+        ["deliveries"],
+        ["delivery", "1"],
+    ],
 )
 async def test_readers_say_that_there_is_no_database_yet(
     arguments: list[str], monitor: Run, in_force: Path
@@ -116,6 +128,62 @@ async def test_readers_say_that_there_is_no_database_yet(
     assert ended.code == 1
     assert ended.err.startswith(f"no database at {in_force.parent}/monitor.db yet")
     assert not (in_force.parent / "monitor.db").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list"],
+        ["show", "bolna", "x"],
+        ["wait", "bolna", "x"],
+        ["events"],
+        ["events", "--follow"],
+        ["explain", "evt_x"],
+        ["deliveries"],
+        ["delivery", "1"],
+        ["add", "bolna", "x"],
+        ["remove", "bolna", "x"],
+        ["redeliver", "1"],
+        ["test", "crm"],
+        ["migrate"],
+    ],
+)
+async def test_a_newer_schema_stops_every_command_with_both_versions(
+    arguments: list[str], monitor: Run, sqlite_url: str, in_force: Path
+) -> None:
+    file = sqlite_url.removeprefix("sqlite:///")
+    assert Path(file) == in_force.parent / "monitor.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    ended = await monitor(*arguments)
+
+    assert ended.code == 1
+    assert "the database has schema 9999, newer than this program's" in ended.err
+    assert "install the newer program" in ended.err
+
+
+@pytest.mark.parametrize("command", ["show", "wait", "poll", "add"])
+@pytest.mark.usefixtures("in_force")
+async def test_a_pasted_url_is_no_id(command: str, monitor: Run) -> None:
+    await monitor("migrate")
+
+    ended = await monitor(command, "bolna", "https://app.bolna.ai/batches/x1")
+
+    assert ended.code == 1
+    assert "this is a URL, not a batch id: paste only 'x1'" in ended.err
+
+
+@pytest.mark.parametrize("command", ["show", "wait", "poll", "add", "remove"])
+@pytest.mark.usefixtures("in_force")
+async def test_an_unknown_source_names_the_known_ones(command: str, monitor: Run) -> None:
+    await monitor("migrate")
+
+    ended = await monitor(command, "bolnaa", "x")
+
+    assert ended.code == 1
+    assert "there is no source 'bolnaa'; did you mean \"bolna\"?" in ended.err
+    assert "there are: bolna, vogent" in ended.err
 
 
 @pytest.mark.usefixtures("in_force")

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -95,6 +95,53 @@ async def test_delivered_ones_are_not_pending(monitor: Run, store: Store) -> Non
     assert batch["pending_deliveries"] == []
 
 
+async def test_each_event_says_how_it_fares_at_each_receiver(monitor: Run, store: Store) -> None:
+    await store.add("x")
+    await store.receivers("crm", "ops")
+    await store.tell("x", receivers=("crm", "ops", "left"))
+    await store.settle(*await store.take(), at=NOW + timedelta(milliseconds=200))
+    await store.settle(*await store.take("ops"), kind=VerdictKind.DEAD)
+
+    shown = (await monitor("show", "bolna", "x")).out
+    batch = (await monitor("show", "bolna", "x", "-o", "json")).json
+
+    assert "crm 200 ms, ops dead, left not configured" in shown
+    assert [delivery["state"] for delivery in batch["deliveries"]] == [
+        *("delivered", "dead", "pending")
+    ]
+    assert [delivery["receiver"] for delivery in batch["pending_deliveries"]] == ["left"]
+
+
+async def test_a_running_batch_has_a_pace_and_an_end(monitor: Run, store: Store) -> None:
+    start = datetime.now(UTC) - timedelta(minutes=3)
+    await store.add("x", at=start)
+    for number in range(3):
+        counts = {"completed": 20 * number, "ringing": 100 - 20 * number}
+        shown = running(counts=counts, open_calls=counts["ringing"], valid_contacts=100)
+        await store.tell("x", reading=shown, at=start + number * MINUTE)
+
+    page = (await monitor("show", "bolna", "x")).out
+    batch = (await monitor("show", "bolna", "x", "-o", "json")).json
+
+    assert "pace         20 calls/min, ends about " in page
+    assert batch["forecast"]["calls_per_minute"] == 20
+    assert batch["forecast"]["ends_at"].endswith("Z")
+
+
+async def test_a_batch_that_ended_has_no_forecast_but_a_timeline(
+    monitor: Run, store: Store
+) -> None:
+    await live(store)
+
+    page = (await monitor("show", "bolna", "x")).out
+    batch = (await monitor("show", "bolna", "x", "-o", "json")).json
+
+    assert batch["forecast"] is None
+    assert "Timeline: █ finished  ░ open calls" in page
+    assert "7 " + "░" * 77 + "█" in page
+    assert "running" + " " * 63 + "executed" in page
+
+
 async def test_a_removed_batch_is_shown_too(monitor: Run, store: Store) -> None:
     await live(store)
     await monitor("remove", "bolna", "x")
@@ -119,8 +166,8 @@ async def test_a_batch_that_was_never_read_has_little_to_show(monitor: Run, stor
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("bolna", "bolna has no batch 'nine': `monitor list 'source = bolna'` shows those it has"),
-        ("left", "left has no batch 'nine'"),
+        ("bolna", "bolna has no batch 'nine': `monitor add bolna ID` watches one, `monitor list"),
+        ("left", "left has no batch 'nine': `monitor list 'source = left'` shows those it has"),
         ("bolnaa", "there is no source 'bolnaa'; did you mean \"bolna\"?"),
     ],
 )

@@ -52,6 +52,15 @@ async def second() -> AsyncIterator[SimulatedBolna]:
         yield api
 
 
+@pytest.fixture
+async def ops() -> AsyncIterator[Consumer]:
+    """Run a second receiver."""
+    consumer = Consumer()
+    await consumer.start()
+    yield consumer
+    await consumer.stop()
+
+
 def declare(source: str, *names: str) -> str:
     return "".join(f'[[batches]]\nsource = "{source}"\nid = "{name}"\n' for name in names)
 
@@ -170,10 +179,9 @@ async def test_polls_and_attempts_under_way_end_as_if_nothing_happened(
 
 
 async def test_a_receiver_that_left_is_owed_its_deliveries_until_it_returns(
-    rig: Rig, until: Until, reload: Reloads
+    rig: Rig, until: Until, reload: Reloads, ops: Consumer
 ) -> None:
-    rig.consumers["ops"] = ops = Consumer()
-    await ops.start()
+    rig.consumers["ops"] = ops
     rig.show("b1")
     await rig.start()
     await rig.add("b1")
@@ -195,26 +203,23 @@ async def test_a_receiver_that_left_is_owed_its_deliveries_until_it_returns(
     await until(lambda: len(ops.events) == 2)
 
     assert len(ops.attempts) == asked + 1
-    assert await rig.settled()
-    await ops.stop()
+    await until(rig.settled)
 
 
 async def test_routes_and_receivers_that_come_take_effect_for_the_next_event(
-    rig: Rig, until: Until, reload: Reloads
+    rig: Rig, until: Until, reload: Reloads, ops: Consumer
 ) -> None:
     rig.show("b1")
     await rig.start()
     await rig.add("b1")
     await until(lambda: len(rig.crm.events) == 1)
 
-    rig.consumers["ops"] = ops = Consumer()
-    await ops.start()
+    rig.consumers["ops"] = ops
     await reload()
     rig.show("b1", execution_status={"completed": 7})
     await until(lambda: len(ops.events) == 1)
 
     assert ops.types == ["batch.counts_changed"]
-    await ops.stop()
 
 
 @pytest.mark.parametrize(

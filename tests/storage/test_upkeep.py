@@ -2,6 +2,7 @@ from monitor.core.delivery import VerdictKind
 from monitor.storage.upkeep import (
     CHUNK,
     expire_deliveries,
+    forget_instance,
     prune,
     repair_lanes,
     touch_instance,
@@ -17,6 +18,15 @@ async def test_an_instance_says_that_it_is_alive(store: Store) -> None:
     rows = await store.rows("SELECT name, seen_at FROM instances ORDER BY name")
     at = int(NOW.timestamp() * 1000)
     assert [tuple(row) for row in rows] == [("one", at + 60_000), ("two", at)]
+
+
+async def test_an_instance_that_has_ended_is_not_alive(store: Store) -> None:
+    await touch_instance(store.database, "one", now=NOW)
+    await touch_instance(store.database, "two", now=NOW)
+
+    await forget_instance(store.database, "one")
+
+    assert [row[0] for row in await store.rows("SELECT name FROM instances")] == ["two"]
 
 
 async def test_healthy_lanes_need_no_repair(store: Store) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
+from monitor.cli.liveness import missing_daemon
 from monitor.cli.session import run, unknown, writing
 from monitor.config.load import load
 from monitor.config.mistakes import mistakes_of
@@ -69,8 +70,13 @@ async def _add(
     async with writing(config) as database:
         now = await database.now()
         done = await register_batches(database, wanted, origin=Origin.ADDED, now=now)
+        trouble = await missing_daemon(database)
     for line in _say(done):
         typer.echo(line)
+    if trouble:
+        typer.echo(trouble, err=True)
+    if not config.routes:
+        typer.echo("the config has no routes, so nobody hears of them: add [[routes]]", err=True)
 
 
 def _say(done: Registered) -> Iterator[str]:
@@ -148,6 +154,8 @@ def _parse_labels(labels: Sequence[str]) -> dict[str, str] | None:
         name, equals, value = label.partition("=")
         if not equals:
             raise typer.BadParameter(f"{label!r} must be K=V", param_hint="--label")
+        if name in parsed:
+            raise typer.BadParameter(f"{name!r} is given twice", param_hint="--label")
         parsed[name] = value
     return parsed
 

@@ -1,12 +1,11 @@
 """The checkup of config files: `monitor check-config`."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import typer
 
-from monitor.config.load import PLACES, load
+from monitor.config.load import find, load
 from monitor.config.schema import Config, database_url
 from monitor.config.warnings import warnings_of
 from monitor.core.errors import ConfigError, SecretMissingError
@@ -17,16 +16,9 @@ from monitor.storage.database import Database
 
 def check(paths: Sequence[Path]) -> None:
     """Check the files, or the one in force; raise Exit(1) when any has a mistake."""
-    good = [_check(path) for path in paths or [_in_force()]]
+    good = [_check(path) for path in paths or [find()]]
     if not all(good):
         raise typer.Exit(1)
-
-
-def _in_force() -> Path:
-    """Find the file as `load` would; raises ConfigError, as it does, when there is none."""
-    if named := os.environ.get("MONITOR_CONFIG"):
-        return Path(named)
-    return next((place for place in PLACES if place.exists()), None) or load().path
 
 
 def _check(path: Path) -> bool:

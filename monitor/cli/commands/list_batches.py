@@ -1,16 +1,20 @@
 """The overview of all batches: `monitor list`."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import typer
 from rich.text import Text
 
 from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, sources_of
+from monitor.cli.listing import take, write_array
+from monitor.cli.liveness import missing_daemon
 from monitor.cli.options import Output
 from monitor.cli.remedy import describe, describe_failures
-from monitor.cli.screen import json_array, safe, word, write_short_time
+from monitor.cli.screen import safe, word, write_short_time
 from monitor.cli.screen import show as show_text
 from monitor.cli.session import parse_matchers, reading, run
 from monitor.cli.table import show_table
@@ -18,11 +22,10 @@ from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.batch import Progress, Watch, progress
 from monitor.core.matching import Matcher
-from monitor.core.source import Health
 from monitor.storage.database import Database
-from monitor.storage.queries import source_healths, watched_batches
+from monitor.storage.queries import source_rows, watched_batches
+from monitor.storage.sources import SourceRow
 
-TABLE_LIMIT: Final = 100
 _COLUMNS: Final = (
     *("Source", "Batch", "Name", "Phase", "Outcome", "Calls", "Percent", "Origin"),
     *("Last poll", "Next poll", "Last error"),
@@ -40,37 +43,32 @@ def show(path: Path | None, matchers: Sequence[str], *, limit: str | None, outpu
     """List the watched batches that match."""
     config, parsed = load(path), parse_matchers(matchers)
     if output == Output.JSON:
-        run(_write_json(config, parsed, limit=None if limit is None else int(limit)))
+        run(_write_json(config, parsed, limit=limit))
     else:
-        run(_show_table(config, parsed, limit=int(limit or TABLE_LIMIT)))
+        run(_show_table(config, parsed, limit=limit))
 
 
-async def _write_json(config: Config, matchers: Sequence[Matcher], *, limit: int | None) -> None:
+async def _write_json(config: Config, matchers: Sequence[Matcher], *, limit: str | None) -> None:
     async with reading(config) as database:
-        with json_array() as write:
-            number = 0
-            async for batch in _matching(database, config, matchers):
-                write(json.dumps(batch.document()))
-                number += 1
-                if number == limit:
-                    break
+        found = _matching(database, config, matchers)
+        await write_array(found, lambda batch: json.dumps(batch.document()), limit)
 
 
-async def _show_table(config: Config, matchers: Sequence[Matcher], *, limit: int) -> None:
-    found: list[BatchFacts] = []
+async def _show_table(config: Config, matchers: Sequence[Matcher], *, limit: str | None) -> None:
     async with reading(config) as database:
-        async for batch in _matching(database, config, matchers):
-            found.append(batch)
-            if len(found) > limit:
-                break
-        healths = await source_healths(database)
+        found, more = await take(_matching(database, config, matchers), limit)
+        sources = await source_rows(database)
+        now = await database.now()
+        trouble = await missing_daemon(database)
     if not found:
         show_text(_nothing(config, matchers))
         return
-    rows = [_row(batch) for batch in found[:limit]]
-    show_table(_COLUMNS, rows, stacks=_STACKS)
-    for line in _footer(found, healths, limit=limit):
-        show_text(line)
+    show_table(_COLUMNS, [_row(batch) for batch in found], stacks=_STACKS)
+    for line in (more, *_footer(found, sources, now=now)):
+        if line:
+            show_text(line)
+    if trouble:
+        typer.echo(trouble, err=True)
 
 
 async def _matching(
@@ -128,16 +126,25 @@ def _nothing(config: Config, matchers: Sequence[Matcher]) -> Text:
     return safe(f"no batches yet: `monitor add {source} ID` watches one")
 
 
-def _footer(found: Sequence[BatchFacts], healths: dict[str, Health], *, limit: int) -> list[Text]:
+def _footer(
+    found: Sequence[BatchFacts], sources: Mapping[str, SourceRow], *, now: datetime
+) -> list[Text]:
     lines = []
-    if len(found) > limit:
-        lines.append(safe(f"the newest {limit}; --limit N shows more, -o json all", "dim"))
-    if any(batch.polled == "forgotten" for batch in found[:limit]):
+    if any(batch.polled == "forgotten" for batch in found):
         lines.append(safe(f"forgotten: {FORGOTTEN}", "dim"))
-    for name in sorted({batch.watch.batch.source for batch in found[:limit]}):
-        health = healths.get(name, Health())
-        if health.failing_since is not None and health.kind is not None:
-            since = write_short_time(health.failing_since)
-            why = describe(health.kind, health.status_code)
-            lines.append(safe(f"{name} is failing since {since}: {why}", "red"))
+    names = {batch.watch.batch.source for batch in found}
+    lines += [write_standing(sources[name], now=now) for name in sorted(names & sources.keys())]
     return lines
+
+
+def write_standing(source: SourceRow, *, now: datetime) -> Text:
+    """Write what is wrong with an account: it fails, or a 429 pauses it; empty for nothing."""
+    health, paused_until = source.health, source.blocked_until
+    if health.failing_since is not None and health.kind is not None:
+        since = write_short_time(health.failing_since)
+        why = describe(health.kind, health.status_code)
+        return safe(f"{source.name} is failing since {since}: {why}", "red")
+    if paused_until is not None and paused_until > now:
+        until = write_short_time(paused_until)
+        return safe(f"{source.name} is paused until {until}: too many requests (429)", "yellow")
+    return Text()

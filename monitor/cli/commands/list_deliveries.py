@@ -7,10 +7,10 @@ from typing import Final
 
 from rich.text import Text
 
-from monitor.cli.commands.list_batches import TABLE_LIMIT
 from monitor.cli.delivery_facts import DeliveryFacts
+from monitor.cli.listing import take, write_array
 from monitor.cli.options import Output
-from monitor.cli.screen import json_array, safe, word, write_short_time
+from monitor.cli.screen import safe, word, write_short_time
 from monitor.cli.screen import show as show_text
 from monitor.cli.session import reading, run, unknown
 from monitor.cli.table import show_table
@@ -43,9 +43,9 @@ def show(
     """List the deliveries in a state, to a receiver, or all."""
     listing = Listing(load(path), state=state, receiver=receiver)
     if output == Output.JSON:
-        run(listing.write_json(limit=None if limit is None else int(limit)))
+        run(listing.write_json(limit=limit))
     else:
-        run(listing.show_table(limit=int(limit or TABLE_LIMIT)))
+        run(listing.show_table(limit=limit))
 
 
 class Listing:
@@ -56,34 +56,25 @@ class Listing:
         self._state = state
         self._receiver = receiver
 
-    async def write_json(self, *, limit: int | None) -> None:
+    async def write_json(self, *, limit: str | None) -> None:
         """Write one array."""
         async with reading(self._config) as database:
             await check_receiver(database, self._config, self._receiver)
-            with json_array() as write:
-                number = 0
-                async for delivery in self._found(database):
-                    write(json.dumps(delivery.document()))
-                    number += 1
-                    if number == limit:
-                        break
+            found = self._found(database)
+            await write_array(found, lambda delivery: json.dumps(delivery.document()), limit)
 
-    async def show_table(self, *, limit: int) -> None:
+    async def show_table(self, *, limit: str | None) -> None:
         """Show the newest."""
-        found: list[DeliveryFacts] = []
         async with reading(self._config) as database:
             await check_receiver(database, self._config, self._receiver)
-            async for delivery in self._found(database):
-                found.append(delivery)
-                if len(found) > limit:
-                    break
+            found, more = await take(self._found(database), limit)
         if not found:
             show_text(safe(self._nothing()))
             return
-        show_table(_COLUMNS, [_row(delivery) for delivery in found[:limit]], stacks=_STACKS)
-        if len(found) > limit:
-            show_text(safe(f"the newest {limit}; --limit N shows more, -o json all", "dim"))
-        if any(delivery.view.state is DeliveryState.DEAD for delivery in found[:limit]):
+        show_table(_COLUMNS, [_row(delivery) for delivery in found], stacks=_STACKS)
+        if more:
+            show_text(more)
+        if any(delivery.view.state is DeliveryState.DEAD for delivery in found):
             hint = "dead: no more attempts; `monitor delivery ID` says why, `redeliver ID` sends it"
             show_text(safe(hint, "dim"))
 

@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from rich.text import Text
 
-from monitor.cli.commands.list_batches import TABLE_LIMIT
 from monitor.cli.event_summary import summarise
+from monitor.cli.listing import take, write_array
 from monitor.cli.options import Output
-from monitor.cli.screen import json_array, safe, write_short_time
+from monitor.cli.screen import safe, write_short_time
 from monitor.cli.screen import show as show_text
 from monitor.cli.session import parse_matchers, parse_since, reading, run
 from monitor.cli.table import show_table
@@ -39,51 +40,50 @@ def show(
     """List the events that match."""
     config, parsed = load(path), parse_matchers(matchers)
     if output == Output.JSON:
-        run(_write_json(config, parsed, since=since, limit=None if limit is None else int(limit)))
+        run(_write_json(config, parsed, since=since, limit=limit))
     else:
-        run(_show_table(config, parsed, since=since, limit=int(limit or TABLE_LIMIT)))
+        run(_show_table(config, parsed, since=since, limit=limit))
 
 
 async def _write_json(
-    config: Config, matchers: Sequence[Matcher], *, since: str | None, limit: int | None
+    config: Config, matchers: Sequence[Matcher], *, since: str | None, limit: str | None
 ) -> None:
     async with reading(config) as database:
-        with json_array() as write:
-            number = 0
-            async for event, _ in _matching(database, matchers, since=since):
-                write(event.body)
-                number += 1
-                if number == limit:
-                    break
+        start = parse_since(since, now=await database.now())
+        await write_array(
+            matching(database, matchers, since=start), lambda found: found[0].body, limit
+        )
 
 
 async def _show_table(
-    config: Config, matchers: Sequence[Matcher], *, since: str | None, limit: int
+    config: Config, matchers: Sequence[Matcher], *, since: str | None, limit: str | None
 ) -> None:
-    found: list[Found] = []
     async with reading(config) as database:
-        async for item in _matching(database, matchers, since=since):
-            found.append(item)
-            if len(found) > limit:
-                break
+        start = parse_since(since, now=await database.now())
+        found, more = await take(matching(database, matchers, since=start), limit)
     if not found:
         filtered = bool(matchers) or since is not None
         show_text(safe(_NO_MATCH if filtered else _NOTHING))
         return
-    show_table(_COLUMNS, [_row(*item) for item in found[:limit]], stacks=_STACKS)
-    if len(found) > limit:
-        show_text(safe(f"the newest {limit}; --limit N shows more, -o json all", "dim"))
+    show_table(_COLUMNS, [_row(*item) for item in found], stacks=_STACKS)
+    if more:
+        show_text(more)
 
 
-async def _matching(
-    database: Database, matchers: Sequence[Matcher], *, since: str | None
+async def matching(
+    database: Database, matchers: Sequence[Matcher], *, since: datetime | None
 ) -> AsyncIterator[Found]:
-    start = parse_since(since, now=await database.now())
-    async for event in events_since(database, start):
-        document = json.loads(event.body)
-        seen = facts(document) if matchers else {}
-        if all(matcher.matches(seen) for matcher in matchers):
-            yield event, document
+    """Yield the events of a time on that match, the newest first."""
+    async for event in events_since(database, since):
+        if found := match(event, matchers):
+            yield found
+
+
+def match(event: EventView, matchers: Sequence[Matcher]) -> Found | None:
+    """Decode an event; none when it does not match."""
+    document = json.loads(event.body)
+    seen = facts(document) if matchers else {}
+    return (event, document) if all(matcher.matches(seen) for matcher in matchers) else None
 
 
 def _row(event: EventView, document: Any) -> list[Text]:

@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.text import Text
 
-from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, sources_of
+from monitor.cli.batch_facts import FORGOTTEN, find_batch
 from monitor.cli.delivery_facts import DeliveryFacts
 from monitor.cli.event_summary import summarise
 from monitor.cli.options import Output
+from monitor.cli.pace import write_forecast
 from monitor.cli.page import (
     draw_progress,
     show_heading,
@@ -19,28 +20,26 @@ from monitor.cli.page import (
     write_contacts,
     write_counts,
     write_labels,
+    write_phase,
 )
+from monitor.cli.portrait import Portrait, read_portrait
 from monitor.cli.remedy import describe_failures
-from monitor.cli.screen import safe, word, write_json, write_time
-from monitor.cli.session import reading, run, unknown
+from monitor.cli.screen import make_console, safe, word, write_json, write_time
+from monitor.cli.screen import show as show_text
+from monitor.cli.session import reading, run
 from monitor.cli.table import show_table
+from monitor.cli.timeline import LEGEND, draw_timeline
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.batch import progress
-from monitor.core.errors import UnknownNameError
-from monitor.core.event import stamp
-from monitor.storage.database import Database
-from monitor.storage.delivery_queries import pending_of_batch
-from monitor.storage.queries import (
-    EventView,
-    SnapshotView,
-    has_batches,
-    newest_events,
-    newest_snapshots,
-    read_batch,
-)
+from monitor.storage.queries import SnapshotView
 
 SHOWN: Final = 10
+_WIDEST_TIMELINE: Final = 160
+_PIPED_TIMELINE: Final = 80
+_WIDE: Final = 150
+"""Columns from which on an event is one line, if a long change is cut."""
+_CUT: Final = 48
 _POLLED: Final = {
     "removed": "removed; `monitor add` watches it again",
     "no source": "no source: the config has none of this name, so it is not polled",
@@ -55,62 +54,20 @@ def show(path: Path | None, source: str, batch_id: str, *, limit: str | None, ou
 
 async def _show(config: Config, source: str, batch_id: str, *, limit: int, output: str) -> None:
     async with reading(config) as database:
-        batch = await _find(database, config, source, batch_id)
-        row = batch.watch.batch.row
-        snapshots = await newest_snapshots(database, row, limit=limit)
-        events = await newest_events(database, row, limit=limit)
-        owed = await pending_of_batch(database, row)
-    pending = [
-        DeliveryFacts(view=view, configured=view.receiver in config.receivers) for view in owed
-    ]
+        batch = await find_batch(database, config, source, batch_id)
+        portrait = await read_portrait(database, config, batch, limit=limit)
     if output == Output.JSON:
-        write_json(_document(batch, snapshots, events, pending))
+        write_json(portrait.document(limit))
         return
-    _show_batch(batch)
-    _show_snapshots(snapshots)
-    _show_events(events)
-    _show_pending(pending)
+    _show_batch(portrait)
+    _show_timeline(portrait)
+    _show_snapshots(portrait.snapshots[:limit])
+    _show_events(portrait)
+    _show_pending(portrait.pending)
 
 
-async def _find(database: Database, config: Config, source: str, batch_id: str) -> BatchFacts:
-    view = await read_batch(database, source, batch_id)
-    if view is not None:
-        return BatchFacts(view=view, source=sources_of(config).get(source))
-    if source not in config.sources and not await has_batches(database, source):
-        raise unknown("source", source, config.sources)
-    raise UnknownNameError(
-        f"{source} has no batch {batch_id!r}: `monitor list 'source = {source}'` shows those it has"
-    )
-
-
-def _document(
-    batch: BatchFacts,
-    snapshots: Sequence[SnapshotView],
-    events: Sequence[EventView],
-    pending: Sequence[DeliveryFacts],
-) -> dict[str, Any]:
-    return {
-        **batch.document(),
-        "snapshots": [_snapshot_document(snapshot) for snapshot in snapshots],
-        "events": [json.loads(event.body) for event in events],
-        "pending_deliveries": [delivery.document() for delivery in pending],
-    }
-
-
-def _snapshot_document(snapshot: SnapshotView) -> dict[str, Any]:
-    return {
-        "number": snapshot.number,
-        "at": stamp(snapshot.at),
-        "status": snapshot.status,
-        "phase": snapshot.phase.value,
-        "counts": snapshot.counts,
-        "open": snapshot.open_calls,
-        "total_contacts": snapshot.total_contacts,
-        "valid_contacts": snapshot.valid_contacts,
-    }
-
-
-def _show_batch(batch: BatchFacts) -> None:
+def _show_batch(portrait: Portrait) -> None:
+    batch = portrait.batch
     watch, data = batch.watch, batch.data
     known, failures = watch.known, watch.failures
     error = describe_failures(failures, read_before=known is not None)
@@ -120,9 +77,10 @@ def _show_batch(batch: BatchFacts) -> None:
         Text.assemble(safe(watch.batch.source), " ", safe(watch.batch.id, "bold")),
         [
             ("name", safe(data["batch"]["name"] or "")),
-            ("phase", _phase(batch)),
+            ("phase", write_phase(known)),
             ("status", safe(known.status if known else "")),
             ("progress", draw_progress(progress(known))),
+            ("pace", safe(write_forecast(portrait.forecast, now=datetime.now(UTC)))),
             ("calls", write_counts(known.counts if known else None)),
             ("contacts", write_contacts(known)),
             ("labels", write_labels(data["batch"]["labels"])),
@@ -137,20 +95,23 @@ def _show_batch(batch: BatchFacts) -> None:
     )
 
 
-def _phase(batch: BatchFacts) -> Text:
-    known = batch.watch.known
-    if known is None:
-        return safe("not read yet", "dim")
-    parts = [word(known.phase), word(known.outcome)]
-    if known.settled_at is not None:
-        parts.append(safe(f"settled {write_time(known.settled_at)}"))
-    elif known.outcome is not None:
-        parts.append(safe("not settled"))
-    return Text(", ").join(part for part in parts if part)
-
-
 def _since(at: datetime | None) -> str:
     return "" if at is None else f"since {write_time(at)}"
+
+
+def _show_timeline(portrait: Portrait) -> None:
+    known = portrait.batch.watch.known
+    if known is None or not portrait.snapshots:
+        return
+    console = make_console()
+    lines = draw_timeline(
+        portrait.snapshots[::-1],
+        until=known.settled_at or portrait.batch.watch.observed_at or known.changed_at,
+        width=min(console.width, _WIDEST_TIMELINE) if console.is_terminal else _PIPED_TIMELINE,
+    )
+    if lines:
+        show_heading(f"Timeline: {LEGEND}")
+        show_text(Text("\n").join(lines))
 
 
 def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
@@ -171,23 +132,36 @@ def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
     show_table(columns, rows, stacks=(("#",), ("Time",), ("Status", "Phase"), ("Calls",)))
 
 
-def _show_events(events: Sequence[EventView]) -> None:
-    if not events:
+def _show_events(portrait: Portrait) -> None:
+    if not portrait.events:
         return
     show_heading("Events, the newest first")
-    documents = [(event, json.loads(event.body)) for event in events]
+    console = make_console()
+    cut = _CUT if console.is_terminal and console.width >= _WIDE else None
     rows = [
         [
             safe(event.sequence),
             safe(write_time(event.at)),
             safe(document["type"]),
-            safe(summarise(document)),
+            _cut(safe(summarise(document)), cut),
+            Text(", ").join(
+                delivery.brief
+                for delivery in portrait.deliveries
+                if delivery.view.event_id == event.id
+            ),
             safe(event.id, "dim"),
         ]
-        for event, document in documents
+        for event, document in ((event, json.loads(event.body)) for event in portrait.events)
     ]
-    columns = ("#", "Time", "Type", "What", "Event")
-    show_table(columns, rows, stacks=(("#",), ("Time",), ("Type", "What", "Event")))
+    columns = ("#", "Time", "Type", "What", "Deliveries", "Event")
+    stacks = (("#",), ("Time",), ("Type", "What", "Deliveries", "Event"))
+    show_table(columns, rows, stacks=stacks)
+
+
+def _cut(text: Text, columns: int | None) -> Text:
+    if columns is not None:
+        text.truncate(columns, overflow="ellipsis")
+    return text
 
 
 def _show_pending(pending: Sequence[DeliveryFacts]) -> None:

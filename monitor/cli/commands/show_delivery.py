@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
-from monitor.cli.delivery_facts import DeliveryFacts
+from monitor.cli.delivery_facts import DeliveryFacts, attempt_document
 from monitor.cli.options import Output
 from monitor.cli.page import show_heading, show_page
 from monitor.cli.screen import safe, write_json, write_latency, write_time
@@ -19,7 +17,6 @@ from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.delivery import VerdictKind
 from monitor.core.errors import UnknownNameError
-from monitor.core.event import stamp
 from monitor.storage.database import Database
 from monitor.storage.delivery_queries import (
     AttemptView,
@@ -30,7 +27,6 @@ from monitor.storage.delivery_queries import (
 )
 from monitor.storage.queries import read_body
 
-_MILLISECOND = timedelta(milliseconds=1)
 LARGEST_ROW = 2**63 - 1
 
 
@@ -47,7 +43,7 @@ async def _show(config: Config, delivery_id: str, *, output: str) -> None:
     delivery = DeliveryFacts(view=view, configured=view.receiver in config.receivers)
     document = json.loads(body or b"null")
     if output == Output.JSON:
-        tried = [_attempt_document(attempt) for attempt in attempts]
+        tried = [attempt_document(attempt) for attempt in attempts]
         write_json({**delivery.document(), "tries": tried, "body": document})
         return
     _show_delivery(delivery)
@@ -81,17 +77,6 @@ def parse_row(text: str) -> int | None:
     """Return a delivery's number; none for anything else."""
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
     return number if 0 < number <= LARGEST_ROW else None
-
-
-def _attempt_document(attempt: AttemptView) -> dict[str, Any]:
-    return {
-        "at": stamp(attempt.at),
-        "duration_ms": attempt.duration // _MILLISECOND,
-        "verdict": attempt.verdict,
-        "status_code": attempt.status_code,
-        "error": attempt.error,
-        "response": attempt.response,
-    }
 
 
 def _show_delivery(delivery: DeliveryFacts) -> None:

@@ -1,0 +1,112 @@
+"""The event log as it grows: `monitor events --follow`."""
+
+import asyncio
+import select
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from monitor.cli.commands.list_events import Found, match, matching
+from monitor.cli.event_line import write_event
+from monitor.cli.follower import Follower, follow_from_now
+from monitor.cli.listing import take
+from monitor.cli.liveness import missing_daemon
+from monitor.cli.options import Output
+from monitor.cli.screen import make_console, write_document
+from monitor.cli.session import parse_matchers, parse_since, reading, run
+from monitor.config.load import load
+from monitor.config.schema import Config
+from monitor.core.errors import StorageError
+from monitor.core.matching import Matcher
+from monitor.net.redact import printable
+
+SHOWN: Final = 10
+"""Old ones that come first, as with `tail`."""
+LOOK: Final = 0.5
+"""Seconds between two looks."""
+
+Write = Callable[[Found], None]
+
+
+def follow(
+    path: Path | None,
+    matchers: Sequence[str],
+    *,
+    since: str | None,
+    limit: str | None,
+    output: str,
+) -> None:
+    """Print the newest events that match, then each as it is committed, until interrupted."""
+    config, parsed = load(path), parse_matchers(matchers)
+    write = _write_json if output == Output.JSON else _line_writer()
+    run(_follow(config, parsed, write, since=since, limit=limit))
+
+
+async def _follow(
+    config: Config,
+    matchers: Sequence[Matcher],
+    write: Write,
+    *,
+    since: str | None,
+    limit: str | None,
+) -> None:
+    async with reading(config) as database:
+        start = parse_since(since, now=await database.now())
+        if start is not None and limit is None:
+            follower = Follower(database, since=start)
+        else:
+            follower = await follow_from_now(database)
+            old, _ = await take(matching(database, matchers, since=start), limit, usual=SHOWN)
+            follower.pass_over(event for event, _ in old)
+            for found in reversed(old):
+                write(found)
+        if sys.stdout.isatty() and (trouble := await missing_daemon(database)):
+            typer.echo(trouble, err=True)
+        await _follow_on(follower, matchers, write)
+
+
+async def _follow_on(follower: Follower, matchers: Sequence[Matcher], write: Write) -> None:
+    """Go on until nobody reads any more; a database that is away comes back."""
+    away = False
+    while not _is_deserted():
+        try:
+            async for event in follower.look():
+                if found := match(event, matchers):
+                    write(found)
+        except StorageError as error:
+            if not away:
+                typer.echo(f"{printable(str(error))}; trying on", err=True)
+            away = True
+        else:
+            if away:
+                typer.echo("the database answers again", err=True)
+            away = False
+        await asyncio.sleep(LOOK)
+
+
+def _write_json(found: Found) -> None:
+    write_document(found[0].body)
+
+
+def _line_writer() -> Write:
+    console = make_console()
+
+    def write(found: Found) -> None:
+        width = console.width if console.is_terminal else None
+        console.print(write_event(*found, width=width), soft_wrap=True)
+
+    return write
+
+
+def _is_deserted() -> bool:
+    """Tell whether standard output is a pipe that its reader has closed."""
+    try:
+        output = sys.stdout.fileno()
+    except (OSError, ValueError):  # it is no file
+        return False
+    watch = select.poll()
+    watch.register(output, 0)
+    return any(happened & select.POLLERR for _, happened in watch.poll(0))

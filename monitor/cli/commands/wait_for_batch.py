@@ -1,0 +1,176 @@
+"""The wait for a batch's end: `monitor wait`."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import typer
+from rich.live import Live
+from rich.text import Text
+
+from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, find_batch
+from monitor.cli.commands.list_batches import write_standing
+from monitor.cli.liveness import missing_daemon
+from monitor.cli.options import ANY_END
+from monitor.cli.pace import ENOUGH, forecast_of
+from monitor.cli.remedy import describe_failures
+from monitor.cli.screen import make_console, safe, write_short_time
+from monitor.cli.session import parse_timeout, reading
+from monitor.cli.waiting import End, Sight
+from monitor.config.load import load
+from monitor.config.schema import Config
+from monitor.core.errors import MonitorError, StorageError
+from monitor.net.redact import printable
+from monitor.settings import write_duration
+from monitor.storage.database import Database
+from monitor.storage.queries import SnapshotView, newest_snapshots, source_rows
+
+LOOK: Final = 1.0
+"""Seconds between two looks at the database."""
+CHECK_EVERY: Final = 10
+"""Looks between two at what moves slowly: the daemon, the account, the config."""
+TIMED_OUT: Final = 3
+
+Show = Callable[[Sight], None]
+
+
+def wait(
+    path: Path | None, source: str, batch_id: str, *, wanted: str, timeout: str | None
+) -> None:
+    """Wait until a batch settled; raise Exit(1) on another end, Exit(3) on time-out."""
+    seconds = parse_timeout(timeout)
+    end = asyncio.run(_wait(load(path), source, batch_id, wanted=wanted, seconds=seconds))
+    typer.echo(printable(f"{source} {batch_id}: {end.reason}"), err=end.code != 0)
+    if end.code:
+        raise typer.Exit(end.code)
+
+
+async def _wait(
+    config: Config, source: str, batch_id: str, *, wanted: str, seconds: float | None
+) -> End:
+    began = time.monotonic()
+    last = math.inf if seconds is None else began + seconds
+    async with reading(config) as database:
+        lookout = Lookout(database, config, source, batch_id)
+        sight = await lookout.look()
+        with _screen(_hope(wanted, seconds)) as show:
+            while True:
+                show(sight)
+                if end := sight.end(wanted):
+                    return end
+                left = last - time.monotonic()
+                if left <= 0:
+                    return _timed_out(sight, timedelta(seconds=seconds or 0))
+                await asyncio.sleep(min(LOOK, left))
+                sight = await lookout.look_again(sight)
+
+
+def _hope(wanted: str, seconds: float | None) -> str:
+    end = "any end" if wanted == ANY_END else wanted
+    since = f"waiting for {end} since {write_short_time(datetime.now(UTC))}"
+    if seconds is None:
+        return since
+    return f"{since}, until {write_short_time(datetime.now(UTC) + timedelta(seconds=seconds))}"
+
+
+def _timed_out(sight: Sight, timeout: timedelta) -> End:
+    known = sight.batch.watch.known
+    state = "it was not read yet" if known is None else f"it is {known.phase} ({known.status})"
+    return End(code=TIMED_OUT, reason=f"not settled within {write_duration(timeout)}: {state}")
+
+
+class Lookout:
+    """Look at one batch again and again: the database alone, never the provider."""
+
+    def __init__(self, database: Database, config: Config, source: str, batch_id: str) -> None:
+        self._database = database
+        self._config = config
+        self._source = source
+        self._id = batch_id
+        self._looks = 0
+        self._surroundings: tuple[Text, ...] = ()
+        self._snapshots: list[SnapshotView] = []
+
+    async def look(self) -> Sight:
+        """Return what there is to see; raises UnknownNameError, and StorageError."""
+        if self._looks % CHECK_EVERY == 0:
+            self._surroundings = await self._look_round()
+        self._looks += 1
+        batch = await find_batch(self._database, self._config, self._source, self._id)
+        watch = batch.watch
+        if not self._snapshots or self._snapshots[0].number != watch.snapshots:
+            row = watch.batch.row
+            self._snapshots = await newest_snapshots(self._database, row, limit=ENOUGH)
+        return Sight(
+            batch=batch,
+            forecast=forecast_of(watch, self._snapshots),
+            troubles=(*_troubles(batch), *self._surroundings),
+            at=datetime.now(UTC),
+        )
+
+    async def look_again(self, before: Sight) -> Sight:
+        """Look once more; while the database is away, nothing is new but that."""
+        try:
+            return await self.look()
+        except StorageError as error:
+            trouble = safe(f"{error}; trying on", "yellow")
+            return replace(before, troubles=(trouble,), at=datetime.now(UTC))
+
+    async def _look_round(self) -> tuple[Text, ...]:
+        """Return what is wrong with the daemon and the account; the config may have changed."""
+        with suppress(MonitorError):  # a bad file changes nothing, as for the daemon
+            self._config = load(self._config.path)
+        account = (await source_rows(self._database)).get(self._source)
+        standing = write_standing(account, now=datetime.now(UTC)) if account else Text()
+        daemon = safe(await missing_daemon(self._database), "yellow")
+        return tuple(trouble for trouble in (daemon, standing) if trouble)
+
+
+def _troubles(batch: BatchFacts) -> Iterator[Text]:
+    """Yield what keeps this batch from being read."""
+    failures, read_before = batch.watch.failures, batch.watch.known is not None
+    if batch.polled == "forgotten":
+        yield safe(FORGOTTEN, "yellow")
+    if batch.polled == "no source":
+        yield safe("the config has no source of this name: it is not polled", "yellow")
+    error = describe_failures(failures, read_before=read_before)
+    if failures.unreachable_since is not None:
+        since = write_short_time(failures.unreachable_since)
+        yield safe(f"unreachable since {since}: {error}", "red")
+    elif error:
+        yield safe(f"the last poll failed: {error}", "yellow")
+
+
+@contextmanager
+def _screen(hope: str) -> Iterator[Show]:
+    """Yield what shows a sight: a live picture on a terminal, a line a change elsewhere."""
+    console = make_console()
+    if not console.is_terminal:
+        yield Lines()
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        yield lambda sight: live.update(sight.draw(hope, width=console.width), refresh=True)
+
+
+class Lines:
+    """Print a line whenever something moved; troubles go to standard error, each once."""
+
+    def __init__(self) -> None:
+        self._moved: object = None
+        self._troubles: set[str] = set()
+
+    def __call__(self, sight: Sight) -> None:
+        """Print what is new."""
+        if sight.moved != self._moved:
+            typer.echo(sight.write().plain)
+        for trouble in sight.troubles:
+            if trouble.plain not in self._troubles:
+                typer.echo(trouble.plain, err=True)
+        self._moved = sight.moved
+        self._troubles = {trouble.plain for trouble in sight.troubles}
