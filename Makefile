@@ -1,10 +1,10 @@
-# Everything a fresh machine with Python and make needs: `make run`, `make test`.
+# Everything a fresh machine with Python and make needs: `make demo`, `make run`, `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 KILLS ?= 100
 
-.PHONY: help run test check format faults bench lock clean
+.PHONY: help demo run test check format faults bench docs pictures lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -15,6 +15,9 @@ help: ## show this list
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+demo: .venv/installed ## the whole path on one screen, no key needed: make demo ARGS='--duration 30s'
+	$(BIN)/monitor demo $(ARGS)
 
 run: .venv/installed ## start the daemon: config.toml when there is one, else the example
 	$(BIN)/monitor run --config $(firstword $(wildcard config.toml) config.example.toml) $(ARGS)
@@ -39,10 +42,17 @@ format: .venv/installed ## put the code into shape
 	$(BIN)/ruff check --fix .
 
 faults: .venv/installed ## the fault tests in full: make faults KILLS=100
-	MONITOR_KILLS=$(KILLS) MONITOR_DEAD_SECONDS=60 $(BIN)/pytest -s tests/faults
+	MONITOR_KILLS=$(KILLS) MONITOR_DEAD_SECONDS=60 MONITOR_AWAY_SECONDS=120 $(BIN)/pytest -s tests/faults
 
 bench: .venv/installed ## polls per CPU second against a bare loop
 	$(BIN)/python tests/benchmarks/polls.py $(ARGS)
+
+docs: .venv/installed ## write the generated parts of docs/ anew
+	$(BIN)/python -m docs.generate
+
+pictures: .venv/installed ## draw the pictures of docs/ anew (needs chromium, fonts-lato, fonts-noto-color-emoji)
+	$(BIN)/python -m docs.generate.screens
+	$(BIN)/python -m docs.generate.pictures
 
 lock: .venv/installed ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --python-version 3.11 --no-header --quiet -o requirements.lock
