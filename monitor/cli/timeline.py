@@ -59,8 +59,7 @@ class _Timeline:
     def _begin(self) -> datetime:
         """Return where it starts: a long wait before the first call shall not squash the rest."""
         first = self._snapshots[0].at
-        moved = (one.at for one in self._snapshots if one.phase is not Phase.PENDING)
-        moved_at = next(moved, None)
+        moved_at = next((one.at for one in self._snapshots if _has_moved(one)), None)
         return first if moved_at is None else max(first, moved_at - (self._until - moved_at) / 10)
 
     def bars(self, top: int) -> Iterator[Text]:
@@ -98,6 +97,11 @@ class _Timeline:
 
     def _at_start(self) -> SnapshotView:
         return [one for one in self._snapshots if one.at <= self._start][-1]
+
+
+def _has_moved(snapshot: SnapshotView) -> bool:
+    """Tell whether calls were made: Bolna's older `queued` is pending while they are."""
+    return snapshot.phase is not Phase.PENDING or bool(finished_calls(snapshot))
 
 
 def _levels(snapshot: SnapshotView, top: int) -> tuple[int, int] | None:

@@ -99,6 +99,16 @@ def test_a_long_wait_does_not_squash_what_comes_after_it() -> None:
     assert lines[7] == "     running             executed"
 
 
+def test_calls_made_while_the_status_says_pending_are_part_of_the_course() -> None:
+    waiting = snapshot(0, 0, 12, status="queued", phase=Phase.PENDING)
+    calling = snapshot(2, 1, 11, status="queued", phase=Phase.PENDING)
+
+    lines = drawn(waiting, calling, snapshot(19, 12), until=20)
+
+    assert lines[-2] == "   queued                 running"
+    assert lines[5] == "   ░░▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄██"
+
+
 def test_without_counts_there_are_statuses_alone() -> None:
     lines = drawn(snapshot(0, status="INIT"), snapshot(20, status="ACTIVE"), until=40)
 
