@@ -24,7 +24,7 @@ from monitor.cli.page import (
 )
 from monitor.cli.portrait import Portrait, read_portrait
 from monitor.cli.remedy import describe_failures
-from monitor.cli.screen import make_console, safe, word, write_json, write_time
+from monitor.cli.screen import make_console, safe, word, write_json, write_short_time, write_time
 from monitor.cli.screen import show as show_text
 from monitor.cli.session import reading, run
 from monitor.cli.table import show_table
@@ -121,7 +121,7 @@ def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
     rows = [
         [
             safe(snapshot.number),
-            safe(write_time(snapshot.at)),
+            safe(write_short_time(snapshot.at)),
             safe(snapshot.status),
             word(snapshot.phase),
             write_counts(snapshot.counts),
@@ -141,7 +141,7 @@ def _show_events(portrait: Portrait) -> None:
     rows = [
         [
             safe(event.sequence),
-            safe(write_time(event.at)),
+            safe(write_short_time(event.at)),
             safe(document["type"]),
             _cut(safe(summarise(document)), cut),
             Text(", ").join(
@@ -154,7 +154,7 @@ def _show_events(portrait: Portrait) -> None:
         for event, document in ((event, json.loads(event.body)) for event in portrait.events)
     ]
     columns = ("#", "Time", "Type", "What", "Deliveries", "Event")
-    stacks = (("#",), ("Time",), ("Type", "What", "Deliveries", "Event"))
+    stacks = (("#",), ("Time", "Deliveries"), ("Type", "What", "Event"))
     show_table(columns, rows, stacks=stacks)
 
 
