@@ -93,11 +93,11 @@ def pace_of(config: Config, source: str) -> Pace:
 
 
 async def register(
-    config: Config, database: Database, *, now: datetime
+    config: Config, database: Database
 ) -> tuple[dict[str, SourceRow], dict[str, ReceiverRow]]:
     """Make sure that the database knows the sources and receivers of the file."""
     providers = {name: settings.provider for name, settings in config.sources.items()}
-    sources = await register_sources(database, providers, now=now)
+    sources = await register_sources(database, providers)
     receivers = await register_receivers(database, config.receivers)
     return sources, receivers
 
@@ -139,10 +139,8 @@ def build_receiver(config: Config, row: ReceiverRow) -> Receiver:
     """Build one receiver at work. Raises ConfigError for a CA file that cannot be used."""
     settings = config.receivers[row.name]
     return Receiver(
-        row=row.row,
         name=row.name,
         kind=settings.kind,
-        key=row.key,
         sink=build_sink(row.name, settings),
         schedule=settings.schedule,
         slots=settings.slots,
@@ -154,7 +152,7 @@ def build_receiver(config: Config, row: ReceiverRow) -> Receiver:
 
 async def build_engine(config: Config, database: Database, clock: Clock) -> Engine:
     """Register what the file says, and build all loops; nothing runs yet."""
-    sources, receiver_rows = await register(config, database, now=clock.now())
+    sources, receiver_rows = await register(config, database)
     await declare(config, database, now=clock.now())
     owner = config.monitor.instance
     metrics = Metrics()

@@ -143,6 +143,17 @@ def database(database_url: str, open_database: Callable[[str], Database]) -> Dat
 
 
 @pytest.fixture
+def never(until: Until) -> Until:
+    """Watch for some seconds that a condition does not come true."""
+
+    async def watch(condition: Callable[[], bool], seconds: float) -> None:
+        with pytest.raises(AssertionError, match="not within"):
+            await until(condition, seconds=seconds)
+
+    return watch
+
+
+@pytest.fixture
 def until() -> Until:
     """Wait for a condition, plain or awaitable, or fail at the deadline."""
 

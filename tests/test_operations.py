@@ -24,7 +24,7 @@ async def rig(tmp_path: Path, database_url: str) -> AsyncIterator[Rig]:
 
 
 async def get(rig: Rig, path: str) -> tuple[int, str]:
-    port = rig.daemon.operations._runner.addresses[0][1]
+    port = rig.daemon._operations._runner.addresses[0][1]
     async with (
         aiohttp.ClientSession() as http,
         http.get(f"http://127.0.0.1:{port}{path}") as response,

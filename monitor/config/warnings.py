@@ -24,6 +24,12 @@ def warnings_of(config: Config) -> list[str]:
     ]
 
 
+def require_secrets(config: Config) -> None:
+    """Raise SecretMissingError, which names them all, for secrets that cannot be read now."""
+    if missing := missing_secrets(config):
+        raise SecretMissingError("\n".join(missing))
+
+
 def missing_secrets(config: Config) -> list[str]:
     """List the secrets that cannot be read now, each with its key and the reason."""
     problems = (_problem(prefix, secret) for prefix, secret in _secrets(config))

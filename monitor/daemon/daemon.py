@@ -2,23 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, Protocol
 
 import structlog
 
 from monitor import __version__
 from monitor.app import Engine
 from monitor.config.schema import Config
-from monitor.daemon.bells import Bells, Peal
-from monitor.daemon.gauges import Gauges
-from monitor.daemon.heartbeat import Heartbeat
-from monitor.daemon.liveness import Liveness
+from monitor.daemon.bells import Bells
 from monitor.daemon.readiness import Readiness
 from monitor.daemon.reload import Reload
-from monitor.daemon.status import Status
 from monitor.daemon.systemd import Systemd
-from monitor.engine.bell import Bell
 from monitor.operations import Operations
 from monitor.storage.batches import release_batches
 from monitor.storage.database import Database
@@ -33,8 +28,16 @@ FLUSH: Final = 0.5
 log = structlog.stdlib.get_logger()
 
 
+class Watcher(Protocol):
+    """Look after the daemon for as long as it runs."""
+
+    async def run(self) -> None:
+        """Run for ever."""
+        ...
+
+
 class Daemon:
-    """Own the loops of one process."""
+    """Own the loops of one process, and the watchers beside them."""
 
     def __init__(
         self,
@@ -42,43 +45,24 @@ class Daemon:
         database: Database,
         engine: Engine,
         *,
+        bells: Bells,
+        operations: Operations,
+        readiness: Readiness,
+        reload: Reload,
         systemd: Systemd,
-        reload_bell: Bell,
+        watchers: Mapping[str, Watcher],
     ) -> None:
         self._config = config
         self._database = database
         self._engine = engine
+        self._bells = bells
+        self._operations = operations
+        self._readiness = readiness
+        self._reload = reload
         self._systemd = systemd
-        self._bells = Bells(
-            [
-                Peal(bell=engine.poller.bell, every=1),
-                Peal(bell=engine.relay.bell, every=1),
-                Peal(bell=engine.housekeeping.bell, every=60),
-            ]
-        )
-        beats = {name: loop.beat for name, loop in engine.loops.items()}
-        self._liveness = Liveness(beats, bells=self._bells, systemd=systemd)
-        instance = config.monitor.instance
-        self._readiness = Readiness(engine, database, self._liveness, instance=instance)
-        self._heartbeat = Heartbeat(config.monitor.heartbeat_url, problems=self._readiness.problems)
-        self._reload = Reload(
-            config,
-            database,
-            engine,
-            bell=reload_bell,
-            heartbeat=self._heartbeat,
-            systemd=systemd,
-        )
-        self._status = Status(
-            systemd, self._readiness, database, reload_refused=lambda: self._reload.refused
-        )
-        self.operations = Operations(
-            ready=self._readiness.problems,
-            before_scrape=Gauges(engine, database, self._readiness).refresh,
-            registry=engine.metrics.registry,
-        )
+        self._watchers = watchers
         self._loops: dict[str, asyncio.Task[None]] = {}
-        self._watchers: list[asyncio.Task[None]] = []
+        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Prove that the database takes a write, listen, and start the loops; then say so.
@@ -88,17 +72,12 @@ class Daemon:
         engine, server = self._engine, self._config.server
         instance = self._config.monitor.instance
         await touch_instance(self._database, instance, now=engine.clock.now())
-        port = await self.operations.start(server.host, server.port)
+        port = await self._operations.start(server.host, server.port)
         for name, loop in engine.loops.items():
             self._loops[name] = asyncio.create_task(_keep_running(name, loop.run))
         self._bells.start()
-        watchers = {
-            "liveness": self._liveness.run,
-            "reload": self._reload.run,
-            "heartbeat": self._heartbeat.run,
-            "status": self._status.run,
-        }
-        self._watchers = [asyncio.create_task(_keep_running(*item)) for item in watchers.items()]
+        for name, watcher in self._watchers.items():
+            self._watching.append(asyncio.create_task(_keep_running(name, watcher.run)))
         log.info(
             "daemon.started",
             version=__version__,
@@ -115,12 +94,12 @@ class Daemon:
         began = time.monotonic()
         log.info("daemon.stopping")
         self._systemd.stopping()
-        await end(self._watchers)
+        await end(self._watching)
         self._database.hurry()
         self._bells.stop()
         await self._end_loops()
         await self._give_back()
-        await self.operations.stop()
+        await self._operations.stop()
         await self._reload.close()
         for account in self._engine.accounts:
             await account.provider.close()

@@ -10,13 +10,21 @@ from typing import Final
 
 import structlog
 
-from monitor.app import build_engine, open_database
+from monitor.app import Engine, build_engine, open_database
 from monitor.config.schema import Config
 from monitor.core.errors import DataRefusedError, SchemaError, StorageError
+from monitor.daemon.bells import Bells, Peal
 from monitor.daemon.daemon import Daemon, end
+from monitor.daemon.gauges import Gauges
+from monitor.daemon.heartbeat import Heartbeat
+from monitor.daemon.liveness import Liveness
+from monitor.daemon.readiness import Readiness
+from monitor.daemon.reload import Reload
+from monitor.daemon.status import Status
 from monitor.daemon.systemd import Systemd
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
+from monitor.operations import Operations
 from monitor.storage.batches import release_batches
 from monitor.storage.database import Database
 from monitor.storage.deliveries import release_deliveries
@@ -80,7 +88,49 @@ async def _prepare(
     await release_batches(database, owner=owner)
     await release_deliveries(database, owner=owner, now=clock.now())
     engine = await build_engine(config, database, clock)
-    return Daemon(config, database, engine, systemd=systemd, reload_bell=reload_bell)
+    return build_daemon(config, database, engine, systemd=systemd, reload_bell=reload_bell)
+
+
+def build_daemon(
+    config: Config, database: Database, engine: Engine, *, systemd: Systemd, reload_bell: Bell
+) -> Daemon:
+    """Put what watches an engine round it; nothing runs yet."""
+    bells = Bells(
+        [
+            Peal(bell=engine.poller.bell, every=1),
+            Peal(bell=engine.relay.bell, every=1),
+            Peal(bell=engine.housekeeping.bell, every=60),
+        ]
+    )
+    beats = {name: loop.beat for name, loop in engine.loops.items()}
+    liveness = Liveness(beats, bells=bells, systemd=systemd)
+    readiness = Readiness(engine, database, liveness, instance=config.monitor.instance)
+    heartbeat = Heartbeat(config.monitor.heartbeat_url, problems=readiness.problems)
+    reload = Reload(
+        config, database, engine, bell=reload_bell, heartbeat=heartbeat, systemd=systemd
+    )
+    status = Status(systemd, readiness, database, reload_refused=lambda: reload.refused)
+    operations = Operations(
+        ready=readiness.problems,
+        before_scrape=Gauges(engine, database, readiness).refresh,
+        registry=engine.metrics.registry,
+    )
+    return Daemon(
+        config,
+        database,
+        engine,
+        bells=bells,
+        operations=operations,
+        readiness=readiness,
+        reload=reload,
+        systemd=systemd,
+        watchers={
+            "liveness": liveness,
+            "reload": reload,
+            "heartbeat": heartbeat,
+            "status": status,
+        },
+    )
 
 
 async def _migrate(database: Database, systemd: Systemd) -> None:

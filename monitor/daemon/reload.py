@@ -10,8 +10,8 @@ import structlog
 from monitor.app import Engine, build_account, build_receiver, declare, register
 from monitor.config.load import load
 from monitor.config.schema import Config, database_url
-from monitor.config.warnings import missing_secrets, warnings_of
-from monitor.core.errors import ConfigError, MonitorError, SecretMissingError
+from monitor.config.warnings import require_secrets, warnings_of
+from monitor.core.errors import ConfigError, MonitorError
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.systemd import Systemd
 from monitor.engine.account import Account
@@ -92,21 +92,19 @@ class Reload:
         config = load(self.config.path)
         if refused := list(_beyond_reload(self.config, config)):
             raise ConfigError([f"{config.path}: {text}: restart to take it" for text in refused])
-        if missing := missing_secrets(config):
-            raise SecretMissingError("\n".join(missing))
+        require_secrets(config)
         return config
 
     async def _take_over(self, config: Config) -> None:
         """Build everything that may fail, then change the running parts without a pause."""
-        now = self._engine.clock.now()
-        sources, receivers = await register(config, self._database, now=now)
+        sources, receivers = await register(config, self._database)
         at_work = {account.source.name: account for account in self._engine.accounts}
         served = {receiver.name: receiver for receiver in self._engine.receivers}
         change = _Change(
             [(at_work.get(name), build_account(config, row)) for name, row in sources.items()],
             [(served.get(name), build_receiver(config, row)) for name, row in receivers.items()],
         )
-        await declare(config, self._database, now=now)
+        await declare(config, self._database, now=self._engine.clock.now())
         self._apply(config, change)
         self._note_success()
         log.info(

@@ -1,7 +1,6 @@
 """A source at work: its provider, its pace and budget, and how it fares."""
 
 import random
-from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,34 +13,11 @@ from monitor.core.pacing import Pace, next_poll_at
 from monitor.core.source import Health, Source, Turn
 from monitor.engine.metrics import Metrics
 from monitor.engine.ports import Provider
+from monitor.engine.usage import MINUTE, Usage
 from monitor.storage.sources import SourceRow
 
 PROBE_AFTER = timedelta(minutes=1)
 """How often a failing source is tried."""
-
-
-MINUTE = timedelta(minutes=1)
-
-
-class Usage:
-    """Count the polls of the last minute, claim by claim."""
-
-    def __init__(self) -> None:
-        self._claims: deque[tuple[datetime, int]] = deque()
-
-    def add(self, polls: int, *, at: datetime) -> None:
-        """Count the polls of one claim."""
-        self._forget(at)
-        self._claims.append((at, polls))
-
-    def polls(self, at: datetime) -> int:
-        """Return how many there were in the minute before `at`."""
-        self._forget(at)
-        return sum(polls for _, polls in self._claims)
-
-    def _forget(self, at: datetime) -> None:
-        while self._claims and self._claims[0][0] <= at - MINUTE:
-            self._claims.popleft()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,7 +10,7 @@ class Beat:
     the loop makes between two passes.
     """
 
-    def __init__(self, *, every: float = 1.0) -> None:
+    def __init__(self, *, every: float) -> None:
         self._every = every
         self._turned_at = _now()
 

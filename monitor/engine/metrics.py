@@ -72,7 +72,7 @@ class Metrics:
     def _delivering(self) -> None:
         self.deliveries = Counter(
             "monitor_deliveries",
-            "Attempts by receiver and what came of them: delivered, retry, hold or dead.",
+            "Attempts by receiver and result: delivered, retry or hold; dead: deliveries given up.",
             ["receiver", "result"],
             registry=self.registry,
         )

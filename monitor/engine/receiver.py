@@ -12,10 +12,8 @@ from monitor.engine.ports import Sink
 class Receiver:
     """Hold one receiver while the daemon runs."""
 
-    row: int
     name: str
     kind: str
-    key: str
     sink: Sink
     schedule: Sequence[timedelta]
     slots: int

@@ -21,6 +21,7 @@ from monitor.core.observe import Observation
 from monitor.core.routing import Route
 from monitor.core.source import FORBIDDEN_POLLS, Turn
 from monitor.engine.beat import Beat
+from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.engine.fold import Fold, Result, fold, read
 from monitor.engine.metrics import Metrics
@@ -69,8 +70,8 @@ class Writer:
         self.on_scheduled: Callable[[datetime], None] = _nothing
         """Called with the time at which the first of the committed batches is due again."""
         self._queue: deque[tuple[Result, Observation | None]] = deque()
-        self._arrived = asyncio.Event()
-        self._urgent = asyncio.Event()
+        self._arrived = Bell()
+        self._urgent = Bell()
         self._closing = False
         self.beat = Beat(every=TURN)
 
@@ -88,17 +89,18 @@ class Writer:
         """Take a result; one that carries events, or may, goes out at once with all that waits."""
         observation = None if result.reading is None else read(result, result.reading)
         self._queue.append((result, observation))
-        self._arrived.set()
+        self._arrived.ring()
         quiet = observation is not None and not observation.events and result.account.health.clean
         if not quiet or len(self._queue) >= GROUP:
-            self._urgent.set()
+            self._urgent.ring()
 
     async def run(self) -> None:
         """Commit until closed and empty."""
         while not (self._closing and not self._queue):
             self.beat.turn()
-            await self._wait()
+            await self._arrived.wait(TURN)
             if self._queue:
+                await self._urgent.wait(COMPANY)
                 await self._commit_some()
 
     def close(self) -> None:
@@ -106,22 +108,8 @@ class Writer:
         self._closing = True
         self._wake()
 
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(TURN):
-                await self._arrived.wait()
-        except TimeoutError:
-            return
-        try:
-            async with asyncio.timeout(COMPANY):
-                await self._urgent.wait()
-        except TimeoutError:
-            pass
-
     async def _commit_some(self) -> None:
         """Commit the oldest results; while the database fails they wait, and polls with them."""
-        self._arrived.clear()
-        self._urgent.clear()
         try:
             await self._commit_group(min(GROUP, len(self._queue)))
         except StorageError as error:
@@ -187,7 +175,6 @@ class Writer:
                     self._database,
                     folded.records,
                     sources=sources,
-                    owner=self._birth.owner,
                     birth=self._birth,
                     now=self._clock.now(),
                 )
@@ -259,8 +246,8 @@ class Writer:
             self._trouble.unknown_words(account, result.reading.unknown_call_statuses)
 
     def _wake(self) -> None:
-        self._arrived.set()
-        self._urgent.set()
+        self._arrived.ring()
+        self._urgent.ring()
 
 
 def _nothing(_at: datetime) -> None:

@@ -32,7 +32,7 @@ _FAILURES: Final = (
     TimeoutError,
     ValueError,  # an URL or header that cannot be sent, a name that IDNA refuses
 )
-_ANSWER_HEADERS: Final = frozenset({b"content-encoding", b"content-type", b"retry-after"})
+_ANSWER_HEADERS: Final = frozenset({b"content-encoding", b"retry-after"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +41,9 @@ class Answer:
 
     status_code: int
     body: bytes
-    content_type: str | None
+    """Cut at the limit where the client was told to cut."""
     retry_after: str | None
     """As sent; see `parse_retry_after`."""
-    truncated: bool = False
-    """The body was longer than the limit and is cut there."""
 
 
 class _PreparedRequest(httpx.Request):
@@ -79,7 +77,6 @@ class HttpClient:
         body_limit: int,
         cut_body: bool = False,
         connections: int = 100,
-        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._tls = tls
         self._allow_private = allow_private
@@ -90,7 +87,6 @@ class HttpClient:
         self._headers = {
             "User-Agent": f"batch-monitor/{__version__}",
             "Accept-Encoding": "identity",
-            **(headers or {}),
         }
         self._transport = AiohttpTransport(verify=tls, client=self._open_session)
         self._closed = False
@@ -146,19 +142,17 @@ class HttpClient:
             }
             if headers.get(b"content-encoding", "identity").strip().lower() not in {"identity", ""}:
                 raise NetworkError(NetworkKind.ENCODING)
-            body, truncated = await self._read(stream)
+            body = await self._read(stream)
         finally:
             # Returns the connection for reuse after the last byte, and closes it before.
             await stream.aclose()
         return Answer(
             status_code=response.status_code,
             body=body,
-            content_type=headers.get(b"content-type"),
             retry_after=headers.get(b"retry-after"),
-            truncated=truncated,
         )
 
-    async def _read(self, stream: httpx.AsyncByteStream) -> tuple[bytes, bool]:
+    async def _read(self, stream: httpx.AsyncByteStream) -> bytes:
         chunks: list[bytes] = []
         room = self._body_limit
         async with aclosing(cast("AsyncGenerator[bytes, None]", aiter(stream))) as parts:
@@ -168,10 +162,10 @@ class HttpClient:
                 if room < 0:
                     break
         if room >= 0:
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks), False
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
         if not self._cut_body:
             raise NetworkError(NetworkKind.TOO_LARGE)
-        return b"".join(chunks)[: self._body_limit], True
+        return b"".join(chunks)[: self._body_limit]
 
 
 @lru_cache(maxsize=64)

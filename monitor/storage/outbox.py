@@ -39,7 +39,7 @@ async def enqueue(
     owed: Sequence[Owed],
     *,
     now: datetime,
-    birth: Birth | None,
+    birth: Birth,
 ) -> list[Delivery]:
     """Store events with the deliveries they owe; return those that are born claimed.
 
@@ -66,10 +66,10 @@ async def enqueue(
 class _Due:
     """Decide, delivery by delivery, which are heads of their lanes and which are born claimed."""
 
-    def __init__(self, *, now: datetime, birth: Birth | None, busy: set[Lane]) -> None:
+    def __init__(self, *, now: datetime, birth: Birth, busy: set[Lane]) -> None:
         self._now = milliseconds(now)
         self._birth = birth
-        self._lease_until = milliseconds(now + birth.lease) if birth else None
+        self._lease_until = milliseconds(now + birth.lease)
         self._busy = busy
         self._room: dict[str, int] = {}
 
@@ -78,7 +78,7 @@ class _Due:
         head = lane not in self._busy
         self._busy.add(lane)
         claimed = head and self._take(receiver)
-        owner = self._birth.owner if self._birth and claimed else None
+        owner = self._birth.owner if claimed else None
         due_at = self._lease_until if claimed else self._now
         return {
             "event": event.id,
@@ -94,8 +94,6 @@ class _Due:
         }
 
     def _take(self, receiver: str) -> bool:
-        if self._birth is None:
-            return False
         if receiver not in self._room:
             self._room[receiver] = self._birth.room(receiver)
         self._room[receiver] -= 1

@@ -48,11 +48,12 @@ async def record(
     batches: Sequence[BatchRecord],
     *,
     sources: Sequence[tuple[SourceRecord, tuple[Owed, ...]]] = (),
-    owner: str,
-    birth: Birth | None,
+    birth: Birth,
     now: datetime,
 ) -> Recorded:
-    """Commit a group of results. A batch that was claimed anew or removed since is left alone.
+    """Commit a group of results that `birth.owner` had claimed.
+
+    A batch that was claimed anew or removed since is left alone.
 
     Raises SourceMovedError, having written nothing, when a source's health is not what it was
     judged by; DataRefusedError when a value is at fault; StorageError else.
@@ -65,7 +66,7 @@ async def record(
         for source, _ in sorted(sources, key=lambda item: item[0].row):
             if not await record_source(connection, source):
                 raise SourceMovedError("a source's health was moved by another daemon")
-        rows = await _write_back(connection, dialect, batches, owner=owner)
+        rows = await _write_back(connection, dialect, batches, owner=birth.owner)
         kept = [item for item in batches if item.watch.batch.row in rows]
         await _insert_snapshots(connection, kept)
         owed = [owed for _, events in sources for owed in events]

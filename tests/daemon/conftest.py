@@ -18,6 +18,13 @@ async def rig(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Rig]:
 
 
 @pytest.fixture
+async def any_rig(tmp_path: Path, database_url: str) -> AsyncIterator[Rig]:
+    """Run the same on SQLite and on Postgres."""
+    async with Rig(tmp_path, database_url) as rig:
+        yield rig
+
+
+@pytest.fixture
 async def process() -> AsyncIterator[MakeProcess]:
     """Make processes of a rig's config; whatever still runs at the end is killed."""
     made: list[Process] = []

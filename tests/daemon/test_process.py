@@ -214,7 +214,6 @@ from monitor.daemon import process
 
 async def main():
     asyncio.get_running_loop().run_in_executor(None, time.sleep, 25)
-    await asyncio.sleep(0.1)
     process.leave()
 
 asyncio.run(main())

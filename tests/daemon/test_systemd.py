@@ -81,6 +81,7 @@ async def test_a_stop_while_the_database_is_waited_for_is_clean(
 async def test_the_watchdog_goes_hungry_while_a_loop_hangs(
     rig: Rig,
     until: Until,
+    never: Until,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -91,12 +92,10 @@ async def test_the_watchdog_goes_hungry_while_a_loop_hangs(
         await rig.start()
         await until(lambda: len(heard.times("WATCHDOG=1")) >= 2)
         rig.daemon._loops["settler"].cancel()
-        await until(lambda: rig.daemon._liveness.hanging == ["settler"])
         await until(lambda: "loop.hanging" in capsys.readouterr().out)
 
         fed = len(heard.times("WATCHDOG=1"))
-        with pytest.raises(AssertionError, match="not within"):
-            await until(lambda: len(heard.times("WATCHDOG=1")) > fed, seconds=2.5)
+        await never(lambda: len(heard.times("WATCHDOG=1")) > fed, seconds=2.5)
 
 
 def test_without_a_socket_nothing_is_told() -> None:

@@ -10,7 +10,6 @@ from docs.generate.bodies import pretty
 from docs.generate.configuration import sentence_on, tables
 from docs.generate.examples import write_example
 from docs.generate.lives import told
-from docs.generate.log_events import logged
 from docs.generate.pages import WRITERS
 from docs.generate.pictures import DRAWN_FROM, digests, picture_of
 from docs.generate.regions import PAGES, names_in, rewrite
@@ -20,6 +19,7 @@ from monitor.core.event import MATCHER_NAMES, EventType
 from monitor.core.matching import parse_matcher
 from monitor.engine.metrics import Metrics
 from monitor.settings import Settings
+from tests.docs.log_events import logged
 
 ROOT = PAGES.parent
 NAMES = sorted(path.name for path in PAGES.glob("*.md"))

@@ -19,6 +19,7 @@ from monitor.app import Engine, build_engine
 from monitor.config.load import load
 from monitor.core.batch import Origin
 from monitor.daemon.daemon import Daemon
+from monitor.daemon.process import build_daemon
 from monitor.daemon.systemd import Systemd
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
@@ -192,7 +193,7 @@ class Rig:
         config = load(self.write())
         self.database = Database(self.url)
         self.engine = await build_engine(config, self.database, self.clock)
-        self.daemon = Daemon(
+        self.daemon = build_daemon(
             config,
             self.database,
             self.engine,

@@ -23,10 +23,8 @@ class NoSink:
 
 def make(**about: Any) -> Receiver:
     given: dict[str, Any] = {
-        "row": 1,
         "name": "crm",
         "kind": "webhook",
-        "key": "key",
         "sink": NoSink(),
         "schedule": (SECOND,),
         "slots": 8,

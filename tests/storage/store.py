@@ -45,7 +45,7 @@ class Store:
     async def source(self, name: str = "bolna") -> SourceRow:
         """Register a source and return its row."""
         if name not in self.sources:
-            rows = await register_sources(self.database, {name: "bolna"}, now=NOW)
+            rows = await register_sources(self.database, {name: "bolna"})
             self.sources[name] = rows[name]
         return self.sources[name]
 
@@ -79,7 +79,8 @@ class Store:
         **about: Any,
     ) -> Recorded:
         """Commit poll results."""
-        return await record(self.database, records, owner=owner, birth=birth, now=at, **about)
+        chosen = birth or _born_unclaimed(owner)
+        return await record(self.database, records, birth=chosen, now=at, **about)
 
     async def tell(
         self,
@@ -213,6 +214,10 @@ def birth(rooms: Mapping[str, int], *, owner: str = "one") -> Birth:
     """Let deliveries be born claimed, as many as each receiver has room for."""
     room: Callable[[str], int] = lambda receiver: rooms.get(receiver, 0)  # noqa: E731
     return Birth(owner=owner, lease=LEASE, room=room)
+
+
+def _born_unclaimed(owner: str) -> Birth:
+    return Birth(owner=owner, lease=LEASE, room=lambda _: 0)
 
 
 def unreachable(claim: Claim, source: Source, *, at: datetime) -> Any:

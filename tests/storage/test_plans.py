@@ -119,7 +119,7 @@ async def fill(store: Store) -> None:
         await store.run(f"{into} {numbers}{select}{rest}", **values)
     await store.run("ANALYZE")
     names = [f"s{number}" for number in range(5)]
-    store.sources |= await register_sources(store.database, dict.fromkeys(names, "bolna"), now=NOW)
+    store.sources |= await register_sources(store.database, dict.fromkeys(names, "bolna"))
 
 
 async def full_scans(

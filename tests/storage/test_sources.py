@@ -4,6 +4,7 @@ from monitor.core.errors import FailureKind
 from monitor.core.source import Health
 from monitor.storage.sources import (
     SourceRecord,
+    all_sources,
     lock_source,
     read_source,
     record_source,
@@ -13,8 +14,8 @@ from tests.storage.store import MINUTE, NOW, Store
 
 
 async def test_sources_keep_their_row_and_key_and_follow_the_files_provider(store: Store) -> None:
-    first = await register_sources(store.database, {"a": "bolna", "b": "vogent"}, now=NOW)
-    again = await register_sources(store.database, {"a": "vogent"}, now=NOW + MINUTE)
+    first = await register_sources(store.database, {"a": "bolna", "b": "vogent"})
+    again = await register_sources(store.database, {"a": "vogent"})
 
     assert set(first) == {"a", "b"}
     assert again == {"a": first["a"]}
@@ -58,3 +59,14 @@ async def test_a_locked_source_is_read_as_it_is(store: Store) -> None:
 
     async with store.database.writing() as connection:
         assert await lock_source(connection, store.database.dialect, source.row) == source
+
+
+async def test_sources_are_read_by_name_with_their_pause(store: Store) -> None:
+    await store.source("other")
+    await store.run("UPDATE sources SET blocked_until = 1000 WHERE name = 'other'")
+
+    found = await all_sources(store.database)
+
+    assert sorted(found) == ["bolna", "other"]
+    assert found["bolna"].blocked_until is None
+    assert found["other"].blocked_until is not None

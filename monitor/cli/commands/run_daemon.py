@@ -10,8 +10,7 @@ from monitor.app import open_database
 from monitor.cli.session import run as run_work
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.config.warnings import missing_secrets, warnings_of
-from monitor.core.errors import SecretMissingError
+from monitor.config.warnings import require_secrets, warnings_of
 from monitor.daemon import process
 from monitor.logs import set_up_logs
 from monitor.net.redact import printable
@@ -50,8 +49,7 @@ async def _migrate(config: Config) -> None:
 def run(path: Path | None) -> None:
     """Run the daemon; raises MonitorError when it cannot start."""
     config = load(path)
-    if missing := missing_secrets(config):
-        raise SecretMissingError("\n".join(missing))
+    require_secrets(config)
     set_up_logs(level=config.monitor.log_level, log_format=config.monitor.log_format)
     log = structlog.stdlib.get_logger()
     for warning in warnings_of(config):
