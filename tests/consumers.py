@@ -11,7 +11,7 @@ from pathlib import Path
 
 from monitor.core.delivery import Delivery, VerdictKind
 from monitor.core.event import SubjectKind
-from monitor.settings import Secret
+from monitor.secret import Secret
 from monitor.sinks import WebhookSettings, build
 
 SECRET = "whsec_dGhpcnR5LXR3byBieXRlcyBvZiBhIHRlc3Qga2V5ISE="

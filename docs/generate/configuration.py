@@ -20,15 +20,8 @@ from monitor.config.environment import OVERRIDES
 from monitor.config.schema import ConfigFile, DeclaredBatch, RouteTable
 from monitor.core.matching import Matcher
 from monitor.providers import SourceSettings
-from monitor.settings import (
-    LONGEST_DURATION,
-    Bounds,
-    Secret,
-    Settings,
-    parse_rate,
-    twins_of,
-    write_duration,
-)
+from monitor.secret import Secret, twins_of
+from monitor.settings import LONGEST_DURATION, Bounds, Settings, parse_rate, write_duration
 from monitor.sinks import ReceiverSettings
 
 _PURPOSES: Final = {

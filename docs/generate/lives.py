@@ -75,7 +75,9 @@ class Play:
             failure=brought if isinstance(brought, PollError) else None,
         )
         observation = read(result, brought) if isinstance(brought, Reading) else None
-        folded = fold([(result, observation)], routes=(), watched={1: len(self.watches)})
+        folded = fold(
+            [(result, observation)], routes=(), watched={1: len(self.watches)}, now=self.now
+        )
         _, standing = folded.standings[1]
         self.account.health = standing.health
         self.account.answered_at = standing.answered_at

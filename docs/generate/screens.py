@@ -12,10 +12,10 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from docs.generate.regions import PAGES
-from monitor.cli.event_summary import summarise
-from monitor.demo.moment import RUNNING, Moment, Watcher
-from monitor.demo.screen import draw
-from monitor.demo.stage import Stage, set_up
+from monitor.cli.demo.moment import RUNNING, Moment
+from monitor.cli.demo.screen import draw
+from monitor.cli.demo.stage import Stage, set_up
+from monitor.cli.demo.watcher import Watcher
 
 SECONDS: Final = 30.0
 """Of the show that the pictures are taken of."""
@@ -46,7 +46,7 @@ async def _take() -> None:
 
 
 async def _watch(stage: Stage) -> Moment:
-    watcher = Watcher(stage, summarise)
+    watcher = Watcher(stage)
     while stage.curtain.elapsed() < TAKEN_AT:
         await watcher.look(RUNNING)
         await asyncio.sleep(_FRAME)

@@ -3,18 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
+from monitor.cli.screen import stamp_if
 from monitor.cli.session import unknown
 from monitor.config.schema import Config
 from monitor.core.batch import Watch
 from monitor.core.batch_id import check_batch_id
 from monitor.core.errors import UnknownNameError
-from monitor.core.event import facts, stamp
+from monitor.core.event import facts
 from monitor.core.payload import batch_data, failure_data
 from monitor.core.source import Source
 from monitor.storage.database import Database
 from monitor.storage.queries import BatchView, has_batches, read_batch
+from monitor.storage.sources import SourceRow, all_sources
 
 FORGOTTEN = "no longer polled: it settled, or was unreachable, long ago; `monitor add` wakes it"
 
@@ -27,12 +30,23 @@ def sources_of(config: Config) -> dict[str, Source]:
     }
 
 
+class Polling(StrEnum):
+    """Say whether a batch is polled, and why not."""
+
+    POLLED = "polled"
+    REMOVED = "removed"
+    NO_SOURCE = "no source"
+    FORGOTTEN = "forgotten"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFacts:
     """Join a batch with its source, which the config may have no longer."""
 
     view: BatchView
     source: Source | None
+    account: SourceRow | None
+    """How the source fares; none before a daemon knew it."""
     data: Mapping[str, Any] = field(init=False, repr=False)
     """The batch as the events about it lay it out."""
 
@@ -52,18 +66,33 @@ class BatchFacts:
         return facts({"type": "", "data": self.data})
 
     @property
-    def polled(self) -> str:
-        """Say whether it is polled: `polled`, `removed`, `no source` or `forgotten`."""
+    def polling(self) -> Polling:
+        """Say whether it is polled."""
         if not self.view.watched:
-            return "removed"
+            return Polling.REMOVED
         if self.source is None:
-            return "no source"
-        return "forgotten" if self.view.next_poll_at is None else "polled"
+            return Polling.NO_SOURCE
+        return Polling.FORGOTTEN if self.view.next_poll_at is None else Polling.POLLED
+
+    @property
+    def source_fails(self) -> bool:
+        """Tell whether the whole account fails: it is then probed, each time by another batch."""
+        return self.account is not None and self.account.health.failing_since is not None
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether it is polled, and the last poll brought a reading."""
+        polled = self.polling is Polling.POLLED and not self.source_fails
+        return polled and self.watch.failures.kind is None
 
     @property
     def next_poll_at(self) -> datetime | None:
-        """Return when it is read next; none when it is not."""
-        return self.view.next_poll_at if self.polled == "polled" else None
+        """Return when it is read next, at the earliest; none when it is not."""
+        due_at = self.view.next_poll_at
+        if self.polling is not Polling.POLLED or due_at is None:
+            return None
+        blocked_until = self.account and self.account.blocked_until
+        return max(due_at, blocked_until) if blocked_until else due_at
 
     def document(self) -> dict[str, Any]:
         """Lay the batch out as JSON; what is unknown is null."""
@@ -85,12 +114,12 @@ class BatchFacts:
             "valid_contacts": data["valid_contacts"],
             "progress": data["progress"],
             "scheduled_at": data["scheduled_at"],
-            "observed_at": _stamp(watch.observed_at),
-            "last_poll_at": _stamp(watch.last_poll_at),
+            "observed_at": stamp_if(watch.observed_at),
+            "last_poll_at": stamp_if(watch.last_poll_at),
             "last_error": _last_error(watch),
-            "unreachable_since": _stamp(watch.failures.unreachable_since),
-            "polled": self.polled,
-            "next_poll_at": _stamp(self.next_poll_at),
+            "unreachable_since": stamp_if(watch.failures.unreachable_since),
+            "polled": self.polling.value,
+            "next_poll_at": stamp_if(self.next_poll_at),
         }
 
 
@@ -98,7 +127,8 @@ async def find_batch(database: Database, config: Config, source: str, batch_id: 
     """Return a registered batch, removed or not; raise UnknownNameError that says what to do."""
     view = await read_batch(database, source, batch_id)
     if view is not None:
-        return BatchFacts(view=view, source=sources_of(config).get(source))
+        account = (await all_sources(database)).get(source)
+        return BatchFacts(view=view, source=sources_of(config).get(source), account=account)
     if source not in config.sources and not await has_batches(database, source):
         raise unknown("source", source, config.sources)
     try:
@@ -110,10 +140,6 @@ async def find_batch(database: Database, config: Config, source: str, batch_id: 
         f"{source} has no batch {batch_id!r}: {adds}"
         f"`monitor list 'source = {source}'` shows those it has"
     )
-
-
-def _stamp(at: datetime | None) -> str | None:
-    return None if at is None else stamp(at)
 
 
 def _last_error(watch: Watch) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Commands about batches: add, remove, list, show, wait, poll."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,12 +11,14 @@ from monitor.cli.options import (
     BatchArguments,
     ConfigPath,
     Limit,
+    ListOutput,
     MatcherArguments,
     Output,
-    OutputOption,
+    PageOutput,
     ShownLimit,
     SourceArgument,
     one_of,
+    read_duration,
 )
 from monitor.core.batch import Outcome
 
@@ -61,7 +64,7 @@ def remove(source: SourceArgument, ids: BatchArguments, config: ConfigPath = Non
 def list_(
     matchers: MatcherArguments = None,
     limit: Limit = None,
-    output: OutputOption = Output.TABLE,
+    output: ListOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> None:
     """List the watched batches, the newest first.
@@ -82,7 +85,7 @@ def show(
     source: SourceArgument,
     batch_id: BatchArgument,
     limit: ShownLimit = None,
-    output: OutputOption = Output.TABLE,
+    output: PageOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> None:
     """Show one batch: its state, pace and timeline, snapshots, events and deliveries.
@@ -108,8 +111,13 @@ def wait(
         ),
     ] = Outcome.COMPLETED,
     timeout: Annotated[
-        str | None,
-        typer.Option("--timeout", metavar="DURATION", help="Give up after 30m, 2h … [never]."),
+        timedelta | None,
+        typer.Option(
+            "--timeout",
+            metavar="DURATION",
+            parser=read_duration,
+            help="Give up after 30m, 2h … [never].",
+        ),
     ] = None,
     config: ConfigPath = None,
 ) -> None:
@@ -129,7 +137,7 @@ def wait(
 def poll(
     source: SourceArgument,
     batch_id: BatchArgument,
-    output: OutputOption = Output.TABLE,
+    output: PageOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> None:
     """Read one batch from its provider now and store nothing: the way to try a key.

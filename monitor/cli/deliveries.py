@@ -7,9 +7,10 @@ import typer
 from monitor.cli.options import (
     ConfigPath,
     Limit,
+    ListOutput,
     MatcherArguments,
     Output,
-    OutputOption,
+    PageOutput,
     Since,
     one_of,
 )
@@ -39,7 +40,7 @@ def events(
         typer.Option("--follow", "-f", help="Go on with each event as it comes, until Ctrl-C."),
     ] = False,
     limit: Limit = None,
-    output: OutputOption = Output.TABLE,
+    output: ListOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> None:
     """List the events, the newest first; -o json prints the documents as they were sent.
@@ -67,9 +68,12 @@ def events(
 
 def explain(
     event_id: Annotated[
-        str, typer.Argument(metavar="EVENT-ID", show_default=False, help="An event's id: evt_…")
+        str,
+        typer.Argument(
+            metavar="EVENT-ID", show_default=False, help="An event's id, or the beginning of it."
+        ),
     ],
-    output: OutputOption = Output.TABLE,
+    output: PageOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> None:
     """Explain who heard of an event and who did not, and why.
@@ -86,7 +90,7 @@ def deliveries(
     state: StateOption = None,
     receiver: ReceiverOption = None,
     limit: Limit = None,
-    output: OutputOption = Output.TABLE,
+    output: ListOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> None:
     """List the deliveries, the newest first.
@@ -106,7 +110,7 @@ def delivery(
             metavar="ID", show_default=False, help="A delivery's id, or its event's if it has one."
         ),
     ],
-    output: OutputOption = Output.TABLE,
+    output: PageOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> None:
     """Show one delivery with all its attempts and the body that is sent."""

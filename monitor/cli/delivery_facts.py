@@ -1,22 +1,39 @@
 """What a command tells of a delivery: the JSON of one, and what it waits for."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final, Self, assert_never
 
 from rich.text import Text
 
-from monitor.cli.screen import safe, word, write_latency, write_short_time
+from monitor.cli.screen import safe, stamp_if, word, write_latency, write_short_time
+from monitor.cli.session import unknown
+from monitor.config.schema import Config
 from monitor.core.delivery import DeliveryState
-from monitor.core.event import stamp
-from monitor.storage.delivery_queries import AttemptView, DeliveryView
+from monitor.core.event import EventType, stamp
+from monitor.storage.database import Database
+from monitor.storage.delivery_queries import AttemptView, DeliveryView, known_receivers
+
+LARGEST_ROW: Final = 2**63 - 1
+
+
+class Wait(StrEnum):
+    """Say what a pending delivery waits for."""
+
+    NO_RECEIVER = "no receiver"
+    ANSWER = "answer"
+    HOLD = "hold"
+    LANE = "lane"
+    DUE = "due"
+
 
 _IN_A_WORD: Final = {
-    "no receiver": "not configured",
-    "answer": "being sent",
-    "hold": "held",
-    "lane": "waiting",
-    "due": "due",
+    Wait.NO_RECEIVER: "not configured",
+    Wait.ANSWER: "being sent",
+    Wait.HOLD: "held",
+    Wait.LANE: "waiting",
+    Wait.DUE: "due",
     None: "dead",
 }
 
@@ -28,19 +45,29 @@ class DeliveryFacts:
     view: DeliveryView
     configured: bool
 
+    @classmethod
+    def of(cls, view: DeliveryView, config: Config) -> Self:
+        """Look the receiver up in the config."""
+        return cls(view=view, configured=view.receiver in config.receivers)
+
     @property
-    def waits_for(self) -> str | None:
+    def waits_for(self) -> Wait | None:
         """Say what a pending delivery waits for; none for any other."""
         view = self.view
         if view.state is not DeliveryState.PENDING:
             return None
         if not self.configured:
-            return "no receiver"
+            return Wait.NO_RECEIVER
         if view.claimed:
-            return "answer"
+            return Wait.ANSWER
         if view.held_until is not None:
-            return "hold"
-        return "lane" if view.due_at is None else "due"
+            return Wait.HOLD
+        return Wait.LANE if view.due_at is None else Wait.DUE
+
+    @property
+    def is_dead_test(self) -> bool:
+        """Tell whether it is a failed test, which nobody wants to arrive late."""
+        return self.view.state is DeliveryState.DEAD and self.view.event_type == EventType.TEST
 
     @property
     def standing(self) -> Text:
@@ -49,21 +76,23 @@ class DeliveryFacts:
 
     @property
     def wait(self) -> str:
-        """Write what a pending delivery waits for; empty for any other."""
+        """Write what a pending delivery waits for, or that a failed test waits for nothing."""
         view = self.view
         match self.waits_for:
-            case "no receiver":
+            case None:
+                return "a test, not sent again" if self.is_dead_test else ""
+            case Wait.NO_RECEIVER:
                 return "no receiver"
-            case "answer":
+            case Wait.ANSWER:
                 return "being sent"
-            case "hold":
+            case Wait.HOLD:
                 return f"held until {write_short_time(view.held_until)}"
-            case "lane":
+            case Wait.LANE:
                 return "behind an earlier one"
-            case "due":
+            case Wait.DUE:
                 return f"due {write_short_time(view.due_at)}"
-            case _:
-                return ""
+            case never:
+                assert_never(never)
 
     @property
     def brief(self) -> Text:
@@ -90,10 +119,10 @@ class DeliveryFacts:
             "state": view.state.value,
             "attempts": view.attempts,
             "enqueued_at": stamp(view.enqueued_at),
-            "due_at": _stamp(view.due_at),
-            "delivered_at": _stamp(view.delivered_at),
+            "due_at": stamp_if(view.due_at),
+            "delivered_at": stamp_if(view.delivered_at),
             "waits_for": self.waits_for,
-            "held_until": _stamp(view.held_until),
+            "held_until": stamp_if(view.held_until),
         }
 
 
@@ -109,5 +138,15 @@ def attempt_document(attempt: AttemptView) -> dict[str, Any]:
     }
 
 
-def _stamp(at: datetime | None) -> str | None:
-    return None if at is None else stamp(at)
+def parse_row(text: str) -> int | None:
+    """Return a delivery's number; none for anything else."""
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
+    return number if 0 < number <= LARGEST_ROW else None
+
+
+async def check_receiver(database: Database, config: Config, receiver: str | None) -> None:
+    """Raise UnknownNameError for a receiver that neither the config nor the database knows."""
+    if receiver is None or receiver in config.receivers:
+        return
+    if receiver not in await known_receivers(database):
+        raise unknown("receiver", receiver, config.receivers)

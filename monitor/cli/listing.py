@@ -14,10 +14,10 @@ Item = TypeVar("Item")
 
 
 async def take(
-    found: AsyncIterator[Item], limit: str | None, *, usual: int = TABLE_LIMIT
+    found: AsyncIterator[Item], limit: int | None, *, usual: int = TABLE_LIMIT
 ) -> tuple[list[Item], Text]:
     """Return the first items, as many as are shown, and a line that says if there are more."""
-    wanted = int(limit or usual)
+    wanted = limit or usual
     items: list[Item] = []
     async for item in found:
         if len(items) == wanted:
@@ -27,7 +27,7 @@ async def take(
 
 
 async def write_array(
-    found: AsyncIterator[Item], lay_out: Callable[[Item], str | bytes], limit: str | None
+    found: AsyncIterator[Item], lay_out: Callable[[Item], str | bytes], limit: int | None
 ) -> None:
     """Write a JSON array of everything that was found, or of so many."""
     number = 0
@@ -35,5 +35,5 @@ async def write_array(
         async for item in found:
             write(lay_out(item))
             number += 1
-            if limit is not None and number == int(limit):
+            if number == limit:
                 break

@@ -9,6 +9,7 @@ import typer
 
 from monitor import __version__
 from monitor.cli import batches, deliveries, running
+from monitor.cli.glyphs import fall_back
 from monitor.cli.help import Command, Commands
 from monitor.core.errors import MonitorError
 from monitor.net.redact import printable
@@ -90,8 +91,7 @@ def _root(
 def main() -> None:
     """Run the command that the arguments name; raises SystemExit."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # no name may break a terminal that is not UTF-8
-            stream.reconfigure(errors="replace")
+        fall_back(stream)
     try:
         try:
             app(prog_name="monitor")

@@ -1,9 +1,10 @@
 """Options and arguments: what several commands share."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -33,10 +34,23 @@ def one_of(*allowed: str) -> Callable[[str | None], str | None]:
     return check
 
 
-def _check_limit(value: str | None) -> str | None:
-    if value is not None and not (value.isascii() and value.isdecimal() and int(value[:18])):
+def _parse_limit(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    if number < 1:
         raise typer.BadParameter("must be a whole number from 1 on")
-    return value
+    return number
+
+
+def read_duration(text: object) -> timedelta:
+    """Read a duration; anything else, or one longer than the calendar, is wrong usage."""
+    from monitor.settings import parse_duration
+
+    try:
+        wanted = parse_duration(text)
+        datetime.now(UTC) - wanted  # raises OverflowError
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(str(error)) from None
+    return wanted
 
 
 ConfigPath = Annotated[
@@ -48,40 +62,53 @@ ConfigPath = Annotated[
         help="The config file; else $MONITOR_CONFIG, ./config.toml, /etc/monitor/config.toml.",
     ),
 ]
-_TO_JSON = typer.Option(
-    "--output",
-    "-o",
-    metavar="table|json",
-    show_default=False,
-    callback=one_of(*Output),
-    help="json: times in UTC; a list is one array with everything that matches.",
-)
-OutputOption = Annotated[str, _TO_JSON]
+
+
+def _output(help_: str) -> Any:
+    return typer.Option(
+        "--output",
+        "-o",
+        metavar="table|json",
+        show_default=False,
+        callback=one_of(*Output),
+        help=help_,
+    )
+
+
+ListOutput = Annotated[
+    str, _output("json: one array with everything that matches, its times in UTC.")
+]
+PageOutput = Annotated[str, _output("json: one document, its times in UTC.")]
 Limit = Annotated[
-    str | None,
+    int | None,
     typer.Option(
         "--limit",
         "-n",
         metavar="N",
         show_default=False,
-        callback=_check_limit,
+        parser=_parse_limit,
         help="At most N; else a table has the newest 100, json all.",
     ),
 ]
 ShownLimit = Annotated[
-    str | None,
+    int | None,
     typer.Option(
         "--limit",
         "-n",
         metavar="N",
         show_default=False,
-        callback=_check_limit,
+        parser=_parse_limit,
         help="At most N snapshots and N events; else 10 of each.",
     ),
 ]
 Since = Annotated[
-    str | None,
-    typer.Option("--since", metavar="DURATION", help="Only events of the last 30m, 2h, 7d …"),
+    timedelta | None,
+    typer.Option(
+        "--since",
+        metavar="DURATION",
+        parser=read_duration,
+        help="Only events of the last 30m, 2h, 7d …",
+    ),
 ]
 MatcherArguments = Annotated[
     list[str] | None,

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from monitor.cli.screen import write_short_time
-from monitor.core.batch import Watch, progress
-from monitor.core.event import stamp
-from monitor.core.forecast import Forecast, Mark, forecast
+from monitor.cli.batch_facts import BatchFacts
+from monitor.cli.screen import stamp_if, write_short_time
+from monitor.core.batch import progress
+from monitor.core.forecast import Forecast, Point, forecast
 from monitor.storage.queries import SnapshotView
 
 ENOUGH = 1000
@@ -21,15 +21,18 @@ _UNITS = (
 )
 
 
-def forecast_of(watch: Watch, newest: Sequence[SnapshotView]) -> Forecast | None:
-    """Forecast from a batch's snapshots, the newest first."""
-    if watch.observed_at is None:
+def forecast_of(
+    batch: BatchFacts, newest: Sequence[SnapshotView], *, missing_daemon: str
+) -> Forecast | None:
+    """Forecast from a batch's snapshots, the newest first; none for one that nobody reads."""
+    watch = batch.watch
+    if watch.observed_at is None or missing_daemon or not batch.is_read:
         return None
-    marks = [
-        Mark(at=snapshot.at, finished=finished_calls(snapshot), phase=snapshot.phase)
+    points = [
+        Point(at=snapshot.at, finished=finished_calls(snapshot), phase=snapshot.phase)
         for snapshot in reversed(newest)
     ]
-    return forecast(marks, progress(watch.known), at=watch.observed_at)
+    return forecast(points, progress(watch.known), at=watch.observed_at)
 
 
 def finished_calls(snapshot: SnapshotView) -> int | None:
@@ -68,5 +71,5 @@ def forecast_data(found: Forecast | None) -> dict[str, Any] | None:
         return None
     return {
         "calls_per_minute": round(found.calls_per_minute, 2),
-        "ends_at": None if found.ends_at is None else stamp(found.ends_at),
+        "ends_at": stamp_if(found.ends_at),
     }

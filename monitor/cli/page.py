@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from rich.table import Table
 from rich.text import Text
 
-from monitor.cli.screen import safe, show, word, write_time
+from monitor.cli.screen import put, safe, word, write_time
 from monitor.core.batch import Counts, Known, Progress, Reading
 
 BAR_WIDTH = 24
@@ -13,7 +13,7 @@ BAR_WIDTH = 24
 
 def show_page(title: Text, facts: Iterable[tuple[str, Text]]) -> None:
     """Print a title and the facts that are not empty."""
-    show(title)
+    put(title)
     show_facts(facts)
 
 
@@ -25,12 +25,12 @@ def show_facts(facts: Iterable[tuple[str, Text]]) -> None:
     for label, value in facts:
         if value:
             grid.add_row(safe(label), value)
-    show(grid)
+    put(grid)
 
 
 def show_heading(text: str) -> None:
     """Print the heading of a part, after an empty line."""
-    show(Text(f"\n{text}", style="bold"))
+    put(Text(f"\n{text}", style="bold"))
 
 
 def write_labels(labels: Mapping[str, str]) -> Text:
@@ -58,16 +58,24 @@ def write_phase(known: Known | None) -> Text:
     return Text(", ").join(part for part in parts if part)
 
 
-def draw_progress(measured: Progress, *, width: int = BAR_WIDTH) -> Text:
-    """Draw how far the calls are: a bar, percent, finished and open calls."""
+def write_progress(measured: Progress) -> Text:
+    """Write how far the calls are: percent, finished and open calls."""
     if measured.finished is None or measured.open is None:
         return safe("" if measured.total is None else f"{measured.total:,} calls, none counted yet")
     words = f"{measured.finished:,} finished, {measured.open:,} open"
     if measured.percent is None or measured.total is None:
         return safe(words)
+    return safe(f"{measured.percent:g}%  {words} of {measured.total:,}")
+
+
+def draw_progress(measured: Progress, *, width: int = BAR_WIDTH) -> Text:
+    """Draw a bar beside those words, where there is a percentage."""
+    words = write_progress(measured)
+    if measured.percent is None:
+        return words
     filled = int(width * measured.percent / 100)
     bar = Text("█" * filled, style="green") + Text("░" * (width - filled), style="dim")
-    return bar + safe(f"  {measured.percent:g}%  {words} of {measured.total:,}")
+    return bar + Text("  ") + words
 
 
 def write_contacts(known: Known | Reading | None) -> Text:

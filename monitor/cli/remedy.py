@@ -1,10 +1,16 @@
-"""A remedy: what to do about a poll that failed."""
+"""A remedy: what is wrong with a poll or an account, and what to do about it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
+from rich.text import Text
+
+from monitor.cli.screen import safe, write_short_time
 from monitor.core.batch import Failures
 from monitor.core.errors import FailureKind
+from monitor.core.source import Health
+from monitor.storage.sources import SourceRow
 
 REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.ADDRESS: (
@@ -46,3 +52,23 @@ def describe_failures(failures: Failures, *, read_before: bool) -> str:
     if read_before:
         return name
     return f"never read: {name}, {REMEDIES[failures.kind]}"
+
+
+def write_failing(health: Health) -> str:
+    """Say since when an account fails, why, and what to do; empty when it does not."""
+    if health.failing_since is None or health.kind is None:
+        return ""
+    why = describe(health.kind, health.status_code)
+    since = write_short_time(health.failing_since)
+    return f"failing since {since}: {why}, {REMEDIES[health.kind]}"
+
+
+def write_standing(source: SourceRow, *, now: datetime) -> Text:
+    """Write what is wrong with an account: it fails, or a 429 pauses it; empty for nothing."""
+    if failing := write_failing(source.health):
+        return safe(f"{source.name} is {failing}", "red")
+    paused_until = source.blocked_until
+    if paused_until is not None and paused_until > now:
+        until = write_short_time(paused_until)
+        return safe(f"{source.name} is paused until {until}: too many requests (429)", "yellow")
+    return Text()

@@ -3,24 +3,26 @@
 import signal
 import sys
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from monitor.cli.options import ConfigPath
+from monitor.cli.options import ConfigPath, read_duration
 
 
 def demo(
     duration: Annotated[
-        str,
+        timedelta,
         typer.Option(
             "--duration",
             metavar="DURATION",
-            help="How long to show it: 5s to 1h.",
-            show_default=True,
+            show_default=False,
+            parser=read_duration,
+            help="How long to show it: 5s to 1h [default: 60s].",
         ),
-    ] = "60s",
+    ] = timedelta(seconds=60),
 ) -> None:
     """Show the whole path on one screen: no key, no network.
 
@@ -38,7 +40,10 @@ def demo(
 
 def init(
     path: Annotated[
-        Path, typer.Argument(metavar="[PATH]", help="Where to write it.", show_default=True)
+        Path,
+        typer.Argument(
+            metavar="[PATH]", show_default=False, help="Where to write it [default: config.toml]."
+        ),
     ] = Path("config.toml"),
 ) -> None:
     """Write a commented config with a fresh webhook secret, for your eyes only (mode 0600).
@@ -46,10 +51,13 @@ def init(
     An existing file is never overwritten.
     """
     from monitor.config.starter import write_starter
+    from monitor.core.errors import ConfigError
     from monitor.net.redact import printable
 
-    write_starter(path)
     shown = printable(str(path))
+    if not path.parent.is_dir():
+        raise ConfigError([f"{shown}: there is no folder {path.parent}; make it first (mkdir -p)"])
+    write_starter(path)
     typer.echo(f"wrote {shown}: its first lines say how to get to the first message")
     typer.echo(f"check it with `monitor check-config {shown}`")
 
@@ -65,7 +73,7 @@ def check_config(
 ) -> None:
     """Check config files: every mistake with its line, and warnings.
 
-    Exits with 1 if any file has a mistake; warnings and missing secrets are none.
+    Exits with 1 if any file has a mistake. A warning is no mistake, nor is a missing secret.
     """
     from monitor.cli.commands import check_config
 
@@ -91,6 +99,7 @@ def run(config: ConfigPath = None) -> None:
     """
     with suppress(ValueError):  # only a main thread takes signals
         signal.signal(signal.SIGTERM, _leave)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the config is not even read yet
     from monitor.cli.commands import run_daemon
 
     run_daemon.run(config)

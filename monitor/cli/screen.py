@@ -14,6 +14,7 @@ from rich.text import Text
 
 from monitor.core.batch import Outcome, Phase
 from monitor.core.delivery import DeliveryState
+from monitor.core.event import stamp
 from monitor.net.redact import printable
 
 PIPE_WIDTH: Final = 400
@@ -42,7 +43,7 @@ def make_console() -> Console:
     return console
 
 
-def show(renderable: RenderableType) -> None:
+def put(renderable: RenderableType) -> None:
     """Print one thing to standard output."""
     make_console().print(renderable)
 
@@ -55,6 +56,13 @@ def safe(value: object, style: str = "") -> Text:
 def word(value: str | None) -> Text:
     """Return a phase, an outcome or a state in its colour."""
     return safe(value or "", _STYLES.get(value or "", ""))
+
+
+def whole(value: str, style: str = "") -> Text:
+    """Return a time, or whatever else no column may break over two lines if there is room."""
+    text = safe(value, style)
+    text.no_wrap = True
+    return text
 
 
 def write_time(at: datetime | None) -> str:
@@ -70,6 +78,11 @@ def write_short_time(at: datetime | None) -> str:
     if local.date() == datetime.now(UTC).astimezone().date():
         return local.strftime("%H:%M:%S %Z")
     return write_time(at)
+
+
+def stamp_if(at: datetime | None) -> str | None:
+    """Write a time as JSON has it, in UTC; null for none."""
+    return None if at is None else stamp(at)
 
 
 def write_latency(duration: timedelta) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import typer
@@ -13,7 +13,6 @@ from monitor.config.schema import Config, database_url
 from monitor.core.errors import UnknownNameError
 from monitor.core.matching import Matcher, parse_matcher
 from monitor.net.redact import printable
-from monitor.settings import parse_duration
 from monitor.storage.database import Database
 from monitor.storage.schema import check_schema, migrate_if_missing
 
@@ -57,22 +56,9 @@ def parse_matchers(texts: Iterable[str]) -> list[Matcher]:
         raise typer.BadParameter(printable(str(error)), param_hint="MATCHER") from None
 
 
-def parse_since(since: str | None, *, now: datetime) -> datetime | None:
-    """Return when a duration ago was; anything but a duration is wrong usage."""
-    if since is None:
-        return None
-    try:
-        return now - parse_duration(since)
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(str(error), param_hint="--since") from None
-
-
-def parse_timeout(timeout: str | None) -> float | None:
-    """Return a duration in seconds; anything else is wrong usage."""
-    try:
-        return None if timeout is None else parse_duration(timeout).total_seconds()
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--timeout") from None
+async def time_ago(database: Database, span: timedelta | None) -> datetime | None:
+    """Return when a span of time began that ends now; none without one."""
+    return None if span is None else await database.now() - span
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:

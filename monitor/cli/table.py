@@ -14,6 +14,8 @@ from monitor.cli.screen import make_console
 BOUNDLESS: Final = 100_000
 KEPT_WHOLE: Final = 36
 """Columns up to which a word, such as an id, is not broken; a UUID has so many."""
+SHORTEST_CUT: Final = 20
+"""Columns that are left at least where a text is cut."""
 _GAP: Final = 2
 
 Row = Sequence[Text]
@@ -21,13 +23,20 @@ Row = Sequence[Text]
 
 
 def show_table(
-    columns: Sequence[str], rows: Sequence[Row], *, stacks: Sequence[Sequence[str]]
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    stacks: Sequence[Sequence[str]],
+    cut: str = "",
 ) -> None:
     """Print a table; `stacks` says which columns stand under each other on a narrow screen.
 
-    Columns without any content are left out.
+    Columns without any content are left out. On a terminal the column `cut` is shortened if only
+    so a row is one line.
     """
     console = make_console()
+    if console.is_terminal and cut:
+        rows = _shorten(console, columns, rows, cut)
     console.print(lay_out(console, columns, rows, stacks=stacks))
 
 
@@ -46,21 +55,50 @@ def lay_out(
         return _table(flat, cells, widths=[], leading=0)
     kept = [[name for name in stack if name in filled] for stack in stacks]
     stacked = [stack for stack in kept if stack]
-    widths = _fit(_widths(console, stacked, cells), console.width - _GAP * len(stacked))
+    room = console.width - _GAP * len(stacked)
+    widths = _fit(_widths(console, stacked, cells), room)
+    if not widths:
+        widths = _fit(_widths(console, stacked, cells, breaking=True), room)
     return _table(stacked, cells, widths=widths, leading=1)
 
 
+def _shorten(
+    console: Console, columns: Sequence[str], rows: Sequence[Row], cut: str
+) -> Sequence[Row]:
+    """Return the rows with one column cut to what the others leave; as they are if too little."""
+    at = columns.index(cut)
+    cells = [dict(zip(columns, row, strict=True)) for row in rows]
+    filled = [name for name in columns if name != cut and any(row[name] for row in cells)]
+    others = sum(_natural(_widths(console, [[name] for name in filled], cells)))
+    room = console.width - others - _GAP * (len(filled) + 1)
+    if room < SHORTEST_CUT:
+        return rows
+    shortened = []
+    for row in rows:
+        text = row[at].copy()
+        text.truncate(room, overflow="ellipsis")
+        shortened.append([*row[:at], text, *row[at + 1 :]])
+    return shortened
+
+
 def _widths(
-    console: Console, stacks: Sequence[Sequence[str]], rows: Sequence[dict[str, Text]]
+    console: Console,
+    stacks: Sequence[Sequence[str]],
+    rows: Sequence[dict[str, Text]],
+    *,
+    breaking: bool = False,
 ) -> list[Measurement]:
-    """Measure each stack: its longest word, and its longest line."""
+    """Measure each stack: its longest word, and its longest line; a time is a word if it can be."""
     boundless = console.options.update_width(BOUNDLESS)
     found = []
     for stack in stacks:
         texts = [Text(name) for name in stack]
         texts += [row[name] for row in rows for name in stack]
         measured = [Measurement.get(console, boundless, text) for text in texts]
-        longest_word = max(one.minimum for one in measured)
+        longest_word = max(
+            size.maximum if text.no_wrap and not breaking else size.minimum
+            for text, size in zip(texts, measured, strict=True)
+        )
         longest_line = max(one.maximum for one in measured)
         found.append(Measurement(min(longest_word, KEPT_WHOLE), longest_line))
     return found

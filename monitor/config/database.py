@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import field_validator
 
-from monitor.settings import Secret, Settings
+from monitor.secret import Secret
+from monitor.settings import Settings
 
 SQLITE = "sqlite:///"
 _POSTGRES = frozenset({"postgresql", "postgres"})

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from monitor.config.lines import KeyPath
 from monitor.config.schema import INSTANCE
-from monitor.settings import twins_of
+from monitor.secret import twins_of
 
 OVERRIDES: Final[dict[str, tuple[str, str]]] = {
     "MONITOR_DATABASE_URL": ("database", "url"),

@@ -15,7 +15,7 @@ from monitor.config.mistakes import Mistake, mistakes_of
 from monitor.config.references import check_references
 from monitor.config.schema import Config, ConfigFile, Monitor
 from monitor.core.errors import ConfigError
-from monitor.settings import twins_of
+from monitor.secret import twins_of
 
 PLACES: Final = (Path("config.toml"), Path("/etc/monitor/config.toml"))
 """Where a config is looked for when neither --config nor $MONITOR_CONFIG names one."""

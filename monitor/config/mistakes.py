@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 from monitor.config.lines import KeyPath
 from monitor.config.schema import ConfigFile, DeclaredBatch, RouteTable
 from monitor.providers import SourceSettings
-from monitor.settings import Settings, twins_of
+from monitor.secret import twins_of
+from monitor.settings import Settings
 from monitor.sinks import ReceiverSettings
 
 _MISSING: Final = "is missing"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
@@ -16,11 +17,11 @@ from monitor.core.errors import ConfigError
 from monitor.core.matching import Matcher, parse_matcher
 from monitor.core.routing import Route
 from monitor.providers import SourceSettings
+from monitor.secret import Secret
 from monitor.settings import (
     LONGEST_DURATION,
     Duration,
     Labels,
-    Secret,
     Settings,
     check_name,
     duration_between,
@@ -54,9 +55,7 @@ class MonitorTable(Settings):
     @field_validator("heartbeat_url")
     @classmethod
     def _check_heartbeat_url(cls, value: Secret | None) -> Secret | None:
-        if value is not None and value.value is not None:
-            check_http_url(value.value, allow_http=True)
-        return value
+        return value and value.checked_by(partial(check_http_url, allow_http=True))
 
 
 class Monitor(MonitorTable):

@@ -9,7 +9,8 @@ from monitor.core.errors import SecretMissingError
 from monitor.core.event import EventType
 from monitor.core.matching import Matcher
 from monitor.core.routing import Route
-from monitor.settings import Secret, Settings, write_duration
+from monitor.secret import Secret
+from monitor.settings import Settings, write_duration
 
 _MINUTE = timedelta(minutes=1)
 
@@ -17,6 +18,7 @@ _MINUTE = timedelta(minutes=1)
 def warnings_of(config: Config) -> list[str]:
     """List everything worth a second look, one line each."""
     return [
+        *_absent_sources(config),
         *_silent_types(config),
         *_unused_receivers(config),
         *_tight_budgets(config),
@@ -25,13 +27,13 @@ def warnings_of(config: Config) -> list[str]:
 
 
 def require_secrets(config: Config) -> None:
-    """Raise SecretMissingError, which names them all, for secrets that cannot be read now."""
+    """Raise SecretMissingError, which names them all, for secrets missing now or malformed."""
     if missing := missing_secrets(config):
         raise SecretMissingError("\n".join(missing))
 
 
 def missing_secrets(config: Config) -> list[str]:
-    """List the secrets that cannot be read now, each with its key and the reason."""
+    """List the secrets that are missing now or malformed, each with its key and the reason."""
     problems = (_problem(prefix, secret) for prefix, secret in _secrets(config))
     return [problem for problem in problems if problem is not None]
 
@@ -57,6 +59,14 @@ def _problem(prefix: str, secret: Secret) -> str | None:
     except SecretMissingError as error:
         return f"{prefix}{error}"
     return None
+
+
+def _absent_sources(config: Config) -> Iterator[str]:
+    if not config.sources:
+        yield (
+            "there are no sources, so nothing can be watched: give each account a"
+            " [sources.NAME] table"
+        )
 
 
 def _silent_types(config: Config) -> Iterator[str]:

@@ -3,11 +3,14 @@
 MonitorError
 ├── ConfigError             the file says something we cannot follow
 ├── SecretMissingError      a secret's environment variable or file is not there
+│   └── SecretMalformedError  it is there, but no such secret
 ├── UnknownNameError        a source, receiver, batch or delivery that nobody knows
 ├── StorageError            the database could not do what was asked
 │   ├── NoDatabaseError     there is none yet
+│   ├── NotAdmittedError    Postgres is there, but does not let us in
 │   ├── SchemaError         its schema is not this program's
 │   ├── DatabaseLockedError another daemon holds the SQLite file
+│   ├── InstanceRunningError another daemon of this name is at work on Postgres
 │   ├── SourceMovedError    another daemon moved a source's health first
 │   └── DataRefusedError    the database refuses these very values
 ├── NetworkError            a request brought no usable answer
@@ -35,6 +38,10 @@ class SecretMissingError(MonitorError):
     """Name a secret that cannot be read now, and where it was looked for."""
 
 
+class SecretMalformedError(SecretMissingError):
+    """Name a secret that was found, but is none of its kind; never its value."""
+
+
 class UnknownNameError(MonitorError):
     """Name what was asked for and what exists instead."""
 
@@ -47,12 +54,20 @@ class NoDatabaseError(StorageError):
     """Say that there is no database yet, and where."""
 
 
+class NotAdmittedError(StorageError):
+    """Say that Postgres is there, but refuses the database's name, the user or the password."""
+
+
 class SchemaError(StorageError):
     """Name the schema found and the one this program needs."""
 
 
 class DatabaseLockedError(StorageError):
     """Say that another daemon holds the SQLite file."""
+
+
+class InstanceRunningError(StorageError):
+    """Name the instance that another daemon is already."""
 
 
 class SourceMovedError(StorageError):

@@ -19,6 +19,14 @@ class Pace:
     settled_interval: timedelta
     forget_after: timedelta
 
+    def is_shorter_than(self, other: "Pace") -> bool:
+        """Tell whether any batch may be due sooner by this than by the other."""
+        return (
+            self.interval < other.interval
+            or self.idle_interval < other.idle_interval
+            or self.settled_interval < other.settled_interval
+        )
+
 
 def next_poll_at(watch: Watch, pace: Pace, *, at: datetime, jitter: float) -> datetime | None:
     """Return when to poll next, or none when the batch is forgotten.

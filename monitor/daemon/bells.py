@@ -13,6 +13,8 @@ from monitor.engine.bell import Bell
 
 SILENCE: Final = 5.0
 """Seconds without any ring after which the scheduler counts as dead; one bell rings each second."""
+REMIND: Final = 600.0
+"""Seconds between two lines of the log while schedulers keep dying."""
 
 log = structlog.stdlib.get_logger()
 
@@ -36,6 +38,7 @@ class Bells:
     def __init__(self, peals: Sequence[Peal]) -> None:
         self._peals = peals
         self._rang_at = 0.0
+        self._told_at: float | None = None
         self._scheduler = AsyncIOScheduler(timezone=UTC)
 
     def start(self) -> None:
@@ -64,7 +67,9 @@ class Bells:
         silent = _now() - self._rang_at
         if silent < SILENCE:
             return
-        log.warning("scheduler.replanned", silent_seconds=round(silent, 1))
+        if self._told_at is None or _now() - self._told_at >= REMIND:
+            log.warning("scheduler.replanned", silent_seconds=round(silent, 1))
+            self._told_at = _now()
         self.stop()
         self.start()
 

@@ -49,9 +49,11 @@ class Gauges:
             pending = await count_pending(self._database)
         except StorageError:
             return
+        at_work = {account.source.name for account in self._engine.accounts}
         metrics.batches.clear()
         for (source, phase), number in batches.items():
-            metrics.batches.labels(source, phase).set(number)
+            if source in at_work:
+                metrics.batches.labels(source, phase).set(number)
         metrics.deliveries_pending.clear()
         for name in {*pending, *(receiver.name for receiver in self._engine.receivers)}:
             metrics.deliveries_pending.labels(name).set(pending.get(name, 0))

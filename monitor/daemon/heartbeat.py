@@ -9,7 +9,7 @@ import structlog
 
 from monitor.core.errors import NetworkError, SecretMissingError
 from monitor.net.http import HttpClient, tls_context
-from monitor.settings import Secret
+from monitor.secret import Secret
 
 EVERY: Final = 60.0
 """Seconds between two beats."""

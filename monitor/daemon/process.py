@@ -12,7 +12,12 @@ import structlog
 
 from monitor.app import Engine, build_engine, open_database
 from monitor.config.schema import Config
-from monitor.core.errors import DataRefusedError, SchemaError, StorageError
+from monitor.core.errors import (
+    DataRefusedError,
+    NotAdmittedError,
+    SchemaError,
+    StorageError,
+)
 from monitor.daemon.bells import Bells, Peal
 from monitor.daemon.daemon import Daemon, end
 from monitor.daemon.gauges import Gauges
@@ -28,8 +33,10 @@ from monitor.operations import Operations
 from monitor.storage.batches import release_batches
 from monitor.storage.database import Database
 from monitor.storage.deliveries import release_deliveries
+from monitor.storage.instance import InstanceName
 from monitor.storage.lock import hold_file
 from monitor.storage.schema import migrate
+from monitor.storage.upkeep import heed_step_back
 
 WAIT_FOR_DATABASE: Final = 60.0
 """Seconds that a Postgres gets to come up, as when both start with the machine."""
@@ -61,8 +68,8 @@ async def run(config: Config) -> None:
 
 
 async def _run(config: Config, database: Database, stop: asyncio.Event, reload_bell: Bell) -> None:
-    systemd = Systemd()
-    preparing = asyncio.create_task(_prepare(config, database, systemd, reload_bell))
+    systemd, name = Systemd(), InstanceName(database, config.monitor.instance)
+    preparing = asyncio.create_task(_prepare(config, database, name, systemd, reload_bell))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({preparing, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -75,18 +82,26 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, reload_b
         await daemon.stop()
     finally:
         await end([preparing, stopping])
+        await name.release()
 
 
 async def _prepare(
-    config: Config, database: Database, systemd: Systemd, reload_bell: Bell
+    config: Config,
+    database: Database,
+    name: InstanceName,
+    systemd: Systemd,
+    reload_bell: Bell,
 ) -> Daemon:
     """Bring the database up to date and build all parts; nothing runs yet."""
-    await _migrate(database, systemd)
+    await _open(database, name, systemd)
     clock = Clock(await database.now())
     # on SQLite everybody's claims are given back: nobody else runs
     owner = None if database.file is not None else config.monitor.instance
     await release_batches(database, owner=owner)
     await release_deliveries(database, owner=owner, now=clock.now())
+    ahead = await heed_step_back(database, now=clock.now())
+    if ahead:
+        log.warning("clock.stepped", seconds=-round(ahead.total_seconds(), 1))
     engine = await build_engine(config, database, clock)
     return build_daemon(config, database, engine, systemd=systemd, reload_bell=reload_bell)
 
@@ -106,10 +121,19 @@ def build_daemon(
     liveness = Liveness(beats, bells=bells, systemd=systemd)
     readiness = Readiness(engine, database, liveness, instance=config.monitor.instance)
     heartbeat = Heartbeat(config.monitor.heartbeat_url, problems=readiness.problems)
+    status_bell = Bell()
     reload = Reload(
-        config, database, engine, bell=reload_bell, heartbeat=heartbeat, systemd=systemd
+        config,
+        database,
+        engine,
+        bell=reload_bell,
+        heartbeat=heartbeat,
+        status_bell=status_bell,
+        systemd=systemd,
     )
-    status = Status(systemd, readiness, database, reload_refused=lambda: reload.refused)
+    status = Status(
+        systemd, readiness, database, bell=status_bell, reload_refused=lambda: reload.refused
+    )
     operations = Operations(
         ready=readiness.problems,
         before_scrape=Gauges(engine, database, readiness).refresh,
@@ -133,15 +157,19 @@ def build_daemon(
     )
 
 
-async def _migrate(database: Database, systemd: Systemd) -> None:
-    """Migrate; a Postgres that is not there yet gets a minute."""
+async def _open(database: Database, name: InstanceName, systemd: Systemd) -> None:
+    """Migrate and take our name; a Postgres that is not there yet gets a minute.
+
+    So does one that still takes us for alive, as after our host went down.
+    """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + WAIT_FOR_DATABASE
     tell_at = 0.0
     while True:
         try:
             found, newest = await migrate(database)
-        except (SchemaError, DataRefusedError):
+            await name.take()
+        except (SchemaError, DataRefusedError, NotAdmittedError):
             raise
         except StorageError as error:
             if database.file is not None or loop.time() > give_up_at:

@@ -1,8 +1,8 @@
 """Reload: the config file read anew and taken over as a whole, or refused with the reason."""
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -18,6 +18,7 @@ from monitor.engine.account import Account
 from monitor.engine.bell import Bell
 from monitor.engine.receiver import Receiver
 from monitor.logs import set_up_logs
+from monitor.storage.batches import hasten_batches
 from monitor.storage.database import Database
 
 log = structlog.stdlib.get_logger()
@@ -50,6 +51,7 @@ class Reload:
         *,
         bell: Bell,
         heartbeat: Heartbeat,
+        status_bell: Bell,
         systemd: Systemd,
     ) -> None:
         self.config = config
@@ -59,6 +61,9 @@ class Reload:
         self._engine = engine
         self._bell = bell
         self._heartbeat = heartbeat
+        self._status_bell = status_bell
+        self._providers = {name: source.provider for name, source in config.sources.items()}
+        """Of all sources that were there since the start: their batches are of them."""
         self._systemd = systemd
         self._leaving: set[asyncio.Task[None]] = set()
         self._note_success()
@@ -75,11 +80,18 @@ class Reload:
         try:
             await self._take_over(self._read())
         except MonitorError as error:
-            self.refused = True
-            self._engine.metrics.reload_successful.set(0)
-            reasons = str(error).splitlines()
-            log.error("config.reload_refused", reasons=reasons)  # noqa: TRY400 (no crash of ours)
-        self._systemd.ready()
+            self._refuse(str(error).splitlines())
+        except Exception as error:
+            self._refuse([type(error).__name__])
+            raise
+        finally:
+            self._systemd.ready()
+            self._status_bell.ring()
+
+    def _refuse(self, reasons: list[str]) -> None:
+        self.refused = True
+        self._engine.metrics.reload_successful.set(0)
+        log.error("config.reload_refused", reasons=reasons)
 
     async def close(self) -> None:
         """Close what was replaced and is still in use."""
@@ -90,7 +102,7 @@ class Reload:
     def _read(self) -> Config:
         """Return the file's config; raises MonitorError for one that needs a restart, or more."""
         config = load(self.config.path)
-        if refused := list(_beyond_reload(self.config, config)):
+        if refused := list(_beyond_reload(self.config, config, self._providers)):
             raise ConfigError([f"{config.path}: {text}: restart to take it" for text in refused])
         require_secrets(config)
         return config
@@ -105,6 +117,7 @@ class Reload:
             [(served.get(name), build_receiver(config, row)) for name, row in receivers.items()],
         )
         await declare(config, self._database, now=self._engine.clock.now())
+        await self._hasten(change)
         self._apply(config, change)
         self._note_success()
         log.info(
@@ -116,6 +129,14 @@ class Reload:
         )
         for warning in warnings_of(config):
             log.warning("config.doubtful", reason=warning)
+
+    async def _hasten(self, change: _Change) -> None:
+        """Bring polls forward that were planned by longer intervals than the new ones."""
+        now = self._engine.clock.now()
+        for before, built in change.accounts:
+            if before is not None and built.pace.is_shorter_than(before.pace):
+                by = now + built.pace.interval
+                await hasten_batches(self._database, built.source.name, by=by)
 
     def _apply(self, config: Config, change: _Change) -> None:
         engine = self._engine
@@ -133,6 +154,7 @@ class Reload:
         self._heartbeat.url = config.monitor.heartbeat_url
         set_up_logs(level=config.monitor.log_level, log_format=config.monitor.log_format)
         self.config = config
+        self._providers |= {name: source.provider for name, source in config.sources.items()}
         if replaced:
             leaving = asyncio.create_task(_leave(under_way, replaced))
             self._leaving.add(leaving)
@@ -160,17 +182,26 @@ class Reload:
                 yield receiver.sink
         for before, built in change.receivers:
             if before is not None:
-                if self.config.receivers[before.name] == config.receivers[before.name]:
+                settings = config.receivers[before.name]
+                if self.config.receivers[before.name] == settings and settings.ca_file is None:
                     built.sink = before.sink
+                elif before.hold is not None:  # whoever mended it wants to see that it works
+                    before.hold = replace(before.hold, until=self._engine.clock.now())
                 sink = before.become(built)
                 if sink is not built.sink:
                     yield sink
 
     def _same_requests(self, source: str, config: Config) -> bool:
-        """Tell whether a source is read as before: then its warm connections are kept."""
+        """Tell whether a source is read as before: then its warm connections are kept.
+
+        What a file holds may have changed behind the same settings.
+        """
         old, new = self.config, config
+        settings = new.sources[source]
         return (
-            old.sources[source] == new.sources[source]
+            old.sources[source] == settings
+            and settings.api_key.file is None
+            and settings.ca_file is None
             and old.polling.deadline == new.polling.deadline
             and old.polling.concurrency == new.polling.concurrency
         )
@@ -182,18 +213,15 @@ class Reload:
         metrics.reload_success_time.set(self._engine.clock.now().timestamp())
 
 
-def _beyond_reload(old: Config, new: Config) -> Iterator[str]:
+def _beyond_reload(old: Config, new: Config, providers: Mapping[str, str]) -> Iterator[str]:
     """Name what only a restart can change."""
     if database_url(old) != database_url(new):
         yield "[database] differs from the database in use"
     if old.server != new.server:
         yield f'[server] listen differs from "{old.server.listen}", which is in use'
     for name, settings in new.sources.items():
-        if name in old.sources and old.sources[name].provider != settings.provider:
-            yield (
-                f"sources.{name}: provider differs from {old.sources[name].provider!r},"
-                " which its batches are of"
-            )
+        if providers.get(name, settings.provider) != settings.provider:
+            yield f"sources.{name}: provider differs from {providers[name]!r}, its batches' one"
 
 
 async def _leave(under_way: set[asyncio.Task[None]], replaced: list[Closable]) -> None:

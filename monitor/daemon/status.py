@@ -1,12 +1,12 @@
 """The status line that `systemctl status` shows."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
 from monitor.core.errors import StorageError
 from monitor.daemon.readiness import Readiness
 from monitor.daemon.systemd import Systemd
+from monitor.engine.bell import Bell
 from monitor.storage.census import count_batches, count_pending
 from monitor.storage.database import Database
 
@@ -23,18 +23,20 @@ class Status:
         readiness: Readiness,
         database: Database,
         *,
+        bell: Bell,
         reload_refused: Callable[[], bool],
     ) -> None:
         self._systemd = systemd
         self._readiness = readiness
         self._database = database
+        self._bell = bell
         self._reload_refused = reload_refused
 
     async def run(self) -> None:
-        """Tell it every ten seconds, if anybody hears it."""
+        """Tell it every ten seconds and whenever the bell rings, if anybody hears it."""
         while self._systemd.listens:
             self._systemd.status(await self.line())
-            await asyncio.sleep(EVERY)
+            await self._bell.wait(EVERY)
 
     async def line(self) -> str:
         """Write the line."""

@@ -82,8 +82,9 @@ def fold(
     *,
     routes: Sequence[Route],
     watched: Mapping[int, int],
+    now: datetime,
 ) -> Fold:
-    """Judge results in the order in which they came.
+    """Judge results in the order in which they came; the next polls are planned from `now`.
 
     Readings come already observed; a failure is judged by its account's health at its place in
     the order. `watched` counts the polled batches of the sources with failed polls, up to 3.
@@ -98,7 +99,7 @@ def fold(
         _judge(result, standing, routes=routes, watched=watched.get(row, 0))
         if observation is None:
             observation = _observe_failure(result, standing)
-        folded.records.append(_record(result, observation, routes))
+        folded.records.append(_record(result, observation, routes, now=now))
     return folded
 
 
@@ -170,12 +171,15 @@ def _observe_failure(result: Result, standing: Standing) -> Observation:
     )
 
 
-def _record(result: Result, observation: Observation, routes: Sequence[Route]) -> BatchRecord:
+def _record(
+    result: Result, observation: Observation, routes: Sequence[Route], *, now: datetime
+) -> BatchRecord:
     watch = observation.watch
+    polled_at = min(result.at, now)  # a reading is never before the last: `at` may be ahead of us
     return BatchRecord(
         watch=watch,
         epoch=result.claim.epoch,
-        next_poll_at=result.account.next_poll_at(watch, result.at),
+        next_poll_at=result.account.next_poll_at(watch, polled_at),
         learned=watch.known is not result.claim.watch.known,
         snapshot=observation.snapshot,
         owed=tuple(

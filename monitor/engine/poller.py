@@ -120,6 +120,7 @@ class Poller:
             if self._may_poll(account) and due_at.get(account.source.name, until) < until
         ]
         for account in soon:
+            self.beat.turn()  # a slow database makes a round of many sources long
             want = self._room(account, alone=len(soon) == 1)
             if due_at[account.source.name] <= now and want > 0:
                 await self._claim(account, want)
@@ -162,7 +163,7 @@ class Poller:
             lease=self._lease,
             owner=self._owner,
         )
-        if self._closing:  # their leases are given back
+        if self._closing or account not in self.accounts:  # their leases end by themselves
             return
         account.adopt(claimed.source)
         account.backlog = len(claimed.claims) == want

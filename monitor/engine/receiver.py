@@ -71,4 +71,4 @@ class Receiver:
         return False
 
     def _is_stale(self, started_at: datetime) -> bool:
-        return self.held_at is not None and started_at < self.held_at
+        return self.held_at is not None and started_at <= self.held_at

@@ -131,6 +131,7 @@ class Relay:
             return
         due = await due_receivers(self._database)
         for receiver in ready:
+            self.beat.turn()  # a slow database makes a round of many receivers long
             now = self._clock.now()
             room = receiver.room(now)
             if receiver.name in due and due[receiver.name] <= now and room > 0:
@@ -149,19 +150,19 @@ class Relay:
             )
         finally:
             receiver.claiming = 0
-        if self._closing:  # nobody would settle them any more: their leases are given back
-            return
+        if self._closing or self._receivers.get(receiver.name) is not receiver:
+            return  # nobody would settle them any more: their leases are given back, or run out
         for delivery in claimed:
             self._start(receiver, delivery)
 
     def _start(self, receiver: Receiver, delivery: Delivery) -> None:
-        receiver.begin(self._clock.now())
-        send = asyncio.create_task(self._send(receiver, delivery))
+        started_at = self._clock.now()
+        receiver.begin(started_at)
+        send = asyncio.create_task(self._send(receiver, delivery, started_at))
         self._sends.add(send)
         send.add_done_callback(self._sends.discard)
 
-    async def _send(self, receiver: Receiver, delivery: Delivery) -> None:
-        started_at = self._clock.now()
+    async def _send(self, receiver: Receiver, delivery: Delivery, started_at: datetime) -> None:
         try:
             verdict = await receiver.sink.send(delivery, sent_at=datetime.now(UTC))
         except asyncio.CancelledError:

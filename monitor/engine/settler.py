@@ -144,6 +144,7 @@ class Settler:
         """Settle one by one; what is refused even without text waits for its lease to run out."""
         due: set[str] = set()
         for item in group:
+            self.beat.turn()
             try:
                 bare = [item.without_response()]
                 due |= await settle_deliveries(self._database, bare, now=self._clock.now())
@@ -155,6 +156,7 @@ class Settler:
 
     async def _move_holds(self) -> None:
         while self._holds:
+            self.beat.turn()
             move = self._holds[0]
             if move.hold is None:
                 await lift_hold(self._database, move.receiver, now=self._clock.now())

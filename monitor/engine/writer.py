@@ -138,6 +138,7 @@ class Writer:
     async def _commit_singly(self, size: int) -> None:
         """Find the culprit of a group: it is dropped, and polled again when its lease runs out."""
         for _ in range(size):
+            self.beat.turn()
             try:
                 await self._commit_alone(*self._queue[0])
             except StorageError:
@@ -168,7 +169,13 @@ class Writer:
 
     async def _commit(self, group: Sequence[tuple[Result, Observation | None]]) -> None:
         while True:
-            folded = fold(group, routes=self.routes, watched=await self._watched(group))
+            self.beat.turn()
+            folded = fold(
+                group,
+                routes=self.routes,
+                watched=await self._watched(group),
+                now=self._clock.now(),
+            )
             sources = folded.sources()
             try:
                 recorded = await record(

@@ -168,17 +168,25 @@ class HttpClient:
         return b"".join(chunks)[: self._body_limit]
 
 
-@lru_cache(maxsize=64)
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return the one context for a CA file, or for the system's authorities (else certifi's).
+    """Return the one context for a CA file as it is now, or for the system's authorities.
 
     Raises ConfigError if the file cannot be used.
     """
+    try:
+        renewed_at = ca_file.stat().st_mtime_ns if ca_file else 0
+    except OSError as error:
+        raise ConfigError([f"the CA file {ca_file} cannot be used: {error.strerror}"]) from error
+    return _tls_context(ca_file, renewed_at)
+
+
+@lru_cache(maxsize=64)
+def _tls_context(ca_file: Path | None, _renewed_at: int) -> ssl.SSLContext:
     paths = ssl.get_default_verify_paths()
     try:
         if ca_file or paths.cafile or paths.capath:
             context = ssl.create_default_context(cafile=ca_file)
-        else:
+        else:  # the system has none: certifi's
             context = httpx.create_ssl_context()
     except OSError as error:  # an SSLError is one
         broken = isinstance(error, ssl.SSLError)

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from monitor.settings import CaFile, Duration, Labels, Rate, Secret, Settings
+from monitor.secret import Secret
+from monitor.settings import CaFile, Duration, Labels, Rate, Settings
 
 
 class AccountSettings(Settings):
@@ -30,10 +31,21 @@ class AccountSettings(Settings):
     ca_file: CaFile | None = None
     """PEM file of certificates to trust instead of the system's."""
 
+    @field_validator("api_key")
+    @classmethod
+    def _check_api_key(cls, value: Secret) -> Secret:
+        return value.checked_by(_check_key)
+
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, value: str, info: ValidationInfo) -> str:
         return check_base_url(value, allow_http=bool(info.data.get("allow_http")))
+
+
+def _check_key(key: str) -> None:
+    """Raise ValueError, which never shows it, for what no header can carry."""
+    if not key.isascii() or not key.isprintable():
+        raise ValueError("must be ASCII text on one line, without control characters")
 
 
 def check_base_url(url: str, *, allow_http: bool) -> str:

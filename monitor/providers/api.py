@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from monitor.core.errors import FailureKind, NetworkError, PollError, SecretMissingError
 from monitor.net.http import Answer, HttpClient, parse_retry_after
-from monitor.settings import Secret
+from monitor.secret import Secret
 
 _KEY_REFUSED: Final = frozenset({FailureKind.UNAUTHORIZED, FailureKind.FORBIDDEN})
 """Bolna answers a bad key with either."""
@@ -62,8 +62,6 @@ class Api:
             key = self._api_key.read()
         except SecretMissingError as error:
             raise PollError(FailureKind.KEY_MISSING) from error
-        if not key.isascii() or not key.isprintable():  # no header can carry it: it is no key
-            raise PollError(FailureKind.KEY_MISSING)
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
         return self._headers
 

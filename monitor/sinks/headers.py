@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from monitor.settings import Secret, take_secret
+from monitor.secret import Secret, take_secret
 
 HEADERS_LIMIT: Final = 32
 
@@ -18,11 +18,9 @@ _OURS: Final = re.compile(
 _VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
 
 
-def check_value(value: str) -> str:
-    """Return a header's value; raise ValueError, which never shows it, for what cannot be sent."""
+def _check_value(value: str) -> None:
     if not _VALUE.fullmatch(value):
         raise ValueError("must be ASCII text on one line, without control characters")
-    return value
 
 
 def _parse_headers(table: Any, info: ValidationInfo) -> dict[str, Secret]:
@@ -36,8 +34,7 @@ def _parse_headers(table: Any, info: ValidationInfo) -> dict[str, Secret]:
             _check_name(name, taken=headers)
             secret = take_secret(left, name, folder=(info.context or {}).get("folder"))
             if secret is not None:
-                check_value(secret.value or "")
-                headers[name] = secret
+                headers[name] = secret.checked_by(_check_value)
         except ValueError as error:
             raise ValueError(f"header {name!r}: {error}") from None
     if len(headers) > HEADERS_LIMIT:

@@ -3,15 +3,16 @@
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import ValidationInfo, field_validator
 
 from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind, verdict_on
-from monitor.core.errors import NetworkError, SecretMissingError
+from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissingError
 from monitor.net.http import Answer, HttpClient, parse_retry_after, tls_context
-from monitor.settings import Secret
+from monitor.secret import Secret
 from monitor.sinks.receiver import KEEPALIVE, HttpReceiverSettings, check_url, url_secrets
 from monitor.sinks.response import READ_LIMIT, kept_text
 from monitor.sinks.slack_blocks import message
@@ -72,9 +73,7 @@ class SlackSettings(HttpReceiverSettings):
     @field_validator("webhook_url")
     @classmethod
     def _check_webhook_url(cls, value: Secret, info: ValidationInfo) -> Secret:
-        if value.value is not None:
-            check_url(value.value, allow_http=bool(info.data.get("allow_http")))
-        return value
+        return value.checked_by(partial(check_url, allow_http=bool(info.data.get("allow_http"))))
 
 
 class SlackSink:
@@ -95,11 +94,10 @@ class SlackSink:
         """Make one attempt: blocks, and if Slack refuses those, at once the text alone."""
         try:
             url = self._settings.webhook_url.read()
-            check_url(url, allow_http=self._settings.allow_http)
+        except SecretMalformedError:
+            return Verdict(kind=VerdictKind.HOLD, error="secret_malformed")
         except SecretMissingError:
             return Verdict(kind=VerdictKind.HOLD, error="secret_missing")
-        except ValueError:
-            return Verdict(kind=VerdictKind.HOLD, error="secret_malformed")
         try:
             answer = await self._post(url, message(json.loads(delivery.body)))
         except NetworkError as error:

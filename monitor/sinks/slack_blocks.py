@@ -29,6 +29,13 @@ _HEADLINES: Final = {
     "monitor.test": "🔔 Test",
 }
 _ABOUT_CALLS: Final = frozenset({"batch.counts_changed", "batch.reopened"})
+_KEY_REFUSED: Final = "The provider refuses the key: renew it."
+_REMEDIES: Final = {
+    "unauthorized": _KEY_REFUSED,
+    "forbidden": _KEY_REFUSED,
+    "key_missing": "The key cannot be read: `monitor check-config` says why.",
+}
+"""By the kind of a failing source's error: what no waiting mends."""
 _ENDS_OF_TROUBLE: Final = frozenset({"batch.reachable", "source.recovered"})
 
 
@@ -89,7 +96,7 @@ def _facts(document: Document) -> str:
     data = document["data"]
     whole = inert(_name(document), 400)
     lines = ["" if _headline(document).endswith(whole) else f"*{whole}*"]
-    lines += [_trouble(document), _status_line(document), _ending(data)]
+    lines += [_trouble(document), _remedy(document), _status_line(document), _ending(data)]
     if document["type"] == "monitor.test":
         lines.append("This receiver works: events that its routes match arrive here.")
     return join([line for line in lines if line], separator="\n", limit=SECTION_LIMIT)
@@ -199,6 +206,11 @@ def _trouble(document: Document, *, dated: bool = True) -> str:
     kind = inert(str(error.get("kind") or "unknown"), 64).replace("_", " ")
     code = f" (HTTP {error['status_code']})" if error.get("status_code") is not None else ""
     return f"{polls}: {kind}{code}{since}"
+
+
+def _remedy(document: Document) -> str:
+    error = document["data"].get("error") or {}
+    return _REMEDIES.get(str(error.get("kind")), "") if document["type"] == "source.failing" else ""
 
 
 def _context(document: Document) -> str:

@@ -7,10 +7,11 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind, verdict_on
-from monitor.core.errors import NetworkError, SecretMissingError
+from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissingError
 from monitor.net.http import Answer, HttpClient, parse_retry_after, tls_context
-from monitor.settings import Duration, Secret, duration_between
-from monitor.sinks.headers import Headers, check_value
+from monitor.secret import Secret
+from monitor.settings import Duration, duration_between
+from monitor.sinks.headers import Headers
 from monitor.sinks.receiver import KEEPALIVE, HttpReceiverSettings, check_url, url_secrets
 from monitor.sinks.response import READ_LIMIT, kept_text
 from monitor.sinks.signature import parse_keys, sign
@@ -64,9 +65,7 @@ class WebhookSettings(HttpReceiverSettings):
     @field_validator("secret")
     @classmethod
     def _check_secret(cls, value: Secret) -> Secret:
-        if value.value is not None:
-            parse_keys(value.value)
-        return value
+        return value.checked_by(parse_keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +97,10 @@ class WebhookSink:
         """Make one attempt; the stored bytes leave as they are, with a fresh signature."""
         try:
             secrets = self._read_secrets()
+        except SecretMalformedError:
+            return Verdict(kind=VerdictKind.HOLD, error="secret_malformed")
         except SecretMissingError:
             return Verdict(kind=VerdictKind.HOLD, error="secret_missing")
-        except ValueError:
-            return Verdict(kind=VerdictKind.HOLD, error="secret_malformed")
         try:
             answer = await self._client.post(
                 self._settings.url,
@@ -120,8 +119,6 @@ class WebhookSink:
     def _read_secrets(self) -> _Secrets:
         secret = self._settings.secret.read()
         headers = {name: value.read() for name, value in self._settings.headers.items()}
-        for value in headers.values():
-            check_value(value)
         shown = (secret, *headers.values(), *url_secrets(self._settings.url))
         return _Secrets(keys=parse_keys(secret), headers=headers, shown=shown)
 

@@ -135,6 +135,12 @@ async def _draw(
     return source
 
 
+async def hasten_batches(database: Database, source: str, *, by: datetime) -> None:
+    """Let a source's batches that were to be polled later be polled at `by`, once."""
+    async with database.writing() as connection:
+        await connection.execute(_HASTEN, {"source": source, "by": milliseconds(by)})
+
+
 async def _claim(
     connection: AsyncConnection, statement: Any, values: dict[str, Any], *, probe: bool
 ) -> list[Claim]:
@@ -171,6 +177,10 @@ _DUE_SOURCES: Final = text(
 _DRAW: Final = text(
     "UPDATE sources SET tokens = :tokens, tokens_at = :now, blocked_until = :blocked_until,"
     " version = :version WHERE id = :row"
+)
+_HASTEN: Final = text(
+    "UPDATE batches SET next_poll_at = :by WHERE source = :source AND next_poll_at > :by"
+    " AND lease_owner IS NULL"
 )
 _RELEASE: Final = text(
     "UPDATE batches SET next_poll_at = due_at, due_at = NULL, lease_owner = NULL,"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -13,10 +12,18 @@ from typing import Any, Final
 from sqlalchemy import Connection, event, exc, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.util import await_only
 
-from monitor.core.errors import ConfigError, DataRefusedError, NoDatabaseError, StorageError
+from monitor.core.errors import (
+    ConfigError,
+    DataRefusedError,
+    NoDatabaseError,
+    NotAdmittedError,
+    StorageError,
+)
+from monitor.storage.file import check_folder, create_private, is_there
+from monitor.storage.reason import is_not_admitted, kind_of, reason_of
 
 DIALECTS: Final = ("sqlite", "postgresql")
 SQLITE_VERSION: Final = (3, 35, 0)
@@ -24,7 +31,14 @@ SQLITE_VERSION: Final = (3, 35, 0)
 
 _POSTGRES_OPTIONS: Final = (
     "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s"
+    # a host that died holds its locks no longer than a minute
+    " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 )
+_CONNECT_ARGS: Final = {
+    "options": _POSTGRES_OPTIONS,
+    "connect_timeout": 10,
+    "client_encoding": "utf8",  # else a database in SQL_ASCII answers bytes
+}
 _SQLITE_PRAGMAS: Final = (
     "PRAGMA busy_timeout = 5000",
     "PRAGMA auto_vacuum = INCREMENTAL",  # before the first table, or it has no effect
@@ -38,6 +52,8 @@ PATIENCE: Final = 15.0
 """Seconds that a unit of work on Postgres gets: a server that is frozen, or behind a network that
 drops everything, is not there to keep its own statement_timeout."""
 _HURRY: Final = "PRAGMA busy_timeout = 100"
+_WHERE: Final = ("host", "port")
+"""The options of a URL that say where the database is."""
 _TOO_LARGE: Final = 2**63
 _DATA_ERRORS: Final = (exc.DataError, exc.IntegrityError, UnicodeError, OverflowError)
 
@@ -63,7 +79,8 @@ class Database:
         """Name the database without its password, which may stand among the options too."""
         if self.file is not None:
             return str(self.file)
-        plain = self._url.set(drivername=self.dialect, query={})
+        where = {name: self._url.query[name] for name in _WHERE if name in self._url.query}
+        plain = self._url.set(drivername=self.dialect, query=where)
         return plain.render_as_string(hide_password=True)
 
     @asynccontextmanager
@@ -84,7 +101,8 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Open a consistent view; raises NoDatabaseError while there is no file yet."""
-        if self.file is not None and not self.file.exists():
+        if self.file is not None and not is_there(self.file):
+            check_folder(self.file)
             raise NoDatabaseError(
                 f"no database at {self.file} yet: `monitor run`, `migrate` or `add` makes one"
             )
@@ -93,6 +111,19 @@ class Database:
         with _named_errors(self.place):
             async with self._limit(), self._readers.begin() as connection:
                 yield connection
+
+    async def connect_alone(self) -> AsyncConnection:
+        """Open a Postgres connection apart from all others, for what must live as long as it."""
+        engine = create_async_engine(
+            self._url,
+            hide_parameters=True,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args=_CONNECT_ARGS,
+        )
+        with _named_errors(self.place):
+            async with self._limit():
+                return await engine.connect()
 
     async def now(self) -> datetime:
         """Return the database's clock on Postgres, the system's on SQLite."""
@@ -126,13 +157,9 @@ class Database:
                 pool_size=3,
                 max_overflow=2,
                 pool_timeout=10,
-                connect_args={
-                    "options": _POSTGRES_OPTIONS,
-                    "connect_timeout": 10,
-                    "client_encoding": "utf8",  # else a database in SQL_ASCII answers bytes
-                },
+                connect_args=_CONNECT_ARGS,
             )
-        _create_private(self.file)
+        create_private(self.file)
         engine = create_async_engine(
             self._url,
             hide_parameters=True,
@@ -206,20 +233,6 @@ def _parse(url: str) -> URL:
     )
 
 
-def _create_private(file: Path) -> None:
-    """Create the file readable by its owner alone; SQLite gives WAL and index the same mode.
-
-    One that exists is not even opened: closing any handle of it drops the locks that this process
-    holds on it, and another's last close would then delete the WAL under our feet.
-    """
-    try:
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise StorageError(f"the database {file} cannot be opened: {error.strerror}") from error
-
-
 def _prepare_sqlite(connection: Any, pragmas: Iterable[str]) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself: we do
     cursor = connection.cursor()
@@ -246,16 +259,9 @@ def _named_errors(place: str) -> Iterator[None]:
     try:
         yield
     except _DATA_ERRORS as error:
-        raise DataRefusedError(f"the database {place} refuses a value: {_reason(error)}") from error
+        raise DataRefusedError(f"the database {place} refuses a value: {kind_of(error)}") from error
     except TimeoutError as error:
         raise StorageError(f"the database {place} has not answered for {PATIENCE:.0f} s") from error
     except (exc.SQLAlchemyError, OSError, sqlite3.Error) as error:
-        raise StorageError(f"the database {place} failed: {_reason(error)}") from error
-
-
-def _reason(error: BaseException) -> str:
-    """Name a foreign error without its parameters; the driver's first line holds no values."""
-    origin = getattr(error, "orig", None)
-    if origin is None or isinstance(error, _DATA_ERRORS):
-        return type(origin or error).__name__
-    return f"{type(origin).__name__}: {str(origin).strip().partition(chr(10))[0]}"[:200]
+        refused = NotAdmittedError if is_not_admitted(error) else StorageError
+        raise refused(f"the database {place} failed: {reason_of(error)}") from error

@@ -78,12 +78,6 @@ async def read_delivery(database: Database, row: int) -> DeliveryView | None:
         return None if found is None else _delivery_of(found)
 
 
-async def deliveries_of_event(database: Database, event_id: str) -> list[DeliveryView]:
-    """Return all deliveries of an event, in their order."""
-    async with database.reading() as connection:
-        return [_delivery_of(row) for row in await connection.execute(_OF_EVENT, {"id": event_id})]
-
-
 async def deliveries_of_events(database: Database, ids: Sequence[str]) -> list[DeliveryView]:
     """Return all deliveries of several events, in their order."""
     if not ids:  # Postgres cannot tell the type of an empty list
@@ -175,7 +169,6 @@ _LIST: Final = text(
     " ORDER BY d.id DESC LIMIT :limit"
 )
 _ONE: Final = text(f"{_SELECT} WHERE d.id = :row")
-_OF_EVENT: Final = text(f"{_SELECT} WHERE d.event = :id ORDER BY d.id")
 _OF_EVENTS: Final = text(f"{_SELECT} WHERE d.event IN :ids ORDER BY d.id").bindparams(
     bindparam("ids", expanding=True)
 )

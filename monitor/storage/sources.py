@@ -44,7 +44,7 @@ _COLUMNS = "id, name, key, health, version, blocked_until, tokens, tokens_at"
 
 
 async def register_sources(
-    database: Database, providers: Mapping[str, str], *, now: datetime
+    database: Database, providers: Mapping[str, str]
 ) -> dict[str, SourceRow]:
     """Make sure that every configured source (name -> provider) has a row; return them by name."""
     async with database.writing() as connection:
@@ -93,6 +93,13 @@ async def read_source(database: Database, row: int) -> SourceRow:
     """Read a source as it stands now."""
     async with database.reading() as connection:
         return await lock_source(connection, "sqlite", row)
+
+
+async def all_sources(database: Database) -> dict[str, SourceRow]:
+    """Return every source that was ever configured, by name."""
+    async with database.reading() as connection:
+        result = await connection.execute(text(f"SELECT {_COLUMNS} FROM sources ORDER BY name"))  # noqa: S608 (ours)
+        return {source.name: source for source in map(source_of, result)}
 
 
 def source_of(row: Sequence[Any]) -> SourceRow:

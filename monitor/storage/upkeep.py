@@ -1,6 +1,6 @@
 """Upkeep: what keeps the tables small and the lanes moving."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -8,9 +8,11 @@ from sqlalchemy import text
 from monitor.core.event import SubjectKind
 from monitor.storage.database import Database
 from monitor.storage.lanes import lock_subjects, promote
-from monitor.storage.times import milliseconds
+from monitor.storage.times import instant, milliseconds
 
 CHUNK: Final = 500
+DRIFT: Final = timedelta(seconds=2)
+"""Less is drift."""
 
 
 async def touch_instance(database: Database, name: str, *, now: datetime) -> None:
@@ -23,6 +25,21 @@ async def forget_instance(database: Database, name: str) -> None:
     """Say that an instance has ended."""
     async with database.writing() as connection:
         await connection.execute(_GONE, {"name": name})
+
+
+async def heed_step_back(database: Database, *, now: datetime) -> timedelta:
+    """Make due what was planned by a clock that has been put back since; return how far it was.
+
+    Else all of it would wait for as long again.
+    """
+    async with database.writing() as connection:
+        newest: datetime | None = instant((await connection.execute(_NEWEST_POLL)).scalar())
+        ahead = timedelta() if newest is None else newest - now
+        if ahead < DRIFT:
+            return timedelta()
+        for statement in _MAKE_DUE:
+            await connection.execute(statement, {"now": milliseconds(now)})
+        return ahead
 
 
 async def repair_lanes(database: Database, *, now: datetime) -> int:
@@ -82,6 +99,18 @@ _SEEN: Final = text(
     " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at"
 )
 _GONE: Final = text("DELETE FROM instances WHERE name = :name")
+_NEWEST_POLL: Final = text("SELECT max(last_poll_at) FROM batches")
+_MAKE_DUE: Final = (
+    text(
+        "UPDATE batches SET next_poll_at = :now WHERE next_poll_at > :now AND lease_owner IS NULL"
+    ),
+    text(
+        "UPDATE deliveries SET due_at = :now"
+        " WHERE state = 'pending' AND due_at > :now AND lease_owner IS NULL"
+    ),
+    text("UPDATE receivers SET held_until = :now WHERE held_until > :now"),
+    text("UPDATE sources SET blocked_until = :now WHERE blocked_until > :now"),
+)
 _STUCK: Final = text(
     "SELECT receiver, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"
     " GROUP BY receiver, subject_kind, subject_row HAVING count(due_at) = 0"

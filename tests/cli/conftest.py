@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ from aiohttp import web
 from typer.testing import CliRunner
 
 from monitor.cli.main import app
+from monitor.core.errors import FailureKind
+from monitor.core.source import Health
 from monitor.simulator import SimulatedBolna
 from monitor.storage.database import Database
-from tests.storage.store import Store
+from monitor.storage.sources import SourceRecord
+from monitor.storage.upkeep import touch_instance
+from tests.storage.store import NOW, Store
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 KEY = "the-api-key"
@@ -178,3 +183,17 @@ def store(database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
     """Work on the database that the commands use: every test runs on SQLite and Postgres."""
     monkeypatch.setenv("MONITOR_DATABASE_URL", database_url)
     return Store(database)
+
+
+async def fail_source(store: Store, *, blocked_until: datetime | None = None) -> None:
+    """Let the account of a registered source refuse its key."""
+    source = await store.source()
+    health = Health(failing_since=NOW, kind=FailureKind.UNAUTHORIZED, status_code=401)
+    record = SourceRecord(row=source.row, version=0, health=health, blocked_until=blocked_until)
+    await store.write(sources=[(record, ())])
+
+
+@pytest.fixture
+async def daemon(store: Store) -> None:
+    """Let a daemon have said that it is alive."""
+    await touch_instance(store.database, "one", now=datetime.now(UTC))

@@ -55,11 +55,12 @@ async def test_add_reads_ids_from_standard_input(monitor: Run) -> None:
     assert [batch["id"] for batch in listed] == ["three", "two", "one", "zero"]
 
 
-async def test_nothing_on_standard_input_adds_nothing(monitor: Run) -> None:
-    ended = await monitor("add", "bolna", "-", stdin="\n\n")
+@pytest.mark.parametrize("command", ["add", "remove"])
+async def test_nothing_on_standard_input_is_wrong_usage(command: str, monitor: Run) -> None:
+    ended = await monitor(command, "bolna", "-", stdin="\n\n")
 
-    assert ended.code == 0
-    assert ended.out == "no ids given: nothing to do\n"
+    assert ended.code == 2
+    assert "standard input holds no ids" in ended.err
 
 
 async def test_add_takes_100_000_ids_in_seconds(process: Run) -> None:
@@ -103,7 +104,11 @@ async def test_remove_stops_watching_and_names_the_unknown(monitor: Run) -> None
     listed = (await monitor("list", "-o", "json")).json
     assert ended.code == 1
     assert ended.out.startswith("2 no longer watched")
-    assert ended.err == ("bolna watches no batch 'nine'\nbolna watches no batch '../x'\n")
+    assert ended.err.splitlines() == [
+        "'nine': bolna watches no such batch",
+        "'../x': a batch id cannot hold \"/\"",
+        "`monitor list 'source = bolna'` shows those it watches",
+    ]
     assert [batch["id"] for batch in listed] == ["three"]
 
 
@@ -114,7 +119,7 @@ async def test_removing_a_declared_batch_warns_that_it_comes_back(monitor: Run) 
 
     assert ended.code == 0
     assert ended.err.startswith("warning: ")
-    assert "declares declared: the next start watches it again" in ended.err
+    assert "declares declared: the next start or reload watches it again" in ended.err
     assert "other" not in ended.err
 
 
@@ -144,6 +149,6 @@ async def test_adding_says_what_is_still_missing_for_anybody_to_hear(
 
     assert ended.code == 0
     assert ended.err.splitlines() == [
-        "no daemon has run on this database yet: `monitor run` starts one",
+        "no daemon is alive: `monitor run` starts one",
         "the config has no routes, so nobody hears of them: add [[routes]]",
     ]

@@ -8,7 +8,7 @@ import pytest
 from monitor.core.delivery import Hold, VerdictKind
 from monitor.storage.receivers import hold_receiver
 from monitor.storage.upkeep import touch_instance
-from tests.cli.conftest import Run
+from tests.cli.conftest import Consumer, Run
 from tests.storage.store import MINUTE, NOW, SECOND, Store, running
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -191,7 +191,7 @@ async def test_json_holds_routes_fates_and_tries(
         "holds": False,
     }
     fates = {one["receiver"]: one for one in found["receivers"]}
-    assert (fates["crm"]["decided"], fates["crm"]["would"]) == (True, True)
+    assert (fates["crm"]["would"], fates["ops"]["would"]) == (True, False)
     assert fates["crm"]["delivery"]["state"] == "delivered"
     assert [one["verdict"] for one in fates["crm"]["tries"]] == ["delivered"]
     assert fates["ops"]["delivery"] is None
@@ -211,6 +211,19 @@ async def test_a_test_goes_to_its_receiver_whatever_the_routes_say(
     assert "ops nothing owed: it was the test of another receiver" in shown
 
 
+async def test_a_test_that_failed_is_sent_by_another_test(
+    monitor: Run, consumer: Consumer, store: Store
+) -> None:
+    consumer.status = 500
+    await monitor("test", "crm")
+    event = await store.value("SELECT id FROM events")
+
+    shown = (await monitor("explain", event)).out
+
+    assert "`monitor test crm` sends another" in shown
+    assert "redeliver" not in shown
+
+
 async def test_what_is_pending_without_a_daemon_says_so(monitor: Run, store: Store) -> None:
     (event,) = await tell(store, "crm")
 
@@ -218,7 +231,7 @@ async def test_what_is_pending_without_a_daemon_says_so(monitor: Run, store: Sto
     await touch_instance(store.database, "one", now=datetime.now(UTC))
     after = (await monitor("explain", event)).out
 
-    assert "no daemon has run on this database yet: `monitor run` starts one" in before
+    assert "\nno daemon is alive: `monitor run` starts one" in before
     assert "no daemon" not in after
 
 

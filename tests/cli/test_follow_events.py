@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.commands import follow_events
 from monitor.storage.database import Database
+from monitor.storage.upkeep import touch_instance
 from tests.cli.conftest import Run
 from tests.postgres import Postgres
-from tests.storage.store import MINUTE, Store
+from tests.storage.store import MINUTE, NOW, Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
 
@@ -65,6 +67,7 @@ async def lived(store: Store, times: int, *, start: datetime) -> None:
         await store.tell("x", at=start + number * MINUTE)
 
 
+@pytest.mark.usefixtures("daemon")
 async def test_the_last_ten_come_first_then_each_as_it_is_committed(store: Store) -> None:
     start = datetime.now(UTC) - timedelta(hours=1)
     await lived(store, 12, start=start)
@@ -110,6 +113,7 @@ async def test_matchers_and_limit_choose_the_old_and_the_new(store: Store) -> No
     assert [event["data"]["sequence"] for event in [*old, new]] == [4, 5, 6]
 
 
+@pytest.mark.usefixtures("daemon")
 async def test_a_closed_pipe_ends_it_quietly_without_another_event(store: Store) -> None:
     await lived(store, 1, start=datetime.now(UTC) - timedelta(minutes=30))
     child = await asyncio.create_subprocess_shell(
@@ -134,6 +138,7 @@ async def test_a_database_that_is_away_is_told_once_and_nothing_is_lost(
 ) -> None:
     monkeypatch.setenv("MONITOR_DATABASE_URL", postgres_url)
     store = Store(open_database(postgres_url))
+    await touch_instance(store.database, "one", now=datetime.now(UTC))
     start = datetime.now(UTC) - timedelta(minutes=30)
     await lived(store, 1, start=start)
 
@@ -149,6 +154,30 @@ async def test_a_database_that_is_away_is_told_once_and_nothing_is_lost(
     assert away.endswith("; trying on\n")
     assert back == "the database answers again\n"
     assert new["data"]["sequence"] == 2
+
+
+async def test_that_there_is_nothing_yet_and_no_daemon_alive_is_told(store: Store) -> None:
+    await touch_instance(store.database, "one", now=NOW)
+
+    async with following() as follow:
+        told = [await follow.complaint() for _ in range(2)]
+
+    assert told[0] == "no events yet, waiting\n"
+    assert told[1].startswith("no daemon is alive: the last was seen at 2026-01-29 08:31:00 UTC;")
+
+
+async def test_a_daemon_that_dies_is_told_once_until_another_is_alive(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(follow_events, "CHECK_EVERY", 1)
+    daemon = follow_events.DaemonWatch(store.database)
+
+    for seen_at in (datetime.now(UTC), NOW, NOW, datetime.now(UTC), NOW):
+        await store.run("DELETE FROM instances")
+        await touch_instance(store.database, "one", now=seen_at)
+        await daemon.look()
+
+    assert capsys.readouterr().err.count("no daemon is alive") == 2
 
 
 async def test_without_a_database_there_is_nothing_to_follow(process: Run, in_force: Path) -> None:

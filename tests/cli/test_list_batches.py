@@ -1,16 +1,17 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.core.batch import Outcome, Phase, Reading
+from monitor.core.batch import Failures, Outcome, Phase, Reading
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.failing import observe_failure
 from monitor.core.source import Health, Source
 from monitor.storage.record import BatchRecord
-from monitor.storage.sources import SourceRecord
 from monitor.storage.upkeep import touch_instance
-from tests.cli.conftest import Run
+from monitor.storage.watches import failures_column
+from tests.cli.conftest import Run, fail_source
 from tests.storage.store import MINUTE, NOW, Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -251,14 +252,11 @@ async def test_a_batch_that_is_being_read_is_due_when_it_was(monitor: Run, store
 
 async def test_a_failing_source_is_named_below_its_batches(monitor: Run, store: Store) -> None:
     await store.add("x")
-    source = await store.source()
-    health = Health(failing_since=NOW, kind=FailureKind.UNAUTHORIZED, status_code=401)
-    record = SourceRecord(row=source.row, version=0, health=health, blocked_until=None)
-    await store.write(sources=[(record, ())])
+    await fail_source(store)
 
     shown = (await monitor("list")).out
 
-    assert "bolna is failing since 2026-01-29 08:31:00 UTC: 401" in shown
+    assert "bolna is failing since 2026-01-29 08:31:00 UTC: 401, the key is refused" in shown
 
 
 @pytest.mark.parametrize(
@@ -270,6 +268,35 @@ async def test_an_empty_list_says_what_to_do_next(
 ) -> None:
     assert hint in (await monitor("list", *arguments)).out
     assert (await monitor("list", *arguments, "-o", "json")).json == []
+
+
+async def test_a_source_that_nobody_knows_is_named(monitor: Run, store: Store) -> None:
+    shown = " ".join((await monitor("list", "source=bolnaa")).out.split())
+
+    assert shown == (
+        "no watched batch matches; there is no source 'bolnaa'; did you mean \"bolna\"?;"
+        " there are: bolna, vogent; `monitor list` shows all"
+    )
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+async def test_at_80_columns_a_time_stays_on_its_line(
+    zone: str, process: Run, store: Store
+) -> None:
+    now = datetime.now(UTC)
+    await store.add("3c90c3cc0d444b5088888dd25736052a", at=now)
+    await store.run(
+        "UPDATE batches SET last_poll_at = :now, failures = :failures",
+        now=int(now.timestamp() * 1000),
+        failures=failures_column(Failures(since=now, polls=1, kind=FailureKind.UNAUTHORIZED)),
+    )
+
+    shown = (await process("list", TZ=zone, COLUMNS="80")).out
+
+    local = now.astimezone(ZoneInfo(zone))
+    assert f"{local:%H:%M:%S %Z}" in shown
+    assert "check api_key" in shown
+    assert all(len(line) <= 80 for line in shown.splitlines())
 
 
 async def test_no_secret_shows_anywhere(monitor: Run, store: Store) -> None:
@@ -308,6 +335,6 @@ async def test_batches_that_no_daemon_reads_are_told(monitor: Run, store: Store)
     await touch_instance(store.database, "one", now=datetime.now(UTC))
     alive = (await monitor("list")).err
 
-    assert never == "no daemon has run on this database yet: `monitor run` starts one\n"
+    assert never == "no daemon is alive: `monitor run` starts one\n"
     assert gone.startswith("no daemon is alive: the last was seen at 2026-01-29 08:31:00 UTC;")
     assert alive == ""

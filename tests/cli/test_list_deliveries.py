@@ -4,7 +4,7 @@ import pytest
 
 from monitor.core.delivery import Hold, VerdictKind
 from monitor.storage.receivers import hold_receiver
-from tests.cli.conftest import Run
+from tests.cli.conftest import Consumer, Run
 from tests.storage.store import MINUTE, NOW, SECOND, Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -105,6 +105,28 @@ async def test_a_pending_delivery_says_what_it_waits_for(
     assert "held until 2026-01-29 08:36:00 UTC" in table
     assert "no receiver" in table
     assert "being sent" in taken
+
+
+async def test_a_test_that_failed_is_marked_and_no_redelivery_advised(
+    monitor: Run, consumer: Consumer, store: Store
+) -> None:
+    consumer.status = 500
+    await monitor("test", "crm")
+
+    shown = (await monitor("deliveries", "--state", "dead")).out
+
+    assert "a test, not sent again" in " ".join(shown.split())
+    assert "redeliver" not in shown
+
+
+async def test_that_nobody_sends_what_is_pending_is_told(monitor: Run, store: Store) -> None:
+    await live(store)
+
+    pending = (await monitor("deliveries", "--state", "pending")).err
+    dead = (await monitor("deliveries", "--state", "dead")).err
+
+    assert pending == "no daemon is alive: `monitor run` starts one\n"
+    assert dead == ""
 
 
 async def test_the_table_has_the_newest_100(monitor: Run, store: Store) -> None:

@@ -43,6 +43,23 @@ async def test_a_table_says_what_happened_in_a_few_words(monitor: Run, store: St
     assert all(len(line) <= 80 for line in shown.splitlines())
 
 
+async def test_on_a_wide_terminal_an_event_is_one_line(
+    monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, as far as rich knows
+    monkeypatch.setenv("COLUMNS", "170")
+    await store.add("3c90c3cc0d444b5088888dd25736052a", name="customers.csv")
+    await store.tell("3c90c3cc0d444b5088888dd25736052a")
+    counts = {f"status-{number}": number for number in range(9)}
+    many = running(counts=counts, open_calls=9)
+    await store.tell("3c90c3cc0d444b5088888dd25736052a", reading=many, at=NOW + MINUTE)
+
+    _, _, *lines = (await monitor("events")).out.splitlines()
+
+    assert [line.count("evt_") for line in lines] == [1, 1]
+    assert "…" in lines[0]
+
+
 @pytest.mark.parametrize(
     ("matchers", "types"),
     [

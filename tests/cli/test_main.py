@@ -75,6 +75,8 @@ async def test_no_help_imports_anything_heavy() -> None:
         (["list", "--limit", "some"], "must be a whole number from 1 on"),
         (["list", "phase running"], "has no operator"),
         (["events", "--since", "yesterday"], "must be a duration"),
+        (["events", "--since", "9999999d"], "out of range"),
+        (["redeliver", "-r", "crm", "--since", "soon"], "must be a duration"),
         (["deliveries", "--state", "lost"], "not one of pending, delivered, dead"),
         (["redeliver"], "give ids of deliveries or events, or --receiver"),
         (["redeliver", "1", "--receiver", "crm"], "give either ids, or --receiver"),
@@ -163,7 +165,7 @@ async def test_a_newer_schema_stops_every_command_with_both_versions(
     assert "install the newer program" in ended.err
 
 
-@pytest.mark.parametrize("command", ["show", "wait", "poll", "add"])
+@pytest.mark.parametrize("command", ["show", "wait", "poll", "add", "remove"])
 @pytest.mark.usefixtures("in_force")
 async def test_a_pasted_url_is_no_id(command: str, monitor: Run) -> None:
     await monitor("migrate")
@@ -223,3 +225,12 @@ async def test_a_terminal_that_is_not_utf_8_gets_all_the_same(process: Run, moni
 
     assert ended.code == 0
     assert "K?ln ??.csv" in ended.out
+
+
+@pytest.mark.parametrize("command", ["show", "poll", "delivery", "explain"])
+async def test_a_page_is_one_document_and_no_list(command: str, monitor: Run) -> None:
+    page, listing = await monitor(command, "--help"), await monitor("list", "--help")
+
+    assert "json: one document, its times in UTC." in " ".join(page.out.split())
+    assert "array" not in page.out
+    assert "one array with everything that matches" in " ".join(listing.out.split())

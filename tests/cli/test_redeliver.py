@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.core.delivery import VerdictKind
+from monitor.storage.upkeep import touch_instance
 from tests.cli.conftest import Consumer, Run
 from tests.storage.store import MINUTE, NOW, Store
 
@@ -45,7 +46,7 @@ async def test_an_event_stands_for_all_its_deliveries(monitor: Run, store: Store
         await store.settle(*await store.take(receiver), kind=VerdictKind.DELIVERED)
     event = await store.value("SELECT id FROM events")
 
-    ended = await monitor("redeliver", event, "1", event)
+    ended = await monitor("redeliver", event, "1", event[:12].lower())
 
     assert ended.out.startswith("2 deliveries are owed again")
 
@@ -78,6 +79,18 @@ async def test_pending_ones_are_left_alone(monitor: Run, store: Store) -> None:
     assert await store.rows("SELECT * FROM deliveries") == before
 
 
+async def test_that_nobody_sends_them_is_told(monitor: Run, store: Store) -> None:
+    await store.add("x")
+    await store.tell("x")
+
+    gone = await monitor("redeliver", "1")
+    await touch_instance(store.database, "one", now=datetime.now(UTC))
+    alive = await monitor("redeliver", "1")
+
+    assert gone.err == "no daemon is alive: `monitor run` starts one\n"
+    assert alive.err == ""
+
+
 async def test_a_pending_one_that_waits_for_its_next_try_is_due_at_once(
     monitor: Run, store: Store
 ) -> None:
@@ -100,8 +113,9 @@ async def test_unknown_ids_are_named_after_the_others_were_done(monitor: Run, st
 
     assert ended.code == 1
     assert ended.out.startswith("1 delivery is owed again")
-    assert ended.err.startswith("no delivery or event with deliveries is called '99', ")
+    assert "no delivery or event with deliveries is called '99', " in ended.err
     assert "'evt_NOBODY'" in ended.err
+    assert "`monitor deliveries` shows those there are" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -174,6 +188,6 @@ async def test_a_receiver_that_left_is_warned_of(monitor: Run, store: Store) -> 
     unknown = await monitor("redeliver", "--receiver", "nobody")
 
     assert ended.code == 0
-    assert ended.err == "warning: the config has no receiver left; they wait for it\n"
+    assert ended.err.endswith("warning: the config has no receiver left; they wait for it\n")
     assert unknown.code == 1
     assert "there is no receiver 'nobody'" in unknown.err

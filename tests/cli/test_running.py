@@ -133,7 +133,7 @@ async def test_migrate_is_refused_while_a_daemon_holds_the_file(
         ended = await monitor("migrate")
 
     assert ended.code == 1
-    assert "another `monitor run` holds" in ended.err
+    assert f"another `monitor run` (pid {os.getpid()}) holds" in ended.err
 
 
 @pytest.mark.usefixtures("in_force")
@@ -191,3 +191,12 @@ async def test_run_ends_with_0_on_sigterm_and_commands_beside_it_do_no_harm(
     assert "malformed" not in log.read_text()
     listed = (await monitor("list")).out
     assert "never read: 404, wrong id, key or account?" in listed
+
+
+async def test_init_says_that_a_folder_is_missing(monitor: Run, tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "config.toml"
+
+    ended = await monitor("init", str(path))
+
+    assert ended.code == 1
+    assert ended.err == (f"{path}: there is no folder {path.parent}; make it first (mkdir -p)\n")

@@ -198,3 +198,14 @@ async def test_ctrl_c_leaves_no_test_that_arrives_later(
     assert child.returncode == 130
     assert b"Traceback" not in err
     assert await store.rows("SELECT state FROM deliveries") == [("dead",)]
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"), [(401, "has it another secret"), (404, "check the path of its url")]
+)
+async def test_a_refusal_says_what_to_look_at(
+    status: int, hint: str, monitor: Run, consumer: Consumer, store: Store
+) -> None:
+    consumer.status = status
+
+    assert hint in (await monitor("test", "crm")).out

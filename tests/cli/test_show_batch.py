@@ -4,7 +4,8 @@ import pytest
 
 from monitor.core.batch import Outcome, Phase, Reading
 from monitor.core.delivery import VerdictKind
-from tests.cli.conftest import Run
+from monitor.storage.upkeep import touch_instance
+from tests.cli.conftest import Run, fail_source
 from tests.storage.store import MINUTE, NOW, Store, running
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -112,6 +113,7 @@ async def test_each_event_says_how_it_fares_at_each_receiver(monitor: Run, store
     assert [delivery["receiver"] for delivery in batch["pending_deliveries"]] == ["left"]
 
 
+@pytest.mark.usefixtures("daemon")
 async def test_a_running_batch_has_a_pace_and_an_end(monitor: Run, store: Store) -> None:
     start = datetime.now(UTC) - timedelta(minutes=3)
     await store.add("x", at=start)
@@ -150,6 +152,33 @@ async def test_a_removed_batch_is_shown_too(monitor: Run, store: Store) -> None:
 
     assert "removed; `monitor add` watches it again" in shown
     assert (await monitor("show", "bolna", "x", "-o", "json")).json["polled"] == "removed"
+
+
+async def test_a_failing_source_is_told_with_what_to_do_and_when_it_is_tried(
+    monitor: Run, store: Store
+) -> None:
+    await store.add("x", at=NOW)
+    await fail_source(store, blocked_until=NOW + MINUTE)
+
+    shown = " ".join((await monitor("show", "bolna", "x")).out.split())
+    batch = (await monitor("show", "bolna", "x", "-o", "json")).json
+
+    assert (
+        "source failing since 2026-01-29 08:31:00 UTC: 401, the key is refused: check api_key"
+    ) in shown
+    assert "next poll 2026-01-29 08:32:00 UTC at the earliest: a failing source is" in shown
+    assert batch["next_poll_at"] == "2026-01-29T08:32:00.000Z"
+
+
+async def test_that_nobody_reads_it_is_told(monitor: Run, store: Store) -> None:
+    await store.add("x")
+
+    gone = (await monitor("show", "bolna", "x")).err
+    await touch_instance(store.database, "one", now=datetime.now(UTC))
+    alive = (await monitor("show", "bolna", "x")).err
+
+    assert gone == "no daemon is alive: `monitor run` starts one\n"
+    assert alive == ""
 
 
 async def test_a_batch_that_was_never_read_has_little_to_show(monitor: Run, store: Store) -> None:

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from monitor.core.delivery import VerdictKind
+from monitor.storage.times import milliseconds
 from tests.cli.conftest import Run
 from tests.storage.store import MINUTE, NOW, Store
 
@@ -42,6 +43,23 @@ async def test_all_attempts_and_the_body_are_shown(monitor: Run, store: Store) -
     assert '\n  "specversion": "1.0",\n' in shown.replace("\u00a0", " ")
 
 
+async def test_attempts_that_count_for_nothing_in_the_schedule_are_told_apart(
+    monitor: Run, store: Store
+) -> None:
+    await live(store)
+    (held,) = await store.take(at=NOW + 2 * MINUTE)
+    await store.settle(held, kind=VerdictKind.HOLD, due=NOW, at=NOW + 2 * MINUTE)
+    await store.run("UPDATE deliveries SET attempts = 2")
+
+    shown = (await monitor("delivery", "1")).out
+    later = milliseconds(NOW + MINUTE)
+    await store.run("UPDATE deliveries SET attempts = 1, enqueued_at = :later", later=later)
+    again = (await monitor("delivery", "1")).out
+
+    assert "attempts    2 (and 1 that held the receiver) " in shown
+    assert "attempts    1 (and 1 that held the receiver, 1 before it was owed again)" in again
+
+
 async def test_json_has_attempts_and_body(monitor: Run, store: Store) -> None:
     event = await live(store)
 
@@ -64,7 +82,7 @@ async def test_a_delivery_without_an_attempt_says_so(monitor: Run, store: Store)
     await store.add("x")
     await store.tell("x")
 
-    assert "no attempt yet" in (await monitor("delivery", "1")).out
+    assert "\nno attempt yet\n" in (await monitor("delivery", "1")).out
 
 
 async def test_an_event_with_several_deliveries_lists_them(monitor: Run, store: Store) -> None:

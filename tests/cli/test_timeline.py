@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.cli.timeline import draw_timeline
+from monitor.cli.commands.timeline import draw_timeline
 from monitor.core.batch import Phase
 from monitor.storage.queries import SnapshotView
 

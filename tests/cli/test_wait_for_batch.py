@@ -3,7 +3,7 @@ import os
 import pty
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +16,8 @@ from monitor.config.load import load
 from monitor.core.batch import Failures, Outcome, Phase, Reading
 from monitor.core.errors import FailureKind
 from monitor.storage.database import Database
-from monitor.storage.upkeep import touch_instance
 from monitor.storage.watches import failures_column
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, fail_source
 from tests.conftest import Until
 from tests.postgres import Postgres
 from tests.storage.store import MINUTE, NOW, Store, running
@@ -42,10 +41,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wait_for_batch, "LOOK", 0.02)
 
 
-@pytest.fixture
-async def daemon(store: Store) -> None:
-    """Let a daemon have said that it is alive."""
-    await touch_instance(store.database, "one", now=datetime.now(UTC))
+async def dialled(store: Store, *, start: datetime) -> None:
+    """Let a batch finish 20 calls a minute."""
+    await store.add("x", at=start)
+    for number in range(3):
+        counts = {"completed": 20 * number, "ringing": 100 - 20 * number}
+        reading = running(counts=counts, open_calls=counts["ringing"])
+        await store.tell("x", reading=reading, at=start + number * MINUTE)
 
 
 async def over(store: Store, outcome: Outcome = Outcome.COMPLETED) -> None:
@@ -85,7 +87,7 @@ class Waiting:
     """A wait under way, in this very loop."""
 
     def __init__(self, config: Path, capsys: pytest.CaptureFixture[str], **about: Any) -> None:
-        given: dict[str, Any] = {"wanted": "completed", "seconds": None}
+        given: dict[str, Any] = {"wanted": "completed", "patience": None}
         wait = wait_for_batch._wait(load(config), "bolna", "x", **(given | about))
         self.end = asyncio.create_task(wait)
         self.out = self.err = ""
@@ -163,17 +165,54 @@ async def test_an_end_that_has_not_settled_is_waited_for(
 async def test_the_pace_and_the_end_it_leads_to_are_told(
     wait: Callable[..., Waiting], store: Store, until: Until
 ) -> None:
-    start = datetime.now(UTC) - timedelta(minutes=3)
-    await store.add("x", at=start)
-    for number in range(3):
-        counts = {"completed": 20 * number, "ringing": 100 - 20 * number}
-        reading = running(counts=counts, open_calls=counts["ringing"])
-        await store.tell("x", reading=reading, at=start + number * MINUTE)
+    await dialled(store, start=datetime.now(UTC) - timedelta(minutes=3))
     waiting = wait()
 
     await until(lambda: waiting.says("20 calls/min, ends about "))
 
     assert waiting.says(", in ")
+
+
+async def forget_daemon(store: Store) -> None:
+    await store.run("DELETE FROM instances")
+
+
+async def forget_batch(store: Store) -> None:
+    await store.run("UPDATE batches SET next_poll_at = NULL")
+
+
+async def fail_poll(store: Store) -> None:
+    failures = Failures(since=NOW, polls=1, kind=FailureKind.TIMEOUT)
+    await store.run("UPDATE batches SET failures = :text", text=failures_column(failures))
+
+
+@pytest.mark.parametrize("hinder", [forget_daemon, forget_batch, fail_poll, fail_source])
+@pytest.mark.usefixtures("daemon")
+async def test_no_end_is_foretold_of_a_batch_that_nobody_reads(
+    hinder: Callable[[Store], Awaitable[None]], monitor: Run, store: Store
+) -> None:
+    start = datetime.now(UTC) - timedelta(minutes=3)
+    await dialled(store, start=start)
+    before = (await monitor("show", "bolna", "x")).out
+    await hinder(store)
+
+    waited = await monitor("wait", "bolna", "x", "--timeout", "1ms")
+    shown = (await monitor("show", "bolna", "x")).out
+
+    assert "20 calls/min" in before
+    assert "calls/min" not in waited.out + shown
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_a_source_that_fails_is_told_with_what_to_do(monitor: Run, store: Store) -> None:
+    await store.add("x")
+    await fail_source(store)
+
+    waited = await monitor("wait", "bolna", "x", "--timeout", "1ms")
+
+    assert (
+        "bolna is failing since 2026-01-29 08:31:00 UTC: 401, the key is refused: check api_key"
+    ) in waited.err
 
 
 @pytest.mark.usefixtures("daemon")
@@ -205,7 +244,7 @@ async def test_a_batch_that_is_removed_can_never_end(
 @pytest.mark.parametrize(
     ("statement", "trouble"),
     [
-        ("DELETE FROM instances", "no daemon has run on this database yet: `monitor run`"),
+        ("DELETE FROM instances", "no daemon is alive: `monitor run`"),
         ("UPDATE instances SET seen_at = 1000", "no daemon is alive: the last was seen at 1970-"),
         ("UPDATE batches SET next_poll_at = NULL", "no longer polled: it settled, or was"),
         (
@@ -220,7 +259,7 @@ async def test_what_stands_in_the_way_is_told_once_and_the_wait_goes_on(
 ) -> None:
     await store.add("x")
     await store.run(statement)
-    waiting = wait(seconds=0.3)
+    waiting = wait(patience=timedelta(milliseconds=300))
 
     end = await waiting.end
 
@@ -238,26 +277,12 @@ async def test_an_unreachable_batch_may_come_back(
         since=NOW, polls=5, kind=FailureKind.NOT_FOUND, status_code=404, unreachable_since=NOW
     )
     await store.run("UPDATE batches SET failures = :text", text=failures_column(failures))
-    waiting = wait(seconds=0.1)
+    waiting = wait(patience=timedelta(milliseconds=100))
 
     end = await waiting.end
 
     assert (end.code, end.reason) == (3, "not settled within 100ms: it was not read yet")
     assert waiting.says("unreachable since 2026-01-29 08:31:00 UTC: never read: 404")
-
-
-@pytest.mark.usefixtures("daemon")
-async def test_a_source_that_leaves_the_config_meanwhile_is_told(
-    wait: Callable[..., Waiting], store: Store, until: Until, rewrite: Callable[[str], None]
-) -> None:
-    await store.add("x")
-    waiting = wait()
-    await until(lambda: waiting.says("not read yet"))
-
-    rewrite("")
-
-    await until(lambda: waiting.says("the config has no source of this name: it is not polled"))
-    assert not waiting.end.done()
 
 
 async def test_a_database_that_is_away_is_waited_for(
@@ -325,7 +350,7 @@ async def test_a_terminal_shows_a_bar_and_ctrl_c_ends_it_cleanly(
     assert terminal.child.returncode == 130
     assert terminal.shows("█" * 24)
     assert terminal.shows("71.4%  5 finished, 2 open of 7")
-    assert terminal.shows("no daemon has run on this database yet")
+    assert terminal.shows("no daemon is alive: `monitor run` starts one")
     assert "Traceback" not in terminal.screen
     assert terminal.screen.rstrip().endswith("\x1b[?25h")  # the cursor is back
 

@@ -8,7 +8,8 @@ import pytest
 from monitor.config.load import load
 from monitor.config.schema import ConfigFile, DeclaredBatch, RouteTable
 from monitor.providers import SourceSettings
-from monitor.settings import Settings, twins_of
+from monitor.secret import twins_of
+from monitor.settings import Settings
 from monitor.sinks import ReceiverSettings
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"

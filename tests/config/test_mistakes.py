@@ -5,7 +5,7 @@ import pytest
 
 from monitor.config.load import load
 from monitor.core.errors import ConfigError
-from monitor.settings import Secret
+from monitor.secret import Secret
 
 Write = Callable[[str], Path]
 

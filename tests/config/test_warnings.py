@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from monitor.config.load import load
-from monitor.config.warnings import missing_secrets, warnings_of
+from monitor.config.warnings import missing_secrets, require_secrets, warnings_of
+from monitor.core.errors import SecretMissingError
 from monitor.core.event import EventType
 
 Write = Callable[[str], Path]
@@ -95,7 +96,11 @@ def test_one_source_with_the_label_is_enough(write: Write) -> None:
 
 
 def test_without_sources_there_are_no_source_events_to_miss(write: Write) -> None:
-    assert silent_with(write, "team = collections", source="") == set()
+    path = write(f"{OPS}{HEARD}matchers = ['team = collections']\n")
+
+    assert warnings_in(path) == [
+        "there are no sources, so nothing can be watched: give each account a [sources.NAME] table"
+    ]
 
 
 def test_two_routes_together_may_hear_everything(write: Write) -> None:
@@ -182,11 +187,72 @@ def test_every_missing_secret_is_named_with_its_key_and_the_reason(
     assert warnings_of(config) == missing
 
 
+MALFORMED = """
+[monitor]
+heartbeat_url_env = "BEAT"
+[sources.x]
+provider = "bolna"
+api_key_env = "KEY"
+[receivers.ops]
+kind = "slack"
+webhook_url_env = "HOOK"
+[receivers.crm]
+kind = "webhook"
+url = "https://example.com"
+secret_file = "secret"
+headers = { "X-Token_env" = "TOKEN" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "reason"),
+    [
+        ("https//hooks.slack.com/marked", 'must be a URL such as "https://'),
+        ("http://hooks.slack.com/marked", 'must start with "https://" ("http://" needs allow_http'),
+    ],
+)
+def test_every_malformed_secret_is_named_by_the_rule_it_breaks_and_never_shown(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: str, reason: str
+) -> None:
+    values = {"BEAT": "marked", "KEY": "schlüssel-marked", "HOOK": hook, "TOKEN": "ü-marked"}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "secret").write_text("marked")
+    variable = "the environment variable"
+
+    config = load(write(MALFORMED))
+    told = missing_secrets(config)
+
+    for line, expected in zip(
+        told,
+        [
+            f'monitor.heartbeat_url: {variable} BEAT must be a URL such as "https://',
+            f"sources.x.api_key: {variable} KEY must be ASCII text",
+            f"receivers.ops.webhook_url: {variable} HOOK {reason}",
+            f'receivers.crm.secret: the file {tmp_path}/secret must be "whsec_" and base64',
+            f"receivers.crm.headers.X-Token: {variable} TOKEN must be ASCII text",
+        ],
+        strict=True,
+    ):
+        assert line.startswith(expected)
+    assert "marked" not in "".join(told)
+    with pytest.raises(SecretMissingError, match=r"receivers\.ops\.webhook_url"):
+        require_secrets(config)
+
+
+def test_http_is_fine_where_it_is_allowed(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", "http://slack.example/x")
+    receiver = "[receivers.ops]\nkind = 'slack'\nwebhook_url_env = 'HOOK'\nallow_http = true\n"
+
+    assert missing_secrets(load(write(receiver))) == []
+
+
 def test_a_secret_that_is_there_is_not_missing(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("NO_DATABASE_URL", "NO_KEY", "NO_SECRET", "NO_TOKEN"):
+    for name in ("NO_DATABASE_URL", "NO_KEY", "NO_TOKEN"):
         monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("NO_SECRET", f"whsec_{'A' * 32}")
     (tmp_path / "nowhere").write_text("key\n", encoding="utf-8")
 
     assert missing_secrets(load(write(SECRETS))) == []

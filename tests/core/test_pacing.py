@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -182,3 +183,12 @@ def test_no_wait_is_longer_than_the_longest_interval_and_a_tenth_nor_in_the_past
 
     assert found is FORGOTTEN or timedelta() < found <= SETTLED * 1.1
     assert found is not FORGOTTEN or settled is not None or unreachable is not None
+
+
+@pytest.mark.parametrize("name", ["interval", "idle_interval", "settled_interval"])
+def test_a_pace_is_shorter_when_any_of_its_intervals_is(name: str) -> None:
+    shorter = replace(PACE, **{name: getattr(PACE, name) / 2})
+
+    assert shorter.is_shorter_than(PACE)
+    assert not PACE.is_shorter_than(shorter)
+    assert not PACE.is_shorter_than(PACE)

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -102,7 +103,7 @@ async def test_a_second_daemon_on_one_file_is_refused_and_the_first_goes_on(
     await until(first.started, seconds=20)
 
     await second.start()
-    await until(lambda: "another `monitor run` holds" in second.output, seconds=20)
+    await until(lambda: "another `monitor run` (pid " in second.output, seconds=20)
 
     assert await second.stop(0) == 1
     assert "Traceback" not in second.output
@@ -244,3 +245,73 @@ asyncio.run(process.run(load(Path({str(rig.write())!r}))))
 
     assert (code, seconds < 15) == (1, True)
     assert "Timeout (0:00:00.500000)!" in errors
+
+
+async def test_a_second_daemon_of_one_name_on_one_postgres_is_refused(
+    rig: Rig, process: MakeProcess, until: Until, postgres_url: str
+) -> None:
+    """It would give back the other's claims, and send twice. It waits first: ours may be dying."""
+    rig.url = postgres_url
+    first, second, other = (
+        process(rig, {"MONITOR_INSTANCE": name}) for name in ("one", "one", "two")
+    )
+    await first.start()
+    await until(first.started, seconds=20)
+
+    await second.start()
+    await other.start()
+    await until(lambda: "another daemon named 'one' is at work" in second.output, seconds=20)
+    await until(other.started, seconds=20)
+    assert not second.started()
+    assert await first.stop() == 0
+    await until(second.started, seconds=20)
+
+    for daemon in (second, other):
+        assert await daemon.stop() == 0
+
+
+async def test_after_a_restart_with_the_clock_put_back_polls_go_on(
+    rig: Rig, process: MakeProcess, until: Until
+) -> None:
+    rig.polling = 'interval = "200ms"\ndeadline = "1s"'
+    rig.show("b1")
+    declare(rig, "b1")
+    await rig.build()
+    await rig.database.close()
+    rig.clock.advance(hours=1)
+    await rig.start()
+    await until(lambda: rig.polls("b1") > 1)
+    await rig.stop()
+    polls = rig.polls("b1")
+
+    daemon = process(rig)
+    await daemon.start()
+    await until(lambda: rig.polls("b1") > polls + 3, seconds=20)
+
+    (stepped,) = daemon.lines("clock.stepped")
+    assert -3700 < stepped["seconds"] < -3500
+    assert await daemon.stop() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_sighup_during_the_start_does_not_end_it(
+    rig: Rig, process: MakeProcess, until: Until
+) -> None:
+    daemon = process(rig)
+    await daemon.start()
+
+    while not daemon.started():
+        await asyncio.sleep(0.05)
+        if ignores_hangups(daemon.pid):
+            daemon.tell(signal.SIGHUP)
+
+    assert await daemon.stop() == 0
+
+
+def ignores_hangups(pid: int) -> bool:
+    """Tell whether a process ignores or catches SIGHUP: Python itself takes a while to start."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    masks = [
+        line.split()[1] for line in status.splitlines() if line.startswith(("SigIgn", "SigCgt"))
+    ]
+    return any(int(mask, 16) & 1 << (signal.SIGHUP - 1) for mask in masks)

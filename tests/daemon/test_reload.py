@@ -306,6 +306,86 @@ async def test_a_database_that_is_away_refuses_the_reload_and_the_next_one_works
     structlog.reset_defaults()
 
 
+async def test_a_shorter_interval_takes_effect_at_once(
+    rig: Rig, until: Until, reload: Reloads
+) -> None:
+    rig.polling = 'interval = "1h"\ndeadline = "1s"'
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: rig.polls("b1") == 1)
+
+    rig.polling = 'interval = "50ms"\ndeadline = "1s"'
+    await reload()
+
+    await until(lambda: rig.polls("b1") > 3)
+
+
+async def test_a_key_that_was_rotated_in_its_file_is_read_anew(
+    rig: Rig, until: Until, reload: Reloads, tmp_path: Path
+) -> None:
+    """Also while the old one is still good: it may have leaked."""
+    (tmp_path / "key").write_text(KEY)
+    rig.show("b1")
+    text = rig.write().read_text().replace(f'api_key = "{KEY}"', 'api_key_file = "key"')
+    await rig.start()
+    await reload(text=text)
+    await rig.add("b1")
+    await until(lambda: rig.polls("b1") > 1)
+
+    (tmp_path / "key").write_text("the new key")
+    await reload(text=text)
+    await until(lambda: any(s.fault == "wrong_key" for s in rig.bolna.served))
+
+    rig.bolna.key = "the new key"
+
+
+async def test_a_receiver_that_was_corrected_is_tried_at_once(
+    rig: Rig, until: Until, reload: Reloads, ops: Consumer
+) -> None:
+    rig.crm.status = 503
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: rig.engine.receivers[0].hold is not None)
+    await until(lambda: not rig.engine.receivers[0].in_flight)
+
+    await reload(text=rig.write().read_text().replace(rig.crm.url, ops.url))
+
+    await until(lambda: ops.types == ["batch.first_seen"], seconds=3)
+
+
+async def test_a_source_cannot_come_back_with_another_provider(
+    rig: Rig, reload: Reloads, second: SimulatedBolna
+) -> None:
+    rig.tail = source("new", second)
+    await rig.start()
+    rig.tail = ""
+    await reload()
+
+    rig.tail = source("new", second).replace('"bolna"', '"vogent"')
+    said = await reload(refused=True)
+
+    assert "sources.new: provider differs from 'bolna'" in said
+
+
+async def test_what_nobody_foresaw_refuses_the_reload_too(
+    rig: Rig, until: Until, reload: Reloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.start()
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("monitor.daemon.reload.build_receiver", fail)
+        await reload(refused=True)
+    assert metric(rig, "monitor_config_last_reload_successful") == 0
+
+    await reload()
+    assert metric(rig, "monitor_config_last_reload_successful") == 1
+
+
 async def test_sighup_reloads_the_program_and_the_log_level_changes(
     rig: Rig, process: MakeProcess, until: Until, tmp_path: Path
 ) -> None:

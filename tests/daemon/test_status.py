@@ -1,12 +1,13 @@
 from monitor.daemon.status import Status
 from monitor.daemon.systemd import Systemd
+from monitor.engine.bell import Bell
 from tests.conftest import Outage, Until
 from tests.engine.rig import Rig
 
 
 def status_of(rig: Rig, *, refused: bool = False) -> Status:
     readiness = rig.daemon._readiness
-    return Status(Systemd({}), readiness, rig.database, reload_refused=lambda: refused)
+    return Status(Systemd({}), readiness, rig.database, bell=Bell(), reload_refused=lambda: refused)
 
 
 async def test_it_counts_what_is_watched_and_owed(rig: Rig, until: Until) -> None:

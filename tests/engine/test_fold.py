@@ -109,7 +109,8 @@ class Playing:
 
     def commit(self, group: Sequence[Item]) -> None:
         """Fold a group and take it over, as the writer does."""
-        self.folded = fold(group, routes=self.routes, watched={1: min(3, len(self.watches))})
+        watched = {1: min(3, len(self.watches))}
+        self.folded = fold(group, routes=self.routes, watched=watched, now=self.now)
         self.written = self.folded.sources()
         for account, standing in self.folded.standings.values():
             account.health = standing.health
@@ -195,7 +196,22 @@ def test_a_result_must_hold_a_reading_or_a_failure(play: Playing) -> None:
     )
 
     with pytest.raises(TypeError, match="has a failure"):
-        fold([(result, None)], routes=(), watched={})
+        fold([(result, None)], routes=(), watched={}, now=START)
+
+
+def test_the_next_poll_is_planned_from_now_even_when_the_last_one_lies_ahead(
+    play: Playing,
+) -> None:
+    """As after a restart with a clock that was put back."""
+    play.poll(0, ACTIVE)
+    group = [play.result(0, ACTIVE)]
+    back = START - timedelta(hours=1)
+
+    folded = fold(group, routes=(), watched={}, now=back)
+
+    planned = folded.records[0].next_poll_at
+    assert planned is not None
+    assert planned <= back + play.account.pace.interval * 1.1
 
 
 # source.failing
@@ -422,6 +438,7 @@ def test_sources_are_judged_apart(play: Playing) -> None:
         [play.result(0, FORBIDDEN), play.result(1, FORBIDDEN), (result, None)],
         routes=(),
         watched={1: 3, 2: 3},
+        now=START,
     )
 
     health = {row: standing.health for row, (_, standing) in folded.standings.items()}

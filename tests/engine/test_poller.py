@@ -8,6 +8,7 @@ from monitor.core.batch import Reading
 from monitor.core.source import FAILING_POLLS
 from monitor.providers.bolna import Bolna
 from monitor.simulator import Fault, bolna_document
+from monitor.storage.batches import claim_batches
 from tests.conftest import Until
 from tests.engine.conftest import Log
 from tests.engine.rig import Rig
@@ -396,3 +397,55 @@ async def test_a_forgotten_batch_is_polled_no_more_until_it_is_added_again(
     await rig.add("b1")
     await until(lambda: rig.polls() > polls)
     assert rig.crm.types == ["batch.first_seen", "batch.completed"]
+
+
+async def test_a_source_that_left_during_a_claim_is_not_polled(
+    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.show("b1")
+
+    async def leave(*args: Any, **about: Any) -> Any:
+        rig.engine.poller.change([], concurrency=10, deadline=timedelta(seconds=1))
+        return await claim_batches(*args, **about)
+
+    await rig.start()
+    accounts = rig.engine.accounts
+    monkeypatch.setattr("monitor.engine.poller.claim_batches", leave)
+    await rig.add("b1")
+
+    async def claimed() -> bool:
+        return bool(await rig.value("SELECT count(*) FROM batches WHERE lease_owner IS NOT NULL"))
+
+    await until(claimed)
+    for account in accounts:
+        await account.provider.close()
+
+    assert rig.polls() == 0
+
+
+async def test_a_round_over_many_sources_beats_for_each(
+    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow database makes a round long: that is no loop that hangs."""
+    rig.show("b1")
+    rig.show("v1", api=rig.vogent)
+    await rig.build()
+    turns: list[str] = []
+    turn = rig.engine.poller.beat.turn
+
+    async def note_claim(*args: Any, **about: Any) -> Any:
+        turns.append("claim")
+        return await claim_batches(*args, **about)
+
+    def note_turn() -> None:
+        turns.append("turn")
+        turn()
+
+    monkeypatch.setattr("monitor.engine.poller.claim_batches", note_claim)
+    monkeypatch.setattr(rig.engine.poller.beat, "turn", note_turn)
+    await rig.start()
+    await rig.add("b1")
+    await rig.add("v1", source="vogent")
+
+    await until(lambda: turns.count("claim") > 4)
+    assert "claim claim" not in " ".join(turns)

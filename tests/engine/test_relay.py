@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from monitor.config.load import load
 from monitor.core.delivery import Delivery, Verdict
 from monitor.core.errors import StorageError
 from monitor.core.event import SubjectKind
+from monitor.sinks import build
 from monitor.sinks.webhook import WebhookSink
 from monitor.storage.deliveries import claim_deliveries, settle_deliveries
 from monitor.storage.receivers import lift_hold
@@ -411,3 +413,52 @@ def late(rig: Rig) -> Delivery:
         observed_at=rig.clock.now(),
         enqueued_at=rig.clock.now(),
     )
+
+
+async def test_several_attempts_that_fail_at_once_count_as_one_failure(
+    rig: Rig, until: Until
+) -> None:
+    """Also where a sink fails without waiting for anything: its address is forbidden."""
+    names = [f"b{n}" for n in range(8)]
+    rig.show(*names)
+    await rig.build()
+    settings = load(rig.write()).receivers["crm"].model_copy(update={"allow_private": False})
+    rig.engine.receivers[0].sink = build("crm", settings)
+    await rig.start()
+    await rig.add(*names)
+    await until(lambda: rig.engine.receivers[0].hold is not None)
+    await until(lambda: not rig.engine.receivers[0].in_flight)
+
+    hold = rig.engine.receivers[0].hold
+
+    assert hold is not None
+    assert hold.until - hold.since <= timedelta(seconds=6)
+
+
+async def test_a_receiver_that_left_during_a_claim_gets_nothing_more(
+    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.crm.status = 500
+    rig.show("b1")
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: rig.engine.receivers[0].hold is not None)
+    await until(lambda: not rig.engine.receivers[0].in_flight)
+    claims = 0
+
+    async def leave(*args: Any, **about: Any) -> Any:
+        nonlocal claims
+        claims += 1
+        rig.engine.relay.change([])
+        return await claim_deliveries(*args, **about)
+
+    monkeypatch.setattr("monitor.engine.relay.claim_deliveries", leave)
+    attempts = len(rig.crm.attempts)
+    (crm,) = rig.engine.receivers
+    rig.clock.advance(seconds=10)
+
+    await until(lambda: claims == 1)
+    await crm.sink.close()
+    await rig.stop()
+
+    assert len(rig.crm.attempts) == attempts

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from monitor import __version__
 from monitor.core.errors import ConfigError, NetworkError
+from monitor.net import http
 from monitor.net.http import Answer, HttpClient, parse_retry_after, tls_context
 
 DEADLINE = timedelta(seconds=5)
@@ -197,6 +199,15 @@ def test_one_context_serves_all_with_the_same_ca_file(certificate: Path) -> None
     assert tls_context(None).verify_mode is ssl.CERT_REQUIRED
 
 
+def test_a_ca_file_that_was_renewed_is_another_one(tmp_path: Path, certificate: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_bytes(certificate.read_bytes())
+    before = tls_context(file)
+    os.utime(file, ns=(1, 1))
+
+    assert tls_context(file) is not before
+
+
 def test_a_ca_file_that_cannot_be_used_is_a_mistake_of_the_config(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("no certificate")
 
@@ -211,10 +222,10 @@ def test_certifi_stands_in_where_the_system_has_no_authorities(
 ) -> None:
     paths = ssl.DefaultVerifyPaths("", "", "", "", "", "")
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
-    tls_context.cache_clear()
+    http._tls_context.cache_clear()
 
     context = tls_context(None)
-    tls_context.cache_clear()
+    http._tls_context.cache_clear()
 
     assert context.cert_store_stats()["x509_ca"] > 0
 

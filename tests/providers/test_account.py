@@ -102,6 +102,10 @@ def test_allow_http_does_not_allow_other_schemes() -> None:
         ({"labels": {"type": "x"}}, "cannot be a label"),
         ({"api_token": "x"}, "Extra inputs"),
         ({"api_key": ""}, "not empty"),
+        ({"api_key": "schlüssel"}, "must be ASCII text on one line"),
+        ({"api_key": "two\nlines"}, "must be ASCII text on one line"),
+        ({"ca_file": "a\0b"}, "must name a file, without control characters"),
+        ({"ca_file": "a\x1b[31m.pem"}, "must name a file, without control characters"),
     ],
 )
 def test_mistakes_are_named(fields: dict[str, Any], mistake: str) -> None:

@@ -34,9 +34,12 @@ async def test_a_missing_key_is_no_request(
 
 @pytest.mark.parametrize("key", ["a\nb", "schlüssel", "a\0b"])
 async def test_a_key_that_no_header_can_carry_is_missing(
-    bolna: SimulatedBolna, key: str, reader: Reader
+    bolna: SimulatedBolna, key: str, tmp_path: Path, reader: Reader
 ) -> None:
-    error = await failure(reader(bolna, api_key=key))
+    file = tmp_path / "key"
+    file.write_text(key)
+
+    error = await failure(reader(bolna, api_key_file=str(file)))
 
     assert error.kind is FailureKind.KEY_MISSING
     assert bolna.served == []

@@ -291,6 +291,30 @@ def test_a_source_shows_its_trouble(document: Document) -> None:
     assert context.splitlines()[0] == "env: prod"
 
 
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("unauthorized", ["The provider refuses the key: renew it."]),
+        ("forbidden", ["The provider refuses the key: renew it."]),
+        ("key_missing", ["The key cannot be read: `monitor check-config` says why."]),
+        ("timeout", []),
+    ],
+)
+def test_a_source_whose_key_is_the_trouble_names_the_remedy(
+    document: Document, kind: str, remedy: list[str]
+) -> None:
+    document |= {"type": "source.failing", "subject": "bolna-prod"}
+    document["data"] = {
+        "source": {"name": "bolna-prod", "provider": "bolna", "labels": {}},
+        "error": {"kind": kind, "status_code": None},
+        "since": "2026-01-29T08:21:02.114Z",
+    }
+
+    facts = message(document)["blocks"][1]["text"]["text"]
+
+    assert facts.splitlines()[1:] == remedy
+
+
 def test_a_source_that_is_well_again_shows_what_it_had(document: Document) -> None:
     document |= {"type": "source.recovered", "subject": "bolna-prod"}
     document["data"] = {
@@ -302,6 +326,7 @@ def test_a_source_that_is_well_again_shows_what_it_had(document: Document) -> No
     facts = message(document)["blocks"][1]["text"]["text"]
 
     assert facts.startswith("Polls had failed: unauthorized (HTTP 401) since <!date^")
+    assert "renew" not in facts
 
 
 def test_a_test_says_that_it_is_one(document: Document) -> None:

@@ -11,6 +11,7 @@ from monitor.storage.batches import (
     claim_batches,
     count_watched,
     due_sources,
+    hasten_batches,
     release_batches,
 )
 from monitor.storage.database import Database
@@ -251,6 +252,22 @@ async def test_no_batch_is_probed_that_is_no_longer_polled(store: Store) -> None
     await block(store)
 
     assert (await store.claim(at=NOW + SECOND)).claims == []
+
+
+async def test_hastened_batches_are_due_earlier_never_later_and_claimed_ones_stay(
+    store: Store,
+) -> None:
+    await store.add("late", "soon", "claimed")
+    await store.run("UPDATE batches SET next_poll_at = 9999999999999")
+    soon = int(NOW.timestamp() * 1000)
+    await store.run("UPDATE batches SET next_poll_at = :at WHERE external_id = 'soon'", at=soon)
+    await store.run("UPDATE batches SET lease_owner = 'one' WHERE external_id = 'claimed'")
+
+    await hasten_batches(store.database, "bolna", by=NOW + SECOND)
+
+    rows = await store.rows("SELECT external_id, next_poll_at FROM batches WHERE source = 'bolna'")
+    planned = {row[0]: row[1] for row in rows}
+    assert planned == {"late": soon + 1000, "soon": soon, "claimed": 9999999999999}
 
 
 async def test_released_batches_are_due_when_they_were(store: Store) -> None:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,10 @@ with hold_file(Path(sys.argv[1])):
 def test_a_second_holder_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
     file = tmp_path / "monitor.db"
 
-    refused = pytest.raises(DatabaseLockedError, match=r"another `monitor run` holds .*monitor\.db")
+    pid = os.getpid()
+    refused = pytest.raises(
+        DatabaseLockedError, match=rf"another `monitor run` \(pid {pid}\) holds .*monitor\.db"
+    )
     with hold_file(file), refused, hold_file(file):
         pass
     with hold_file(file):
@@ -37,7 +41,7 @@ def test_another_process_is_refused_and_its_death_frees_the_file(tmp_path: Path)
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
 
-        with pytest.raises(DatabaseLockedError), hold_file(file):
+        with pytest.raises(DatabaseLockedError, match=rf"\(pid {other.pid}\)"), hold_file(file):
             pass
         other.kill()
 
@@ -53,9 +57,29 @@ def test_the_lock_has_a_private_file_of_its_own_beside_the_database(tmp_path: Pa
     assert lock.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("stale", ["4711", "no pid at all"])
+def test_nobody_is_named_who_held_the_file_before(tmp_path: Path, stale: str) -> None:
+    file = tmp_path / "monitor.db"
+    (tmp_path / "monitor.db.lock").write_text(stale)
+
+    refused = pytest.raises(DatabaseLockedError, match=r"another `monitor run` holds .*monitor\.db")
+    with hold_file(file, shared=True), refused, hold_file(file):
+        pass
+
+
+def test_a_holder_that_could_not_sign_goes_without_a_pid(tmp_path: Path) -> None:
+    file, lock = tmp_path / "monitor.db", tmp_path / "monitor.db.lock"
+
+    refused = pytest.raises(DatabaseLockedError, match=r"another `monitor run` holds .*monitor\.db")
+    with hold_file(file):
+        lock.write_text("")
+        with refused, hold_file(file):
+            pass
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with (
-        pytest.raises(StorageError, match=r"gone.*No such file"),
+        pytest.raises(StorageError, match=r"there is no folder .*/gone"),
         hold_file(tmp_path / "gone" / "monitor.db"),
     ):
         pass

@@ -257,7 +257,7 @@ async def test_the_same_event_twice_is_refused_as_data(store: Store) -> None:
     await store.write(first)
     again = await store.claim_one()
 
-    with pytest.raises(DataRefusedError, match=r"IntegrityError|UniqueViolation"):
+    with pytest.raises(DataRefusedError, match=r"integrity error|unique violation"):
         await store.write(replace(first, epoch=again.epoch, snapshot=None))
 
 

@@ -3,6 +3,7 @@ from monitor.storage.upkeep import (
     CHUNK,
     expire_deliveries,
     forget_instance,
+    heed_step_back,
     prune,
     repair_lanes,
     touch_instance,
@@ -27,6 +28,32 @@ async def test_an_instance_that_has_ended_is_not_alive(store: Store) -> None:
     await forget_instance(store.database, "one")
 
     assert [row[0] for row in await store.rows("SELECT name FROM instances")] == ["two"]
+
+
+async def test_what_a_clock_planned_that_was_put_back_since_is_due(store: Store) -> None:
+    await store.add("b1")
+    await store.tell("b1", receivers=("crm",))
+    await store.run("UPDATE batches SET next_poll_at = 9999999999999")
+    await store.run("UPDATE deliveries SET due_at = 9999999999999")
+    earlier = NOW - 60 * MINUTE
+
+    ahead = await heed_step_back(store.database, now=earlier)
+
+    due = int(earlier.timestamp() * 1000)
+    assert ahead == 60 * MINUTE
+    assert await store.value("SELECT next_poll_at FROM batches") == due
+    assert await store.value("SELECT due_at FROM deliveries") == due
+
+
+async def test_a_clock_that_drifts_or_goes_on_changes_no_plan(store: Store) -> None:
+    await store.add("b1")
+    await store.tell("b1")
+    before = await store.rows("SELECT next_poll_at FROM batches")
+
+    for now in (NOW - SECOND, NOW, NOW + 60 * MINUTE):
+        assert not await heed_step_back(store.database, now=now)
+
+    assert await store.rows("SELECT next_poll_at FROM batches") == before
 
 
 async def test_healthy_lanes_need_no_repair(store: Store) -> None:

@@ -1,1 +1,1 @@
-"""The work of the commands: one file each, imported only when it runs."""
+"""The work of the commands: one file each beside what it alone uses, imported when it runs."""

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from monitor.cli.liveness import missing_daemon
+from monitor.cli.daemon_seen import missing_daemon
 from monitor.cli.session import run, unknown, writing
 from monitor.config.load import load
 from monitor.config.mistakes import mistakes_of
@@ -42,9 +42,6 @@ def add(
     if source not in config.sources:
         raise unknown("source", source, config.sources)
     wanted = _read_ids(ids)
-    if not wanted:
-        typer.echo("no ids given: nothing to do")
-        return
     _check_ids(wanted)
     if name is not None and len(wanted) != 1:
         raise typer.BadParameter("a name is for a single batch", param_hint="--name")
@@ -102,14 +99,21 @@ async def _remove(config: Config, source: str, ids: Sequence[str]) -> None:
     for batch in config.batches:
         if batch.source == source and batch.id in removed:
             typer.echo(
-                f"warning: {config.path} declares {batch.id}: the next start watches it again",
+                f"warning: {config.path} declares {batch.id}: the next start or reload watches"
+                " it again",
                 err=True,
             )
     missing = [id_ for id_ in ids if id_ not in removed]
     if missing:
-        raise UnknownNameError(
-            "\n".join(f"{source} watches no batch {_shown(id_)}" for id_ in missing)
-        )
+        raise UnknownNameError("\n".join(_say_missing(source, missing)))
+
+
+def _say_missing(source: str, ids: Sequence[str]) -> Iterator[str]:
+    complaints = {id_: _complaint(id_) for id_ in ids}
+    for id_, complaint in complaints.items():
+        yield f"{_shown(id_)}: {complaint or f'{source} watches no such batch'}"
+    if None in complaints.values():
+        yield f"`monitor list 'source = {source}'` shows those it watches"
 
 
 def _read_ids(given: Sequence[str]) -> list[str]:
@@ -117,6 +121,8 @@ def _read_ids(given: Sequence[str]) -> list[str]:
     ids: dict[str, None] = {}
     for text in given:
         ids |= dict.fromkeys(_read_lines() if text == "-" else [text])
+    if not ids:
+        raise typer.BadParameter("standard input holds no ids", param_hint="ID…")
     return list(ids)
 
 

@@ -9,16 +9,15 @@ from typing import Any
 
 from rich.text import Text
 
-from monitor.cli.commands.show_delivery import parse_row
-from monitor.cli.delivery_facts import DeliveryFacts
+from monitor.cli.commands.fate import Fate, History
+from monitor.cli.commands.route_facts import RouteFacts, routes_of
+from monitor.cli.daemon_seen import missing_daemon
+from monitor.cli.delivery_facts import DeliveryFacts, Wait, parse_row
+from monitor.cli.event_id import whole_id
 from monitor.cli.event_summary import summarise
-from monitor.cli.fate import Fate, Tried
-from monitor.cli.liveness import missing_daemon
 from monitor.cli.options import Output
 from monitor.cli.page import show_facts, show_heading, show_page
-from monitor.cli.route_facts import RouteFacts, routes_of
-from monitor.cli.screen import safe, write_json, write_time
-from monitor.cli.screen import show as show_text
+from monitor.cli.screen import put, safe, write_json, write_time
 from monitor.cli.session import reading, run
 from monitor.config.load import load
 from monitor.config.schema import Config
@@ -30,11 +29,11 @@ from monitor.storage.delivery_queries import (
     AttemptView,
     DeliveryView,
     attempts_of,
-    deliveries_of_event,
+    deliveries_of_events,
     lane_head,
     last_hold,
 )
-from monitor.storage.queries import RoutedEvent, read_event
+from monitor.storage.event_queries import EventView, read_event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ class Explanation:
 
     document: Document
     routes: Sequence[RouteFacts]
-    """None for a test, which goes to its receiver whatever the routes say."""
+    """Empty for a test, which goes to its receiver whatever the routes say."""
     fates: Sequence[Fate]
     missing_daemon: str
 
@@ -65,8 +64,9 @@ async def _show(config: Config, event_id: str, *, output: str) -> None:
     _show_fates(explanation, now)
 
 
-async def _find(database: Database, event_id: str) -> RoutedEvent:
-    found = await read_event(database, event_id)
+async def _find(database: Database, event_id: str) -> EventView:
+    whole = await whole_id(database, event_id)
+    found = None if whole is None else await read_event(database, whole)
     if found is None and parse_row(event_id):
         raise UnknownNameError(
             f"{event_id} is no event's id, those begin with evt_; `monitor delivery {event_id}`"
@@ -79,25 +79,24 @@ async def _find(database: Database, event_id: str) -> RoutedEvent:
     return found
 
 
-async def _explain(database: Database, config: Config, found: RoutedEvent) -> Explanation:
-    document = json.loads(found.event.body)
+async def _explain(database: Database, config: Config, event: EventView) -> Explanation:
+    document = json.loads(event.body)
     test = document["type"] == EventType.TEST
     routes = [] if test else list(routes_of(config.routes, facts(document)))
-    owed = {view.receiver: view for view in await deliveries_of_event(database, found.event.id)}
-    would = found.receivers if test else {one.route.receiver for one in routes if one.applies}
+    owed = {view.receiver: view for view in await deliveries_of_events(database, [event.id])}
+    would = set(owed) if test else {one.route.receiver for one in routes if one.applies}
     fates = []
-    for name in dict.fromkeys([*config.receivers, *found.receivers, *owed]):
-        tried = await _tried(database, config, owed[name]) if name in owed else None
+    for name in dict.fromkeys([*config.receivers, *owed]):
+        own = await _history(database, config, owed[name]) if name in owed else None
         fates.append(
             Fate(
                 receiver=name,
-                decided=name in found.receivers,
                 would=name in would,
-                reachable=any(one.route.receiver == name for one in routes),
+                routed=any(one.route.receiver == name for one in routes),
                 test=test,
-                own=tried,
-                ahead=await _ahead(database, config, tried),
-                hold=await _hold(database, tried),
+                own=own,
+                ahead=await _ahead(database, config, own),
+                hold=await _hold(database, own),
             )
         )
     return Explanation(
@@ -108,23 +107,23 @@ async def _explain(database: Database, config: Config, found: RoutedEvent) -> Ex
     )
 
 
-async def _tried(database: Database, config: Config, view: DeliveryView) -> Tried:
-    delivery = DeliveryFacts(view=view, configured=view.receiver in config.receivers)
-    return Tried(delivery=delivery, attempts=await attempts_of(database, view.row))
+async def _history(database: Database, config: Config, view: DeliveryView) -> History:
+    attempts = await attempts_of(database, view.row)
+    return History(delivery=DeliveryFacts.of(view, config), attempts=attempts)
 
 
-async def _ahead(database: Database, config: Config, own: Tried | None) -> Tried | None:
+async def _ahead(database: Database, config: Config, own: History | None) -> History | None:
     """Return the head of a pending delivery's lane, unless it is that one itself."""
     if own is None or own.delivery.view.state is not DeliveryState.PENDING:
         return None
     head = await lane_head(database, own.delivery.view.row)
     if head is None or head.row == own.delivery.view.row:
         return None
-    return await _tried(database, config, head)
+    return await _history(database, config, head)
 
 
-async def _hold(database: Database, own: Tried | None) -> AttemptView | None:
-    if own is None or own.delivery.waits_for != "hold":
+async def _hold(database: Database, own: History | None) -> AttemptView | None:
+    if own is None or own.delivery.waits_for is not Wait.HOLD:
         return None
     return await last_hold(database, own.delivery.view.receiver)
 
@@ -164,9 +163,9 @@ def _show_event(document: Document) -> None:
 def _show_routes(explanation: Explanation) -> None:
     show_heading("Routes, as the config has them now")
     if explanation.document["type"] == EventType.TEST:
-        show_text(safe("a test goes to its receiver, whatever the routes say"))
+        put(safe("a test goes to its receiver, whatever the routes say"))
     elif not explanation.routes:
-        show_text(safe("the config has none: nobody hears of anything; add [[routes]]", "yellow"))
+        put(safe("the config has none: nobody hears of anything; add [[routes]]", "yellow"))
     show_facts(
         (f"{route.number} -> {route.route.receiver}", safe(route.write(), _style(route)))
         for route in explanation.routes
@@ -180,11 +179,11 @@ def _style(route: RouteFacts) -> str:
 def _show_fates(explanation: Explanation, now: datetime) -> None:
     show_heading("Receivers")
     if not explanation.fates:
-        show_text(safe("the config has none: add [receivers.NAME] and a route to it", "yellow"))
+        put(safe("the config has none: add [receivers.NAME] and a route to it", "yellow"))
     show_facts((fate.receiver, Text("\n").join(fate.tell(now=now))) for fate in explanation.fates)
     pending = any(
         fate.own is not None and fate.own.delivery.view.state is DeliveryState.PENDING
         for fate in explanation.fates
     )
     if pending and explanation.missing_daemon:
-        show_text(safe(f"\n{explanation.missing_daemon}", "red"))
+        put(Text("\n") + safe(explanation.missing_daemon, "red"))

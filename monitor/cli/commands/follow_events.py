@@ -4,29 +4,34 @@ import asyncio
 import select
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import typer
 
-from monitor.cli.commands.list_events import Found, match, matching
-from monitor.cli.event_line import write_event
-from monitor.cli.follower import Follower, follow_from_now
+from monitor.cli.commands.event_line import write_event
+from monitor.cli.daemon_seen import missing_daemon
+from monitor.cli.event_log import Found, match, matching
 from monitor.cli.listing import take
-from monitor.cli.liveness import missing_daemon
 from monitor.cli.options import Output
 from monitor.cli.screen import make_console, write_document
-from monitor.cli.session import parse_matchers, parse_since, reading, run
+from monitor.cli.session import parse_matchers, reading, run, time_ago
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.errors import StorageError
 from monitor.core.matching import Matcher
 from monitor.net.redact import printable
+from monitor.storage.database import Database
+from monitor.storage.event_queries import newest_event_at
+from monitor.storage.follower import Follower, follow_from_now
 
 SHOWN: Final = 10
 """Old ones that come first, as with `tail`."""
 LOOK: Final = 0.5
 """Seconds between two looks."""
+CHECK_EVERY: Final = 20
+"""Looks between two for the daemon, which says once a minute that it is alive."""
 
 Write = Callable[[Found], None]
 
@@ -35,8 +40,8 @@ def follow(
     path: Path | None,
     matchers: Sequence[str],
     *,
-    since: str | None,
-    limit: str | None,
+    since: timedelta | None,
+    limit: int | None,
     output: str,
 ) -> None:
     """Print the newest events that match, then each as it is committed, until interrupted."""
@@ -50,11 +55,11 @@ async def _follow(
     matchers: Sequence[Matcher],
     write: Write,
     *,
-    since: str | None,
-    limit: str | None,
+    since: timedelta | None,
+    limit: int | None,
 ) -> None:
     async with reading(config) as database:
-        start = parse_since(since, now=await database.now())
+        start = await time_ago(database, since)
         if start is not None and limit is None:
             follower = Follower(database, since=start)
         else:
@@ -63,16 +68,19 @@ async def _follow(
             follower.pass_over(event for event, _ in old)
             for found in reversed(old):
                 write(found)
-        if sys.stdout.isatty() and (trouble := await missing_daemon(database)):
-            typer.echo(trouble, err=True)
-        await _follow_on(follower, matchers, write)
+        if await newest_event_at(database) is None:
+            typer.echo("no events yet, waiting", err=True)
+        await _follow_on(database, follower, matchers, write)
 
 
-async def _follow_on(follower: Follower, matchers: Sequence[Matcher], write: Write) -> None:
+async def _follow_on(
+    database: Database, follower: Follower, matchers: Sequence[Matcher], write: Write
+) -> None:
     """Go on until nobody reads any more; a database that is away comes back."""
-    away = False
+    away, daemon = False, DaemonWatch(database)
     while not _is_deserted():
         try:
+            await daemon.look()
             async for event in follower.look():
                 if found := match(event, matchers):
                     write(found)
@@ -85,6 +93,24 @@ async def _follow_on(follower: Follower, matchers: Sequence[Matcher], write: Wri
                 typer.echo("the database answers again", err=True)
             away = False
         await asyncio.sleep(LOOK)
+
+
+class DaemonWatch:
+    """Tell when no daemon is alive, once until one is again."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._looks = 0
+        self._told = ""
+
+    async def look(self) -> None:
+        """Look, now and then; raises StorageError."""
+        if self._looks % CHECK_EVERY == 0:
+            trouble = await missing_daemon(self._database)
+            if trouble and trouble != self._told:
+                typer.echo(trouble, err=True)
+            self._told = trouble
+        self._looks += 1
 
 
 def _write_json(found: Found) -> None:

@@ -1,7 +1,7 @@
 """The overview of all batches: `monitor list`."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -9,22 +9,22 @@ from typing import Final
 import typer
 from rich.text import Text
 
-from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, sources_of
+from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, Polling, sources_of
+from monitor.cli.daemon_seen import missing_daemon
 from monitor.cli.listing import take, write_array
-from monitor.cli.liveness import missing_daemon
 from monitor.cli.options import Output
-from monitor.cli.remedy import describe, describe_failures
-from monitor.cli.screen import safe, word, write_short_time
-from monitor.cli.screen import show as show_text
-from monitor.cli.session import parse_matchers, reading, run
+from monitor.cli.remedy import describe_failures, write_standing
+from monitor.cli.screen import put, safe, whole, word, write_short_time
+from monitor.cli.session import parse_matchers, reading, run, unknown
 from monitor.cli.table import show_table
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.batch import Progress, Watch, progress
-from monitor.core.matching import Matcher
+from monitor.core.errors import UnknownNameError
+from monitor.core.matching import Matcher, Operator
 from monitor.storage.database import Database
-from monitor.storage.queries import source_rows, watched_batches
-from monitor.storage.sources import SourceRow
+from monitor.storage.queries import watched_batches
+from monitor.storage.sources import all_sources
 
 _COLUMNS: Final = (
     *("Source", "Batch", "Name", "Phase", "Outcome", "Calls", "Percent", "Origin"),
@@ -39,7 +39,7 @@ _STACKS: Final = (
 )
 
 
-def show(path: Path | None, matchers: Sequence[str], *, limit: str | None, output: str) -> None:
+def show(path: Path | None, matchers: Sequence[str], *, limit: int | None, output: str) -> None:
     """List the watched batches that match."""
     config, parsed = load(path), parse_matchers(matchers)
     if output == Output.JSON:
@@ -48,25 +48,24 @@ def show(path: Path | None, matchers: Sequence[str], *, limit: str | None, outpu
         run(_show_table(config, parsed, limit=limit))
 
 
-async def _write_json(config: Config, matchers: Sequence[Matcher], *, limit: str | None) -> None:
+async def _write_json(config: Config, matchers: Sequence[Matcher], *, limit: int | None) -> None:
     async with reading(config) as database:
         found = _matching(database, config, matchers)
         await write_array(found, lambda batch: json.dumps(batch.document()), limit)
 
 
-async def _show_table(config: Config, matchers: Sequence[Matcher], *, limit: str | None) -> None:
+async def _show_table(config: Config, matchers: Sequence[Matcher], *, limit: int | None) -> None:
     async with reading(config) as database:
         found, more = await take(_matching(database, config, matchers), limit)
-        sources = await source_rows(database)
         now = await database.now()
         trouble = await missing_daemon(database)
     if not found:
-        show_text(_nothing(config, matchers))
+        put(_nothing(config, matchers))
         return
     show_table(_COLUMNS, [_row(batch) for batch in found], stacks=_STACKS)
-    for line in (more, *_footer(found, sources, now=now)):
+    for line in (more, *_footer(found, now=now)):
         if line:
-            show_text(line)
+            put(line)
     if trouble:
         typer.echo(trouble, err=True)
 
@@ -74,9 +73,10 @@ async def _show_table(config: Config, matchers: Sequence[Matcher], *, limit: str
 async def _matching(
     database: Database, config: Config, matchers: Sequence[Matcher]
 ) -> AsyncIterator[BatchFacts]:
-    sources = sources_of(config)
+    sources, accounts = sources_of(config), await all_sources(database)
     async for view in watched_batches(database):
-        batch = BatchFacts(view=view, source=sources.get(view.watch.batch.source))
+        name = view.watch.batch.source
+        batch = BatchFacts(view=view, source=sources.get(name), account=accounts.get(name))
         if not matchers or all(matcher.matches(batch.facts) for matcher in matchers):
             yield batch
 
@@ -93,7 +93,7 @@ def _row(batch: BatchFacts) -> list[Text]:
         safe(write_calls(measured)),
         safe("" if measured.percent is None else f"{measured.percent:g}%"),
         safe(watch.batch.origin.value, "dim"),
-        safe(write_short_time(watch.last_poll_at)),
+        whole(write_short_time(watch.last_poll_at)),
         _next_poll(batch),
         safe(_error(watch), "red"),
     ]
@@ -108,9 +108,9 @@ def write_calls(measured: Progress) -> str:
 
 
 def _next_poll(batch: BatchFacts) -> Text:
-    if batch.polled != "polled":
-        return safe(batch.polled, "yellow" if batch.polled == "no source" else "dim")
-    return safe(write_short_time(batch.next_poll_at), "dim")
+    if batch.polling is not Polling.POLLED:
+        return safe(batch.polling, "yellow" if batch.polling is Polling.NO_SOURCE else "dim")
+    return whole(write_short_time(batch.next_poll_at), "dim")
 
 
 def _error(watch: Watch) -> str:
@@ -119,32 +119,24 @@ def _error(watch: Watch) -> str:
 
 def _nothing(config: Config, matchers: Sequence[Matcher]) -> Text:
     if matchers:
-        return safe("no watched batch matches; `monitor list` shows all")
+        wrong = (f"{error}; " for error in _unknown_sources(config, matchers))
+        return safe(f"no watched batch matches; {''.join(wrong)}`monitor list` shows all")
     source = next(iter(config.sources), None)
     if source is None:
         return safe("no batches yet: give the config a source (see `monitor init`), then `add`")
     return safe(f"no batches yet: `monitor add {source} ID` watches one")
 
 
-def _footer(
-    found: Sequence[BatchFacts], sources: Mapping[str, SourceRow], *, now: datetime
-) -> list[Text]:
+def _unknown_sources(config: Config, matchers: Sequence[Matcher]) -> Iterator[UnknownNameError]:
+    for matcher in matchers:
+        named = matcher.name == "source" and matcher.op is Operator.EQUAL
+        if named and matcher.value not in config.sources:
+            yield unknown("source", matcher.value, config.sources)
+
+
+def _footer(found: Sequence[BatchFacts], *, now: datetime) -> list[Text]:
     lines = []
-    if any(batch.polled == "forgotten" for batch in found):
+    if any(batch.polling is Polling.FORGOTTEN for batch in found):
         lines.append(safe(f"forgotten: {FORGOTTEN}", "dim"))
-    names = {batch.watch.batch.source for batch in found}
-    lines += [write_standing(sources[name], now=now) for name in sorted(names & sources.keys())]
-    return lines
-
-
-def write_standing(source: SourceRow, *, now: datetime) -> Text:
-    """Write what is wrong with an account: it fails, or a 429 pauses it; empty for nothing."""
-    health, paused_until = source.health, source.blocked_until
-    if health.failing_since is not None and health.kind is not None:
-        since = write_short_time(health.failing_since)
-        why = describe(health.kind, health.status_code)
-        return safe(f"{source.name} is failing since {since}: {why}", "red")
-    if paused_until is not None and paused_until > now:
-        until = write_short_time(paused_until)
-        return safe(f"{source.name} is paused until {until}: too many requests (429)", "yellow")
-    return Text()
+    accounts = {batch.account.name: batch.account for batch in found if batch.account}
+    return lines + [write_standing(accounts[name], now=now) for name in sorted(accounts)]

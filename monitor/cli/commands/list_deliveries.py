@@ -5,20 +5,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+import typer
 from rich.text import Text
 
-from monitor.cli.delivery_facts import DeliveryFacts
+from monitor.cli.daemon_seen import missing_daemon
+from monitor.cli.delivery_facts import DeliveryFacts, check_receiver
 from monitor.cli.listing import take, write_array
 from monitor.cli.options import Output
-from monitor.cli.screen import safe, word, write_short_time
-from monitor.cli.screen import show as show_text
-from monitor.cli.session import reading, run, unknown
+from monitor.cli.screen import put, safe, whole, word, write_short_time
+from monitor.cli.session import reading, run
 from monitor.cli.table import show_table
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.delivery import DeliveryState
 from monitor.storage.database import Database
-from monitor.storage.delivery_queries import known_receivers, list_deliveries
+from monitor.storage.delivery_queries import list_deliveries
 
 _COLUMNS: Final = (
     *("Delivery", "State", "Waits", "Receiver", "Type", "Subject", "Attempts", "Delivered"),
@@ -37,7 +38,7 @@ def show(
     *,
     state: str | None,
     receiver: str | None,
-    limit: str | None,
+    limit: int | None,
     output: str,
 ) -> None:
     """List the deliveries in a state, to a receiver, or all."""
@@ -56,32 +57,36 @@ class Listing:
         self._state = state
         self._receiver = receiver
 
-    async def write_json(self, *, limit: str | None) -> None:
+    async def write_json(self, *, limit: int | None) -> None:
         """Write one array."""
         async with reading(self._config) as database:
             await check_receiver(database, self._config, self._receiver)
             found = self._found(database)
             await write_array(found, lambda delivery: json.dumps(delivery.document()), limit)
 
-    async def show_table(self, *, limit: str | None) -> None:
+    async def show_table(self, *, limit: int | None) -> None:
         """Show the newest."""
         async with reading(self._config) as database:
             await check_receiver(database, self._config, self._receiver)
             found, more = await take(self._found(database), limit)
+            trouble = await missing_daemon(database)
         if not found:
-            show_text(safe(self._nothing()))
+            put(safe(self._nothing()))
             return
         show_table(_COLUMNS, [_row(delivery) for delivery in found], stacks=_STACKS)
         if more:
-            show_text(more)
-        if any(delivery.view.state is DeliveryState.DEAD for delivery in found):
+            put(more)
+        states = {delivery.view.state for delivery in found if not delivery.is_dead_test}
+        if DeliveryState.DEAD in states:
             hint = "dead: no more attempts; `monitor delivery ID` says why, `redeliver ID` sends it"
-            show_text(safe(hint, "dim"))
+            put(safe(hint, "dim"))
+        if trouble and DeliveryState.PENDING in states:
+            typer.echo(trouble, err=True)
 
     async def _found(self, database: Database) -> AsyncIterator[DeliveryFacts]:
         found = list_deliveries(database, state=self._state, receiver=self._receiver)
         async for view in found:
-            yield DeliveryFacts(view=view, configured=view.receiver in self._config.receivers)
+            yield DeliveryFacts.of(view, self._config)
 
     def _nothing(self) -> str:
         if self._state is not None or self._receiver is not None:
@@ -89,14 +94,6 @@ class Listing:
         if not self._config.routes:
             return "no deliveries yet, and no routes: the config says nobody hears of anything"
         return "no deliveries yet: `monitor test RECEIVER` sends a first one"
-
-
-async def check_receiver(database: Database, config: Config, receiver: str | None) -> None:
-    """Raise UnknownNameError for a receiver that neither the config nor the database knows."""
-    if receiver is None or receiver in config.receivers:
-        return
-    if receiver not in await known_receivers(database):
-        raise unknown("receiver", receiver, config.receivers)
 
 
 def _row(delivery: DeliveryFacts) -> list[Text]:
@@ -109,7 +106,7 @@ def _row(delivery: DeliveryFacts) -> list[Text]:
         safe(view.event_type),
         safe(view.subject),
         safe(_count(view.attempts)),
-        safe(write_short_time(view.delivered_at)),
+        whole(write_short_time(view.delivered_at)),
         safe(view.event_id, "dim"),
     ]
 

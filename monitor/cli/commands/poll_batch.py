@@ -12,7 +12,7 @@ from rich.text import Text
 from monitor.cli.options import Output
 from monitor.cli.page import draw_progress, show_page, write_contacts, write_counts
 from monitor.cli.remedy import REMEDIES
-from monitor.cli.screen import safe, word, write_json, write_latency, write_time
+from monitor.cli.screen import safe, stamp_if, word, write_json, write_latency, write_time
 from monitor.cli.session import run, unknown
 from monitor.config.load import load
 from monitor.config.schema import Config
@@ -101,7 +101,7 @@ def _document(read: Read) -> dict[str, Any]:
         "total_contacts": reading.total_contacts,
         "valid_contacts": reading.valid_contacts,
         "progress": asdict(read.progress),
-        "scheduled_at": stamp(reading.scheduled_at) if reading.scheduled_at else None,
+        "scheduled_at": stamp_if(reading.scheduled_at),
         "read_at": stamp(read.at),
         "duration_ms": read.took // timedelta(milliseconds=1),
     }

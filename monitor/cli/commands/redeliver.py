@@ -1,15 +1,15 @@
 """Redelivery: `monitor redeliver`."""
 
-import re
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Final
 
 import typer
 
-from monitor.cli.commands.list_deliveries import check_receiver
-from monitor.cli.commands.show_delivery import parse_row
-from monitor.cli.session import parse_since, run, writing
+from monitor.cli.daemon_seen import missing_daemon
+from monitor.cli.delivery_facts import check_receiver, parse_row
+from monitor.cli.event_id import whole_id
+from monitor.cli.session import run, time_ago, writing
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.delivery import DeliveryState
@@ -19,19 +19,17 @@ from monitor.storage.database import Database
 from monitor.storage.redeliver import Candidate, find_deliveries, find_of_receiver
 from monitor.storage.redeliver import redeliver as owe_anew
 
-_EVENT_ID: Final = re.compile(r"evt_[A-Z2-7]{26}")
-
 
 def redeliver(
     path: Path | None,
     ids: Sequence[str],
     *,
     receiver: str | None,
-    since: str | None,
+    since: timedelta | None,
     state: str | None,
 ) -> None:
     """Owe deliveries anew: those named, or those of a receiver."""
-    if ids and (receiver or since or state):
+    if ids and (receiver or since is not None or state):
         raise typer.BadParameter("give either ids, or --receiver with --since and --state")
     if not ids and receiver is None:
         raise typer.BadParameter("give ids of deliveries or events, or --receiver")
@@ -45,25 +43,28 @@ def redeliver(
 async def _redeliver_named(config: Config, ids: Sequence[str]) -> None:
     rows = {row: text for text in ids if (row := parse_row(text))}
     names = [text for text in dict.fromkeys(ids) if not parse_row(text)]
-    events = [name for name in names if _EVENT_ID.fullmatch(name)]
     async with writing(config) as database:
-        found = await find_deliveries(database, rows=list(rows), events=events)
+        events = {name: whole for name in names if (whole := await whole_id(database, name))}
+        found = await find_deliveries(database, rows=list(rows), events=list(events.values()))
         await _owe(database, config, found)
     known = {candidate.row for candidate in found}
     missing = [text for row, text in rows.items() if row not in known]
     found_events = {candidate.event_id for candidate in found}
-    missing += [name for name in names if name not in found_events]
+    missing += [name for name in names if events.get(name) not in found_events]
     if missing:
         named = ", ".join(repr(text) for text in missing)
-        raise UnknownNameError(f"no delivery or event with deliveries is called {named}")
+        raise UnknownNameError(
+            f"no delivery or event with deliveries is called {named}:"
+            " `monitor deliveries` shows those there are"
+        )
 
 
 async def _redeliver_receiver(
-    config: Config, receiver: str, *, since: str | None, state: str | None
+    config: Config, receiver: str, *, since: timedelta | None, state: str | None
 ) -> None:
     async with writing(config) as database:
         await check_receiver(database, config, receiver)
-        start = parse_since(since, now=await database.now())
+        start = await time_ago(database, since)
         wanted = state or DeliveryState.DEAD
         found = await find_of_receiver(database, receiver, state=wanted, since=start)
         if not found:
@@ -82,6 +83,8 @@ async def _owe(database: Database, config: Config, found: Sequence[Candidate]) -
         numbers = ", ".join(str(candidate.row) for candidate in left[:10])
         more = f" and {len(left) - 10} more" if len(left) > 10 else ""
         typer.echo(f"{_count(len(left))} pending and due already, left alone: {numbers}{more}")
+    if found and (trouble := await missing_daemon(database)):
+        typer.echo(trouble, err=True)
     gone = {candidate.receiver for candidate in found if candidate.row in owed}
     for receiver in sorted(gone - set(config.receivers)):
         typer.echo(

@@ -1,12 +1,13 @@
 """The trial of a receiver: `monitor test`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import typer
 
 from monitor.app import build_receiver
-from monitor.cli.screen import safe, show, write_latency, write_short_time
+from monitor.cli.screen import put, safe, write_latency, write_short_time
 from monitor.cli.session import run, unknown, writing
 from monitor.config.load import load
 from monitor.config.schema import Config
@@ -14,7 +15,10 @@ from monitor.core.errors import SecretMissingError
 from monitor.engine.trial import Tried, try_receiver
 from monitor.storage.receivers import ReceiverRow, register_receivers
 
-_HINTS: Final = {
+_HINTS: Final[Mapping[object, str]] = {
+    401: "it does not believe who sends: has it another secret, or does it want a header?",
+    403: "it does not let this in: has it another secret, or does it want a header?",
+    404: "nothing is there: check the path of its url",
     "address": (
         "its url leads to an address that is not public; allow_private = true opens private ones"
     ),
@@ -65,13 +69,13 @@ def _tell(row: ReceiverRow, tried: Tried) -> None:
     words = ["delivered" if arrived else "failed"]
     words += [str(word) for word in (verdict.status_code, verdict.error) if word is not None]
     headline = f"{row.name}: {', '.join(words)}, {write_latency(tried.duration)}"
-    show(safe(headline, "green" if arrived else "red"))
-    show(safe(f"event {delivery.event_id}, delivery {delivery.row}", "dim"))
+    put(safe(headline, "green" if arrived else "red"))
+    put(safe(f"event {delivery.event_id}, delivery {delivery.row}", "dim"))
     if verdict.response:
-        show(safe(f"response: {verdict.response}"))
-    if not arrived and verdict.error in _HINTS:
-        show(safe(_HINTS[verdict.error]))
+        put(safe(f"response: {verdict.response}"))
+    if not arrived and (hint := _HINTS.get(verdict.error or verdict.status_code)):
+        put(safe(hint))
     if row.hold is not None:
         since = write_short_time(row.hold.since)
         end = "lifted" if arrived else "goes on"
-        show(safe(f"the receiver has been held since {since}; the hold {end}", "yellow"))
+        put(safe(f"the receiver has been held since {since}; the hold {end}", "yellow"))

@@ -1,4 +1,4 @@
-"""The portrait of one batch: `monitor show`."""
+"""One batch on a page: `monitor show`."""
 
 import json
 from collections.abc import Sequence
@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import typer
 from rich.text import Text
 
-from monitor.cli.batch_facts import FORGOTTEN, find_batch
+from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, Polling, find_batch
+from monitor.cli.commands.portrait import Portrait, read_portrait
+from monitor.cli.commands.timeline import LEGEND, draw_timeline
 from monitor.cli.delivery_facts import DeliveryFacts
 from monitor.cli.event_summary import summarise
 from monitor.cli.options import Output
@@ -22,13 +25,19 @@ from monitor.cli.page import (
     write_labels,
     write_phase,
 )
-from monitor.cli.portrait import Portrait, read_portrait
-from monitor.cli.remedy import describe_failures
-from monitor.cli.screen import make_console, safe, word, write_json, write_short_time, write_time
-from monitor.cli.screen import show as show_text
+from monitor.cli.remedy import describe_failures, write_failing
+from monitor.cli.screen import (
+    make_console,
+    put,
+    safe,
+    whole,
+    word,
+    write_json,
+    write_short_time,
+    write_time,
+)
 from monitor.cli.session import reading, run
 from monitor.cli.table import show_table
-from monitor.cli.timeline import LEGEND, draw_timeline
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.batch import progress
@@ -37,19 +46,16 @@ from monitor.storage.queries import SnapshotView
 SHOWN: Final = 10
 _WIDEST_TIMELINE: Final = 160
 _PIPED_TIMELINE: Final = 80
-_WIDE: Final = 150
-"""Columns from which on an event is one line, if a long change is cut."""
-_CUT: Final = 48
-_POLLED: Final = {
-    "removed": "removed; `monitor add` watches it again",
-    "no source": "no source: the config has none of this name, so it is not polled",
-    "forgotten": f"forgotten: {FORGOTTEN}",
+_NOT_POLLED: Final = {
+    Polling.REMOVED: "removed; `monitor add` watches it again",
+    Polling.NO_SOURCE: "no source: the config has none of this name, so it is not polled",
+    Polling.FORGOTTEN: f"forgotten: {FORGOTTEN}",
 }
 
 
-def show(path: Path | None, source: str, batch_id: str, *, limit: str | None, output: str) -> None:
+def show(path: Path | None, source: str, batch_id: str, *, limit: int | None, output: str) -> None:
     """Show one batch, removed or not."""
-    run(_show(load(path), source, batch_id, limit=int(limit or SHOWN), output=output))
+    run(_show(load(path), source, batch_id, limit=limit or SHOWN, output=output))
 
 
 async def _show(config: Config, source: str, batch_id: str, *, limit: int, output: str) -> None:
@@ -64,6 +70,8 @@ async def _show(config: Config, source: str, batch_id: str, *, limit: int, outpu
     _show_snapshots(portrait.snapshots[:limit])
     _show_events(portrait)
     _show_pending(portrait.pending)
+    if portrait.missing_daemon:
+        typer.echo(portrait.missing_daemon, err=True)
 
 
 def _show_batch(portrait: Portrait) -> None:
@@ -90,9 +98,19 @@ def _show_batch(portrait: Portrait) -> None:
             ("last poll", safe(write_time(watch.last_poll_at) or "none yet")),
             ("last error", safe(error, "red")),
             ("unreachable", safe(_since(failures.unreachable_since), "red")),
-            ("next poll", safe(_POLLED.get(batch.polled) or write_time(batch.next_poll_at))),
+            ("source", safe(write_failing(batch.account.health) if batch.account else "", "red")),
+            ("next poll", safe(_write_next_poll(batch))),
         ],
     )
+
+
+def _write_next_poll(batch: BatchFacts) -> str:
+    if batch.polling is not Polling.POLLED:
+        return _NOT_POLLED[batch.polling]
+    at = write_time(batch.next_poll_at)
+    if not batch.source_fails:
+        return at
+    return f"{at} at the earliest: a failing source is probed once a minute, batch by batch"
 
 
 def _since(at: datetime | None) -> str:
@@ -111,7 +129,7 @@ def _show_timeline(portrait: Portrait) -> None:
     )
     if lines:
         show_heading(f"Timeline: {LEGEND}")
-        show_text(Text("\n").join(lines))
+        put(Text("\n").join(lines))
 
 
 def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
@@ -121,7 +139,7 @@ def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
     rows = [
         [
             safe(snapshot.number),
-            safe(write_short_time(snapshot.at)),
+            whole(write_short_time(snapshot.at)),
             safe(snapshot.status),
             word(snapshot.phase),
             write_counts(snapshot.counts),
@@ -136,14 +154,12 @@ def _show_events(portrait: Portrait) -> None:
     if not portrait.events:
         return
     show_heading("Events, the newest first")
-    console = make_console()
-    cut = _CUT if console.is_terminal and console.width >= _WIDE else None
     rows = [
         [
             safe(event.sequence),
-            safe(write_short_time(event.at)),
+            whole(write_short_time(event.at)),
             safe(document["type"]),
-            _cut(safe(summarise(document)), cut),
+            safe(summarise(document)),
             Text(", ").join(
                 delivery.brief
                 for delivery in portrait.deliveries
@@ -155,13 +171,7 @@ def _show_events(portrait: Portrait) -> None:
     ]
     columns = ("#", "Time", "Type", "What", "Deliveries", "Event")
     stacks = (("#",), ("Time", "Deliveries"), ("Type", "What", "Event"))
-    show_table(columns, rows, stacks=stacks)
-
-
-def _cut(text: Text, columns: int | None) -> Text:
-    if columns is not None:
-        text.truncate(columns, overflow="ellipsis")
-    return text
+    show_table(columns, rows, stacks=stacks, cut="What")
 
 
 def _show_pending(pending: Sequence[DeliveryFacts]) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from rich.text import Text
 
-from monitor.cli.delivery_facts import DeliveryFacts, attempt_document
+from monitor.cli.delivery_facts import DeliveryFacts, attempt_document, parse_row
+from monitor.cli.event_id import whole_id
 from monitor.cli.options import Output
 from monitor.cli.page import show_heading, show_page
-from monitor.cli.screen import safe, write_json, write_latency, write_time
-from monitor.cli.screen import show as show_text
+from monitor.cli.screen import put, safe, whole, write_json, write_latency, write_time
 from monitor.cli.session import reading, run
 from monitor.cli.table import show_table
 from monitor.config.load import load
@@ -22,12 +22,10 @@ from monitor.storage.delivery_queries import (
     AttemptView,
     DeliveryView,
     attempts_of,
-    deliveries_of_event,
+    deliveries_of_events,
     read_delivery,
 )
-from monitor.storage.queries import read_body
-
-LARGEST_ROW = 2**63 - 1
+from monitor.storage.event_queries import read_event
 
 
 def show(path: Path | None, delivery_id: str, *, output: str) -> None:
@@ -39,18 +37,18 @@ async def _show(config: Config, delivery_id: str, *, output: str) -> None:
     async with reading(config) as database:
         view = await _find(database, delivery_id)
         attempts = await attempts_of(database, view.row)
-        body = await read_body(database, view.event_id)
-    delivery = DeliveryFacts(view=view, configured=view.receiver in config.receivers)
-    document = json.loads(body or b"null")
+        event = await read_event(database, view.event_id)
+    delivery = DeliveryFacts.of(view, config)
+    document = json.loads(event.body if event else b"null")
     if output == Output.JSON:
         tried = [attempt_document(attempt) for attempt in attempts]
         write_json({**delivery.document(), "tries": tried, "body": document})
         return
-    _show_delivery(delivery)
+    _show_delivery(delivery, attempts)
     _show_attempts(attempts)
     show_heading("Body")
     for line in json.dumps(document, indent=2, ensure_ascii=False).splitlines():
-        show_text(safe(line.replace(" ", "\u00a0", _indent(line))))
+        put(safe(line.replace(" ", "\u00a0", _indent(line))))
 
 
 def _indent(line: str) -> int:
@@ -62,7 +60,8 @@ async def _find(database: Database, delivery_id: str) -> DeliveryView:
         view = await read_delivery(database, row)
         found = [] if view is None else [view]
     else:
-        found = await deliveries_of_event(database, delivery_id)
+        whole = await whole_id(database, delivery_id)
+        found = await deliveries_of_events(database, [whole] if whole else [])
     if len(found) > 1:
         ids = ", ".join(f"{view.row} ({view.receiver})" for view in found)
         raise UnknownNameError(f"{delivery_id} has {len(found)} deliveries, say which: {ids}")
@@ -73,13 +72,7 @@ async def _find(database: Database, delivery_id: str) -> DeliveryView:
     return found[0]
 
 
-def parse_row(text: str) -> int | None:
-    """Return a delivery's number; none for anything else."""
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
-    return number if 0 < number <= LARGEST_ROW else None
-
-
-def _show_delivery(delivery: DeliveryFacts) -> None:
+def _show_delivery(delivery: DeliveryFacts, attempts: Sequence[AttemptView]) -> None:
     view = delivery.view
     show_page(
         Text.assemble("delivery ", safe(view.row, "bold"), " to ", safe(view.receiver, "bold")),
@@ -92,19 +85,28 @@ def _show_delivery(delivery: DeliveryFacts) -> None:
             ("owed since", safe(write_time(view.enqueued_at))),
             ("due", safe(write_time(view.due_at))),
             ("delivered", safe(write_time(view.delivered_at))),
-            ("attempts", safe(view.attempts)),
+            ("attempts", safe(_write_attempts(view, attempts))),
         ],
     )
 
 
+def _write_attempts(view: DeliveryView, attempts: Sequence[AttemptView]) -> str:
+    """Write how much of the schedule is used up, and which attempts count for nothing there."""
+    again = [attempt for attempt in attempts if attempt.at < view.enqueued_at]
+    held = [attempt for attempt in attempts[len(again) :] if attempt.verdict == VerdictKind.HOLD]
+    others = [f"{len(held)} that held the receiver"] if held else []
+    others += [f"{len(again)} before it was owed again"] if again else []
+    return f"{view.attempts} (and {', '.join(others)})" if others else str(view.attempts)
+
+
 def _show_attempts(attempts: Sequence[AttemptView]) -> None:
     if not attempts:
-        show_text(safe("\nno attempt yet"))
+        put(Text("\nno attempt yet"))
         return
     show_heading("Attempts")
     rows = [
         [
-            safe(write_time(attempt.at)),
+            whole(write_time(attempt.at)),
             safe(write_latency(attempt.duration)),
             safe(attempt.verdict, "green" if attempt.verdict == VerdictKind.DELIVERED else "red"),
             safe(attempt.status_code or ""),

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,69 +14,67 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, find_batch
-from monitor.cli.commands.list_batches import write_standing
-from monitor.cli.liveness import missing_daemon
+from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, Polling, find_batch
+from monitor.cli.commands.waiting import End, Sight
+from monitor.cli.daemon_seen import missing_daemon
 from monitor.cli.options import ANY_END
 from monitor.cli.pace import ENOUGH, forecast_of
-from monitor.cli.remedy import describe_failures
+from monitor.cli.remedy import describe_failures, write_standing
 from monitor.cli.screen import make_console, safe, write_short_time
-from monitor.cli.session import parse_timeout, reading
-from monitor.cli.waiting import End, Sight
+from monitor.cli.session import reading
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.core.errors import MonitorError, StorageError
+from monitor.core.errors import StorageError
 from monitor.net.redact import printable
 from monitor.settings import write_duration
 from monitor.storage.database import Database
-from monitor.storage.queries import SnapshotView, newest_snapshots, source_rows
+from monitor.storage.queries import SnapshotView, newest_snapshots
 
 LOOK: Final = 1.0
 """Seconds between two looks at the database."""
 CHECK_EVERY: Final = 10
-"""Looks between two at what moves slowly: the daemon, the account, the config."""
+"""Looks between two for the daemon, which says once a minute that it is alive."""
 TIMED_OUT: Final = 3
 
 Show = Callable[[Sight], None]
 
 
 def wait(
-    path: Path | None, source: str, batch_id: str, *, wanted: str, timeout: str | None
+    path: Path | None, source: str, batch_id: str, *, wanted: str, timeout: timedelta | None
 ) -> None:
     """Wait until a batch settled; raise Exit(1) on another end, Exit(3) on time-out."""
-    seconds = parse_timeout(timeout)
-    end = asyncio.run(_wait(load(path), source, batch_id, wanted=wanted, seconds=seconds))
+    end = asyncio.run(_wait(load(path), source, batch_id, wanted=wanted, patience=timeout))
     typer.echo(printable(f"{source} {batch_id}: {end.reason}"), err=end.code != 0)
     if end.code:
         raise typer.Exit(end.code)
 
 
 async def _wait(
-    config: Config, source: str, batch_id: str, *, wanted: str, seconds: float | None
+    config: Config, source: str, batch_id: str, *, wanted: str, patience: timedelta | None
 ) -> End:
     began = time.monotonic()
-    last = math.inf if seconds is None else began + seconds
+    last = math.inf if patience is None else began + patience.total_seconds()
     async with reading(config) as database:
         lookout = Lookout(database, config, source, batch_id)
         sight = await lookout.look()
-        with _screen(_hope(wanted, seconds)) as show:
+        with _screen(_hope(wanted, patience)) as show:
             while True:
                 show(sight)
                 if end := sight.end(wanted):
                     return end
                 left = last - time.monotonic()
-                if left <= 0:
-                    return _timed_out(sight, timedelta(seconds=seconds or 0))
+                if patience is not None and left <= 0:
+                    return _timed_out(sight, patience)
                 await asyncio.sleep(min(LOOK, left))
                 sight = await lookout.look_again(sight)
 
 
-def _hope(wanted: str, seconds: float | None) -> str:
+def _hope(wanted: str, timeout: timedelta | None) -> str:
     end = "any end" if wanted == ANY_END else wanted
     since = f"waiting for {end} since {write_short_time(datetime.now(UTC))}"
-    if seconds is None:
+    if timeout is None:
         return since
-    return f"{since}, until {write_short_time(datetime.now(UTC) + timedelta(seconds=seconds))}"
+    return f"{since}, until {write_short_time(datetime.now(UTC) + timeout)}"
 
 
 def _timed_out(sight: Sight, timeout: timedelta) -> End:
@@ -94,13 +92,13 @@ class Lookout:
         self._source = source
         self._id = batch_id
         self._looks = 0
-        self._surroundings: tuple[Text, ...] = ()
+        self._missing_daemon = ""
         self._snapshots: list[SnapshotView] = []
 
     async def look(self) -> Sight:
         """Return what there is to see; raises UnknownNameError, and StorageError."""
         if self._looks % CHECK_EVERY == 0:
-            self._surroundings = await self._look_round()
+            self._missing_daemon = await missing_daemon(self._database)
         self._looks += 1
         batch = await find_batch(self._database, self._config, self._source, self._id)
         watch = batch.watch
@@ -109,8 +107,8 @@ class Lookout:
             self._snapshots = await newest_snapshots(self._database, row, limit=ENOUGH)
         return Sight(
             batch=batch,
-            forecast=forecast_of(watch, self._snapshots),
-            troubles=(*_troubles(batch), *self._surroundings),
+            forecast=forecast_of(batch, self._snapshots, missing_daemon=self._missing_daemon),
+            troubles=tuple(_troubles(batch, self._missing_daemon)),
             at=datetime.now(UTC),
         )
 
@@ -120,24 +118,15 @@ class Lookout:
             return await self.look()
         except StorageError as error:
             trouble = safe(f"{error}; trying on", "yellow")
-            return replace(before, troubles=(trouble,), at=datetime.now(UTC))
-
-    async def _look_round(self) -> tuple[Text, ...]:
-        """Return what is wrong with the daemon and the account; the config may have changed."""
-        with suppress(MonitorError):  # a bad file changes nothing, as for the daemon
-            self._config = load(self._config.path)
-        account = (await source_rows(self._database)).get(self._source)
-        standing = write_standing(account, now=datetime.now(UTC)) if account else Text()
-        daemon = safe(await missing_daemon(self._database), "yellow")
-        return tuple(trouble for trouble in (daemon, standing) if trouble)
+            return replace(before, forecast=None, troubles=(trouble,), at=datetime.now(UTC))
 
 
-def _troubles(batch: BatchFacts) -> Iterator[Text]:
-    """Yield what keeps this batch from being read."""
+def _troubles(batch: BatchFacts, no_daemon: str) -> Iterator[Text]:
+    """Yield what keeps this batch from being read: itself, the daemon, the account."""
     failures, read_before = batch.watch.failures, batch.watch.known is not None
-    if batch.polled == "forgotten":
+    if batch.polling is Polling.FORGOTTEN:
         yield safe(FORGOTTEN, "yellow")
-    if batch.polled == "no source":
+    if batch.polling is Polling.NO_SOURCE:
         yield safe("the config has no source of this name: it is not polled", "yellow")
     error = describe_failures(failures, read_before=read_before)
     if failures.unreachable_since is not None:
@@ -145,6 +134,10 @@ def _troubles(batch: BatchFacts) -> Iterator[Text]:
         yield safe(f"unreachable since {since}: {error}", "red")
     elif error:
         yield safe(f"the last poll failed: {error}", "yellow")
+    if no_daemon:
+        yield safe(no_daemon, "yellow")
+    if batch.account and (standing := write_standing(batch.account, now=datetime.now(UTC))):
+        yield standing
 
 
 @contextmanager

@@ -1,0 +1,78 @@
+"""The portrait of a batch: all that is stored of it, and its JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.cli.batch_facts import BatchFacts
+from monitor.cli.daemon_seen import missing_daemon
+from monitor.cli.delivery_facts import DeliveryFacts
+from monitor.cli.pace import ENOUGH, forecast_data, forecast_of
+from monitor.config.schema import Config
+from monitor.core.event import stamp
+from monitor.core.forecast import Forecast
+from monitor.storage.database import Database
+from monitor.storage.delivery_queries import deliveries_of_events, pending_of_batch
+from monitor.storage.event_queries import EventView, newest_events
+from monitor.storage.queries import SnapshotView, newest_snapshots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portrait:
+    """Hold what is known of one batch; snapshots and events are the newest first."""
+
+    batch: BatchFacts
+    snapshots: Sequence[SnapshotView]
+    events: Sequence[EventView]
+    deliveries: Sequence[DeliveryFacts]
+    """Of these events."""
+    pending: Sequence[DeliveryFacts]
+    missing_daemon: str
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """Return its pace and end."""
+        return forecast_of(self.batch, self.snapshots, missing_daemon=self.missing_daemon)
+
+    def document(self, limit: int) -> dict[str, Any]:
+        """Lay it out as JSON."""
+        return {
+            **self.batch.document(),
+            "forecast": forecast_data(self.forecast),
+            "snapshots": [_snapshot_document(one) for one in self.snapshots[:limit]],
+            "events": [json.loads(event.body) for event in self.events],
+            "deliveries": [delivery.document() for delivery in self.deliveries],
+            "pending_deliveries": [delivery.document() for delivery in self.pending],
+        }
+
+
+async def read_portrait(
+    database: Database, config: Config, batch: BatchFacts, *, limit: int
+) -> Portrait:
+    """Read the newest events and snapshots, and of the latter enough for pace and timeline."""
+    row = batch.watch.batch.row
+    events = await newest_events(database, row, limit=limit)
+    owed = await deliveries_of_events(database, [event.id for event in events])
+    pending = await pending_of_batch(database, row)
+    return Portrait(
+        batch=batch,
+        snapshots=await newest_snapshots(database, row, limit=max(limit, ENOUGH)),
+        events=events,
+        deliveries=[DeliveryFacts.of(view, config) for view in owed],
+        pending=[DeliveryFacts.of(view, config) for view in pending],
+        missing_daemon=await missing_daemon(database),
+    )
+
+
+def _snapshot_document(snapshot: SnapshotView) -> dict[str, Any]:
+    return {
+        "number": snapshot.number,
+        "at": stamp(snapshot.at),
+        "status": snapshot.status,
+        "phase": snapshot.phase.value,
+        "counts": snapshot.counts,
+        "open": snapshot.open_calls,
+        "total_contacts": snapshot.total_contacts,
+        "valid_contacts": snapshot.valid_contacts,
+    }

@@ -1,0 +1,41 @@
+"""The SQLite file: the folder it needs, and its making."""
+
+import os
+from pathlib import Path
+
+from monitor.core.errors import StorageError
+
+
+def check_folder(file: Path) -> None:
+    """Raise StorageError when the folder of a SQLite file is not there: nobody else makes it."""
+    if not is_there(file.parent):
+        raise StorageError(
+            f"there is no folder {file.parent} for the database: make it, or name another in"
+            " database.url"
+        )
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether a file or folder exists; raise StorageError when that cannot be told."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StorageError(f"{path} cannot be opened: {error.strerror}") from error
+    return True
+
+
+def create_private(file: Path) -> None:
+    """Create the file readable by its owner alone; SQLite gives WAL and index the same mode.
+
+    One that exists is not even opened: closing any handle of it drops the locks that this process
+    holds on it, and another's last close would then delete the WAL under our feet.
+    """
+    check_folder(file)
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StorageError(f"the database {file} cannot be opened: {error.strerror}") from error

@@ -1,0 +1,71 @@
+"""A reason: what a database driver reports, in words that say what to do."""
+
+import re
+from typing import Final
+
+_NOT_ADMITTED: Final = (
+    (
+        re.compile(r'database ".*" does not exist'),
+        "there is no database of this name: `createdb` makes one",
+    ),
+    (
+        re.compile(
+            r'role ".*" (?:does not exist|is not permitted to log in)'
+            r"|authentication failed|no password supplied"
+        ),
+        "its user or password is refused: check database.url",
+    ),
+    (
+        re.compile(r"no pg_hba\.conf entry"),
+        "its pg_hba.conf admits no such user from here: add an entry, or check database.url",
+    ),
+)
+_REMEDIES: Final = (
+    *_NOT_ADMITTED,
+    (
+        re.compile("failed to resolve host"),
+        "its host has no address: check database.url and the network",
+    ),
+    (
+        re.compile(
+            r"failed: (?:Connection refused|No such file|No route to host|Network is unreachable)"
+            r"|failed: Connection timed out|timeout expired"
+        ),
+        "nobody answers there: is Postgres running, and is database.url right?",
+    ),
+    (
+        re.compile("file is not a database"),
+        "it is no SQLite database: give the monitor a file of its own",
+    ),
+)
+"""By text: before a connection stands, psycopg tells no SQLSTATE."""
+_PREAMBLE: Final = re.compile(
+    r"connection (?:failed|is bad): (?:connection to server .*? failed: )?(?:FATAL: +)?"
+)
+_WORD: Final = re.compile("(?<=[a-z])(?=[A-Z])")
+_LIMIT: Final = 200
+
+
+def reason_of(error: BaseException) -> str:
+    """Say why the database failed; no parameters: the driver's first line holds no values."""
+    origin = getattr(error, "orig", None)
+    if origin is None:
+        return kind_of(error)
+    told = str(origin).strip()
+    for pattern, remedy in _REMEDIES:
+        if pattern.search(told):
+            return remedy
+    line = told.partition("\n")[0]
+    return _PREAMBLE.sub("", line, count=1)[:_LIMIT] or kind_of(error)
+
+
+def is_not_admitted(error: BaseException) -> bool:
+    """Tell whether Postgres is there, but refuses the database's name, the user or the password."""
+    told = str(getattr(error, "orig", None) or "")
+    return any(pattern.search(told) for pattern, _ in _NOT_ADMITTED)
+
+
+def kind_of(error: BaseException) -> str:
+    """Name an error by its kind alone, for its text holds values: `numeric value out of range`."""
+    kind = type(getattr(error, "orig", None) or error).__name__
+    return _WORD.sub(" ", kind).lower()
