@@ -16,6 +16,7 @@ from monitor.cli.demo.moment import RUNNING, Moment
 from monitor.cli.demo.screen import draw
 from monitor.cli.demo.stage import Stage, set_up
 from monitor.cli.demo.watcher import Watcher
+from monitor.core.batch import Batch, Phase
 
 SECONDS: Final = 30.0
 """Of the show that the pictures are taken of."""
@@ -40,9 +41,9 @@ async def _take() -> None:
         moment = await _watch(stage)
         screen = draw(moment, width=WIDTH, height=HEIGHT)
         _write("demo", "monitor demo", screen)
-        role = stage.roles[0]
-        shown = await _run(stage, "show", role.source, role.id, "--limit", "3")
-        _write("show", f"monitor show {role.source} {role.id}", Text.from_ansi(shown))
+        batch = _running(moment)
+        shown = await _run(stage, "show", batch.source, batch.id, "--limit", "3")
+        _write("show", f"monitor show {batch.source} {batch.id}", Text.from_ansi(shown))
 
 
 async def _watch(stage: Stage) -> Moment:
@@ -51,6 +52,12 @@ async def _watch(stage: Stage) -> Moment:
         await watcher.look(RUNNING)
         await asyncio.sleep(_FRAME)
     return await watcher.look(RUNNING)
+
+
+def _running(moment: Moment) -> Batch:
+    """Return the first batch that runs, as most do whose picture somebody wants."""
+    known = ((watch.batch, watch.known) for watch in moment.watches if watch.known)
+    return next(batch for batch, now in known if now.phase is Phase.RUNNING and now.counts)
 
 
 async def _run(stage: Stage, *words: str) -> str:
