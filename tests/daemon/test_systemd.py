@@ -52,9 +52,9 @@ async def test_a_postgres_that_is_not_there_yet_is_waited_for(
         await proxy.stop()
         daemon = process(rig, {"NOTIFY_SOCKET": str(heard.path)})
         await daemon.start()
-        await until(lambda: bool(heard.lines("EXTEND_TIMEOUT_USEC=")), seconds=20)
+        await until(lambda: bool(heard.lines("STATUS=waiting for the database")), seconds=20)
+        assert heard.lines("EXTEND_TIMEOUT_USEC=")
         assert not heard.lines("READY")
-        assert "waiting for the database" in heard.lines("STATUS=")[0]
 
         await proxy.start()
 
