@@ -1,7 +1,7 @@
 """What a command tells of a delivery: the JSON of one, and what it waits for."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Self, assert_never
 
@@ -65,6 +65,12 @@ class DeliveryFacts:
         return Wait.LANE if view.due_at is None else Wait.DUE
 
     @property
+    def is_abandoned(self) -> bool:
+        """Tell whether whoever sent it has ended amid that: its lease has run out."""
+        view = self.view
+        return view.claimed and view.due_at is not None and view.due_at < datetime.now(UTC)
+
+    @property
     def is_dead_test(self) -> bool:
         """Tell whether it is a failed test, which nobody wants to arrive late."""
         return self.view.state is DeliveryState.DEAD and self.view.event_type == EventType.TEST
@@ -84,7 +90,7 @@ class DeliveryFacts:
             case Wait.NO_RECEIVER:
                 return "no receiver"
             case Wait.ANSWER:
-                return "being sent"
+                return "abandoned by its daemon" if self.is_abandoned else "being sent"
             case Wait.HOLD:
                 return f"held until {write_short_time(view.held_until)}"
             case Wait.LANE:

@@ -35,6 +35,11 @@ _LISTEN: Final = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[A-Za-z0-9._-]*
 _LARGEST_PORT: Final = 65535
 
 
+_check_heartbeat_url: Final = partial(
+    check_http_url, allow_http=True, example="https://hc.example.com/ping/UUID"
+)
+
+
 class MonitorTable(Settings):
     """Parse `[monitor]`; whoever has the heartbeat's URL can keep it beating."""
 
@@ -54,8 +59,8 @@ class MonitorTable(Settings):
 
     @field_validator("heartbeat_url")
     @classmethod
-    def _check_heartbeat_url(cls, value: Secret | None) -> Secret | None:
-        return value and value.checked_by(partial(check_http_url, allow_http=True))
+    def _check_heartbeat(cls, value: Secret | None) -> Secret | None:
+        return value and value.checked_by(_check_heartbeat_url)
 
 
 class Monitor(MonitorTable):

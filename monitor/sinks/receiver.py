@@ -24,15 +24,17 @@ class HttpReceiverSettings(Settings):
     """PEM file of certificates to trust instead of the system's."""
 
 
-def check_url(url: str, *, allow_http: bool) -> str:
-    """Return the URL; raise ValueError, which never shows it, for one unfit to be posted to."""
+def check_url(
+    url: str, *, allow_http: bool, example: str = "https://example.com/hooks/batches"
+) -> str:
+    """Return the URL; raise ValueError, which never shows it, for one unfit to be called."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port, parts = None, None, urlsplit("")
     if not host or port == 0 or not url.isascii() or not url.isprintable() or {*' \\"<>'} & {*url}:
-        raise ValueError('must be a URL such as "https://example.com/hooks/batches"')
+        raise ValueError(f'must be a URL such as "{example}"')
     if parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
         raise ValueError('must start with "https://" ("http://" needs allow_http = true)')
     if "@" in parts.netloc or "#" in url:

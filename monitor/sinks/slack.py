@@ -17,6 +17,7 @@ from monitor.sinks.receiver import KEEPALIVE, HttpReceiverSettings, check_url, u
 from monitor.sinks.response import READ_LIMIT, kept_text
 from monitor.sinks.slack_blocks import message
 
+_EXAMPLE: Final = "https://hooks.slack.com/services/T0000/B0000/XXXX"
 _HEADERS: Final = {"content-type": "application/json"}
 _PAYLOAD_REFUSED: Final = frozenset(
     {
@@ -73,7 +74,8 @@ class SlackSettings(HttpReceiverSettings):
     @field_validator("webhook_url")
     @classmethod
     def _check_webhook_url(cls, value: Secret, info: ValidationInfo) -> Secret:
-        return value.checked_by(partial(check_url, allow_http=bool(info.data.get("allow_http"))))
+        allow_http = bool(info.data.get("allow_http"))
+        return value.checked_by(partial(check_url, allow_http=allow_http, example=_EXAMPLE))
 
 
 class SlackSink:

@@ -108,11 +108,22 @@ async def test_a_held_one_says_since_when_until_when_and_why(monitor: Run, store
 
 async def test_one_under_way_is_being_sent(monitor: Run, store: Store) -> None:
     (event,) = await tell(store, "crm")
-    (claimed,) = await store.take()
+    (claimed,) = await store.take(at=datetime.now(UTC))
 
     shown = (await monitor("explain", event)).out
 
     assert f"pending: delivery {claimed.row} is being sent right now" in shown
+
+
+async def test_one_whose_daemon_ended_amid_it_is_not_being_sent(monitor: Run, store: Store) -> None:
+    (event,) = await tell(store, "crm")
+    (claimed,) = await store.take(at=NOW)
+
+    shown = " ".join((await monitor("explain", event)).out.split())
+    listed = (await monitor("deliveries")).out
+
+    assert f"delivery {claimed.row} was being sent when its daemon ended; the next one" in shown
+    assert "abandoned by its daemon" in " ".join(listed.split())
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from monitor.core.delivery import Hold, VerdictKind
 from monitor.storage.receivers import hold_receiver
 from tests.cli.conftest import Consumer, Run
-from tests.storage.store import MINUTE, NOW, SECOND, Store
+from tests.storage.store import MINUTE, NOW, Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
 
@@ -96,7 +96,7 @@ async def test_a_pending_delivery_says_what_it_waits_for(
     await hold_receiver(store.database, "crm", hold)
     held = (await monitor("deliveries", "-o", "json", "--receiver", "crm")).json
     table = (await monitor("deliveries")).out
-    await store.take(at=NOW + SECOND, limit=1)
+    await store.take(at=datetime.now(UTC), limit=1)
     taken = (await monitor("deliveries")).out
 
     assert [one["waits_for"] for one in before] == ["lane", "no receiver", "due"]

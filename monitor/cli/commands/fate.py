@@ -75,7 +75,10 @@ class Fate:
                 yield safe(f"pending: {told}", "red")
                 return
             case Wait.ANSWER:
-                yield safe(f"pending: delivery {view.row} is being sent right now", "yellow")
+                told = "is being sent right now"
+                if own.delivery.is_abandoned:
+                    told = "was being sent when its daemon ended; the next one sends it again"
+                yield safe(f"pending: delivery {view.row} {told}", "yellow")
             case Wait.HOLD:
                 yield safe(f"pending: {self._tell_hold(view)}", "yellow")
                 if behind:
@@ -153,5 +156,7 @@ def _tell_ahead(ahead: History, now: datetime) -> str:
     view = ahead.delivery.view
     told = f"waits behind delivery {view.row}, {view.event_type} ({view.event_id})"
     if view.held_until is None:
-        told += f", {_tell_due(view.due_at, now)}" if not view.claimed else ", being sent"
+        told += (
+            f", {_tell_due(view.due_at, now)}" if not view.claimed else f", {ahead.delivery.wait}"
+        )
     return f"{told}; its last attempt: {ahead.last}" if ahead.attempts else told

@@ -25,7 +25,7 @@ _HINTS: Final[Mapping[object, str]] = {
     "dns": "its host has no address: check the spelling of the url and the network",
     "connect": "nobody listens there: check url, firewall and proxy",
     "tls": "its certificate is not trusted: check the url, or name its CA by ca_file",
-    "timeout": "no whole answer in time: let it answer first and work later, or raise timeout",
+    "timeout": "no whole answer in time: let it answer first and work later",
     "secret_malformed": "its secret has the wrong form: config.example.toml shows the right one",
 }
 
