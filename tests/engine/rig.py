@@ -247,15 +247,20 @@ class Rig:
         ((value,),) = await self.rows(statement)
         return value
 
-    async def advance(self, until: Wait, **time: float) -> None:
-        """Put the clock forward, but not over the lease of a delivery under way."""
+    async def advance(self, until: Wait, *, polls_too: bool = False, **time: float) -> None:
+        """Put the clock forward, but not over the lease of a delivery, or poll, under way."""
 
         async def idle() -> bool:
             leased = "SELECT count(*) FROM deliveries WHERE lease_owner IS NOT NULL"
-            return bool(await self.value(leased) == 0)
+            return bool(await self.value(leased) == 0) and not (polls_too and self.is_polling())
 
         await until(idle)
         self.clock.advance(**time)
+
+    def is_polling(self) -> bool:
+        """Tell whether a poll is under way, or its result not committed yet."""
+        in_flight = any(account.in_flight for account in self.engine.accounts)
+        return in_flight or self.engine.writer.queued > 0
 
     async def settled(self) -> bool:
         """Tell whether nothing is owed any more."""

@@ -59,7 +59,7 @@ async def test_a_provider_fault_tells_nothing_and_ends_by_itself(
     rig.bolna.fault(fault, batch="b1", times=1)
     await until(lambda: any(s.fault == fault.name for s in rig.bolna.record.served))
     rig.show("b1", execution_status={"completed": 7})
-    await rig.advance(until, seconds=61)  # past any pause of the account
+    await rig.advance(until, polls_too=True, seconds=61)  # past any pause of the account
     await until(lambda: "batch.counts_changed" in rig.crm.types, what="the change behind it")
     await until(rig.settled)
 
