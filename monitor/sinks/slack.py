@@ -17,7 +17,7 @@ from monitor.sinks.receiver import KEEPALIVE, HttpReceiverSettings, check_url, u
 from monitor.sinks.response import READ_LIMIT, kept_text
 from monitor.sinks.slack_blocks import message
 
-_EXAMPLE: Final = "https://hooks.slack.com/services/T0000/B0000/XXXX"
+_EXAMPLE: Final = "https://hooks.slack.com/services/T0000/B0000/PLACEHOLDER"
 _HEADERS: Final = {"content-type": "application/json"}
 _PAYLOAD_REFUSED: Final = frozenset(
     {

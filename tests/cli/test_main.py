@@ -165,7 +165,10 @@ async def test_a_newer_schema_stops_every_command_with_both_versions(
     assert "install the newer program" in ended.err
 
 
-@pytest.mark.parametrize("command", ["show", "wait", "poll", "add", "remove"])
+on_a_batch = pytest.mark.parametrize("command", ["show", "wait", "poll", "add", "remove"])
+
+
+@on_a_batch
 @pytest.mark.usefixtures("in_force")
 async def test_a_pasted_url_is_no_id(command: str, monitor: Run) -> None:
     await monitor("migrate")
@@ -176,7 +179,7 @@ async def test_a_pasted_url_is_no_id(command: str, monitor: Run) -> None:
     assert "this is a URL, not a batch id: paste only 'x1'" in ended.err
 
 
-@pytest.mark.parametrize("command", ["show", "wait", "poll", "add", "remove"])
+@on_a_batch
 @pytest.mark.usefixtures("in_force")
 async def test_an_unknown_source_names_the_known_ones(command: str, monitor: Run) -> None:
     await monitor("migrate")
