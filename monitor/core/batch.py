@@ -7,9 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from monitor.core.errors import FailureKind
+from monitor.core.schedule import Schedule
 
 Counts = Mapping[str, int]
 """Calls per raw call status, as the provider spells it."""
+
+Course = tuple[tuple[int, int], ...]
+"""When (milliseconds since 1970) so many calls had finished: oldest first."""
 
 NAME_LIMIT = 256
 STATUS_LIMIT = 64
@@ -53,12 +57,24 @@ class Reading:
     counts: Counts | None = None
     open_calls: int = 0
     """Sum of the counts whose call status is not final."""
+    parked_calls: int = 0
+    """The open ones that wait for a later time by plan: `scheduled`, `rescheduled`."""
+    live_calls: int = 0
+    """The open ones that somebody dials or speaks: neither parked nor still in a queue."""
+    counted: bool = True
+    """False: nobody can see whether calls move; counts are never told, or were not read now."""
+    uncounted: FailureKind | None = None
+    """Why this time the counts could not be read, though the status could."""
     unknown_call_statuses: tuple[str, ...] = ()
     """Call statuses we do not know: they count as open and are only logged."""
     total_contacts: int | None = None
+    least_contacts: int | None = None
+    """Where nobody tells a total: the calls that were seen; the total is the most ever seen."""
     valid_contacts: int | None = None
     name: str | None = None
     scheduled_at: datetime | None = None
+    schedule: Schedule | None = None
+    """The hours in which it dials; none: at any time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +104,14 @@ class Known:
     counts: Counts | None
     """Last known ones: readings without counts leave them standing."""
     open_calls: int
+    parked_calls: int = 0
+    live_calls: int = 0
+    counted: bool = True
     total_contacts: int | None
     valid_contacts: int | None
     name: str | None
     scheduled_at: datetime | None
+    schedule: Schedule | None = None
     changed_at: datetime
     """Last time that status, counts or totals moved."""
     phase_since: datetime
@@ -104,6 +124,32 @@ class Known:
     settled_at: datetime | None = None
     unknown_statuses: tuple[str, ...] = ()
     """Status words already reported as unknown."""
+    begun_until: datetime | None = None
+    """When it was last seen to wait again after it had begun: what comes then is a rerun."""
+    stalled_at: datetime | None = None
+    """When it was told that nothing moves; none again once something does."""
+    overdue_at: datetime | None = None
+    """When it was last told that a start is overdue: no start before this is told again."""
+    course: Course = ()
+    """How finished calls grew of late: what a forecast is made of."""
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether dialling has begun: some status words come late."""
+        if self.phase is not Phase.PENDING or self.live_calls > 0:
+            return True
+        return sum((self.counts or {}).values()) > self.open_calls
+
+    @property
+    def is_overdue(self) -> bool:
+        """Tell whether its start was told as overdue and has not come since."""
+        return self.told_overdue and self.settled_at is None and not self.begun
+
+    @property
+    def told_overdue(self) -> bool:
+        """Tell whether that was told of this very start: it may be missing for a while."""
+        told_at, start = self.overdue_at, self.scheduled_at
+        return told_at is not None and start is not None and told_at >= start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

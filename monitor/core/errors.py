@@ -121,22 +121,30 @@ class FailureKind(StrEnum):
     REDIRECT = "redirect"  # 3xx: never followed, the key would travel
     UNEXPECTED_STATUS = "unexpected_status"  # any other answer
     INVALID_BODY = "invalid_body"  # HTML, truncated JSON, another batch's document
+    EXPRESSION = "expression"  # one of the config file does not fit the answer
     KEY_MISSING = "key_missing"  # its variable or file is not there now
 
 
 class PollError(MonitorError):
-    """Carry why one poll failed: kind, HTTP status if there was one, Retry-After if sent."""
+    """Carry why one poll failed: kind, HTTP status if there was one, Retry-After if sent.
+
+    `expression` is the key of the one that did not fit the answer.
+    """
 
     def __init__(
         self,
         kind: FailureKind,
         status_code: int | None = None,
         retry_after: timedelta | None = None,
+        *,
+        expression: str | None = None,
     ) -> None:
-        super().__init__(kind.value if status_code is None else f"{kind.value} ({status_code})")
+        name = kind.value if expression is None else f"{kind.value} {expression}"
+        super().__init__(name if status_code is None else f"{name} ({status_code})")
         self.kind = kind
         self.status_code = status_code
         self.retry_after = retry_after
+        self.expression = expression
 
 
 class DemoError(MonitorError):

@@ -28,6 +28,9 @@ class EventType(StrEnum):
     REACHABLE = "batch.reachable"
     SOURCE_FAILING = "source.failing"
     SOURCE_RECOVERED = "source.recovered"
+    STALLED = "batch.stalled"
+    PROGRESSING = "batch.progressing"
+    OVERDUE = "batch.overdue"
     TEST = "monitor.test"
 
 

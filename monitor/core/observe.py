@@ -4,24 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.core.batch import (
-    Counts,
-    Failures,
-    Known,
-    Origin,
-    Outcome,
-    Phase,
-    Reading,
-    Watch,
-    fold,
-)
+from monitor.core.batch import Failures, Known, Origin, Outcome, Phase, Reading, Watch
+from monitor.core.conditions import Limits
 from monitor.core.event import Document, Event, EventType, compose, stamp
+from monitor.core.knowledge import calls_moved, changes_between, learn
 from monitor.core.payload import batch_data, batch_subject
 from monitor.core.source import Source
-
-CONFIRM_AFTER = 0.9
-"""A final status without usable counts is believed at a second reading this many intervals on."""
-UNKNOWN_STATUSES_LIMIT = 100
 
 _END = {
     Outcome.COMPLETED: EventType.COMPLETED,
@@ -57,7 +45,13 @@ def instant(watch: Watch, now: datetime) -> datetime:
 
 
 def observe(
-    watch: Watch, reading: Reading, *, source: Source, interval: timedelta, at: datetime
+    watch: Watch,
+    reading: Reading,
+    *,
+    source: Source,
+    interval: timedelta,
+    limits: Limits,
+    at: datetime,
 ) -> Observation:
     """Compare a reading with all that is known of its batch.
 
@@ -65,7 +59,7 @@ def observe(
     confirm an end that shows no counts.
     """
     last = watch.known
-    known = _learn(last, reading, confirm_after=interval * CONFIRM_AFTER, at=at)
+    known = learn(last, reading, interval=interval, limits=limits, at=at)
     moved = last is None or (known is not last and known.changed_at == at)
     reachable = watch.failures.unreachable_since is not None
     types = tuple(_event_types(last, known, origin=watch.batch.origin, reachable=reachable))
@@ -85,98 +79,6 @@ def observe(
     )
 
 
-def changes_between(last: Counts | None, counts: Counts | None) -> dict[str, int]:
-    """Return the signed change per call status; an absent one is 0, unknown counts are all 0."""
-    if last == counts:
-        return {}
-    before, after = last or {}, counts or {}
-    moved = {status: after.get(status, 0) - before.get(status, 0) for status in {**before, **after}}
-    return {status: change for status, change in moved.items() if change}
-
-
-def _learn(
-    last: Known | None, reading: Reading, *, confirm_after: timedelta, at: datetime
-) -> Known:
-    """Join a reading to what was known; counts and totals that it leaves out stand."""
-    base = last or _unread(reading, at)
-    counted = any((reading.counts or {}).values())
-    if counted or not any((base.counts or {}).values()):
-        counts = base.counts if reading.counts is None else reading.counts
-        open_calls = reading.open_calls
-    else:
-        counts, open_calls = base.counts, base.open_calls
-    settled_at, unconfirmed_since = base.settled_at, None
-    if reading.phase is not Phase.ENDED or (counted and open_calls):
-        settled_at = None
-    elif settled_at is None and open_calls == 0:
-        unconfirmed_since = None if counted else base.unconfirmed_since or at
-        if unconfirmed_since is None or at - unconfirmed_since >= confirm_after:
-            settled_at, unconfirmed_since = at, None
-    reopened = base.settled_at is not None and settled_at is None
-    born_final = base.born_final and reading.phase is Phase.ENDED and not reopened
-    began = reading.phase is not Phase.PENDING and not born_final
-    known = Known(
-        status=reading.status,
-        phase=reading.phase,
-        outcome=reading.outcome,
-        counts=counts,
-        open_calls=open_calls,
-        total_contacts=_latest(reading.total_contacts, base.total_contacts),
-        valid_contacts=_latest(reading.valid_contacts, base.valid_contacts),
-        name=reading.name or base.name,
-        scheduled_at=reading.scheduled_at,
-        changed_at=base.changed_at,
-        phase_since=base.phase_since if reading.phase is base.phase else at,
-        started_at=base.started_at or (at if began else None),
-        born_final=born_final,
-        unconfirmed_since=unconfirmed_since,
-        settled_at=settled_at,
-        unknown_statuses=_unknown_statuses(base, reading),
-    )
-    if known == last:
-        return last
-    moved = known.status != base.status or _counts_moved(base, known)
-    return replace(known, changed_at=at) if moved else known
-
-
-def _unread(reading: Reading, at: datetime) -> Known:
-    """Return what is known at the first reading, before it is joined."""
-    return Known(
-        status=reading.status,
-        phase=reading.phase,
-        outcome=reading.outcome,
-        counts=None,
-        open_calls=0,
-        total_contacts=None,
-        valid_contacts=None,
-        name=None,
-        scheduled_at=None,
-        changed_at=at,
-        phase_since=at,
-        started_at=None,
-        born_final=reading.phase is Phase.ENDED,
-    )
-
-
-def _latest(new: int | None, old: int | None) -> int | None:
-    return old if new is None else new
-
-
-def _unknown_statuses(base: Known, reading: Reading) -> tuple[str, ...]:
-    told = base.unknown_statuses
-    if reading.phase is not Phase.UNKNOWN or fold(reading.status) in map(fold, told):
-        return told
-    return (*told, reading.status)[-UNKNOWN_STATUSES_LIMIT:]
-
-
-def _counts_moved(last: Known, known: Known) -> bool:
-    return (
-        (known.total_contacts or 0) != (last.total_contacts or 0)
-        or (known.valid_contacts or 0) != (last.valid_contacts or 0)
-        or bool(changes_between(last.counts, known.counts))
-    )
-
-
 def _event_types(
     last: Known | None, known: Known, *, origin: Origin, reachable: bool
 ) -> Iterator[EventType]:
@@ -185,20 +87,36 @@ def _event_types(
     if known.phase is Phase.UNKNOWN and known.unknown_statuses != _reported(last):
         yield EventType.STATUS_UNKNOWN
     was_settled = last is not None and last.settled_at is not None
-    unwatched = known.born_final and origin is Origin.DISCOVERED
-    if known.settled_at and known.outcome and not was_settled and not unwatched:
-        yield _END[known.outcome]
+    if known.settled_at and not (known.born_final and origin is Origin.DISCOVERED):
+        yield from _end(last if was_settled else None, known)
     if was_settled and known.settled_at is None:
         yield EventType.REOPENED
     if reachable:
         yield EventType.REACHABLE
+    yield from _lasting(last, known)
+
+
+def _end(settled: Known | None, known: Known) -> Iterator[EventType]:
+    """Yield how it ended, and again when what had settled turns out to have ended otherwise."""
+    if known.outcome and (settled is None or settled.outcome is not known.outcome):
+        yield _END[known.outcome]
+
+
+def _lasting(last: Known | None, known: Known) -> Iterator[EventType]:
+    stalled, was_stalled = known.stalled_at, last.stalled_at if last else None
+    if stalled is not None and was_stalled is None:
+        yield EventType.STALLED
+    if was_stalled is not None and stalled is None:
+        yield EventType.PROGRESSING
+    if known.overdue_at is not None and (last is None or known.overdue_at != last.overdue_at):
+        yield EventType.OVERDUE
 
 
 def _moves(last: Known | None, known: Known) -> Iterator[EventType]:
     if last is None:
         yield EventType.FIRST_SEEN
         return
-    if _counts_moved(last, known):
+    if calls_moved(last, known):
         yield EventType.COUNTS_CHANGED
     if known.status != last.status:
         yield EventType.STATUS_CHANGED
@@ -230,9 +148,13 @@ def _events(
 def _extra(event_type: EventType, before: Watch, after: Watch, at: datetime) -> Document:
     known = after.known
     if event_type in _END.values() and known is not None:
-        started_at = known.started_at
-        duration = None if started_at is None else (at - started_at).total_seconds()
+        started_at, ended_at = known.started_at, known.settled_at or at
+        duration = None if started_at is None else (ended_at - started_at).total_seconds()
         return {"duration_seconds": duration, "late": known.born_final}
     if event_type is EventType.REACHABLE and before.failures.since is not None:
         return {"since": stamp(before.failures.since)}
+    if event_type is EventType.STALLED and known is not None:
+        return {"since": stamp(known.changed_at)}
+    if event_type is EventType.PROGRESSING and before.known is not None:
+        return {"since": stamp(before.known.changed_at)}
     return {}

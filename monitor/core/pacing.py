@@ -1,23 +1,32 @@
 """When a batch is polled next."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.core.batch import Known, Phase, Watch
+from monitor.core.conditions import Limits, overdue_at, stalls_at
+from monitor.core.forecast import forecast
 
-SOON_PENDING = timedelta(hours=1)
+FRESH = timedelta(hours=1)
+"""For so long a wait is fresh: pending, or ended with calls still open; later it is idle."""
+STARTING = timedelta(minutes=10)
+"""Bolna rounds a start up to the next 10 minutes."""
 QUIET_AFTER = timedelta(days=7)
+SHORTER = 0.5
+"""Of the interval, while a batch is about to start or to end."""
 JITTER = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Hold the three intervals of a source's batches, and when a settled batch is forgotten."""
+    """Hold the three intervals of a source's batches, what is too long, and when to forget."""
 
     interval: timedelta
     idle_interval: timedelta
     settled_interval: timedelta
     forget_after: timedelta
+    limits: Limits
 
     def is_shorter_than(self, other: "Pace") -> bool:
         """Tell whether any batch may be due sooner by this than by the other."""
@@ -25,6 +34,8 @@ class Pace:
             self.interval < other.interval
             or self.idle_interval < other.idle_interval
             or self.settled_interval < other.settled_interval
+            or self.limits.stall_after < other.limits.stall_after
+            or self.limits.overdue_after < other.limits.overdue_after
         )
 
 
@@ -32,14 +43,18 @@ def next_poll_at(watch: Watch, pace: Pace, *, at: datetime, jitter: float) -> da
     """Return when to poll next, or none when the batch is forgotten.
 
     `jitter` (-1..1) spreads the wait by up to 10 %, never below 0.9 of it: two readings that
-    confirm an end are at least that far apart.
+    confirm an end are at least that far apart. A moment at which something is known to happen is
+    not missed: a start, the opening of its hours, a condition that comes true if nothing moves.
     """
-    wait = _interval(watch, pace, at) * (1 + JITTER * jitter)
+    due_at = at + _interval(watch, pace, at) * (1 + JITTER * jitter)
+    if watch.known is not None:
+        ahead = (moment for moment in _moments(watch.known, pace, at) if moment > at)
+        due_at = min([due_at, *ahead])
     quiet_since = _quiet_since(watch)
     if quiet_since is None:
-        return at + wait
+        return due_at
     forgotten_at = quiet_since + pace.forget_after
-    return None if at >= forgotten_at else min(at + wait, forgotten_at)
+    return None if at >= forgotten_at else min(due_at, forgotten_at)
 
 
 def _interval(watch: Watch, pace: Pace, at: datetime) -> timedelta:
@@ -49,15 +64,58 @@ def _interval(watch: Watch, pace: Pace, at: datetime) -> timedelta:
         return pace.settled_interval
     if known is None:
         return pace.interval
-    if known.settled_at is not None or at - known.changed_at >= QUIET_AFTER:
+    if known.settled_at is not None or _is_quiet(known, at):
         return pace.settled_interval
-    return pace.idle_interval if _idle(known, at) else pace.interval
+    if _is_idle(known, pace, at):
+        return pace.idle_interval
+    return pace.interval * (SHORTER if _turns_soon(known, pace, at) else 1)
 
 
-def _idle(known: Known, at: datetime) -> bool:
-    if known.phase is Phase.PENDING:
-        return at - known.phase_since >= SOON_PENDING
-    return known.phase is Phase.PAUSED
+def _is_quiet(known: Known, at: datetime) -> bool:
+    """Tell whether nothing moved for a week; a start that was told long before is awaited still."""
+    start = known.scheduled_at
+    if start is not None and not known.begun and start <= at < start + FRESH:
+        return False
+    return at - known.changed_at >= QUIET_AFTER
+
+
+def _is_idle(known: Known, pace: Pace, at: datetime) -> bool:
+    match known.phase:
+        case Phase.PAUSED:
+            return True
+        case Phase.RUNNING:
+            return known.schedule is not None and known.schedule.opened_at(at) is None
+        case Phase.PENDING if not known.begun and known.scheduled_at is not None:
+            early = at < known.scheduled_at - pace.idle_interval
+            return early or at - max(known.scheduled_at, known.phase_since) >= FRESH
+        case Phase.PENDING if not known.begun:
+            return at - known.phase_since >= FRESH
+        case _:
+            return at - known.changed_at >= FRESH
+
+
+def _turns_soon(known: Known, pace: Pace, at: datetime) -> bool:
+    """Tell whether it is about to start, or to end at its pace."""
+    start = known.scheduled_at
+    if start is not None and not known.begun:
+        return start <= at < start + STARTING
+    found = forecast(known, at=at) if known.course else None
+    return found is not None and found.ends_at is not None and found.ends_at - at < pace.interval
+
+
+def _moments(known: Known, pace: Pace, at: datetime) -> Iterator[datetime]:
+    stall_at = stalls_at(known, pace.limits, at=at)
+    if stall_at is not None:
+        yield stall_at
+    late_at = overdue_at(known, pace.limits)
+    if late_at is not None:
+        yield late_at
+    if known.phase is Phase.PENDING and known.scheduled_at is not None:
+        yield known.scheduled_at
+    if known.phase is Phase.RUNNING and known.schedule is not None:
+        opens_at = known.schedule.opens_at(at)
+        if opens_at is not None:
+            yield opens_at
 
 
 def _quiet_since(watch: Watch) -> datetime | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from monitor.core.batch import Batch, Known, Watch, progress
 from monitor.core.errors import FailureKind
 from monitor.core.event import Document, Subject, SubjectKind, stamp
+from monitor.core.forecast import forecast
 from monitor.core.source import Source
 
 LABELS_LIMIT = 32
@@ -74,9 +75,23 @@ def batch_data(
         "total_contacts": known.total_contacts if known else None,
         "valid_contacts": known.valid_contacts if known else None,
         "progress": asdict(progress(known)),
+        "forecast": forecast_data(after),
         "scheduled_at": stamp(known.scheduled_at) if known and known.scheduled_at else None,
         "observed_at": None,
         "previous_observed_at": stamp(before.observed_at) if before.observed_at else None,
+    }
+
+
+def forecast_data(watch: Watch) -> Document | None:
+    """Lay out pace and estimated end as of the last reading; null when neither can be told."""
+    if watch.known is None or watch.observed_at is None or watch.failures.unreachable_since:
+        return None
+    found = forecast(watch.known, at=watch.observed_at)
+    if found is None:
+        return None
+    return {
+        "calls_per_minute": round(found.calls_per_minute, 2),
+        "ends_at": stamp(found.ends_at) if found.ends_at else None,
     }
 
 

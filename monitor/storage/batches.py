@@ -2,19 +2,24 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.batch import Watch
-from monitor.storage.database import Database
+from monitor.storage.database import DIALECTS, Database
 from monitor.storage.sources import SourceRow, lock_source
 from monitor.storage.times import instant, milliseconds
 from monitor.storage.watches import READ_COLUMNS, watch_of
 
 BUCKET: Final = timedelta(seconds=5)
 """How much of its rate a source may save up."""
+DEBT: Final = timedelta(minutes=1)
+"""How much of its rate it may owe: requests are told only after they were made."""
+WAITING_SHARE: Final = 0.2
+"""Of a claim of a pressed source: what goes to those due longest, whether they run or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,8 @@ class Claimed:
 
     source: SourceRow
     claims: list[Claim]
+    pressed: bool = False
+    """It brought all that the room or the budget allowed: more is likely due."""
 
 
 async def due_sources(database: Database) -> dict[str, datetime]:
@@ -52,42 +59,59 @@ async def claim_batches(
     now: datetime,
     lease: timedelta,
     owner: str,
+    extra: int = 0,
+    dice: float | None = None,
 ) -> Claimed:
     """Claim at most `want` due batches of a source within its budget of `rate` polls a second.
 
-    A source that was blocked and may be tried again yields one batch, the one that was polled
+    `extra` are requests that were made besides and go off the budget, which may thereby end up in
+    debt. A source that was blocked and may be tried again yields one batch, the one that was polled
     longest ago; it stays blocked for the lease, so that nobody else tries it meanwhile.
+
+    Those due longest come first; with `dice` (0 up to 1), for a source that is pressed, most of the
+    room goes to batches that run. The dice rounds the rest, so that over many claims even of a
+    single batch those due longest get their share.
     """
     async with database.writing() as connection:
         source = await lock_source(connection, database.dialect, source_row)
-        if source.blocked_until is not None and now < source.blocked_until:
-            return Claimed(source=source, claims=[])
+        blocked = source.blocked_until is not None and now < source.blocked_until
         probe = source.blocked_until is not None
-        tokens = _tokens(source, rate=rate, now=now)
-        limit = min(1 if probe else want, int(tokens))
-        if limit < 1:
-            return Claimed(source=source, claims=[])
-        claims = await _claim(
-            connection,
-            _CLAIM[database.dialect, probe],
-            {
-                "source": source.name,
-                "now": milliseconds(now),
-                "lease_until": milliseconds(now + lease),
-                "owner": owner,
-                "limit": limit,
-            },
-            probe=probe,
-        )
-        if claims:
+        tokens = _tokens(source, rate=rate, now=now) - extra
+        limit = 0 if blocked else max(0, min(1 if probe else want, int(tokens)))
+        values = {
+            "source": source.name,
+            "now": milliseconds(now),
+            "lease_until": milliseconds(now + lease),
+            "owner": owner,
+        }
+        claims: list[Claim] = []
+        if dice is not None and not probe:
+            room = limit - int(limit * WAITING_SHARE + dice)
+            claims += await _claim(connection, database.dialect, _Choice.RUNNING, values, room)
+        choice = _Choice.PROBE if probe else _Choice.OLDEST
+        claims += await _claim(connection, database.dialect, choice, values, limit - len(claims))
+        if claims or extra:
             source = await _draw(
                 connection,
                 source,
-                tokens - len(claims),
+                max(tokens - len(claims), -rate * DEBT.total_seconds()),
                 now=now,
-                until=now + lease if probe else None,
+                until=now + lease if probe and claims else None,
             )
-        return Claimed(source=source, claims=claims)
+        return Claimed(source=source, claims=claims, pressed=not blocked and len(claims) == limit)
+
+
+async def draw_extra(
+    database: Database, source_row: int, extra: int, *, rate: float, now: datetime
+) -> timedelta:
+    """Take requests that were made off a source's budget; return for how long it is in debt."""
+    async with database.writing() as connection:
+        source = await lock_source(connection, database.dialect, source_row)
+        tokens = _tokens(source, rate=rate, now=now) - extra
+        if extra:
+            tokens = max(tokens, -rate * DEBT.total_seconds())
+            await _draw(connection, source, tokens, now=now, until=None)
+        return timedelta(seconds=max(0.0, -tokens / rate))
 
 
 async def release_batches(database: Database, *, owner: str | None) -> int:
@@ -142,33 +166,43 @@ async def hasten_batches(database: Database, source: str, *, by: datetime) -> No
 
 
 async def _claim(
-    connection: AsyncConnection, statement: Any, values: dict[str, Any], *, probe: bool
+    connection: AsyncConnection, dialect: str, choice: "_Choice", values: dict[str, Any], limit: int
 ) -> list[Claim]:
-    rows = await connection.execute(statement, values)
+    if limit < 1:
+        return []
+    rows = await connection.execute(_CLAIM[dialect, choice], {**values, "limit": limit})
+    probe = choice is _Choice.PROBE
     return [
         Claim(watch=watch_of(row), epoch=row[-2], due_at=instant(row[-1]), probe=probe)
         for row in rows
     ]
 
 
-def _claim_statement(dialect: str, *, probe: bool) -> Any:
+class _Choice(Enum):
+    """Say which batches a claim takes: a condition on them, and their order."""
+
+    OLDEST = ("next_poll_at <= :now", "next_poll_at")
+    RUNNING = ("phase = 'running' AND next_poll_at <= :now", "next_poll_at")
+    PROBE = ("(lease_owner IS NULL OR next_poll_at <= :now)", "last_poll_at NULLS FIRST")
+
+
+def _claim_statement(dialect: str, choice: _Choice) -> Any:
     """Write the claim: the lease goes into next_poll_at, so the index of due rows skips it."""
     skip = "" if dialect == "sqlite" else " FOR UPDATE SKIP LOCKED"
-    due = "(lease_owner IS NULL OR next_poll_at <= :now)" if probe else "next_poll_at <= :now"
-    order = "last_poll_at NULLS FIRST" if probe else "next_poll_at"
+    chosen, order = choice.value
     return text(
         "UPDATE batches SET due_at = next_poll_at, next_poll_at = :lease_until,"  # noqa: S608 (ours)
         " lease_owner = :owner, epoch = epoch + 1"
         " WHERE id IN (SELECT id FROM batches WHERE source = :source"
-        f" AND next_poll_at IS NOT NULL AND {due} ORDER BY {order} LIMIT :limit{skip})"
+        f" AND next_poll_at IS NOT NULL AND {chosen} ORDER BY {order} LIMIT :limit{skip})"
         f" RETURNING {READ_COLUMNS}, epoch, due_at"
     )
 
 
 _CLAIM: Final = {
-    (dialect, probe): _claim_statement(dialect, probe=probe)
-    for dialect in ("sqlite", "postgresql")
-    for probe in (False, True)
+    (dialect, choice): _claim_statement(dialect, choice)
+    for dialect in DIALECTS
+    for choice in _Choice
 }
 _DUE_SOURCES: Final = text(
     "SELECT name, (SELECT min(next_poll_at) FROM batches"

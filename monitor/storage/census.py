@@ -1,20 +1,40 @@
 """The census: how many batches are watched and how many deliveries owed."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import text
 
 from monitor.storage.database import Database
+from monitor.storage.times import milliseconds
 
 NOT_READ: Final = "not_read"
 """Stands for the phase of a batch before its first reading."""
 
 
-async def count_batches(database: Database) -> dict[tuple[str, str], int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """Hold how many batches are watched, and how many of them stand still."""
+
+    number: int
+    stalled: int
+
+
+async def count_batches(database: Database) -> dict[tuple[str, str], Watched]:
     """Count the watched batches by source and phase."""
     async with database.reading() as connection:
         rows = await connection.execute(_BATCHES)
-        return {(row[0], row[1] or NOT_READ): row[2] for row in rows}
+        return {
+            (row[0], row[1] or NOT_READ): Watched(number=row[2], stalled=row[3]) for row in rows
+        }
+
+
+async def count_due(database: Database, *, now: datetime) -> dict[str, int]:
+    """Count the batches of each source that are due and that nobody has claimed."""
+    async with database.reading() as connection:
+        rows = await connection.execute(_DUE, {"now": milliseconds(now)})
+        return {row[0]: row[1] for row in rows}
 
 
 async def count_pending(database: Database) -> dict[str, int]:
@@ -24,7 +44,12 @@ async def count_pending(database: Database) -> dict[str, int]:
 
 
 _BATCHES: Final = text(
-    "SELECT source, phase, count(*) FROM batches WHERE watched GROUP BY source, phase"
+    "SELECT source, phase, count(*), count(stalled_at) FROM batches WHERE watched"
+    " GROUP BY source, phase"
+)
+_DUE: Final = text(
+    "SELECT name, (SELECT count(*) FROM batches WHERE source = sources.name"
+    " AND next_poll_at IS NOT NULL AND next_poll_at <= :now) FROM sources"
 )
 _PENDING: Final = text(
     "SELECT receiver, count(*) FROM deliveries WHERE state = 'pending' GROUP BY receiver"

@@ -61,6 +61,31 @@ async def register_batches(
     return total
 
 
+async def discover_batches(
+    database: Database, source: str, ids: Sequence[str], *, now: datetime
+) -> int:
+    """Watch those batches that were never registered; return how many. All others stay as they are.
+
+    One that was removed stays removed: whoever found it knows nothing of that.
+    """
+    new = 0
+    for chunk in _chunks(ids):
+        rows = encode_rows([_row(Registration(source=source, id=id_)) for id_ in chunk])
+        async with database.reading() as connection:
+            found = await connection.execute(_KNOWN[database.dialect], {"rows": rows})
+            known = {row[0] for row in found}
+        if known.issuperset(chunk):
+            continue
+        rows = encode_rows(
+            [_row(Registration(source=source, id=id_)) for id_ in chunk if id_ not in known]
+        )
+        async with database.writing() as connection:
+            origin = Origin.DISCOVERED.value
+            values = {"rows": rows, "origin": origin, "now": milliseconds(now)}
+            new += await _count(connection, _INSERT[database.dialect], values)
+    return new
+
+
 async def unregister_batches(database: Database, source: str, ids: Sequence[str]) -> set[str]:
     """Stop watching batches; the rows stay. Return the ids that were watched."""
     removed: set[str] = set()
@@ -165,6 +190,14 @@ def _insert_statement(dialect: str) -> Any:
     )
 
 
+def _known_statement(dialect: str) -> Any:
+    wanted = {"source": "text", "external_id": "text"}
+    return text(
+        "SELECT batches.external_id FROM batches JOIN"  # noqa: S608 (ours)
+        f" {rows_of(dialect, wanted)} ON {_SAME}"
+    )
+
+
 def _again_statement(dialect: str) -> Any:
     forgotten = ", ".join(f"{name} = NULL" for name in ("observed_at", "failures", *KNOWN_COLUMNS))
     return text(
@@ -207,6 +240,7 @@ _LOCK: Final = text(
     " ORDER BY batches.id FOR UPDATE OF batches"
 )
 _INSERT: Final = {dialect: _insert_statement(dialect) for dialect in DIALECTS}
+_KNOWN: Final = {dialect: _known_statement(dialect) for dialect in DIALECTS}
 _AGAIN: Final = {dialect: _again_statement(dialect) for dialect in DIALECTS}
 _AWAKEN: Final = {dialect: _awaken_statement(dialect) for dialect in DIALECTS}
 _DESCRIBE: Final = {dialect: _describe_statement(dialect) for dialect in DIALECTS}

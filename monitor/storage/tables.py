@@ -88,6 +88,14 @@ batches = Table(
     Column("unconfirmed_since", BigInteger),
     Column("settled_at", BigInteger),
     Column("unknown_statuses", Text),
+    Column("parked_calls", BigInteger),
+    Column("live_calls", BigInteger),
+    Column("counted", Boolean),
+    Column("schedule", Text),
+    Column("begun_until", BigInteger),
+    Column("stalled_at", BigInteger),
+    Column("overdue_at", BigInteger),
+    Column("course", Text),
     UniqueConstraint("source", "external_id"),
     Index(
         "ix_batches_due",
@@ -95,6 +103,13 @@ batches = Table(
         "next_poll_at",
         sqlite_where=text("next_poll_at IS NOT NULL"),
         postgresql_where=text("next_poll_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_batches_running",
+        "source",
+        "next_poll_at",
+        sqlite_where=text("phase = 'running' AND next_poll_at IS NOT NULL"),
+        postgresql_where=text("phase = 'running' AND next_poll_at IS NOT NULL"),
     ),
 )
 

@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from monitor.core.batch import Batch, Failures, Known, Origin, Outcome, Phase, Watch
 from monitor.core.errors import FailureKind
+from monitor.core.schedule import Schedule, Slot
 from monitor.storage.times import instant, milliseconds
 
 READ_COLUMNS: Final = (
     "id, source, external_id, key, origin, labels, name, sequence, snapshots, last_poll_at,"
     " observed_at, failures, status, phase, outcome, counts, open_calls, total_contacts,"
     " valid_contacts, provider_name, scheduled_at, changed_at, phase_since, started_at, born_final,"
-    " unconfirmed_since, settled_at, unknown_statuses, registered_at"
+    " unconfirmed_since, settled_at, unknown_statuses, registered_at, parked_calls, live_calls,"
+    " counted, schedule, stalled_at, overdue_at, course, begun_until"
 )
 """What `watch_of` needs, in its order."""
 
@@ -33,6 +36,14 @@ KNOWN_COLUMNS: Final = {
     "unconfirmed_since": "bigint",
     "settled_at": "bigint",
     "unknown_statuses": "text",
+    "parked_calls": "bigint",
+    "live_calls": "bigint",
+    "counted": "boolean",
+    "schedule": "text",
+    "begun_until": "bigint",
+    "stalled_at": "bigint",
+    "overdue_at": "bigint",
+    "course": "text",
 }
 """Columns of what is known, with their Postgres types."""
 
@@ -77,7 +88,29 @@ def _known_of(row: Sequence[Any]) -> Known:
         unconfirmed_since=instant(row[25]),
         settled_at=instant(row[26]),
         unknown_statuses=() if row[27] is None else tuple(json.loads(row[27])),
+        parked_calls=row[29] or 0,
+        live_calls=row[30] or 0,
+        counted=row[31] in (None, True),  # null: read by an older version
+        schedule=None if row[32] is None else _schedule_of(row[32]),
+        stalled_at=instant(row[33]),
+        overdue_at=instant(row[34]),
+        course=() if row[35] is None else tuple(map(tuple, json.loads(row[35]))),
+        begun_until=instant(row[36]),
     )
+
+
+@lru_cache(maxsize=256)
+def _schedule_of(text: str) -> Schedule:
+    """Build a schedule once for all the batches and polls that show it."""
+    stored = json.loads(text)
+    slots = tuple(Slot(day=day, start=start, end=end) for day, start, end in stored["slots"])
+    return Schedule(zone=stored["zone"], slots=slots)
+
+
+@lru_cache(maxsize=256)
+def _schedule_column(schedule: Schedule) -> str:
+    slots = [(slot.day, slot.start, slot.end) for slot in schedule.slots]
+    return json.dumps({"zone": schedule.zone, "slots": slots})
 
 
 def known_columns(known: Known) -> dict[str, Any]:
@@ -99,6 +132,14 @@ def known_columns(known: Known) -> dict[str, Any]:
         "unconfirmed_since": milliseconds(known.unconfirmed_since),
         "settled_at": milliseconds(known.settled_at),
         "unknown_statuses": json.dumps(known.unknown_statuses) if known.unknown_statuses else None,
+        "parked_calls": known.parked_calls,
+        "live_calls": known.live_calls,
+        "counted": known.counted,
+        "schedule": None if known.schedule is None else _schedule_column(known.schedule),
+        "begun_until": milliseconds(known.begun_until),
+        "stalled_at": milliseconds(known.stalled_at),
+        "overdue_at": milliseconds(known.overdue_at),
+        "course": json.dumps(known.course) if known.course else None,
     }
 
 

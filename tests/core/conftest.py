@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from monitor.core.batch import Batch, Counts, Known, Outcome, Phase, Reading, Watch
+from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import Event
 from monitor.core.failing import observe_failure
@@ -16,6 +17,7 @@ from monitor.core.observe import Observation, Snapshot, instant, observe
 from monitor.core.source import Health, Source
 
 INTERVAL = timedelta(seconds=30)
+LIMITS = Limits(stall_after=timedelta(minutes=15), overdue_after=timedelta(minutes=15))
 START = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 
 STATUSES: Mapping[str, tuple[Phase, Outcome | None]] = {
@@ -110,7 +112,14 @@ class Life:
     def takes(self, reading: Reading, *, after: timedelta = INTERVAL) -> list[str]:
         at = self._poll(after)
         return self._keep(
-            observe(self.watch, reading, source=self.source, interval=self.interval, at=at)
+            observe(
+                self.watch,
+                reading,
+                source=self.source,
+                interval=self.interval,
+                limits=LIMITS,
+                at=at,
+            )
         )
 
     def fails(

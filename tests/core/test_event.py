@@ -156,6 +156,9 @@ def test_the_types_are_those_of_the_contract() -> None:
         "batch.reachable",
         "source.failing",
         "source.recovered",
+        "batch.stalled",
+        "batch.progressing",
+        "batch.overdue",
         "monitor.test",
     }
 

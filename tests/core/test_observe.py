@@ -24,6 +24,7 @@ MakeBatch = Callable[..., Batch]
 START = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 INTERVAL = timedelta(seconds=30)
 MOMENT = timedelta(milliseconds=1)
+STILL = timedelta(minutes=15)
 FIRST, COUNTS, STATUS, UNKNOWN = (
     "batch.first_seen",
     "batch.counts_changed",
@@ -31,6 +32,7 @@ FIRST, COUNTS, STATUS, UNKNOWN = (
     "batch.status_unknown",
 )
 COMPLETED, FAILED, CANCELLED = "batch.completed", "batch.failed", "batch.cancelled"
+STALLED, PROGRESSING, OVERDUE = "batch.stalled", "batch.progressing", "batch.overdue"
 REOPENED, UNREACHABLE, REACHABLE = "batch.reopened", "batch.unreachable", "batch.reachable"
 ENDS = {COMPLETED, FAILED, CANCELLED}
 
@@ -134,9 +136,9 @@ def test_a_final_status_without_counts_never_settles_after_known_open_calls(
     life.reads("running", {"completed": 5, "ringing": 2})
 
     assert life.reads("completed", counts) == [STATUS]
-    assert [life.reads("completed", counts) for _ in range(50)] == [[]] * 50
+    assert [told for _ in range(50) for told in life.reads("completed", counts)] == [STALLED]
     assert not life.settled
-    assert life.reads("completed", {"completed": 7}) == [COUNTS, COMPLETED]
+    assert life.reads("completed", {"completed": 7}) == [COUNTS, COMPLETED, PROGRESSING]
 
 
 def test_a_reading_that_says_otherwise_between_the_two_starts_the_row_anew(life: "Life") -> None:
@@ -186,6 +188,16 @@ def test_a_settled_batch_stays_settled(life: "Life") -> None:
     assert life.reads("completed", {"completed": 3}) == [COUNTS]
     assert life.reads("executed", {"completed": 3}) == [STATUS]
     assert life.settled
+
+
+def test_what_had_settled_and_turns_out_to_have_ended_otherwise_is_told(life: "Life") -> None:
+    life.reads("queued", {"ringing": 2})
+    life.reads("executed", {"completed": 2})
+    life.reads("executed", {"completed": 2}, after=timedelta(hours=1))
+
+    assert life.reads("stopped", {"completed": 2}) == [STATUS, CANCELLED]
+    assert life.data(CANCELLED)["duration_seconds"] == 0
+    assert life.reads("CANCELLED", {"completed": 2}) == [STATUS]
 
 
 def test_a_settled_batch_is_reopened_by_an_open_call(life: "Life") -> None:
@@ -783,7 +795,8 @@ def test_no_event_comes_without_the_difference_that_it_tells(
             or known.total_contacts != last.total_contacts
             or known.valid_contacts != last.valid_contacts
         )
-        assert bool(ENDS & told) is (known.settled_at is not None and last.settled_at is None)
+        ended_anew = last.settled_at is None or known.outcome is not last.outcome
+        assert bool(ENDS & told) is (known.settled_at is not None and ended_anew)
         assert (REOPENED in told) is (known.settled_at is None and last.settled_at is not None)
 
 
@@ -907,3 +920,143 @@ def test_a_restart_after_any_poll_changes_nothing(new_life: NewLife, life_: list
 
     assert restarted.watch == life.watch
     assert [event.body for event in restarted.events] == [event.body for event in life.events]
+
+
+# stalled, progressing, overdue
+
+
+def test_open_calls_that_do_not_move_are_told_as_stalled_once(life: "Life") -> None:
+    life.reads(counts={"completed": 5, "ringing": 2})
+
+    assert life.reads(counts={"completed": 5, "ringing": 2}, after=STILL - MOMENT) == []
+    assert life.reads(counts={"completed": 5, "ringing": 2}, after=MOMENT) == [STALLED]
+    assert life.reads(counts={"completed": 5, "ringing": 2}, after=STILL) == []
+    assert life.data(STALLED)["since"] == "2026-01-29T08:30:00.000Z"
+
+
+def test_a_stall_is_no_movement_and_makes_no_snapshot(life: "Life") -> None:
+    life.reads(counts={"ringing": 2})
+    life.reads(counts={"ringing": 2}, after=STILL)
+
+    assert life.known.changed_at == life.known.started_at
+    assert len(life.snapshots) == 1
+
+
+def test_what_moves_again_is_told_as_progressing_after_all_else(life: "Life") -> None:
+    life.reads(counts={"completed": 5, "ringing": 2})
+    life.reads(counts={"completed": 5, "ringing": 2}, after=STILL)
+
+    assert life.reads("completed", counts={"completed": 7}) == [
+        COUNTS,
+        STATUS,
+        COMPLETED,
+        PROGRESSING,
+    ]
+    assert life.data(PROGRESSING)["since"] == "2026-01-29T08:30:00.000Z"
+
+
+def test_a_pause_ends_a_stall_and_never_is_one(life: "Life") -> None:
+    life.reads("ACTIVE", counts={"ringing": 2})
+    life.reads("ACTIVE", counts={"ringing": 2}, after=STILL)
+
+    assert life.reads("PAUSED", counts={"ringing": 2}) == [
+        STATUS,
+        PROGRESSING,
+    ]
+    assert life.reads("PAUSED", counts={"ringing": 2}, after=2 * STILL) == []
+
+
+def test_it_may_stall_again(life: "Life") -> None:
+    life.reads(counts={"ringing": 2})
+    life.reads(counts={"ringing": 2}, after=STILL)
+    life.reads(counts={"completed": 1, "ringing": 1})
+
+    assert life.reads(counts={"completed": 1, "ringing": 1}, after=STILL) == [STALLED]
+
+
+def test_a_start_that_does_not_come_is_told_as_overdue_once(life: "Life") -> None:
+    fields: dict[str, Any] = {"phase": Phase.PENDING, "scheduled_at": life.now}
+    life.reads("scheduled", **fields)
+
+    late = life.reads("scheduled", after=STILL - INTERVAL, **fields)
+
+    assert late == [OVERDUE]
+    assert life.known.is_overdue
+    assert life.reads("scheduled", after=STILL, **fields) == []
+
+
+def test_a_first_reading_tells_a_start_that_is_overdue_already(life: "Life") -> None:
+    told = life.reads("scheduled", phase=Phase.PENDING, scheduled_at=life.now - STILL)
+
+    assert told == [FIRST, OVERDUE]
+
+
+def test_another_start_may_be_overdue_again(life: "Life") -> None:
+    life.reads("scheduled", phase=Phase.PENDING, scheduled_at=life.now - STILL)
+
+    moved: dict[str, Any] = {"phase": Phase.PENDING, "scheduled_at": life.now + STILL}
+    assert life.reads("scheduled", **moved) == []
+    assert not life.known.is_overdue
+    assert life.reads("scheduled", after=2 * STILL, **moved) == [OVERDUE]
+
+
+def test_a_start_that_comes_late_is_overdue_no_longer(life: "Life") -> None:
+    scheduled_at = life.now - STILL
+    life.reads("scheduled", phase=Phase.PENDING, scheduled_at=scheduled_at)
+
+    assert life.reads("running", scheduled_at=scheduled_at) == [STATUS]
+    assert not life.known.is_overdue
+
+
+def test_a_start_that_is_missing_for_a_while_is_not_overdue_again(life: "Life") -> None:
+    fields: dict[str, Any] = {"phase": Phase.PENDING, "scheduled_at": life.now - STILL}
+    life.reads("scheduled", **fields)
+    life.reads("scheduled", phase=Phase.PENDING)
+
+    assert life.reads("scheduled", **fields) == []
+
+
+@pytest.mark.parametrize("shown", ["running", "executed"])
+def test_a_start_that_was_seen_to_come_is_not_overdue_when_it_waits_again(
+    life: "Life", shown: str
+) -> None:
+    fields: dict[str, Any] = {"scheduled_at": life.now}
+    life.reads(shown, {"rescheduled": 2}, **fields)
+    life.reads("scheduled", {"rescheduled": 2}, phase=Phase.PENDING, **fields)
+
+    later = life.reads("scheduled", {"rescheduled": 2}, after=STILL, phase=Phase.PENDING, **fields)
+
+    assert later == []
+
+
+def test_a_start_whose_calls_were_dialled_is_not_overdue_whatever_the_status_says(
+    life: "Life",
+) -> None:
+    fields: dict[str, Any] = {"phase": Phase.PENDING, "scheduled_at": life.now}
+    life.reads("queued", {"ringing": 2}, live_calls=2, **fields)
+
+    assert life.reads("queued", {"rescheduled": 2}, after=STILL, **fields) == [COUNTS]
+
+
+def test_where_nobody_tells_a_total_it_is_the_most_calls_ever_seen(life: "Life") -> None:
+    life.reads("ACTIVE", counts={"queued": 5}, least_contacts=5)
+    life.reads("ACTIVE", counts={"queued": 3}, least_contacts=3)
+
+    assert life.known.total_contacts == 5
+
+
+def test_an_end_that_lacks_calls_is_believed_at_the_second_reading(life: "Life") -> None:
+    life.reads("ACTIVE", counts={"in-progress": 5}, least_contacts=5)
+
+    ended = life.reads("COMPLETE", counts={"completed": 4}, least_contacts=4)
+
+    assert COMPLETED not in ended
+    assert life.reads("COMPLETE", counts={"completed": 4}, least_contacts=4) == [COMPLETED]
+
+
+def test_an_end_that_shows_all_calls_ever_seen_is_believed_at_once(life: "Life") -> None:
+    life.reads("ACTIVE", counts={"in-progress": 5}, least_contacts=5)
+
+    ended = life.reads("COMPLETE", counts={"completed": 5}, least_contacts=5)
+
+    assert COMPLETED in ended

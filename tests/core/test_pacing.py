@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.batch import Batch, Failures, Known, Outcome, Phase, Watch
+from monitor.core.batch import Batch, Course, Failures, Known, Outcome, Phase, Watch
+from monitor.core.conditions import Limits
 from monitor.core.pacing import Pace, next_poll_at
+from monitor.core.schedule import Schedule, Slot
 
 MakeKnown = Callable[..., Known]
 MakeBatch = Callable[..., Batch]
@@ -18,9 +20,29 @@ NOW = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MOMENT = timedelta(milliseconds=1)
 INTERVAL, IDLE, SETTLED, FORGET = timedelta(seconds=30), timedelta(minutes=5), HOUR, DAY
-PACE = Pace(interval=INTERVAL, idle_interval=IDLE, settled_interval=SETTLED, forget_after=FORGET)
+LIMITS = Limits(stall_after=DAY, overdue_after=DAY)
+PACE = Pace(
+    interval=INTERVAL,
+    idle_interval=IDLE,
+    settled_interval=SETTLED,
+    forget_after=FORGET,
+    limits=LIMITS,
+)
 FORGOTTEN = None
 ENDED = {"phase": Phase.ENDED, "outcome": Outcome.COMPLETED}
+
+
+def dials(start: int, end: int) -> Schedule:
+    """Return the hours of Thursdays, as this day is one, in UTC, in which it dials."""
+    return Schedule(zone="UTC", slots=(Slot(day=4, start=start * 60, end=end * 60),))
+
+
+def course(*points: tuple[float, int]) -> Course:
+    """Return how finished calls grew, by minutes from now."""
+    return tuple(
+        (round((NOW + timedelta(minutes=minutes)).timestamp() * 1000), finished)
+        for minutes, finished in points
+    )
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +77,102 @@ def test_a_batch_pending_for_longer_is_polled_at_the_idle_interval(wait: Wait) -
     assert wait(phase=Phase.PENDING, phase_since=NOW - HOUR) == IDLE
 
 
+def test_a_start_far_ahead_is_polled_for_at_the_idle_interval_at_once(wait: Wait) -> None:
+    assert wait(phase=Phase.PENDING, scheduled_at=NOW + IDLE + 2 * MOMENT) == IDLE
+
+
+def test_a_start_nearer_than_the_idle_interval_is_polled_for_at_the_interval(wait: Wait) -> None:
+    assert wait(phase=Phase.PENDING, scheduled_at=NOW + IDLE) == INTERVAL
+
+
+def test_a_start_is_never_missed(wait: Wait) -> None:
+    ahead = IDLE + 2 * MOMENT
+
+    assert wait(phase=Phase.PENDING, scheduled_at=NOW + timedelta(seconds=7)) == timedelta(
+        seconds=7
+    )
+    assert wait(phase=Phase.PENDING, scheduled_at=NOW + ahead, jitter=1) == ahead
+
+
+@pytest.mark.parametrize(
+    ("late", "expected"),
+    [
+        (timedelta(), INTERVAL / 2),
+        (timedelta(minutes=10) - MOMENT, INTERVAL / 2),
+        (timedelta(minutes=10), INTERVAL),
+        (HOUR - MOMENT, INTERVAL),
+        (HOUR, IDLE),
+    ],
+)
+def test_a_start_that_should_come_is_looked_for_the_more_often_the_nearer_it_is(
+    wait: Wait, late: timedelta, expected: timedelta
+) -> None:
+    old = NOW - DAY / 2
+
+    assert wait(phase=Phase.PENDING, scheduled_at=NOW - late, phase_since=old) == expected
+
+
+def test_a_rerun_with_an_old_start_is_fresh_for_an_hour(wait: Wait) -> None:
+    old = {"phase": Phase.PENDING, "scheduled_at": NOW - DAY, "started_at": NOW - HOUR}
+
+    assert wait(**old, phase_since=NOW - HOUR + MOMENT) == INTERVAL
+    assert wait(**old, phase_since=NOW - HOUR) == IDLE
+
+
+def test_a_batch_that_dials_while_its_status_waits_is_polled_at_the_interval(wait: Wait) -> None:
+    assert wait(phase=Phase.PENDING, live_calls=1, phase_since=NOW - 2 * HOUR) == INTERVAL
+
+
+def test_outside_of_its_hours_a_batch_is_polled_at_the_idle_interval(wait: Wait) -> None:
+    assert wait(phase=Phase.RUNNING, schedule=dials(10, 12)) == IDLE
+    assert wait(phase=Phase.RUNNING, schedule=dials(8, 12)) == INTERVAL
+
+
+def test_the_opening_of_its_hours_is_never_missed(wait: Wait) -> None:
+    pace = replace(PACE, idle_interval=DAY)
+
+    opens_in = wait(phase=Phase.RUNNING, schedule=dials(10, 12), pace=pace)
+
+    assert opens_in == timedelta(hours=1, minutes=30)
+
+
+def test_a_batch_without_any_hours_waits_for_no_opening(wait: Wait) -> None:
+    assert wait(phase=Phase.RUNNING, schedule=Schedule(zone="UTC", slots=())) == IDLE
+
+
+def test_an_end_nearer_than_an_interval_is_looked_for_twice_as_often(wait: Wait) -> None:
+    counts = {"completed": 100}
+    fields: dict[str, Any] = {"counts": counts, "course": course((-2, 0), (-1, 50), (0, 100))}
+
+    assert wait(**fields, valid_contacts=120) == INTERVAL / 2
+    assert wait(**fields, valid_contacts=200) == INTERVAL
+    assert wait(**fields, valid_contacts=2**40) == INTERVAL
+
+
+def test_the_moment_at_which_it_has_stalled_is_never_missed(wait: Wait) -> None:
+    limits = Limits(stall_after=timedelta(seconds=20), overdue_after=DAY)
+    pace = replace(PACE, limits=limits)
+
+    assert wait(phase=Phase.RUNNING, pace=pace, jitter=1) == timedelta(seconds=20)
+    assert wait(phase=Phase.RUNNING, pace=pace, stalled_at=NOW) == INTERVAL
+    assert wait(phase=Phase.RUNNING, pace=pace, changed_at=NOW - timedelta(seconds=20)) == INTERVAL
+
+
+def test_the_moment_at_which_its_start_is_overdue_is_never_missed(wait: Wait) -> None:
+    limits = Limits(stall_after=DAY, overdue_after=timedelta(hours=2))
+    start = NOW - timedelta(hours=2) + timedelta(seconds=9)
+
+    found = wait(
+        phase=Phase.PENDING,
+        scheduled_at=start,
+        started_at=None,
+        phase_since=start,
+        pace=replace(PACE, limits=limits),
+    )
+
+    assert found == timedelta(seconds=9)
+
+
 def test_a_paused_batch_is_polled_at_the_idle_interval(wait: Wait) -> None:
     assert wait(phase=Phase.PAUSED) == IDLE
 
@@ -68,7 +186,15 @@ def test_a_batch_never_read_is_polled_at_the_interval(wait: Wait) -> None:
 
 
 def test_an_ended_batch_is_polled_at_the_interval_until_it_settled(wait: Wait) -> None:
-    assert wait(**ENDED, phase_since=NOW - 2 * HOUR, changed_at=NOW - 2 * HOUR) == INTERVAL
+    assert wait(**ENDED, phase_since=NOW - 2 * HOUR) == INTERVAL
+
+
+@pytest.mark.parametrize("phase", [Phase.ENDED, Phase.UNKNOWN])
+def test_an_end_or_an_unknown_word_without_movement_is_idle_after_an_hour(
+    wait: Wait, phase: Phase
+) -> None:
+    assert wait(phase=phase, changed_at=NOW - HOUR + MOMENT) == INTERVAL
+    assert wait(phase=phase, changed_at=NOW - HOUR) == IDLE
 
 
 def test_a_settled_batch_is_polled_at_the_settled_interval(wait: Wait) -> None:
@@ -123,6 +249,7 @@ def test_a_short_forget_after_still_brings_a_last_poll(wait: Wait) -> None:
         idle_interval=IDLE,
         settled_interval=SETTLED,
         forget_after=timedelta(minutes=1),
+        limits=LIMITS,
     )
 
     assert wait(**ENDED, settled_at=NOW, pace=pace) == timedelta(minutes=1)
@@ -192,3 +319,11 @@ def test_a_pace_is_shorter_when_any_of_its_intervals_is(name: str) -> None:
     assert shorter.is_shorter_than(PACE)
     assert not PACE.is_shorter_than(shorter)
     assert not PACE.is_shorter_than(PACE)
+
+
+@pytest.mark.parametrize("name", ["stall_after", "overdue_after"])
+def test_a_pace_is_shorter_when_something_is_too_long_sooner(name: str) -> None:
+    sooner = replace(PACE, limits=replace(LIMITS, **{name: HOUR}))
+
+    assert sooner.is_shorter_than(PACE)
+    assert not PACE.is_shorter_than(sooner)

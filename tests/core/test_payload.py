@@ -83,6 +83,7 @@ def test_a_body_is_the_contracts_example_byte_for_byte(example: "Life") -> None:
             "total_contacts": 11,
             "valid_contacts": 7,
             "progress": {"total": 7, "finished": 5, "open": 2, "percent": 71.4},
+            "forecast": None,
             "scheduled_at": "2026-01-29T08:30:00.000Z",
             "observed_at": "2026-01-29T08:31:02.114Z",
             "previous_observed_at": "2026-01-29T08:30:32.114Z",
@@ -128,6 +129,45 @@ def test_unreachable_events_add_error_and_since(life: "Life") -> None:
     plain = set(life.data("batch.first_seen"))
 
     assert set(life.data("batch.unreachable")) - plain == {"error", "since"}
+
+
+@pytest.mark.parametrize("event_type", ["batch.stalled", "batch.progressing"])
+def test_a_stall_and_its_end_add_since_when_nothing_moved(life: "Life", event_type: str) -> None:
+    life.reads(counts={"ringing": 1})
+    life.reads(counts={"ringing": 1}, after=timedelta(minutes=15))
+    life.reads(counts={"completed": 1})
+
+    plain = set(life.data("batch.first_seen"))
+
+    assert set(life.data(event_type)) - plain == {"since"}
+
+
+def test_every_event_of_a_batch_tells_its_pace_and_end(life: "Life") -> None:
+    for finished in (0, 10, 20, 30):
+        life.reads(counts={"completed": finished}, valid_contacts=70)
+
+    assert life.data("batch.counts_changed")["forecast"] == {
+        "calls_per_minute": 20.0,
+        "ends_at": "2026-01-29T08:33:30.000Z",
+    }
+
+
+def test_an_end_that_nobody_can_tell_is_null(life: "Life") -> None:
+    for finished in (0, 10, 20, 30):
+        life.reads(counts={"completed": finished}, valid_contacts=2**40)
+
+    forecast = life.data("batch.counts_changed")["forecast"]
+
+    assert forecast == {"calls_per_minute": 20.0, "ends_at": None}
+
+
+def test_a_batch_that_cannot_be_read_has_no_forecast(life: "Life") -> None:
+    for finished in (0, 10, 20, 30):
+        life.reads(counts={"completed": finished}, valid_contacts=70)
+    for _ in range(5):
+        life.fails(FailureKind.NOT_FOUND, 404)
+
+    assert life.data("batch.unreachable")["forecast"] is None
 
 
 def test_the_name_given_at_registration_wins(new_life: NewLife, batch: MakeBatch) -> None:

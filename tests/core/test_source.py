@@ -30,6 +30,7 @@ PASSING = [
     FailureKind.TOO_LARGE,
     FailureKind.ENCODING,
     FailureKind.INVALID_BODY,
+    FailureKind.EXPRESSION,
     FailureKind.REDIRECT,
 ]
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from monitor.core.batch import Counts, Origin, Phase, Reading, Watch
+from monitor.core.conditions import Limits
 from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
 from monitor.core.event import EventType, compose
 from monitor.core.observe import Observation, observe
@@ -26,6 +27,7 @@ from monitor.storage.sources import SourceRow, register_sources
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
+LIMITS = Limits(stall_after=15 * MINUTE, overdue_after=15 * MINUTE)
 LEASE = timedelta(seconds=35)
 
 
@@ -58,11 +60,12 @@ class Store:
         at: datetime = NOW,
         lease: timedelta = LEASE,
         owner: str = "one",
+        **about: Any,
     ) -> Claimed:
         """Claim due batches."""
         row = (await self.source(source)).row
         return await claim_batches(
-            self.database, row, want=want, rate=rate, now=at, lease=lease, owner=owner
+            self.database, row, want=want, rate=rate, now=at, lease=lease, owner=owner, **about
         )
 
     async def claim_one(self, **about: Any) -> Claim:
@@ -133,7 +136,7 @@ class Store:
         """Observe a reading."""
         row = self.sources[watch.batch.source]
         source = Source(row=row.row, name=row.name, provider="bolna", key=row.key)
-        return observe(watch, reading, source=source, interval=MINUTE, at=at)
+        return observe(watch, reading, source=source, interval=MINUTE, limits=LIMITS, at=at)
 
     async def take(
         self,

@@ -1,7 +1,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -10,6 +11,7 @@ from monitor.storage.batches import (
     Claim,
     claim_batches,
     count_watched,
+    draw_extra,
     due_sources,
     hasten_batches,
     release_batches,
@@ -380,3 +382,139 @@ async def test_a_probe_moves_the_sources_version(store: Store) -> None:
         probed.source.version,
         probed.source.blocked_until,
     )
+
+
+async def test_requests_made_besides_go_off_the_budget_even_when_nothing_is_due(
+    store: Store,
+) -> None:
+    await store.source()
+
+    await store.claim(rate=2.0, extra=14)
+    await store.add(*(f"b{n}" for n in range(20)))
+    in_debt = await store.claim(rate=2.0, at=NOW + SECOND)
+    later = await store.claim(rate=2.0, at=NOW + 4 * SECOND)
+
+    assert in_debt.claims == []  # 10 - 14 + 2
+    assert len(later.claims) == 4
+
+
+async def test_a_debt_is_at_most_a_minutes_worth(store: Store) -> None:
+    await store.add("b1")
+
+    await store.claim(rate=2.0, extra=100_000)
+
+    assert (await store.claim(rate=2.0, at=NOW + MINUTE)).claims == []
+    assert len((await store.claim(rate=2.0, at=NOW + MINUTE + SECOND)).claims) == 1
+
+
+async def test_requests_are_drawn_at_once_and_the_wait_for_the_end_of_the_debt_told(
+    store: Store,
+) -> None:
+    row = (await store.source()).row
+
+    free = await draw_extra(store.database, row, 10, rate=2.0, now=NOW)
+    owing = await draw_extra(store.database, row, 6, rate=2.0, now=NOW)
+    still = await draw_extra(store.database, row, 0, rate=2.0, now=NOW + SECOND)
+
+    assert (free, owing, still) == (timedelta(), 3 * SECOND, 2 * SECOND)
+
+
+async def test_requests_of_a_blocked_source_are_drawn_without_moving_its_pause(
+    store: Store,
+) -> None:
+    await store.add("b1")
+    await block(store, until_seconds=60)
+
+    claimed = await store.claim(rate=2.0, extra=12)
+
+    assert (claimed.claims, claimed.source.blocked_until) == ([], NOW + MINUTE)
+    assert await store.value("SELECT tokens FROM sources") == -2
+
+
+async def test_a_claim_tells_whether_room_or_budget_were_all_used(store: Store) -> None:
+    await store.add(*(f"b{n}" for n in range(10)))
+
+    by_room = await store.claim(want=2, rate=1000.0)
+    by_budget = await store.claim(want=100, rate=0.5, at=NOW)
+    broke = await store.claim(want=100, rate=0.5, at=NOW)
+    ample = await store.claim(want=100, rate=1000.0, at=NOW + SECOND)
+
+    assert [c.pressed for c in (by_room, by_budget, broke, ample)] == [True, True, True, False]
+
+
+async def show(store: Store, phase: str, *ids: str, due: datetime = NOW) -> None:
+    """Let batches have been read once, and be due."""
+    await store.add(*ids)
+    for id_ in ids:
+        await store.run(
+            "UPDATE batches SET phase = :phase, next_poll_at = :at WHERE external_id = :id",
+            phase=phase,
+            at=int(due.timestamp() * 1000),
+            id=id_,
+        )
+
+
+async def test_a_pressed_claim_gives_most_of_its_room_to_batches_that_run(store: Store) -> None:
+    await show(store, "pending", *(f"p{n}" for n in range(20)), due=NOW - MINUTE)
+    await show(store, "running", *(f"r{n}" for n in range(20)))
+
+    claimed = await store.claim(want=10, dice=0.5)
+
+    assert Counter(id_[0] for id_ in ids(claimed.claims)) == {"r": 8, "p": 2}
+
+
+async def test_what_batches_that_run_leave_free_others_take_and_the_other_way_round(
+    store: Store,
+) -> None:
+    await show(store, "running", "r1", "r2")
+    await show(store, "pending", *(f"p{n}" for n in range(20)))
+    mixed = await store.claim(want=10, dice=0.0)
+    await show(store, "running", *(f"s{n}" for n in range(20)))
+    await store.run("UPDATE batches SET next_poll_at = NULL WHERE phase = 'pending'")
+
+    alone = await store.claim(want=10, dice=0.0)
+
+    assert Counter(id_[0] for id_ in ids(mixed.claims)) == {"r": 2, "p": 8}
+    assert Counter(id_[0] for id_ in ids(alone.claims)) == {"s": 10}
+
+
+async def test_one_poll_in_five_of_the_smallest_claims_goes_to_what_is_due_longest(
+    store: Store,
+) -> None:
+    await show(store, "running", *(f"r{n}" for n in range(10)))
+    await show(store, "pending", *(f"p{n}" for n in range(10)), due=NOW - MINUTE)
+
+    claims = [await store.claim_one(want=1, dice=(0.05 + n / 10) % 1) for n in range(10)]
+
+    assert Counter(claim.watch.batch.id[0] for claim in claims) == {"r": 8, "p": 2}
+
+
+async def test_under_a_budget_of_a_third_batches_that_run_keep_their_interval_and_nobody_starves(
+    store: Store,
+) -> None:
+    """100 batches at 30 s need 200 polls a minute and may have 66; each minute is four claims."""
+    running_ids = [f"r{n}" for n in range(20)]
+    waiting = [f"p{n}" for n in range(80)]
+    await show(store, "running", *running_ids)
+    await show(store, "pending", *waiting)
+    interval, turn = 30 * SECOND, 15 * SECOND
+    polled: dict[str, list[datetime]] = {id_: [] for id_ in (*running_ids, *waiting)}
+
+    for number in range(4 * 12):
+        at = NOW + number * turn
+        dice = number * 0.618 % 1
+        # the bucket holds 5 s worth: so many claims a turn, all in its first moments
+        claimed = await store.claim(rate=16.5 / 5, want=100, at=at, dice=dice)
+        for claim in claimed.claims:
+            polled[claim.watch.batch.id].append(at)
+        due = int((at + interval).timestamp() * 1000)
+        await store.run(
+            "UPDATE batches SET next_poll_at = :due, lease_owner = NULL"
+            " WHERE lease_owner IS NOT NULL",
+            due=due,
+        )
+
+    assert sum(map(len, polled.values())) < 100 * 24 / 2.9
+    gaps = {id_: max(b - a for a, b in pairwise(times)) for id_, times in polled.items()}
+    assert max(gaps[id_] for id_ in running_ids) <= interval + turn
+    assert max(gaps[id_] for id_ in waiting) <= 5 * MINUTE

@@ -10,9 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.batch import Origin
 from monitor.storage.batches import count_watched, due_sources
+from monitor.storage.census import count_due
 from monitor.storage.deliveries import due_receivers
 from monitor.storage.receivers import lift_hold
-from monitor.storage.registry import Registration, register_batches, unregister_batches
+from monitor.storage.registry import (
+    Registration,
+    discover_batches,
+    register_batches,
+    unregister_batches,
+)
 from monitor.storage.sources import register_sources
 from monitor.storage.upkeep import expire_deliveries, prune
 from tests.storage.store import NOW, Store, birth, running
@@ -50,6 +56,11 @@ async def lift(store: Store) -> None:
 HOT: dict[str, Act] = {
     "a claim, a write-back, snapshots, events, deliveries": tell_many,
     "a probe of a blocked source": probe,
+    "a claim of a pressed source": lambda store: store.claim(source="s1", want=8, dice=0.5),
+    "how many batches are due": lambda store: count_due(store.database, now=NOW),
+    "the registration of what was discovered": lambda store: discover_batches(
+        store.database, "s4", ["b7", "new"], now=NOW
+    ),
     "which sources are due": lambda store: due_sources(store.database),
     "which receivers are due": lambda store: due_receivers(store.database),
     "a claim of deliveries, their settling, the next of their lanes": settle_some,
@@ -85,9 +96,10 @@ FILL = (
     "INSERT INTO sources (name, provider, key) SELECT 's' || i, 'bolna', '' FROM n WHERE i < 20",
     # every source has 5,000 batches; those of s1 are due, of the others a minute later
     "INSERT INTO batches (source, external_id, key, origin, watched, registered_at, next_poll_at,"
-    " counts, failures, last_poll_at)"
+    " phase, counts, failures, last_poll_at)"
     " SELECT 's' || (i % 20), 'b' || (i / 20), '', 'added', TRUE, 0,"
     " CASE WHEN i % 20 = 1 THEN :now ELSE :now + 60000 + i END,"
+    " CASE WHEN i % 7 = 1 THEN 'running' ELSE 'ended' END,"
     ' \'{"completed": 5, "no-answer": 2, "ringing": 3}\', NULL, :now - i FROM n',
     "INSERT INTO snapshots (batch, number, at, status, phase, open_calls)"
     " SELECT i + 1, 0, :now - i * 30000, 'running', 'running', 3 FROM n",

@@ -8,6 +8,7 @@ from monitor.core.batch import Failures, Known, Outcome, Phase
 from monitor.core.errors import DataRefusedError, FailureKind, SourceMovedError, StorageError
 from monitor.core.event import EventType, SubjectKind, compose
 from monitor.core.payload import source_data, source_subject
+from monitor.core.schedule import Schedule, Slot
 from monitor.core.source import Health, RowKind, Source
 from monitor.storage.outbox import Owed
 from monitor.storage.record import BatchRecord
@@ -31,6 +32,16 @@ WHOLE = Known(
     unconfirmed_since=NOW - SECOND,
     settled_at=NOW,
     unknown_statuses=("odd", "än\\der"),
+    parked_calls=1,
+    live_calls=2**63 - 1,
+    counted=False,
+    schedule=Schedule(
+        zone="America/New_York", slots=(Slot(day=0, start=0, end=1440), Slot(day=6, start=1, end=9))
+    ),
+    stalled_at=NOW + SECOND,
+    begun_until=NOW - 5 * SECOND,
+    overdue_at=NOW + MINUTE,
+    course=((1769675460000, 0), (1769675490000, 2**53)),
 )
 BARE = Known(
     status="",

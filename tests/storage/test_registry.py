@@ -1,4 +1,6 @@
+import asyncio
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -6,10 +8,12 @@ import pytest
 
 from monitor.core.batch import Origin
 from monitor.core.errors import DataRefusedError
+from monitor.storage.database import Database
 from monitor.storage.registry import (
     Registered,
     Registration,
     declare_batches,
+    discover_batches,
     register_batches,
     unregister_batches,
 )
@@ -217,3 +221,71 @@ async def test_registering_a_hundred_thousand_takes_seconds(sqlite_store: Store)
 
     assert (first, again) == (Registered(new=100_000), Registered(known=100_000))
     assert time.process_time() - began < 20
+
+
+async def discover(store: Store, *ids: str, at: datetime = NOW) -> int:
+    return await discover_batches(store.database, "bolna", ids, now=at)
+
+
+async def test_a_discovered_batch_is_due_at_once(store: Store) -> None:
+    assert await discover(store, "b1", "b2") == 2
+
+    claimed = await store.claim()
+    assert [c.due_at for c in claimed.claims] == [NOW, NOW]
+    assert {c.watch.batch.origin for c in claimed.claims} == {Origin.DISCOVERED}
+    assert {c.watch.batch.name for c in claimed.claims} == {None}
+
+
+async def test_discovery_touches_nothing_that_was_ever_registered(store: Store) -> None:
+    await add(store, *wanted("watched", "removed", "forgotten"))
+    await unregister_batches(store.database, "bolna", ["removed"])
+    await forget(store, "forgotten")
+    before = await store.rows("SELECT * FROM batches ORDER BY id")
+
+    found = await discover(store, "watched", "removed", "forgotten", at=NOW + MINUTE)
+
+    assert found == 0
+    assert await store.rows("SELECT * FROM batches ORDER BY id") == before
+
+
+async def test_one_id_of_two_sources_is_two_batches(store: Store) -> None:
+    await add(store, *wanted("b1", source="vogent"))
+
+    assert await discover(store, "b1") == 1
+
+
+async def test_adding_a_discovered_batch_describes_it_and_leaves_it_discovered(
+    store: Store,
+) -> None:
+    await discover(store, "b1")
+
+    counted = await add(store, *wanted("b1", name="January", labels={"team": "red"}))
+
+    (row,) = await store.rows("SELECT origin, name, labels FROM batches")
+    assert counted == Registered(known=1)
+    assert tuple(row) == ("discovered", "January", '{"team": "red"}')
+
+
+async def test_a_discovered_batch_that_is_removed_and_added_again_is_an_added_one(
+    store: Store,
+) -> None:
+    await discover(store, "b1")
+    await unregister_batches(store.database, "bolna", ["b1"])
+
+    counted = await add(store, *wanted("b1"))
+
+    assert counted == Registered(again=1)
+    assert await store.value("SELECT origin FROM batches") == "added"
+
+
+async def test_daemons_that_find_the_same_at_once_register_it_once(
+    store: Store, database_url: str, open_database: Callable[[str], Database]
+) -> None:
+    others = [open_database(database_url) for _ in range(3)]
+    ids = [f"b{n}" for n in range(200)]
+
+    found = await asyncio.gather(
+        *(discover_batches(other, "bolna", ids, now=NOW) for other in others)
+    )
+
+    assert sum(found) == 200

@@ -97,8 +97,10 @@ async def test_the_partial_indexes_are_partial_on_both(database: Database) -> No
     async with database.reading() as connection:
         found = await connection.run_sync(conditions)
 
-    assert set(found) == {"ix_batches_due", "ix_deliveries_due", "ix_deliveries_lane"}
+    deliveries = {"ix_deliveries_due", "ix_deliveries_lane"}
+    assert set(found) == {"ix_batches_due", "ix_batches_running", *deliveries}
     assert "next_poll_at IS NOT NULL" in found["ix_batches_due"]
+    assert "running" in found["ix_batches_running"]
     assert "due_at IS NOT NULL" in found["ix_deliveries_due"]
     assert all("pending" in found[f"ix_deliveries_{name}"] for name in ("due", "lane"))
 
@@ -112,9 +114,9 @@ async def test_a_newer_schema_stops_everybody_and_both_are_named(database: Datab
 
 
 async def test_an_older_schema_stops_readers_and_both_are_named(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database,
 ) -> None:
-    monkeypatch.setattr("monitor.storage.schema.NEWEST", "0002")
+    await set_version(database, "0001")
 
     for act in (check_schema, migrate_if_missing):
         with pytest.raises(SchemaError, match=r"schema 0001, this program needs 0002: run `mon"):

@@ -1,0 +1,185 @@
+"""Knowledge: what is known of a batch, and what a reading adds to it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from monitor.core.batch import Counts, Known, Phase, Reading, fold
+from monitor.core.conditions import Limits, overdue_at, stalls_at
+from monitor.core.forecast import course_of
+
+CONFIRM_AFTER = 0.9
+"""A final status without usable counts is believed at a second reading this many intervals on."""
+UNKNOWN_STATUSES_LIMIT = 100
+
+
+def learn(
+    last: Known | None, reading: Reading, *, interval: timedelta, limits: Limits, at: datetime
+) -> Known:
+    """Return what is known after a reading: `last` itself when it brought nothing new."""
+    known = _join(last, reading, confirm_after=interval * CONFIRM_AFTER, at=at)
+    return _weigh_time(known, limits, at=at)
+
+
+def changes_between(last: Counts | None, counts: Counts | None) -> dict[str, int]:
+    """Return the signed change per call status; an absent one is 0, unknown counts are all 0."""
+    if last == counts:
+        return {}
+    before, after = last or {}, counts or {}
+    moved = {status: after.get(status, 0) - before.get(status, 0) for status in {**before, **after}}
+    return {status: change for status, change in moved.items() if change}
+
+
+def calls_moved(last: Known, known: Known) -> bool:
+    """Tell whether counts or totals differ; 0 and unknown are the same."""
+    return (
+        (known.total_contacts or 0) != (last.total_contacts or 0)
+        or (known.valid_contacts or 0) != (last.valid_contacts or 0)
+        or bool(changes_between(last.counts, known.counts))
+    )
+
+
+def _join(last: Known | None, reading: Reading, *, confirm_after: timedelta, at: datetime) -> Known:
+    """Join a reading to what was known; counts and totals that it leaves out stand."""
+    base = last or _unread(reading, at)
+    counted = any((reading.counts or {}).values())
+    if counted or not any((base.counts or {}).values()):
+        counts = base.counts if reading.counts is None else reading.counts
+        shown: Reading | Known = reading
+    else:
+        counts, shown = base.counts, base
+    total = _total(base, reading)
+    settling = _settle(
+        base,
+        final=reading.phase is Phase.ENDED and not (counted and shown.open_calls),
+        open_calls=shown.open_calls,
+        sure=counted and not _lacks_calls(reading, total),
+        confirm_after=confirm_after,
+        at=at,
+    )
+    reopened = base.settled_at is not None and settling.settled_at is None
+    born_final = base.born_final and reading.phase is Phase.ENDED and not reopened
+    began = reading.phase is not Phase.PENDING and not born_final
+    known = Known(
+        status=reading.status,
+        phase=reading.phase,
+        outcome=reading.outcome,
+        counts=counts,
+        open_calls=shown.open_calls,
+        parked_calls=shown.parked_calls,
+        live_calls=shown.live_calls,
+        counted=reading.counted,
+        total_contacts=total,
+        valid_contacts=_latest(reading.valid_contacts, base.valid_contacts),
+        name=reading.name or base.name,
+        scheduled_at=reading.scheduled_at,
+        schedule=reading.schedule,
+        changed_at=base.changed_at,
+        phase_since=base.phase_since if reading.phase is base.phase else at,
+        started_at=base.started_at or (at if began else None),
+        born_final=born_final,
+        unconfirmed_since=settling.unconfirmed_since,
+        settled_at=settling.settled_at,
+        unknown_statuses=_unknown_statuses(base, reading),
+        begun_until=base.begun_until,
+        stalled_at=base.stalled_at,
+        overdue_at=base.overdue_at,
+        course=base.course,
+    )
+    if base.begun and not known.begun:
+        known = replace(known, begun_until=at)
+    return last if known == last else _moved(base, known, at=at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settling:
+    """Hold since when a batch is settled, or since when it seems to be."""
+
+    settled_at: datetime | None = None
+    unconfirmed_since: datetime | None = None
+
+
+def _settle(
+    base: Known,
+    *,
+    final: bool,
+    open_calls: int,
+    sure: bool,
+    confirm_after: timedelta,
+    at: datetime,
+) -> _Settling:
+    """Believe an end at once if its counts are sure, else when a second reading says so too."""
+    if not final:
+        return _Settling()
+    if base.settled_at is not None or open_calls:
+        return _Settling(settled_at=base.settled_at)
+    since = at if sure else base.unconfirmed_since or at
+    if sure or at - since >= confirm_after:
+        return _Settling(settled_at=at)
+    return _Settling(unconfirmed_since=since)
+
+
+def _moved(base: Known, known: Known, *, at: datetime) -> Known:
+    """Note that it moved, if it did."""
+    moved = known.status != base.status or calls_moved(base, known)
+    return replace(
+        known,
+        changed_at=at if moved else base.changed_at,
+        stalled_at=None if moved else base.stalled_at,
+        course=course_of(base.course, known, at=at),
+    )
+
+
+def _weigh_time(known: Known, limits: Limits, *, at: datetime) -> Known:
+    """Tell what has lasted for too long by this reading."""
+    if at - known.changed_at >= limits.stall_after:
+        stall_at = stalls_at(known, limits, at=at)
+        if stall_at is not None and at >= stall_at:
+            known = replace(known, stalled_at=at)
+    late_at = overdue_at(known, limits)
+    if late_at is not None and at >= late_at:
+        known = replace(known, overdue_at=at)
+    return known
+
+
+def _total(base: Known, reading: Reading) -> int | None:
+    """Return the total; where nobody tells it, it is the most that was ever seen."""
+    if reading.least_contacts is None:
+        return _latest(reading.total_contacts, base.total_contacts)
+    return max(reading.least_contacts, base.total_contacts or 0)
+
+
+def _lacks_calls(reading: Reading, total: int | None) -> bool:
+    """Tell whether calls that were seen before are in no list just now: on their way, or gone."""
+    if reading.least_contacts is None or total is None:
+        return False
+    return sum((reading.counts or {}).values()) < total
+
+
+def _unread(reading: Reading, at: datetime) -> Known:
+    """Return what is known at the first reading, before it is joined."""
+    return Known(
+        status=reading.status,
+        phase=reading.phase,
+        outcome=reading.outcome,
+        counts=None,
+        open_calls=0,
+        total_contacts=None,
+        valid_contacts=None,
+        name=None,
+        scheduled_at=None,
+        changed_at=at,
+        phase_since=at,
+        started_at=None,
+        born_final=reading.phase is Phase.ENDED,
+    )
+
+
+def _latest(new: int | None, old: int | None) -> int | None:
+    return old if new is None else new
+
+
+def _unknown_statuses(base: Known, reading: Reading) -> tuple[str, ...]:
+    told = base.unknown_statuses
+    if reading.phase is not Phase.UNKNOWN or fold(reading.status) in map(fold, told):
+        return told
+    return (*told, reading.status)[-UNKNOWN_STATUSES_LIMIT:]
