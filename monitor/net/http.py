@@ -3,7 +3,7 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,11 @@ from monitor.net.failure import kind_of
 from monitor.net.guard import socket_factory
 
 LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
+STREAM_LIMIT: Final = 64 * 1024 * 1024
+"""In bytes, of a body that nobody holds."""
+
+Take = Callable[[bytes], None]
+"""Takes a body part by part; what it raises, but for a ValueError, ends the request."""
 
 _FAILURES: Final = (
     aiohttp.ClientError,
@@ -75,6 +80,7 @@ class HttpClient:
         allow_private: bool,
         keepalive: timedelta,
         body_limit: int,
+        stream_limit: int = STREAM_LIMIT,
         cut_body: bool = False,
         connections: int = 100,
     ) -> None:
@@ -82,6 +88,7 @@ class HttpClient:
         self._allow_private = allow_private
         self._keepalive = keepalive
         self._body_limit = body_limit
+        self._stream_limit = stream_limit
         self._cut_body = cut_body
         self._connections = connections
         self._headers = {
@@ -91,9 +98,14 @@ class HttpClient:
         self._transport = AiohttpTransport(verify=tls, client=self._open_session)
         self._closed = False
 
-    async def get(self, url: str, headers: Mapping[str, str], *, deadline: timedelta) -> Answer:
-        """Return the answer to a GET; raise NetworkError if none came whole by the deadline."""
-        return await self._request(_PreparedRequest("GET", url, headers, b""), deadline)
+    async def get(
+        self, url: str, headers: Mapping[str, str], *, deadline: timedelta, take: Take | None = None
+    ) -> Answer:
+        """Return the answer to a GET; raise NetworkError if none came whole by the deadline.
+
+        `take` gets the body of a 200 as it comes: the answer then holds none.
+        """
+        return await self._request(_PreparedRequest("GET", url, headers, b""), deadline, take)
 
     async def post(
         self, url: str, headers: Mapping[str, str], content: bytes, *, deadline: timedelta
@@ -120,18 +132,20 @@ class HttpClient:
             trust_env=False,
         )
 
-    async def _request(self, request: httpx.Request, deadline: timedelta) -> Answer:
+    async def _request(
+        self, request: httpx.Request, deadline: timedelta, take: Take | None = None
+    ) -> Answer:
         if self._closed:
             raise NetworkError(NetworkKind.CONNECT)
         try:
             async with asyncio.timeout(deadline.total_seconds()):
-                return await self._exchange(request)
+                return await self._exchange(request, take)
         except _FAILURES as error:
             kind = kind_of(error)
         # Outside of the handler: the foreign error, whose text holds the URL, is not even chained.
         raise NetworkError(kind)
 
-    async def _exchange(self, request: httpx.Request) -> Answer:
+    async def _exchange(self, request: httpx.Request, take: Take | None) -> Answer:
         response = await self._transport.handle_async_request(request)
         stream = cast("httpx.AsyncByteStream", response.stream)
         try:
@@ -142,7 +156,10 @@ class HttpClient:
             }
             if headers.get(b"content-encoding", "identity").strip().lower() not in {"identity", ""}:
                 raise NetworkError(NetworkKind.ENCODING)
-            body = await self._read(stream)
+            if take is not None and response.status_code == 200:
+                body = await self._pour(stream, take)
+            else:
+                body = await self._read(stream)
         finally:
             # Returns the connection for reuse after the last byte, and closes it before.
             await stream.aclose()
@@ -166,6 +183,16 @@ class HttpClient:
         if not self._cut_body:
             raise NetworkError(NetworkKind.TOO_LARGE)
         return b"".join(chunks)[: self._body_limit]
+
+    async def _pour(self, stream: httpx.AsyncByteStream, take: Take) -> bytes:
+        room = self._stream_limit
+        async with aclosing(cast("AsyncGenerator[bytes, None]", aiter(stream))) as parts:
+            async for part in parts:
+                room -= len(part)
+                if room < 0:
+                    raise NetworkError(NetworkKind.TOO_LARGE)
+                take(part)
+        return b""
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:

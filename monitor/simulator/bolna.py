@@ -1,20 +1,41 @@
 """A simulated Bolna: its path, its documents, and the lives of its batches."""
 
+import time
 from collections.abc import Collection, Iterator
 from enum import StrEnum
 from random import Random
 from typing import Any, ClassVar, Final
 
+from aiohttp import web
+
+from monitor.simulator.catalogue import agent_page, agents_page
 from monitor.simulator.lives import Clock, Document, Life, spread
 from monitor.simulator.server import SimulatedApi
 from monitor.simulator.story import Calls, Scene, cut_off, dial, retried, seeded
 
 
 class SimulatedBolna(SimulatedApi):
-    """Serve `GET /batches/{batch_id}`."""
+    """Serve `GET /batches/{batch_id}`, `/batches/{agent_id}/all` and `/v2/agent/all`.
+
+    A fault of a list is that of the batch `AGENT/all`, or of `v2/agent/all`.
+    """
 
     prefix: ClassVar[str] = ""
     collection: ClassVar[str] = "batches"
+
+    def __init__(self, *, key: str, port: int = 0, clock: Clock = time.monotonic) -> None:
+        super().__init__(key=key, port=port, clock=clock)
+        self.agents: dict[str, list[str]] = {}
+        """The batches of each agent; a batch shows in no other list."""
+
+    async def _answer(self, request: web.BaseRequest, batch: str) -> web.StreamResponse:
+        if request.path == "/v2/agent/all":
+            return await self._answer_list(request, "v2/agent/all", agents_page(self.agents))
+        agent = batch.removesuffix("/all")
+        if agent != batch and agent in self.agents:
+            page = agent_page(self.agents[agent], self._lives)
+            return await self._answer_list(request, batch, page)
+        return await super()._answer(request, batch)
 
 
 class Generation(StrEnum):

@@ -3,10 +3,12 @@
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from random import Random
 from typing import Any
+
+from monitor.simulator.dialling import Lists
 
 Clock = Callable[[], float]
 """Seconds that only go forward, such as `time.monotonic`."""
@@ -16,10 +18,14 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Hold one document, encoded once, and for how many seconds it is shown."""
+    """Hold one document, encoded once, and for how many seconds it is shown.
+
+    `lists` are shown at paths of their own, page by page.
+    """
 
     body: bytes
     lasts: float = 0.0
+    lists: Lists = field(default_factory=dict)
 
     @property
     def document(self) -> Any:
@@ -27,19 +33,20 @@ class Step:
         return json.loads(self.body)
 
 
-def step(shown: Document | bytes, *, lasts: float = 0.0) -> Step:
+def step(shown: Document | bytes, *, lasts: float = 0.0, lists: Lists | None = None) -> Step:
     """Encode one document; bytes are shown as they are, however hostile."""
     body = shown if isinstance(shown, bytes) else json.dumps(shown, ensure_ascii=False).encode()
-    return Step(body=body, lasts=lasts)
+    return Step(body=body, lasts=lasts, lists=lists or {})
 
 
-def spread(shown: Sequence[Document], *, seconds: float, dice: Random) -> list[Step]:
+def spread(shown: Sequence[Document | Step], *, seconds: float, dice: Random) -> list[Step]:
     """Show the documents for uneven times that add up; the last one comes at the very end."""
-    weights = [dice.uniform(0.5, 1.5) for _ in shown[:-1]]
+    steps = [each if isinstance(each, Step) else step(each) for each in shown]
+    weights = [dice.uniform(0.5, 1.5) for _ in steps[:-1]]
     share = seconds / (sum(weights) or 1.0)
     return [
-        step(document, lasts=weight * share)
-        for document, weight in zip(shown, [*weights, 0.0], strict=True)
+        replace(each, lasts=weight * share)
+        for each, weight in zip(steps, [*weights, 0.0], strict=True)
     ]
 
 

@@ -111,6 +111,10 @@ class SimulatedApi:
             return self._refuse(batch, 405, "method_not_allowed")
         if request.headers.get("Authorization") != f"Bearer {self.key}":
             return self._refuse(batch, self.wrong_key_code, "wrong_key")
+        return await self._answer(request, batch)
+
+    async def _answer(self, request: web.BaseRequest, batch: str) -> web.StreamResponse:
+        """Show a batch to one who may see it."""
         life = self._lives.get(batch)
         fault = self._fault_for(batch)
         if fault is not None:
@@ -121,7 +125,19 @@ class SimulatedApi:
         self.record.add(Served(self._clock(), batch, 200, body=body))
         return web.Response(body=body, content_type=JSON)
 
+    async def _answer_list(
+        self, request: web.BaseRequest, name: str, body: bytes
+    ) -> web.StreamResponse:
+        """Show a list, recorded as that of a batch of its name; so are its faults."""
+        fault = self._fault_for(name)
+        if fault is not None:
+            self.record.add(Served(self._clock(), name, fault.status_code, fault=fault.name))
+            return await self._wreck(request, fault, body)
+        self.record.add(Served(self._clock(), name, 200, body=body))
+        return web.Response(body=body, content_type=JSON)
+
     def _batch_id(self, path: str) -> str:
+        path, _, _ = path.partition("?")
         return unquote(path[len(self._path) :]) if path.startswith(self._path) else ""
 
     def _fault_for(self, batch: str) -> Fault | None:
@@ -142,7 +158,12 @@ class SimulatedApi:
     ) -> web.StreamResponse:
         """Record the fault before it is done with: a black hole would never be recorded."""
         self.record.add(Served(self._clock(), batch, fault.status_code, fault=fault.name))
-        response = await fault.answer(request, b"{}" if life is None else life.current.body)
+        return await self._wreck(request, fault, b"{}" if life is None else life.current.body)
+
+    async def _wreck(
+        self, request: web.BaseRequest, fault: Fault, body: bytes
+    ) -> web.StreamResponse:
+        response = await fault.answer(request, body)
         if response is not None:
             return response
         if request.transport is not None:

@@ -1,19 +1,54 @@
-"""A simulated Vogent: its path, its documents, and the lives of its batch dial jobs."""
+"""A simulated Vogent: its paths, its documents, and the lives of its batch dial jobs."""
 
-from collections.abc import Collection
+import time
+from collections import deque
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from monitor.simulator.lives import Clock, Document, Life, spread
+from aiohttp import web
+
+from monitor.simulator.catalogue import job_page
+from monitor.simulator.dialling import Stands, cancelled, dialled, lists_of
+from monitor.simulator.lives import Clock, Document, Life, spread, step
+from monitor.simulator.paging import Paging
+from monitor.simulator.record import RECORD_LIMIT
 from monitor.simulator.server import SimulatedApi
 from monitor.simulator.story import seeded
 
 
 class SimulatedVogent(SimulatedApi):
-    """Serve `GET /api/batch_dial_jobs/{id}`."""
+    """Serve `GET /api/batch_dial_jobs`, `…/{id}`, and of each job `…/queue` and `…/dials`.
+
+    A fault of one list is that of the batch `ID/queue` or `ID/dials`. Only answers about jobs are
+    recorded; `pages` lists what was asked for of their lists.
+    """
 
     prefix: ClassVar[str] = "/api"
     collection: ClassVar[str] = "batch_dial_jobs"
+
+    def __init__(self, *, key: str, port: int = 0, clock: Clock = time.monotonic) -> None:
+        super().__init__(key=key, port=port, clock=clock)
+        self.paging = Paging()
+        """How lists are shown."""
+        self.pages: deque[tuple[str, str]] = deque(maxlen=RECORD_LIMIT)
+        """`ID/queue`, `ID/dials` or, of the jobs, nothing; and the cursor."""
+
+    async def _answer(self, request: web.BaseRequest, batch: str) -> web.StreamResponse:
+        if request.path == f"{self.prefix}/{self.collection}":
+            self.pages.append(("", request.query.get("cursor", "")))
+            return await self._answer_list(request, "", job_page(request, self._lives.values()))
+        job_id, _, name = batch.rpartition("/")
+        if not job_id or name not in {"queue", "dials"}:
+            return await super()._answer(request, batch)
+        life = self._lives.get(job_id)
+        fault = self._fault_for(batch)
+        self.pages.append((batch, request.query.get("cursor", "")))
+        if fault is not None:
+            return await self._wreck(request, fault, b'{"data": [], "cursor": null}')
+        if life is None:
+            return web.json_response({"error": "unknown_id"}, status=404)
+        return await self.paging.answer(request, life.current.lists.get(name, ()))
 
 
 class JobEnding(StrEnum):
@@ -46,6 +81,7 @@ def vogent_document(job_id: str, *, without: Collection[str] = (), **fields: Any
 def vogent_life(
     job_id: str,
     *,
+    contacts: int = 7,
     pauses: int = 1,
     ending: JobEnding = JobEnding.COMPLETE,
     name: str = "spring campaign",
@@ -53,11 +89,37 @@ def vogent_life(
     seconds: float = 30.0,
     clock: Clock | None = None,
 ) -> Life:
-    """Live one job from `INIT` to its end, paused and resumed so many times."""
-    statuses = ["INIT", "ACTIVE", *["PAUSED", "ACTIVE"] * pauses, ending.value]
-    shown = [vogent_document(job_id, status=status, name=name) for status in statuses]
+    """Live one job from `INIT` to its end, paused and resumed so many times.
+
+    It dials around the clock. `COMPLETE` comes with the last call; cancelled half-way, its queue
+    is gone, and calls under way end.
+    """
     dice = seeded((job_id, seed))
+    course = list(dialled(contacts, dice))
+    if ending is JobEnding.CANCELLED:
+        course = course[: 1 + len(course) // 2]
+        course.append(cancelled(course[-1]))
+    shown = [
+        step(
+            vogent_document(job_id, status=status, name=name, schedule=None),
+            lists=lists_of(job_id, stands),
+        )
+        for status, stands in [
+            ("INIT", course[0]),
+            *_active(course[:-1], pauses),
+            (ending.value, course[-1]),
+        ]
+    ]
     return Life(spread(shown, seconds=seconds, dice=dice), clock=clock)
+
+
+def _active(course: list[Stands], pauses: int) -> Iterator[tuple[str, Stands]]:
+    """Show a course, held so many times in between."""
+    held = {len(course) * (n + 1) // (pauses + 1) for n in range(pauses)}
+    for number, stands in enumerate(course):
+        if number in held:
+            yield "PAUSED", stands
+        yield "ACTIVE", stands
 
 
 def random_vogent_life(
@@ -67,6 +129,7 @@ def random_vogent_life(
     dice = seeded(("kind", job_id, seed))
     return vogent_life(
         job_id,
+        contacts=dice.randint(1, 40),
         pauses=dice.randint(0, 3),
         ending=dice.choice(list(JobEnding)),
         seed=seed,

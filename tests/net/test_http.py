@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import __version__
-from monitor.core.errors import ConfigError, NetworkError
+from monitor.core.errors import ConfigError, FailureKind, NetworkError, PollError
 from monitor.net import http
 from monitor.net.http import Answer, HttpClient, parse_retry_after, tls_context
 
@@ -263,3 +263,59 @@ def test_no_retry_after_is_too_strange(value: str) -> None:
     wait = parse_retry_after(value, at=AT)
 
     assert wait is None or timedelta() <= wait <= timedelta(hours=1)
+
+
+async def test_a_body_is_handed_over_as_it_comes(client: HttpClient, peer: Peer) -> None:
+    head = OK + b"Content-Length: 4000\r\n\r\n"
+    url = await peer.serve(head + b"a" * 2000, b"b" * 2000)
+    parts: list[bytes] = []
+
+    answer = await client.get(url, {}, deadline=DEADLINE, take=parts.append)
+
+    assert answer == Answer(status_code=200, body=b"", retry_after=None)
+    assert (b"".join(parts), len(parts) > 1) == (b"a" * 2000 + b"b" * 2000, True)
+
+
+async def test_only_the_body_of_a_200_is_handed_over(client: HttpClient, peer: Peer) -> None:
+    parts: list[bytes] = []
+
+    answer = await client.get(await peer.serve(SLOW_DOWN), {}, deadline=DEADLINE, take=parts.append)
+
+    assert (answer.body, answer.retry_after, parts) == (b"bye", "7", [])
+
+
+@pytest.mark.parametrize(
+    ("parts", "then", "kind"),
+    [
+        ((OK + b"Content-Length: 5000\r\n\r\n" + b"x" * 4001,), "keep", "too_large"),
+        ((OK + b"Content-Encoding: gzip\r\n\r\nxx",), "close", "encoding"),
+        ((OK + b"Content-Length: 9\r\n\r\nxx",), "close", "disconnected"),
+        ((OK + b"\r\n",), "drip", "timeout"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_body_that_breaks_while_it_is_handed_over_names_its_kind(
+    make_client: Callable[..., HttpClient],
+    peer: Peer,
+    parts: tuple[bytes, ...],
+    then: str,
+    kind: str,
+) -> None:
+    client = make_client(stream_limit=4000)
+    url = await peer.serve(*parts, then=then)
+
+    with pytest.raises(NetworkError) as caught:
+        await client.get(url, {}, deadline=DEADLINE / 25, take=lambda _: None)
+
+    assert caught.value.kind == kind
+
+
+async def test_who_takes_a_body_may_refuse_it(client: HttpClient, peer: Peer) -> None:
+    url = await peer.serve(OK + b"Content-Length: 4000\r\n\r\n" + b"x" * 2000)
+
+    def refuse(_: bytes) -> None:
+        raise PollError(FailureKind.INVALID_BODY)
+
+    for _ in range(2):  # its connection, the only one, is free again
+        with pytest.raises(PollError):
+            await client.get(url, {}, deadline=DEADLINE, take=refuse)

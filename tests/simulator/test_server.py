@@ -66,7 +66,7 @@ async def test_a_wrong_key_is_refused(
     assert bolna.served[-1].fault == "wrong_key"
 
 
-@pytest.mark.parametrize("path", ["/batches/b2", "/batches/", "/batches", "/", "/v2/agent/all"])
+@pytest.mark.parametrize("path", ["/batches/b2", "/batches/", "/batches", "/", "/v2/agent/b1"])
 async def test_an_unknown_id_or_path_is_not_found(
     bolna: SimulatedBolna, http: aiohttp.ClientSession, path: str
 ) -> None:
