@@ -1,32 +1,41 @@
 """Providers: what a voice-AI company's API says, in our words."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Final, assert_never
 
 from pydantic import Field
 
-from monitor.net.http import HttpClient, tls_context
+from monitor.net.http import Answer, HttpClient, tls_context
 from monitor.providers.api import Api
 from monitor.providers.bolna import Bolna, BolnaSettings
+from monitor.providers.generic import Generic
+from monitor.providers.generic_settings import GenericSettings
 from monitor.providers.vogent import Vogent, VogentSettings
 
-SourceSettings = Annotated[BolnaSettings | VogentSettings, Field(discriminator="provider")]
+SourceSettings = Annotated[
+    BolnaSettings | VogentSettings | GenericSettings, Field(discriminator="provider")
+]
 """One `[sources.NAME]` table."""
 
 KEEPALIVE: Final = timedelta(seconds=75)
 """Longer than a usual interval: no TLS handshake per poll."""
 
-BODY_LIMIT: Final = 2 * 1024 * 1024
+BODY_LIMIT: Final = 1024 * 1024
 """In bytes; the documented answers have under 500."""
 
 
 def build(
-    settings: BolnaSettings | VogentSettings, *, deadline: timedelta, connections: int = 100
-) -> Bolna | Vogent:
+    settings: BolnaSettings | VogentSettings | GenericSettings,
+    *,
+    deadline: timedelta,
+    connections: int = 100,
+    on_answer: Callable[[Answer], object] | None = None,
+) -> Bolna | Vogent | Generic:
     """Return the provider of one source; `deadline` bounds each of its requests.
 
-    `connections` bounds how many it makes at a time. The key is read with the first poll. Raises
-    ConfigError if the CA file cannot be used.
+    `connections` bounds how many it makes at a time; `on_answer` sees every answer as it came. The
+    key is read with the first poll. Raises ConfigError if the CA file cannot be used.
     """
     client = HttpClient(
         tls=tls_context(settings.ca_file),
@@ -35,14 +44,22 @@ def build(
         body_limit=BODY_LIMIT,
         connections=connections,
     )
-    api = Api(client, base_url=settings.base_url, api_key=settings.api_key, deadline=deadline)
+    api = Api(
+        client,
+        base_url="" if isinstance(settings, GenericSettings) else settings.base_url,
+        read_auth=settings.read_auth,
+        deadline=deadline,
+        on_answer=on_answer,
+    )
     match settings:
         case BolnaSettings():
-            return Bolna(api)
+            return Bolna(api, settings.discover)
         case VogentSettings():
-            return Vogent(api)
+            return Vogent(api, settings)
+        case GenericSettings():
+            return Generic(api, settings)
         case _:
             assert_never(settings)
 
 
-__all__ = ["BolnaSettings", "SourceSettings", "VogentSettings", "build"]
+__all__ = ["BolnaSettings", "GenericSettings", "SourceSettings", "VogentSettings", "build"]

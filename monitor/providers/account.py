@@ -5,23 +5,18 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from monitor.headers import check_header_value
 from monitor.secret import Secret
 from monitor.settings import CaFile, Duration, Labels, Rate, Settings
 
 
-class AccountSettings(Settings):
-    """Parse what the tables of all sources share; a provider adds its name and its defaults."""
+class SharedSettings(Settings):
+    """Parse what the tables of all sources share."""
 
-    secrets: ClassVar[tuple[str, ...]] = ("api_key",)
-
-    api_key: Secret
-    """The account's key; read anew when the provider refuses it."""
     allow_http: bool = False
-    """Allow `http://` in `base_url`: the key then travels readable."""
+    """Allow `http://`: the key then travels readable."""
     allow_private: bool = False
     """Allow loopback and private addresses."""
-    base_url: str  # after allow_http, which its check asks for
-    """Where the provider's API is."""
     interval: Duration | None = None
     """Instead of `[polling]` `interval`, for the batches of this source."""
     rate_limit: Rate
@@ -31,10 +26,25 @@ class AccountSettings(Settings):
     ca_file: CaFile | None = None
     """PEM file of certificates to trust instead of the system's."""
 
+
+class AccountSettings(SharedSettings):
+    """Parse what the tables of our own providers share; each adds its name and its defaults."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("api_key",)
+
+    api_key: Secret
+    """The account's key; read anew when the provider refuses it."""
+    base_url: str
+    """Where the provider's API is."""
+
+    def read_auth(self) -> dict[str, str]:
+        """Read the headers that say who asks; raise SecretMissingError."""
+        return {"Authorization": f"Bearer {self.api_key.read()}"}
+
     @field_validator("api_key")
     @classmethod
     def _check_api_key(cls, value: Secret) -> Secret:
-        return value.checked_by(_check_key)
+        return value.checked_by(check_header_value)
 
     @field_validator("base_url")
     @classmethod
@@ -42,14 +52,16 @@ class AccountSettings(Settings):
         return check_base_url(value, allow_http=bool(info.data.get("allow_http")))
 
 
-def _check_key(key: str) -> None:
-    """Raise ValueError, which never shows it, for what no header can carry."""
-    if not key.isascii() or not key.isprintable():
-        raise ValueError("must be ASCII text on one line, without control characters")
-
-
 def check_base_url(url: str, *, allow_http: bool) -> str:
     """Return the URL without its trailing slash; raise ValueError for one unfit to carry a key."""
+    check_url(url, allow_http=allow_http)
+    if "?" in url:
+        raise ValueError("must hold no user, password, query or fragment")
+    return url.rstrip("/")
+
+
+def check_url(url: str, *, allow_http: bool) -> None:
+    """Raise ValueError for a URL unfit to carry a key."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -59,8 +71,7 @@ def check_base_url(url: str, *, allow_http: bool) -> str:
         raise ValueError('must be a URL such as "https://api.example.com"')
     if parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
         raise ValueError('must start with "https://" ("http://" needs allow_http = true)')
-    if "@" in parts.netloc or "?" in url or "#" in url:
+    if "@" in parts.netloc or "#" in url:
         raise ValueError("must hold no user, password, query or fragment")
     if "\\" in url or any(segment in {".", ".."} for segment in parts.path.split("/")):
         raise ValueError("must hold no backslash and no dot segments")
-    return url.rstrip("/")

@@ -1,12 +1,12 @@
 """An account's API: the one GET of a JSON document, and what its answers mean."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
 from monitor.core.errors import FailureKind, NetworkError, PollError, SecretMissingError
-from monitor.net.http import Answer, HttpClient, parse_retry_after
-from monitor.secret import Secret
+from monitor.net.http import Answer, HttpClient, Take, parse_retry_after
 
 _KEY_REFUSED: Final = frozenset({FailureKind.UNAUTHORIZED, FailureKind.FORBIDDEN})
 """Bolna answers a bad key with either."""
@@ -24,34 +24,53 @@ _FAILURES: Final = {
 
 
 class Api:
-    """Fetch documents with an account's key; the key is kept until it is refused."""
+    """Fetch documents with an account's key; the key is kept until it is refused.
+
+    `read_auth` returns the headers that hold it, or raises SecretMissingError; `on_answer` sees
+    every answer as it came.
+    """
 
     def __init__(
-        self, client: HttpClient, *, base_url: str, api_key: Secret, deadline: timedelta
+        self,
+        client: HttpClient,
+        *,
+        read_auth: Callable[[], dict[str, str]],
+        deadline: timedelta,
+        base_url: str = "",
+        on_answer: Callable[[Answer], object] | None = None,
     ) -> None:
         self._client = client
         self._base_url = base_url
-        self._api_key = api_key
-        self._deadline = deadline
+        self._read_auth = read_auth
+        self.deadline = deadline
+        """Of each request."""
+        self._on_answer = on_answer
         self._headers: dict[str, str] | None = None
 
     async def get(self, collection: str, batch_id: str) -> bytes:
+        """Return a batch's document out of a collection; raise PollError."""
+        return await self.fetch(f"{self._base_url}/{collection}/{quote_id(batch_id)}")
+
+    async def stream(self, path: str, take: Take) -> None:
+        """Hand over what lies under the base URL, part by part; raise PollError."""
+        await self.fetch(f"{self._base_url}/{path}", take)
+
+    async def fetch(self, url: str, take: Take | None = None) -> bytes:
         """Return the body of the one usable answer, a 200; anything else raises PollError.
 
         A refused key is read anew: if it was rotated meanwhile, the poll is repeated once, with
-        a deadline of its own.
+        a deadline of its own. `take` gets the body as it comes: none is returned then.
         """
-        url = f"{self._base_url}/{collection}/{_segment(batch_id)}"
         headers = self._headers or self._read_key()
         try:
-            return await self._fetch(url, headers)
+            return await self._fetch(url, headers, take)
         except PollError as error:
             if error.kind not in _KEY_REFUSED:
                 raise
             fresh = self._read_key()
             if fresh == headers:
                 raise
-        return await self._fetch(url, fresh)
+        return await self._fetch(url, fresh, take)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -59,23 +78,26 @@ class Api:
 
     def _read_key(self) -> dict[str, str]:
         try:
-            key = self._api_key.read()
+            auth = self._read_auth()
         except SecretMissingError as error:
             raise PollError(FailureKind.KEY_MISSING) from error
-        self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+        accepts = "accept" in map(str.lower, auth)
+        self._headers = auth if accepts else {"Accept": "application/json"} | auth
         return self._headers
 
-    async def _fetch(self, url: str, headers: dict[str, str]) -> bytes:
+    async def _fetch(self, url: str, headers: dict[str, str], take: Take | None) -> bytes:
         try:
-            answer = await self._client.get(url, headers, deadline=self._deadline)
+            answer = await self._client.get(url, headers, deadline=self.deadline, take=take)
         except NetworkError as error:
             raise PollError(FailureKind(error.kind.value)) from error
+        if self._on_answer is not None:
+            self._on_answer(answer)
         if answer.status_code != 200:
             raise _failure(answer)
         return answer.body
 
 
-def _segment(batch_id: str) -> str:
+def quote_id(batch_id: str) -> str:
     """Return the id as one path segment; refuse what would name another path, or nothing."""
     if batch_id.isascii() and batch_id.isalnum():  # nearly all: nothing to quote
         return batch_id

@@ -1,14 +1,15 @@
 """Bolna: its settings, and how a batch's document reads in our words."""
 
-from enum import Enum, auto
 from functools import lru_cache
 from typing import Final, Literal
 
-from monitor.core.batch import COUNTS_LIMIT, Counts, Outcome, Phase, Reading, fold
+from monitor.core.batch import COUNTS_LIMIT, Counts, Known, Outcome, Phase, Reading, fold
 from monitor.providers.account import AccountSettings
 from monitor.providers.api import Api
+from monitor.providers.bolna_list import BolnaFinder
+from monitor.providers.calls import Standing, weigh
+from monitor.providers.discovery import BolnaDiscoverySettings, DiscoverAgents
 from monitor.providers.document import (
-    LARGEST_COUNT,
     check_id,
     decode,
     invalid,
@@ -25,6 +26,8 @@ class BolnaSettings(AccountSettings):
 
     provider: Literal["bolna"]
     """Which provider's API this is."""
+    discover: DiscoverAgents = None
+    """Watch batches without naming them: those of the agents in its table, or of all (`"all"`)."""
     base_url: str = "https://api.bolna.ai"
     rate_limit: Rate = 1000 / 60
     """Polls that the account may spend at most; Bolna answers 429 beyond 1,000 requests a minute
@@ -34,10 +37,12 @@ class BolnaSettings(AccountSettings):
 class Bolna:
     """Read the batches of one Bolna account."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, discover: BolnaDiscoverySettings | None = None) -> None:
         self._api = api
+        self.extra_requests = 0
+        self.finder = None if discover is None else BolnaFinder(api, discover)
 
-    async def read(self, batch_id: str) -> Reading:
+    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
         """Return one reading of one batch, or raise PollError."""
         return parse(await self._api.get("batches", batch_id), batch_id)
 
@@ -60,14 +65,16 @@ def parse(document: bytes, batch_id: str) -> Reading:
     status = read_status(fields.get("status"))
     phase, outcome = _phase(status)
     counts = _read_counts(fields.get("execution_status"))
-    open_calls, unknown = (0, ()) if counts is None else _weigh(counts)
+    calls = weigh(counts or {}, _standing)
     return Reading(
         status=status,
         phase=phase,
         outcome=outcome,
         counts=counts,
-        open_calls=open_calls,
-        unknown_call_statuses=unknown,
+        open_calls=calls.open,
+        parked_calls=calls.parked,
+        live_calls=calls.live,
+        unknown_call_statuses=calls.unknown,
         total_contacts=read_count(fields.get("total_contacts")),
         valid_contacts=read_count(fields.get("valid_contacts")),
         name=read_name(fields.get("file_name")),
@@ -116,52 +123,26 @@ def _read_counts(found: object) -> Counts | None:
     return counts
 
 
-class _Standing(Enum):
-    """Say what a call status means for the batch."""
-
-    FINAL = auto()
-    OPEN = auto()
-    UNKNOWN = auto()
-
-
 _FINAL: Final = frozenset(
     {"completed", "noanswer", "busy", "failed", "canceled", "stopped", "error", "balancelow"}
 )
-_OPEN: Final = frozenset(
-    {
-        "prepared",
-        "scheduled",
-        "queued",
-        "rescheduled",
-        "initiated",
-        "initiate",
-        "ringing",
-        "inprogress",
-        "calldisconnected",  # `completed` follows minutes later
-        "running",  # in an official sample
-    }
-)
+_OPEN: Final = {
+    "prepared": Standing.QUEUED,
+    "queued": Standing.QUEUED,
+    "scheduled": Standing.PARKED,  # for a retry
+    "rescheduled": Standing.PARKED,  # until the hours that guardrails allow
+    "initiated": Standing.LIVE,
+    "initiate": Standing.LIVE,
+    "ringing": Standing.LIVE,
+    "inprogress": Standing.LIVE,
+    "calldisconnected": Standing.LIVE,  # `completed` follows minutes later
+    "running": Standing.LIVE,  # in an official sample
+}
 
 
 @lru_cache(maxsize=1024)
-def _standing(status: str) -> _Standing:
+def _standing(status: str) -> Standing:
     folded = fold(read_status(status))
     if folded in _FINAL:
-        return _Standing.FINAL
-    return _Standing.OPEN if folded in _OPEN else _Standing.UNKNOWN
-
-
-def _weigh(counts: Counts) -> tuple[int, tuple[str, ...]]:
-    """Return the number of open calls, and the call statuses that we do not know."""
-    total = open_calls = 0
-    unknown: tuple[str, ...] = ()
-    for status, number in counts.items():
-        total += number
-        standing = _standing(status)
-        if standing is not _Standing.FINAL:
-            open_calls += number
-        if standing is _Standing.UNKNOWN:
-            unknown += (status,)
-    if total > LARGEST_COUNT:
-        raise invalid()
-    return open_calls, unknown
+        return Standing.FINAL
+    return _OPEN.get(folded, Standing.UNKNOWN)

@@ -2,7 +2,8 @@
 
 What the decoder itself refuses fails the poll wherever it stands: broken UTF-8, JSON cut short,
 endless nesting, integers of more than 4,300 digits. Fields that nobody reads may hold any other
-nonsense. Of duplicate keys the last one counts, as in every common JSON parser.
+nonsense. Of duplicate keys the last one counts, as in every common JSON parser. A document of more
+than 50,000 values is refused unread: decoded, a small body can fill a lot of memory.
 """
 
 import json
@@ -16,6 +17,9 @@ from monitor.core.errors import FailureKind, PollError
 LARGEST_COUNT: Final = 2**63 - 1
 """Both databases hold 64-bit integers."""
 
+VALUES_LIMIT: Final = 50_000
+"""Some 12 MiB when each is an object with one key, the largest that so few bytes can become."""
+
 _decode: Final = json.JSONDecoder().decode
 _NUMERIC: Final = re.compile(r"[0-9]{1,19}(?:\.0{1,9})?")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -28,6 +32,8 @@ def invalid() -> PollError:
 
 def decode(document: bytes) -> dict[str, Any]:
     """Decode a JSON object; raise PollError for anything else."""
+    if len(document) > VALUES_LIMIT and _values(document) > VALUES_LIMIT:
+        raise invalid()
     try:
         fields: object = _decode(document.decode())
     except (ValueError, RecursionError) as error:
@@ -35,6 +41,11 @@ def decode(document: bytes) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise invalid()
     return fields
+
+
+def _values(document: bytes) -> int:
+    """Return how many values it holds at most: commas within texts count too."""
+    return 1 + sum(map(document.count, (b",", b"[", b"{")))
 
 
 def check_id(found: object, batch_id: str) -> None:

@@ -1,12 +1,23 @@
 """Vogent: its settings, and how a batch dial job's document reads in our words."""
 
+import asyncio
+from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, Literal
+from urllib.parse import urlencode
 
-from monitor.core.batch import Outcome, Phase, Reading, fold
+from monitor.core.batch import COUNTS_LIMIT, Known, Outcome, Phase, Reading, fold
+from monitor.core.errors import FailureKind, PollError
 from monitor.providers.account import AccountSettings
-from monitor.providers.api import Api
+from monitor.providers.api import Api, quote_id
+from monitor.providers.calls import weigh
+from monitor.providers.discovery import Discover
 from monitor.providers.document import check_id, decode, invalid, read_name, read_status
+from monitor.providers.vogent_census import Census, Listing, standing
+from monitor.providers.vogent_list import VogentFinder
+from monitor.providers.vogent_page import QUEUED, Page, PageReader, Rows
+from monitor.providers.vogent_schedule import read_schedule
 from monitor.settings import Rate
 
 
@@ -18,28 +29,87 @@ class VogentSettings(AccountSettings):
     base_url: str = "https://api.vogent.ai/api"
     rate_limit: Rate = 300 / 60
     """Polls that the account may spend at most; Vogent publishes no limit, this one is careful."""
+    counts: Literal["full", "queue", "off"] = "full"
+    """Where the counts come from, of jobs that run or have just ended: `full` reads the queue and
+    all dials, page by page; `queue` only the queue, so that what left it counts as `dialled`,
+    however it went; `off` reads neither, and nobody sees whether calls move: it never stalls."""
+    discover: Discover = None
+    """Watch the workspace's jobs without naming them: `true`, or a table that says which."""
+
+
+PAGE_SIZE: Final = 100
+"""Rows asked for at a time; each dial brings its whole transcript."""
+DIALLED: Final = "dialled"
+"""What we call the calls that left the queue when nobody reads how they went."""
+_JOBS: Final = "batch_dial_jobs"
+_ACCOUNTS: Final = frozenset(
+    {FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING, FailureKind.RATE_LIMITED}
+)
+"""What a list's answer says of the whole account."""
 
 
 class Vogent:
     """Read the batch dial jobs of one Vogent account."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, settings: VogentSettings) -> None:
         self._api = api
+        self._counts = settings.counts
+        self.finder = None if settings.discover is None else VogentFinder(api, settings.discover)
+        self._census = Census(self._fetch_page, dials=settings.counts == "full")
+        self.extra_requests = 0
 
-    async def read(self, batch_id: str) -> Reading:
-        """Return one reading of one batch, or raise PollError."""
-        return parse(await self._api.get("batch_dial_jobs", batch_id), batch_id)
+    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
+        """Return one reading of one batch, or raise PollError.
+
+        It ends within two deadlines: within the first one all its requests begin. Lists that
+        cannot be read cost the counts, not the reading, unless they speak of the account.
+        """
+        began = asyncio.get_running_loop().time()
+        reading = parse(await self._api.get(_JOBS, batch_id), batch_id)
+        if self._counts == "off":
+            return replace(reading, counted=False)
+        if not _may_move(reading, known):
+            return reading
+        try:
+            return await self._count(batch_id, reading, known, began=began)
+        except TimeoutError:
+            return replace(reading, counted=False, uncounted=FailureKind.TIMEOUT)
+        except PollError as error:
+            if error.kind in _ACCOUNTS:
+                raise
+            return replace(reading, counted=False, uncounted=error.kind)
+
+    async def _count(
+        self, batch_id: str, reading: Reading, known: Known | None, *, began: float
+    ) -> Reading:
+        deadline = self._api.deadline.total_seconds()
+        async with asyncio.timeout_at(began + 2 * deadline):
+            calls = await self._census.take(
+                batch_id, until=began + deadline, decisive=_is_decisive(reading, known)
+            )
+        if calls is None:
+            return replace(reading, counted=False)
+        if self._counts == "queue":
+            return _with_queue(reading, calls, known)
+        return _with_calls(reading, calls)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._api.close()
 
+    async def _fetch_page(self, job_id: str, listing: Listing, cursor: str) -> Page:
+        self.extra_requests += 1
+        query = urlencode({"limit": PAGE_SIZE} | ({"cursor": cursor} if cursor else {}))
+        reader = PageReader(statuses=listing == "dials")
+        await self._api.stream(f"{_JOBS}/{quote_id(job_id)}/{listing}?{query}", reader.take)
+        return reader.close()
+
 
 def parse(document: bytes, batch_id: str) -> Reading:
     """Put a job's document in our words; raise PollError if it cannot be that job's.
 
-    The id and the status must be there. It holds no counts, totals or start; its `schedule`
-    is not read. The docs: https://docs.vogent.ai
+    The id and the status must be there. It holds no counts, totals or start. The docs:
+    https://docs.vogent.ai
     """
     fields = decode(document)
     if fields.get("id") is None:  # required, says the documentation
@@ -47,7 +117,61 @@ def parse(document: bytes, batch_id: str) -> Reading:
     check_id(fields["id"], batch_id)
     status = read_status(fields.get("status"))
     phase, outcome = _phase(status)
-    return Reading(status=status, phase=phase, outcome=outcome, name=read_name(fields.get("name")))
+    return Reading(
+        status=status,
+        phase=phase,
+        outcome=outcome,
+        name=read_name(fields.get("name")),
+        schedule=read_schedule(fields.get("schedule")),
+    )
+
+
+def _may_move(reading: Reading, known: Known | None) -> bool:
+    """Tell whether calls may have moved since: nobody starts or ends one before, or long after."""
+    match reading.phase:
+        case Phase.RUNNING | Phase.PAUSED:
+            return True
+        case Phase.ENDED:
+            return known is None or known.settled_at is None
+        case _:
+            return False
+
+
+def _is_decisive(reading: Reading, known: Known | None) -> bool:
+    """Tell whether much hangs on these counts: the first ones of a phase, or those of an end."""
+    if known is None or known.phase is not reading.phase:
+        return True
+    return reading.phase is Phase.ENDED and not known.open_calls
+
+
+def _with_calls(reading: Reading, rows: Rows) -> Reading:
+    """Count every call by its status; those on their way to be dialled are in neither list."""
+    counts = Counter(rows.values())
+    if len(counts) > COUNTS_LIMIT:
+        raise invalid()
+    calls = weigh(counts, standing)
+    return replace(
+        reading,
+        counts=dict(counts),
+        open_calls=calls.open,
+        parked_calls=calls.parked,
+        live_calls=calls.live,
+        unknown_call_statuses=calls.unknown,
+        least_contacts=len(rows),
+    )
+
+
+def _with_queue(reading: Reading, rows: Rows, known: Known | None) -> Reading:
+    """Count what waits in the queue; all that was ever seen there and is gone has been dialled."""
+    queued = len(rows)
+    total = max(queued, (known and known.total_contacts) or 0)
+    counts = {QUEUED: queued, DIALLED: total - queued}
+    return replace(
+        reading,
+        counts={status: number for status, number in counts.items() if number},
+        open_calls=queued,
+        least_contacts=total,
+    )
 
 
 _PHASES: Final[dict[str, tuple[Phase, Outcome | None]]] = {

@@ -8,10 +8,10 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind, verdict_on
 from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissingError
+from monitor.headers import Headers
 from monitor.net.http import Answer, HttpClient, parse_retry_after, tls_context
 from monitor.secret import Secret
 from monitor.settings import Duration, duration_between
-from monitor.sinks.headers import Headers
 from monitor.sinks.receiver import KEEPALIVE, HttpReceiverSettings, check_url, url_secrets
 from monitor.sinks.response import READ_LIMIT, kept_text
 from monitor.sinks.signature import parse_keys, sign

@@ -1,13 +1,15 @@
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from monitor.providers import BolnaSettings, SourceSettings, VogentSettings
+from monitor.providers import BolnaSettings, VogentSettings
 
-ACCOUNTS: TypeAdapter[BolnaSettings | VogentSettings] = TypeAdapter(SourceSettings)
+ACCOUNTS: TypeAdapter[BolnaSettings | VogentSettings] = TypeAdapter(
+    Annotated[BolnaSettings | VogentSettings, Field(discriminator="provider")]
+)
 
 
 def account(**fields: Any) -> BolnaSettings | VogentSettings:

@@ -41,11 +41,11 @@ async def test_bolna_is_read_with_one_get(bolna: SimulatedBolna, reader: Reader)
 
 async def test_vogent_is_read_with_one_get(reader: Reader) -> None:
     async with SimulatedVogent(key=KEY) as vogent:
-        vogent.put("j1", vogent_document("j1", status="PAUSED"))
+        vogent.put("j1", vogent_document("j1", status="INIT"))
         async with reader(vogent) as provider:
             reading = await provider.read("j1")
 
-    assert (reading.phase, reading.counts) == (Phase.PAUSED, None)
+    assert (reading.phase, reading.counts) == (Phase.PENDING, None)
     assert [(s.batch, s.status_code) for s in vogent.served] == [("j1", 200)]
 
 

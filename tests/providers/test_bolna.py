@@ -45,6 +45,7 @@ def test_the_documented_answer_is_a_reading(payload: Payload) -> None:
         phase=Phase.PENDING,
         counts={"completed": 1, "ringing": 10, "in-progress": 15},
         open_calls=25,
+        live_calls=25,
         total_contacts=11,
         valid_contacts=7,
         name="customers.csv",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.core.batch import Outcome, Phase, Reading
 from monitor.core.errors import FailureKind, PollError
+from monitor.core.schedule import Schedule, Slot
 from monitor.providers.vogent import parse
 
 Payload = Callable[[str], bytes]
@@ -45,12 +46,22 @@ def test_a_status_means_the_same_in_every_spelling(
 
 
 @pytest.mark.parametrize(
-    "schedule", [None, [], "always", {"days": 7}, {"days": [{"dayOfWeek": -1}]}]
+    "schedule", [None, [], "always", {"days": 7}, {"days": [{"dayOfWeek": -1}], "timezone": "UTC"}]
 )
 def test_any_schedule_is_tolerated(schedule: object) -> None:
     reading = parse(job(schedule=schedule, maxConcurrentDials="many"), "j1")
 
     assert reading == Reading(status="ACTIVE", phase=Phase.RUNNING)
+
+
+def test_a_schedule_is_read() -> None:
+    nine_to_five = {"startTime": "09:00", "endTime": "17:00"}
+    days = [{"dayOfWeek": 1, "timeSlots": [nine_to_five]}]
+
+    reading = parse(job(schedule={"days": days, "timezone": "Europe/Berlin"}), "j1")
+
+    slots = (Slot(day=1, start=540, end=1020),)
+    assert reading.schedule == Schedule(zone="Europe/Berlin", slots=slots)
 
 
 @pytest.mark.parametrize(

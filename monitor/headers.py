@@ -1,4 +1,4 @@
-"""The headers that a receiver's table adds to every request; each value may be a secret."""
+"""The headers that a table of the config adds to every request; each value may be a secret."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,8 @@ _OURS: Final = re.compile(
 _VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
 
 
-def _check_value(value: str) -> None:
+def check_header_value(value: str) -> None:
+    """Raise ValueError, which never shows it, for what no header can carry."""
     if not _VALUE.fullmatch(value):
         raise ValueError("must be ASCII text on one line, without control characters")
 
@@ -34,7 +35,7 @@ def _parse_headers(table: Any, info: ValidationInfo) -> dict[str, Secret]:
             _check_name(name, taken=headers)
             secret = take_secret(left, name, folder=(info.context or {}).get("folder"))
             if secret is not None:
-                headers[name] = secret.checked_by(_check_value)
+                headers[name] = secret.checked_by(check_header_value)
         except ValueError as error:
             raise ValueError(f"header {name!r}: {error}") from None
     if len(headers) > HEADERS_LIMIT:

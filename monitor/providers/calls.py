@@ -1,0 +1,56 @@
+"""Calls by status: which are open, and what the open ones wait for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from monitor.core.batch import Counts
+from monitor.providers.document import LARGEST_COUNT, invalid
+
+
+class Standing(Enum):
+    """Say what a call status means for the batch; all but the first are open."""
+
+    FINAL = auto()
+    QUEUED = auto()
+    """Not dialled yet."""
+    PARKED = auto()
+    """Waits for a later time by plan."""
+    LIVE = auto()
+    """Is being dialled or spoken."""
+    UNKNOWN = auto()
+    """A word that we do not know: it counts as live."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """Hold what counts amount to."""
+
+    open: int
+    parked: int
+    live: int
+    unknown: tuple[str, ...]
+    """Call statuses that we do not know."""
+
+
+def weigh(counts: Counts, standing: Callable[[str], Standing]) -> Calls:
+    """Sum counts up by the standing of each status; raise PollError beyond 64 bits."""
+    total = final = parked = queued = 0
+    unknown: tuple[str, ...] = ()
+    for status, number in counts.items():
+        total += number
+        match standing(status):
+            case Standing.FINAL:
+                final += number
+            case Standing.PARKED:
+                parked += number
+            case Standing.QUEUED:
+                queued += number
+            case Standing.UNKNOWN:
+                unknown += (status,)
+            case Standing.LIVE:
+                pass
+    if total > LARGEST_COUNT:
+        raise invalid()
+    left = total - final
+    return Calls(open=left, parked=parked, live=left - parked - queued, unknown=unknown)

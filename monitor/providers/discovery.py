@@ -1,0 +1,140 @@
+"""Discovery: which of an account's batches are watched without anybody naming them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeGuard
+
+from pydantic import BeforeValidator, PlainValidator
+
+from monitor.core.batch import fold
+from monitor.core.batch_id import check_batch_id
+from monitor.core.found import Found
+from monitor.providers.document import read_time
+from monitor.settings import (
+    LONGEST_DURATION,
+    Duration,
+    Settings,
+    duration_between,
+    parse_duration,
+)
+
+FOUND_LIMIT: Final = 10_000
+"""Batches that one list may bring."""
+
+
+class DiscoverySettings(Settings):
+    """Parse the table `discover`."""
+
+    max_age: Duration = parse_duration("7d")
+    """Only batches created no longer ago; those without a readable time too."""
+    statuses: tuple[str, ...] = ()
+    """Only batches of these statuses, in the provider's words; none: of any."""
+    every: Annotated[Duration, duration_between("10s", LONGEST_DURATION)] = parse_duration("5m")
+    """How often it looks; its requests count against `rate_limit`."""
+
+
+def _read_agents(value: object) -> tuple[str, ...]:
+    if value == "all":
+        return ALL
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError('must be "all" or an array of agent ids')
+    return tuple(map(_read_agent, value))
+
+
+def _read_agent(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must hold texts")  # noqa: TRY004 (pydantic)
+    try:
+        check_batch_id(value)
+    except ValueError as error:
+        raise ValueError(str(error).replace("a batch id", "an agent id")) from None
+    return value
+
+
+ALL: Final = ("all",)
+
+
+class BolnaDiscoverySettings(DiscoverySettings):
+    """Parse the table `discover` of a Bolna account."""
+
+    agents: Annotated[tuple[str, ...], PlainValidator(_read_agents)]
+    """The agents whose batches are watched: an array of ids, or `"all"` of the account."""
+
+
+_NO_AGENTS: Final = (
+    "must name agents: Bolna has no list of all batches, only one for each agent:"
+    ' { agents = ["AGENT-ID"] }, or "all" to ask for the agents first'
+)
+
+
+def _read_switch(value: object) -> object:
+    match value:
+        case True:
+            return {}
+        case False:
+            return None
+        case dict() | DiscoverySettings():
+            return value
+        case _:
+            raise ValueError('must be true, false or a table such as { every = "5m" }')
+
+
+def _read_bolna(value: object) -> object:
+    match value:
+        case "all":
+            return {"agents": "all"}
+        case False:
+            return None
+        case {"agents": _} | DiscoverySettings():
+            return value
+        case _:
+            raise ValueError(_NO_AGENTS)
+
+
+Discover = Annotated[DiscoverySettings | None, BeforeValidator(_read_switch)]
+"""`true`, `false` or a table."""
+
+DiscoverAgents = Annotated[BolnaDiscoverySettings | None, BeforeValidator(_read_bolna)]
+"""`"all"`, `false` or a table."""
+
+
+class Sieve:
+    """Take the entries of a list one by one; keep the ids of those that are wanted."""
+
+    def __init__(
+        self, settings: DiscoverySettings, *, now: datetime, id_: str, created_at: str
+    ) -> None:
+        self._oldest = now - settings.max_age
+        self._statuses = frozenset(map(fold, settings.statuses))
+        self._id = id_
+        self._created_at = created_at
+        self._ids: list[str] = []
+        self._skipped = 0
+
+    def take(self, entry: Mapping[str, Any]) -> None:
+        """Judge one entry: a part of it may be missing or nonsense."""
+        batch_id = entry.get(self._id)
+        if len(self._ids) < FOUND_LIMIT and self._wants(entry) and _is_id(batch_id):
+            self._ids.append(batch_id)
+        else:
+            self._skipped += 1
+
+    def found(self) -> Found:
+        """Return what was kept, each id once."""
+        return Found(ids=tuple(dict.fromkeys(self._ids)), skipped=self._skipped)
+
+    def _wants(self, entry: Mapping[str, Any]) -> bool:
+        created_at = read_time(entry.get(self._created_at))
+        if created_at is not None and created_at < self._oldest:
+            return False
+        return not self._statuses or fold(str(entry.get("status"))) in self._statuses
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    if not isinstance(value, str):
+        return False
+    try:
+        check_batch_id(value)
+    except ValueError:
+        return False
+    return True

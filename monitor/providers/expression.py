@@ -1,0 +1,95 @@
+"""An expression: JMESPath of the config file, compiled once, and what it makes of an answer."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+
+import jmespath
+from jmespath.exceptions import JMESPathError, JMESPathTypeError, LexerError, ParseError
+from jmespath.functions import TYPES_MAP, Functions, signature
+from jmespath.parser import ParsedResult
+from pydantic import PlainValidator
+
+LENGTH_LIMIT: Final = 1000
+
+
+class _WithMinus(Functions):
+    """Know one function more than JMESPath, which can add but not take away."""
+
+    @signature({"types": ["number", "null"]}, {"types": ["number", "null"]})
+    def _func_minus(self, whole: float | None, part: float | None) -> float | None:
+        """Return what is left, at least 0; null when either is unknown."""
+        return None if whole is None or part is None else max(0, whole - part)
+
+
+_OPTIONS: Final = jmespath.Options(custom_functions=_WithMinus())
+_FAILURES: Final = (ValueError, TypeError, ArithmeticError, LookupError, RecursionError)
+"""What evaluation raises: the library's own errors, and Python's over values it did not expect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Hold an expression as it was written and as it was compiled."""
+
+    text: str
+    _compiled: ParsedResult = field(repr=False, compare=False)
+
+    def evaluate(self, document: Mapping[str, Any]) -> object:
+        """Return what it makes of a document.
+
+        Raises ValueError, whose text shows nothing of the document.
+        """
+        try:
+            found: object = self._compiled.search(document, options=_OPTIONS)
+        except JMESPathTypeError as error:
+            wanted = " or ".join(error.expected_types)
+            given = TYPES_MAP.get(error.actual_type, error.actual_type)
+            reason = f"{error.function_name}() wants {wanted}, not {given}"
+        except _FAILURES:
+            reason = "it cannot be evaluated"
+        else:
+            return found
+        # Outside of the handler: the foreign error holds what the provider said.
+        raise ValueError(reason)
+
+
+def parse_expression(value: object) -> Expression:
+    """Compile an expression; raise ValueError that says where it breaks."""
+    if isinstance(value, Expression):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError('must be a JMESPath expression such as "status"')
+    if len(value) > LENGTH_LIMIT:
+        raise ValueError(f"must have at most {LENGTH_LIMIT} characters")
+    try:
+        compiled = jmespath.compile(value)
+    except ParseError as error:
+        raise ValueError(f"is no JMESPath expression: {_breaks(error, value)}") from error
+    except (JMESPathError, RecursionError) as error:
+        raise ValueError("is no JMESPath expression that can be read") from error
+    for name in _functions(compiled.parsed):
+        if name not in _WithMinus.FUNCTION_TABLE:
+            known = ", ".join(sorted(_WithMinus.FUNCTION_TABLE))
+            raise ValueError(f"there is no function {name}(); there are: {known}")
+    return Expression(value, compiled)
+
+
+def _breaks(error: ParseError, text: str) -> str:
+    position = error.lexer_position if isinstance(error, LexerError) else error.lex_position
+    if position >= len(text):
+        return "it ends too early"
+    hint = ", a key that holds one needs double quotes" if text[position] == "-" else ""
+    return f"{text[position]!r} at character {position + 1} does not fit{hint}"
+
+
+def _functions(node: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the functions it calls."""
+    if node["type"] == "function_expression":
+        yield node["value"]
+    for child in node["children"]:
+        if isinstance(child, dict):
+            yield from _functions(child)
+
+
+JmesPath = Annotated[Expression, PlainValidator(parse_expression)]
+"""A key of the config that holds an expression."""

@@ -1,0 +1,185 @@
+"""What the config file says of an API that it describes itself: URL, keys, expressions, words."""
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from monitor.core.batch import STATUS_LIMIT, Outcome, Phase, fold
+from monitor.headers import Headers, check_header_value
+from monitor.providers.account import SharedSettings, check_url
+from monitor.providers.expression import JmesPath
+from monitor.secret import Secret
+from monitor.settings import Rate
+
+ID: Final = "{id}"
+
+PHASES: Final[Mapping[str, tuple[Phase, Outcome | None]]] = {
+    "pending": (Phase.PENDING, None),
+    "running": (Phase.RUNNING, None),
+    "paused": (Phase.PAUSED, None),
+    "completed": (Phase.ENDED, Outcome.COMPLETED),
+    "failed": (Phase.ENDED, Outcome.FAILED),
+    "cancelled": (Phase.ENDED, Outcome.CANCELLED),
+}
+"""What a word means that stands under a key."""
+
+EXPRESSIONS: Final = ("id", "status", "counts", "total", "valid", "name", "scheduled_at")
+"""The keys that hold an expression, in the order in which they are evaluated."""
+
+
+def _check_word(word: str) -> str:
+    if not word.strip() or not word.isprintable() or len(word.encode()) > STATUS_LIMIT:
+        raise ValueError(f"must be a status word: printable, at most {STATUS_LIMIT} bytes")
+    return word
+
+
+Words = tuple[Annotated[str, AfterValidator(_check_word)], ...]
+
+
+class GenericSettings(SharedSettings):
+    """Parse the table of an account at any JSON API."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("bearer", "username", "password")
+
+    provider: Literal["generic"]
+    """Any API that answers a GET for one batch with JSON."""
+    rate_limit: Rate = 60 / 60
+    """Polls that the account may spend at most."""
+    url: str
+    """Where one batch is read, with `{id}` once in its path or query, where its id goes."""
+    headers: Headers = Field(default_factory=dict)
+    """Sent with every request: keys, versions; `NAME_env` and `NAME_file` read a value from
+    elsewhere. At most 32; `host`, `content-*` and the like are the monitor's own."""
+    bearer: Secret | None = None
+    """The key, where it goes as `Authorization: Bearer`; read anew when it is refused."""
+    username: Secret | None = None
+    """The user of Basic authentication."""
+    password: Secret | None = None
+    """The password of Basic authentication; without one it is empty."""
+    id: JmesPath | None = None
+    """[Expression](#expressions): the batch's id in the answer; another one, or none, fails the
+    poll."""
+    status: JmesPath
+    """[Expression](#expressions): the batch's status word, found or computed."""
+    counts: JmesPath | None = None
+    """[Expression](#expressions): an object of numbers by call status, or an array with the status
+    of each call. Without it nobody sees whether calls move: no progress, never stalled."""
+    total: JmesPath | None = None
+    """[Expression](#expressions): how many contacts there are."""
+    valid: JmesPath | None = None
+    """[Expression](#expressions): how many of them can be called; progress is measured against
+    them."""
+    name: JmesPath | None = None
+    """[Expression](#expressions): the batch's name."""
+    scheduled_at: JmesPath | None = None
+    """[Expression](#expressions): when it shall start: ISO 8601, or seconds or milliseconds since
+    1970."""
+    pending: Words = ()
+    """Status words of a batch that has not begun. Words are compared without case, `-`, `_` and
+    space; any other word is reported as unknown."""
+    running: Words = ()
+    """Status words of one that calls."""
+    paused: Words = ()
+    """Status words of one that somebody stopped for a while."""
+    completed: Words
+    """Status words of one that has ended as it should."""
+    failed: Words = ()
+    """Status words of one that has ended by an error."""
+    cancelled: Words = ()
+    """Status words of one that somebody ended."""
+    final_calls: Annotated[Words, Field(validate_default=True)] = ()
+    """Call statuses in `counts` of calls that are over; all others are open."""
+    parked_calls: Words = ()
+    """Call statuses in `counts` of calls that wait for a later time by plan: not stalled."""
+    rest_calls: Annotated[str, AfterValidator(_check_word)] | None = None
+    """For APIs that count only some calls: what `valid`, else `total`, holds beyond `counts` is
+    shown as open calls of this status, until the batch has ended."""
+
+    def read_auth(self) -> dict[str, str]:
+        """Read the headers that say who asks; raise SecretMissingError."""
+        read = {name: value.read() for name, value in self.headers.items()}
+        if self.bearer is not None:
+            read["Authorization"] = f"Bearer {self.bearer.read()}"
+        if self.username is not None:
+            password = "" if self.password is None else self.password.read()
+            pair = f"{self.username.read()}:{password}".encode()
+            read["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        return read
+
+    def held_secrets(self) -> list[Secret]:
+        """List the secrets of this table, those of the headers too."""
+        return [*super().held_secrets(), *self.headers.values()]
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str, info: ValidationInfo) -> str:
+        check_url(value.replace(ID, "id"), allow_http=bool(info.data.get("allow_http")))
+        outside = value.replace(ID, "", 1)
+        if ID not in value or "{" in outside or "}" in outside or ID in urlsplit(value).netloc:
+            raise ValueError('must hold "{id}" once, in its path or query, and no other braces')
+        return value
+
+    @field_validator("bearer")
+    @classmethod
+    def _check_bearer(cls, value: Secret | None, info: ValidationInfo) -> Secret | None:
+        _check_once(value, info)
+        return value and value.checked_by(check_header_value)
+
+    @field_validator("username")
+    @classmethod
+    def _check_username(cls, value: Secret | None, info: ValidationInfo) -> Secret | None:
+        _check_once(value, info)
+        if value is not None and info.data.get("bearer") is not None:
+            raise ValueError("bearer says already who asks: give one of the two")
+        return value and value.checked_by(_check_user)
+
+    @field_validator("password")
+    @classmethod
+    def _check_password(cls, value: Secret | None, info: ValidationInfo) -> Secret | None:
+        if value is not None and info.data.get("username", value) is None:
+            raise ValueError("needs a username")
+        return value
+
+    @field_validator(*PHASES)
+    @classmethod
+    def _check_phase(cls, value: Words, info: ValidationInfo) -> Words:
+        _check_new(value, {key: info.data.get(key, ()) for key in PHASES})
+        if info.field_name == "completed" and not value:
+            raise ValueError("must name a word: else no batch would ever end")
+        return value
+
+    @field_validator("final_calls", "parked_calls", "rest_calls")
+    @classmethod
+    def _check_calls(cls, value: Any, info: ValidationInfo) -> Any:
+        words = (value,) if isinstance(value, str) else value or ()
+        if words and "counts" in info.data and info.data["counts"] is None:
+            raise ValueError("says nothing without counts")
+        if info.field_name == "final_calls" and info.data.get("counts") and not words:
+            raise ValueError("is missing: which call statuses in counts are of calls that are over")
+        keys = (
+            ("final_calls",) if info.field_name == "rest_calls" else ("final_calls", "parked_calls")
+        )
+        _check_new(words, {key: info.data.get(key, ()) for key in keys})
+        return value
+
+
+def _check_once(value: Secret | None, info: ValidationInfo) -> None:
+    if value is not None and "authorization" in map(str.lower, info.data.get("headers", ())):
+        raise ValueError("headers say already who asks: give one of the two")
+
+
+def _check_user(name: str) -> None:
+    if ":" in name:
+        raise ValueError("must hold no colon: Basic authentication knows none")
+
+
+def _check_new(words: Iterable[str], others: Mapping[str, Words]) -> None:
+    """Raise ValueError for a word that is there already, in another list or in this one."""
+    taken = {fold(word): f"in {key}" for key, found in others.items() for word in found}
+    for word in words:
+        if (place := taken.get(fold(word))) is not None:
+            raise ValueError(f"{word!r} is {place} already")
+        taken[fold(word)] = "here"

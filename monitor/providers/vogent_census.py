@@ -1,0 +1,149 @@
+"""A census: how every call of a job stands, from the lists of its dials and of its queue."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import lru_cache, partial
+from typing import Final, Literal
+
+from monitor.core.batch import fold
+from monitor.core.errors import PollError
+from monitor.providers.calls import Standing
+from monitor.providers.document import invalid
+from monitor.providers.vogent_page import Page, Rows
+from monitor.providers.vogent_trail import Trail, Trails
+
+PAGES_LIMIT: Final = 200
+ROWS_LIMIT: Final = 50_000
+"""Of one census: a job with more is not counted, rather than counted wrong."""
+WHOLE_EVERY: Final = 20
+"""Censuses, of which the others trust that a page of ended calls has not changed."""
+FEW_PAGES: Final = 10
+REST: Final = 2.0
+"""Seconds per page until the next census, after one that took more than a few."""
+REFUSED_REST: Final = 60.0
+"""Seconds until the next census, after one that met a list that cannot be read."""
+
+Listing = Literal["queue", "dials"]
+Fetch = Callable[[str, Listing, str], Awaitable[Page]]
+"""Fetch the page of a job's list that begins at a cursor, "" for the first; raise PollError."""
+
+
+class Census:
+    """Count the calls of jobs, and remember of each job where not to look again."""
+
+    def __init__(self, fetch: Fetch, *, dials: bool) -> None:
+        self._fetch = fetch
+        self._dials = dials
+        self._trails = Trails()
+
+    async def take(self, job_id: str, *, until: float, decisive: bool) -> Rows | None:
+        """Return the status of each call by its id, without `dials` of those in the queue alone.
+
+        None: the lists are too long, or were so that it is too soon to read them again. No page
+        is asked for after `until`, by the loop's clock. A decisive census looks at everything, at
+        once. Raises PollError if a page cannot be had; nothing but that is remembered then.
+
+        Dials come before the queue: a call that is dialled between the two is missed for once. The
+        other way round it could count twice, and the total never shrinks.
+        """
+        trail = self._trails.pop(job_id)
+        if trail.rests_until > _now() and not decisive:
+            self._trails.put(job_id, trail)
+            return None
+        if decisive or trail.censuses >= WHOLE_EVERY:
+            trail = Trail()
+        walk = _Walk(partial(self._fetch, job_id), until)
+        try:
+            dials = await walk.read_dials(trail) if self._dials else {}
+            calls = await walk.read_queue() | dials
+        except PollError:
+            self._trails.put(job_id, Trail(rests_until=_now() + REFUSED_REST))
+            raise
+        trail.censuses += 1
+        pages = walk.pages - walk.sealed
+        trail.rests_until = _now() + REST * pages if pages > FEW_PAGES else 0.0
+        self._trails.put(job_id, trail)
+        return None if walk.stopped else calls
+
+
+class _Walk:
+    """Go through the lists of one job, page by page, until time or room is spent."""
+
+    def __init__(self, fetch: Callable[[Listing, str], Awaitable[Page]], until: float) -> None:
+        self.pages = 0
+        self.sealed = 0
+        """Pages that need not be read next time."""
+        self.stopped = False
+        """It did not get to the end."""
+        self._fetch = fetch
+        self._until = until
+        self._seen: set[tuple[Listing, str]] = set()
+
+    async def read_queue(self) -> Rows:
+        rows: Rows = {}
+        page = await self._page("queue")
+        while page is not None:
+            rows |= page.rows
+            page = await self._next("queue", page, rows)
+        return rows
+
+    async def read_dials(self, trail: Trail) -> Rows:
+        """Go on at the bookmark, if it holds, and move it over the pages of ended calls."""
+        rows: Rows = {}
+        page = await self._page("dials")
+        if page is not None and trail.bookmark is not None:
+            if page.rows == trail.bookmark.first:
+                rows = dict(trail.bookmark.rows)
+                page = await self._page("dials", trail.bookmark.cursor)
+            else:
+                trail.distrust()
+        sealing = True
+        while page is not None:
+            if not rows.keys().isdisjoint(page.rows):
+                trail.distrust()
+            sealing = sealing and _has_ended(page) and trail.seal(page)
+            self.sealed += sealing
+            rows |= page.rows
+            page = await self._next("dials", page, rows)
+        return rows
+
+    async def _next(self, listing: Listing, page: Page, rows: Rows) -> Page | None:
+        if page.cursor is None:
+            return None
+        if len(rows) >= ROWS_LIMIT:
+            self.stopped = True
+            return None
+        return await self._page(listing, page.cursor)
+
+    async def _page(self, listing: Listing, cursor: str = "") -> Page | None:
+        if (listing, cursor) in self._seen:  # it would go round for ever
+            raise invalid()
+        self._seen.add((listing, cursor))
+        if self.pages >= PAGES_LIMIT or _now() >= self._until:
+            self.stopped = True
+            return None
+        self.pages += 1
+        return await self._fetch(listing, cursor)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _has_ended(page: Page) -> bool:
+    return all(standing(status) is Standing.FINAL for status in page.rows.values())
+
+
+_FINAL: Final = frozenset({"completed", "failed", "canceled", "cancelled", "busy", "noanswer"})
+_OPEN: Final = {
+    "queued": Standing.QUEUED,
+    "ringing": Standing.LIVE,
+    "inprogress": Standing.LIVE,
+}
+
+
+@lru_cache(maxsize=1024)
+def standing(status: str) -> Standing:
+    """Say what a dial's status means."""
+    folded = fold(status)
+    return Standing.FINAL if folded in _FINAL else _OPEN.get(folded, Standing.UNKNOWN)

@@ -1,0 +1,42 @@
+"""Vogent's list of the workspace's batch dial jobs."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote
+
+from monitor.core.found import Found
+from monitor.providers.api import Api
+from monitor.providers.discovery import DiscoverySettings, Sieve
+from monitor.providers.document import invalid
+from monitor.providers.entries import EntryReader
+
+PAGE: Final = 100
+PAGES_LIMIT: Final = 100
+
+
+class VogentFinder:
+    """Find the jobs of a Vogent workspace, page by page."""
+
+    def __init__(self, api: Api, settings: DiscoverySettings) -> None:
+        self._api = api
+        self._settings = settings
+        self.every = settings.every
+
+    async def find(self, *, now: datetime) -> AsyncGenerator[Found, None]:
+        """Yield what each request brought, or raise PollError: for a list that begins anew, too."""
+        cursors: set[str] = set()
+        path = f"batch_dial_jobs?limit={PAGE}"
+        for _ in range(PAGES_LIMIT):
+            sieve = Sieve(self._settings, now=now, id_="id", created_at="createdAt")
+            reader = EntryReader({"id", "createdAt", "status"}, sieve.take, paged=True)
+            await self._api.stream(path, reader.take)
+            reader.close()
+            yield sieve.found()
+            cursor = reader.cursor
+            if cursor is None:
+                return
+            if cursor in cursors:
+                raise invalid()
+            cursors.add(cursor)
+            path = f"batch_dial_jobs?limit={PAGE}&cursor={quote(cursor, safe='')}"

@@ -1,0 +1,84 @@
+"""A job's schedule field: the hours in which it dials, or nothing that we understand."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from monitor.core.errors import PollError
+from monitor.core.schedule import Schedule, Slot
+from monitor.providers.document import invalid, read_count
+
+SLOTS_LIMIT: Final = 200
+_DAY: Final = 24 * 60
+_CLOCK: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::00)?")
+_ZONE: Final = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
+
+
+def read_schedule(found: object) -> Schedule | None:
+    """Return the hours of `{"days": [{"dayOfWeek", "timeSlots"}], "timezone"}`.
+
+    None is "at any time": for null, for no slot at all, and for what we do not understand, be it
+    one slot of many, because hours that are half guessed silence what should be heard. It never
+    fails a poll.
+    """
+    if not isinstance(found, dict) or not _is_zone(found.get("timezone")):
+        return None
+    try:
+        slots = tuple(islice(_slots(found.get("days")), SLOTS_LIMIT + 1))
+    except PollError:
+        return None
+    return Schedule(zone=found["timezone"], slots=slots) if 0 < len(slots) <= SLOTS_LIMIT else None
+
+
+def _is_zone(name: object) -> bool:
+    return isinstance(name, str) and _ZONE.fullmatch(name) is not None and _is_known(name)
+
+
+@lru_cache(maxsize=256)
+def _is_known(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found; no zone; a folder
+        return False
+    return True
+
+
+def _slots(days: object) -> Iterator[Slot]:
+    """Read the slots; raise PollError at the first that is none."""
+    for day in _list(days):
+        if not isinstance(day, dict):
+            raise invalid()
+        number = read_count(day.get("dayOfWeek"))
+        if number is None or number > 6:
+            raise invalid()
+        for slot in _list(day.get("timeSlots")):
+            yield _slot(number, slot)
+
+
+def _list(value: object) -> list[object]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise invalid()
+    return value
+
+
+def _slot(day: int, slot: object) -> Slot:
+    """Read one slot; an end that is not after its start lies in the night after."""
+    if not isinstance(slot, dict):
+        raise invalid()
+    start, end = _minutes(slot.get("startTime")), _minutes(slot.get("endTime"))
+    return Slot(day=day, start=start, end=end if end > start else end + _DAY)
+
+
+def _minutes(value: object) -> int:
+    clock = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+    if clock is None:
+        raise invalid()
+    minutes = 60 * int(clock[1]) + int(clock[2])
+    if int(clock[2]) > 59 or minutes > _DAY:
+        raise invalid()
+    return minutes

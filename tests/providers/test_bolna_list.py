@@ -1,0 +1,120 @@
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from monitor.core.errors import FailureKind, PollError
+from monitor.core.found import Found
+from monitor.engine.ports import Provider
+from monitor.simulator import Fault, SimulatedBolna, bolna_document
+
+NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)
+KEY = "the key"
+Reader = Callable[..., AbstractAsyncContextManager[Provider]]
+
+
+async def found(
+    bolna: SimulatedBolna, reader: Reader, discover: Any
+) -> tuple[list[Found], PollError | None]:
+    """Find until the end, or the failure."""
+    brought: list[Found] = []
+    async with reader(bolna, api_key=KEY, discover=discover) as provider:
+        assert provider.finder is not None
+        try:
+            async for one in provider.finder.find(now=NOW):
+                brought.append(one)  # noqa: PERF401 (what came before a failure counts)
+        except PollError as error:
+            return brought, error
+    return brought, None
+
+
+@pytest.fixture
+def agents(bolna: SimulatedBolna) -> SimulatedBolna:
+    """Give three agents a batch each."""
+    for n in range(1, 4):
+        bolna.put(f"b{n}", bolna_document(f"b{n}", created_at="2026-01-29T08:00:00Z"))
+        bolna.agents[f"a{n}"] = [f"b{n}"]
+    return bolna
+
+
+async def test_only_the_named_agents_are_asked(agents: SimulatedBolna, reader: Reader) -> None:
+    brought, failure = await found(agents, reader, {"agents": ["a1", "a3"]})
+
+    assert (brought, failure) == ([Found(ids=("b1",)), Found(ids=("b3",))], None)
+    assert [served.batch for served in agents.served] == ["a1/all", "a3/all"]
+    assert agents.violations == []
+
+
+async def test_all_asks_for_the_agents_first(agents: SimulatedBolna, reader: Reader) -> None:
+    brought, failure = await found(agents, reader, "all")
+
+    assert [one.ids for one in brought] == [(), ("b1",), ("b2",), ("b3",)]
+    assert failure is None
+    assert agents.served[0].batch == "v2/agent/all"
+
+
+async def test_agents_are_known_by_either_name_and_odd_ones_skipped(
+    agents: SimulatedBolna, reader: Reader
+) -> None:
+    body = b'[{"agent_id": "a1"}, {"id": "a2"}, {"id": 7}, {}, null, {"id": ""}, {"id": "a2"}]'
+    agents.fault(Fault.body(body), batch="v2/agent/all")
+
+    brought, failure = await found(agents, reader, "all")
+
+    assert ([one.ids for one in brought], failure) == ([(), ("b1",), ("b2",)], None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault.not_found(), FailureKind.NOT_FOUND),
+        (Fault.unprocessable(), FailureKind.REFUSED),
+        (Fault.html(), FailureKind.INVALID_BODY),
+        (Fault.truncated(), FailureKind.INVALID_BODY),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
+async def test_what_is_wrong_with_one_agent_is_told_after_the_others_were_asked(
+    agents: SimulatedBolna, reader: Reader, fault: Fault, kind: FailureKind
+) -> None:
+    agents.fault(fault, batch="a1/all")
+
+    brought, failure = await found(agents, reader, {"agents": ["a1", "a2"]})
+
+    assert [one.ids for one in brought] == [(), ("b2",)]
+    assert failure is not None
+    assert failure.kind is kind
+
+
+async def test_an_agent_without_batches_is_no_failure_when_all_are_asked(
+    agents: SimulatedBolna, reader: Reader
+) -> None:
+    agents.fault(Fault.not_found(), batch="a1/all")
+
+    brought, failure = await found(agents, reader, "all")
+
+    assert ([one.ids for one in brought], failure) == ([(), (), ("b2",), ("b3",)], None)
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.unauthorized(), Fault.server_error(), Fault.rate_limited()]
+)
+async def test_what_is_wrong_with_the_account_ends_it(
+    agents: SimulatedBolna, reader: Reader, fault: Fault
+) -> None:
+    agents.fault(fault, batch="a2/all")
+
+    brought, failure = await found(agents, reader, {"agents": ["a1", "a2", "a3"]})
+
+    assert [one.ids for one in brought] == [("b1",)]
+    assert failure is not None
+    assert "a3/all" not in [served.batch for served in agents.served]
+
+
+async def test_without_discovery_there_is_nobody_who_finds(
+    bolna: SimulatedBolna, reader: Reader
+) -> None:
+    async with reader(bolna) as provider:
+        assert provider.finder is None
