@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.config.schema import Config, database_url
+from monitor.core.conditions import Limits
 from monitor.core.pacing import Pace
 from monitor.core.source import Source
 from monitor.engine.account import Account
 from monitor.engine.beat import Beat
 from monitor.engine.clock import Clock
+from monitor.engine.discovery import Discovery
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
@@ -49,6 +51,7 @@ class Engine:
     clock: Clock
     metrics: Metrics
     poller: Poller
+    discovery: Discovery
     writer: Writer
     relay: Relay
     settler: Settler
@@ -69,6 +72,7 @@ class Engine:
         """Return the loops by name."""
         return {
             "poller": self.poller,
+            "discovery": self.discovery,
             "writer": self.writer,
             "relay": self.relay,
             "settler": self.settler,
@@ -89,6 +93,7 @@ def pace_of(config: Config, source: str) -> Pace:
         idle_interval=polling.idle_interval,
         settled_interval=polling.settled_interval,
         forget_after=polling.forget_after,
+        limits=Limits(stall_after=polling.stall_after, overdue_after=polling.overdue_after),
     )
 
 
@@ -185,6 +190,14 @@ async def build_engine(config: Config, database: Database, clock: Clock) -> Engi
         clock=clock,
         metrics=metrics,
         poller=poller,
+        discovery=Discovery(
+            database,
+            accounts,
+            writer=writer,
+            clock=clock,
+            metrics=metrics,
+            on_found=poller.expect,
+        ),
         writer=writer,
         relay=relay,
         settler=settler,

@@ -111,6 +111,7 @@ class Daemon:
         """End each loop once those before it on the data's way have ended."""
         engine = self._engine
         engine.housekeeping.close()
+        engine.discovery.close()
         await engine.poller.close()
         engine.writer.close()
         await asyncio.wait({self._loops["writer"]}, timeout=FLUSH)

@@ -3,7 +3,7 @@
 from monitor.app import Engine
 from monitor.core.errors import StorageError
 from monitor.daemon.readiness import Readiness
-from monitor.storage.census import count_batches, count_pending
+from monitor.storage.census import count_batches, count_due, count_pending
 from monitor.storage.database import Database
 
 
@@ -30,10 +30,12 @@ class Gauges:
         metrics, now = self._engine.metrics, self._engine.clock.now()
         metrics.source_up.clear()
         metrics.budget_used.clear()
+        metrics.source_paused.clear()
         for account in self._engine.accounts:
             name = account.source.name
             metrics.source_up.labels(name).set(account.health.failing_since is None)
             metrics.budget_used.labels(name).set(account.budget_used(now))
+            metrics.source_paused.labels(name).set(account.paused_for(now).total_seconds())
 
     def _set_receivers(self) -> None:
         metrics = self._engine.metrics
@@ -46,14 +48,22 @@ class Gauges:
         metrics = self._engine.metrics
         try:
             batches = await count_batches(self._database)
+            due = await count_due(self._database, now=self._engine.clock.now())
             pending = await count_pending(self._database)
         except StorageError:
             return
         at_work = {account.source.name for account in self._engine.accounts}
         metrics.batches.clear()
-        for (source, phase), number in batches.items():
+        metrics.batches_stalled.clear()
+        for source in at_work:
+            metrics.batches_stalled.labels(source).set(0)
+        for (source, phase), watched in batches.items():
             if source in at_work:
-                metrics.batches.labels(source, phase).set(number)
+                metrics.batches.labels(source, phase).set(watched.number)
+                metrics.batches_stalled.labels(source).inc(watched.stalled)
+        metrics.batches_due.clear()
+        for source in at_work:
+            metrics.batches_due.labels(source).set(due.get(source, 0))
         metrics.deliveries_pending.clear()
         for name in {*pending, *(receiver.name for receiver in self._engine.receivers)}:
             metrics.deliveries_pending.labels(name).set(pending.get(name, 0))

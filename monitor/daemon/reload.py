@@ -147,6 +147,7 @@ class Reload:
             concurrency=polling.concurrency,
             deadline=polling.deadline,
         )
+        under_way |= engine.discovery.change(engine.accounts)
         under_way |= engine.relay.change([before or built for before, built in change.receivers])
         engine.writer.routes = config.routes
         engine.housekeeping.receivers = engine.receivers
@@ -200,7 +201,7 @@ class Reload:
         settings = new.sources[source]
         return (
             old.sources[source] == settings
-            and settings.api_key.file is None
+            and all(secret.file is None for secret in settings.held_secrets())
             and settings.ca_file is None
             and old.polling.deadline == new.polling.deadline
             and old.polling.concurrency == new.polling.concurrency

@@ -44,7 +44,7 @@ class Status:
         if problems := await self._readiness.problems():
             return f"not ready: {'; '.join(problems)}{refused}"
         try:
-            batches = sum((await count_batches(self._database)).values())
+            batches = sum(one.number for one in (await count_batches(self._database)).values())
             pending = sum((await count_pending(self._database)).values())
         except StorageError as error:
             return f"not ready: {error}{refused}"

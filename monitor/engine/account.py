@@ -39,6 +39,8 @@ class Account:
     """Of polls, by result: looking one up for every poll would cost as much as counting."""
     backlog: bool = False
     """The last claim brought all that it asked for: more is likely due."""
+    pressed: bool = False
+    """The last claim brought all that slots or budget allowed: batches that run go first."""
 
     def become(self, other: "Account") -> Provider:
         """Take over what the config says of another; return the provider that was at work."""
@@ -56,6 +58,15 @@ class Account:
     def budget_used(self, at: datetime) -> float:
         """Return the share of the rate limit that was used in the last minute."""
         return self.usage.polls(at) / (self.rate * MINUTE.total_seconds())
+
+    def take_extra(self) -> int:
+        """Return the requests that nobody drew from the budget yet: the caller does."""
+        extra, self.provider.extra_requests = self.provider.extra_requests, 0
+        return extra
+
+    def paused_for(self, at: datetime) -> timedelta:
+        """Return how long it is until the account may be asked again."""
+        return max(timedelta(), (self.blocked_until or at) - at)
 
     def count(self, metrics: Metrics, result: str) -> None:
         """Count a poll."""

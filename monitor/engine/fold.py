@@ -30,6 +30,26 @@ class Result:
     failure: PollError | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign:
+    """Hold what a request that reads no batch says of its account."""
+
+    account: Account
+    at: datetime
+    failure: PollError | None = None
+    probe: bool = False
+
+    @property
+    def poll(self) -> Poll:
+        """Return it as a poll, of no batch that there is."""
+        return Poll(
+            batch_row=0,
+            kind=self.failure.kind if self.failure else None,
+            status_code=self.failure.status_code if self.failure else None,
+            under_way=not self.probe,
+        )
+
+
 @dataclass(slots=True, kw_only=True)
 class Standing:
     """Hold an account's health while a group is folded."""
@@ -47,6 +67,18 @@ class Fold:
 
     records: list[BatchRecord] = field(default_factory=list)
     standings: dict[int, tuple[Account, Standing]] = field(default_factory=dict)
+
+    def standing(self, account: Account) -> Standing:
+        """Return an account's standing so far."""
+        row = account.source.row
+        if row not in self.standings:
+            standing = Standing(
+                health=account.health,
+                blocked_until=account.blocked_until,
+                answered_at=account.answered_at,
+            )
+            self.standings[row] = (account, standing)
+        return self.standings[row][1]
 
     def sources(self) -> list[tuple[SourceRecord, tuple[Owed, ...]]]:
         """Return the sources whose health or pause has moved."""
@@ -73,6 +105,7 @@ def read(result: Result, reading: Reading) -> Observation:
         reading,
         source=account.source,
         interval=account.pace.interval,
+        limits=account.pace.limits,
         at=result.at,
     )
 
@@ -80,6 +113,7 @@ def read(result: Result, reading: Reading) -> Observation:
 def fold(
     results: Sequence[tuple[Result, Observation | None]],
     *,
+    signs: Sequence[Sign] = (),
     routes: Sequence[Route],
     watched: Mapping[int, int],
     now: datetime,
@@ -90,49 +124,52 @@ def fold(
     the order. `watched` counts the polled batches of the sources with failed polls, up to 3.
     """
     folded = Fold()
+    for sign in signs:
+        number = watched.get(sign.account.source.row, 0)
+        _weigh(sign, sign.poll, folded.standing(sign.account), routes=routes, watched=number)
     for result, observation in results:
-        account = result.account
-        row = account.source.row
-        if row not in folded.standings:
-            folded.standings[row] = (account, _standing(account))
-        standing = folded.standings[row][1]
-        _judge(result, standing, routes=routes, watched=watched.get(row, 0))
+        standing = folded.standing(result.account)
+        number = watched.get(result.account.source.row, 0)
+        _judge(result, standing, routes=routes, watched=number)
         if observation is None:
             observation = _observe_failure(result, standing)
         folded.records.append(_record(result, observation, routes, now=now))
     return folded
 
 
-def _standing(account: Account) -> Standing:
-    return Standing(
-        health=account.health,
-        blocked_until=account.blocked_until,
-        answered_at=account.answered_at,
-    )
-
-
 def _judge(result: Result, standing: Standing, *, routes: Sequence[Route], watched: int) -> None:
     failure, watch = result.failure, result.claim.watch
-    kind = failure.kind if failure else None
-    if is_answer(kind):
-        standing.answered_at = result.at
-        if standing.health.clean and standing.blocked_until is None:
-            return
+    if failure is None and standing.health.clean and standing.blocked_until is None:
+        standing.answered_at = result.at  # nearly all
+        return
     poll = Poll(
         batch_row=watch.batch.row,
-        kind=kind,
+        kind=failure.kind if failure else None,
         status_code=failure.status_code if failure else None,
         under_way=not result.claim.probe,
         unreachable=watch.failures.unreachable_since is not None,
     )
+    _weigh(result, poll, standing, routes=routes, watched=watched)
+
+
+def _weigh(
+    result: Result | Sign,
+    poll: Poll,
+    standing: Standing,
+    *,
+    routes: Sequence[Route],
+    watched: int,
+) -> None:
+    if is_answer(poll.kind):
+        standing.answered_at = result.at
     before = standing.health
     standing.health, turn = judge(before, poll, watched=watched, at=result.at)
     standing.blocked_until = blocked_until(
         standing.blocked_until,
         health=standing.health,
         turn=turn,
-        failure=failure,
-        probe=result.claim.probe,
+        failure=result.failure,
+        probe=not poll.under_way,
         at=result.at,
     )
     if turn is not None:
@@ -141,7 +178,12 @@ def _judge(result: Result, standing: Standing, *, routes: Sequence[Route], watch
 
 
 def _tell(
-    result: Result, standing: Standing, turn: Turn, routes: Sequence[Route], *, before: Health
+    result: Result | Sign,
+    standing: Standing,
+    turn: Turn,
+    routes: Sequence[Route],
+    *,
+    before: Health,
 ) -> None:
     """Tell that the account fails, or that it does no longer: then what had failed."""
     source, sequence = result.account.source, standing.health.sequence

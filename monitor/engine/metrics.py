@@ -56,10 +56,34 @@ class Metrics:
             ["source", "phase"],
             registry=self.registry,
         )
+        self.batches_stalled = Gauge(
+            "monitor_batches_stalled",
+            "Watched batches whose calls should move and have not for stall_after.",
+            ["source"],
+            registry=self.registry,
+        )
         self.budget_used = Gauge(
             "monitor_budget_used_ratio",
             "Share of the source's rate_limit that this daemon used in the last minute.",
             ["source"],
+            registry=self.registry,
+        )
+        self.batches_due = Gauge(
+            "monitor_batches_due",
+            "Batches that are due and wait: for the budget, a pause of the account, a free slot.",
+            ["source"],
+            registry=self.registry,
+        )
+        self.source_paused = Gauge(
+            "monitor_source_paused_seconds",
+            "Time until the account may be asked again after a 429 or while it fails; 0 if now.",
+            ["source"],
+            registry=self.registry,
+        )
+        self.discovery_rounds = Counter(
+            "monitor_discovery_rounds",
+            "Looks for new batches by source and result: ok, or the kind of failure.",
+            ["source", "result"],
             registry=self.registry,
         )
         self.events = Counter(

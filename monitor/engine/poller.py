@@ -1,6 +1,7 @@
 """The poller: claims due batches source by source, and reads them."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -154,21 +155,29 @@ class Poller:
 
     async def _claim(self, account: Account, want: int) -> None:
         now = self._clock.now()
-        claimed = await claim_batches(
-            self._database,
-            account.source.row,
-            want=want,
-            rate=account.rate,
-            now=now,
-            lease=self._lease,
-            owner=self._owner,
-        )
+        extra = account.take_extra()
+        try:
+            claimed = await claim_batches(
+                self._database,
+                account.source.row,
+                want=want,
+                rate=account.rate,
+                now=now,
+                lease=self._lease,
+                owner=self._owner,
+                extra=extra,
+                dice=random.random() if account.pressed else None,  # noqa: S311 (guards nothing)
+            )
+        except StorageError:
+            account.provider.extra_requests += extra
+            raise
         if self._closing or account not in self.accounts:  # their leases end by themselves
             return
         account.adopt(claimed.source)
         account.backlog = len(claimed.claims) == want
-        if claimed.claims:
-            account.usage.add(len(claimed.claims), at=now)
+        account.pressed = claimed.pressed
+        if claimed.claims or extra:
+            account.usage.add(len(claimed.claims) + extra, at=now)
         for claim in claimed.claims:
             self._metrics.poll_lag.observe(max(0.0, (now - claim.due_at).total_seconds()))
             account.in_flight += 1
@@ -180,7 +189,8 @@ class Poller:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            reading = await account.provider.read(claim.watch.batch.id)
+            watch = claim.watch
+            reading = await account.provider.read(watch.batch.id, watch.known)
             self._put(account, claim, reading=reading)
         except PollError as error:
             self._put(account, claim, failure=error)

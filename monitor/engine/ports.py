@@ -1,17 +1,38 @@
 """What the engine asks of providers and sinks."""
 
-from datetime import datetime
+from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from monitor.core.batch import Reading
+from monitor.core.batch import Known, Reading
 from monitor.core.delivery import Delivery, Verdict
+from monitor.core.found import Found
+
+
+class Finder(Protocol):
+    """Find the batches of one account; sends nothing but GET."""
+
+    every: timedelta
+    """How often it is asked."""
+
+    def find(self, *, now: datetime) -> AsyncGenerator[Found, None]:
+        """Yield what each request brought; raise PollError when no more can be had."""
+        ...
 
 
 class Provider(Protocol):
     """Read batches of one account; sends nothing but GET."""
 
-    async def read(self, batch_id: str) -> Reading:
-        """Return one reading of one batch, or raise PollError."""
+    extra_requests: int
+    """How many requests it made beyond the one of each read; whoever draws them sets it to 0."""
+
+    @property
+    def finder(self) -> Finder | None:
+        """Return who finds batches that nobody registered; none: that is not wanted here."""
+        ...
+
+    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
+        """Return one reading of one batch, or raise PollError; `known` is what came before."""
         ...
 
     async def close(self) -> None:

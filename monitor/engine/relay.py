@@ -51,6 +51,8 @@ class Relay:
         self._sends: set[asyncio.Task[None]] = set()
         self.outage = Outage("relay")
         self._closing = False
+        self._asked = False
+        """Somebody owes a receiver something: what is not born claimed is to be looked for."""
         self._looked_at = clock.now()
         self.bell = Bell()
         self.beat = Beat(every=TURN)
@@ -71,6 +73,7 @@ class Relay:
 
         The promise holds until `take`, so that nothing else fills that room during the commit.
         """
+        self._asked = True
         found = self._receivers.get(receiver)
         if found is None or found.hold is not None or self._closing:
             return 0
@@ -88,7 +91,9 @@ class Relay:
             served = self._receivers.get(delivery.receiver)
             if served is not None:  # else it left meanwhile: what it is owed waits
                 self._start(served, delivery)
-        self.bell.ring()
+        if self._asked:  # else the commit owes nothing
+            self._asked = False
+            self.bell.ring()
 
     async def run(self) -> None:
         """Claim and send until closed."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from monitor.core.batch import Watch
-from monitor.core.errors import PollError
+from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import stamp
 from monitor.core.source import is_answer
 from monitor.engine.account import Account
@@ -24,6 +24,7 @@ class Trouble:
         self._sources: dict[str, datetime] = {}
         self._rows: dict[str, int] = {}
         self._words: set[tuple[str, str]] = set()
+        self._uncounted: set[tuple[str, str]] = set()
 
     def recovered(self, account: Account) -> None:
         """Tell that an account answers again."""
@@ -64,11 +65,13 @@ class Trouble:
         if told is not None and at - told < REMIND_AFTER:
             return
         self._batches[row] = at
+        named = {} if failure.expression is None else {"expression": failure.expression}
         log.warning(
             "poll.failing",
             source=account.source.name,
             batch=watch.batch.id,
             kind=failure.kind,
+            **named,
             status_code=failure.status_code,
             next_try=stamp(max(next_try, account.blocked_until or next_try)) if next_try else None,
         )
@@ -85,6 +88,13 @@ class Trouble:
             if key not in self._words and len(self._words) < _WORDS_LIMIT:
                 self._words.add(key)
                 log.warning("call_status.unknown", source=account.source.name, word=word)
+
+    def uncounted(self, account: Account, reason: FailureKind | None) -> None:
+        """Tell that the calls of an account's batches cannot be counted, once per reason."""
+        key = (account.source.name, reason or "")
+        if reason is not None and key not in self._uncounted:
+            self._uncounted.add(key)
+            log.warning("counts.unread", source=account.source.name, kind=reason)
 
     def _is_first(self, account: Account, failure: PollError) -> bool:
         """Tell whether this failure is new: the first of the account's, or one batch's alone."""

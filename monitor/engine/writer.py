@@ -23,7 +23,7 @@ from monitor.core.source import FORBIDDEN_POLLS, Turn
 from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
-from monitor.engine.fold import Fold, Result, fold, read
+from monitor.engine.fold import Fold, Result, Sign, fold, read
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.trouble import Trouble
@@ -94,6 +94,14 @@ class Writer:
         if not quiet or len(self._queue) >= GROUP:
             self._urgent.ring()
 
+    async def note(self, sign: Sign) -> None:
+        """Commit what a request without a batch says of its account; raise StorageError."""
+        account = sign.account
+        if sign.failure is None and account.health.clean and account.blocked_until is None:
+            account.answered_at = sign.at
+            return
+        await self._commit([], [sign])
+
     async def run(self) -> None:
         """Commit until closed and empty."""
         while not (self._closing and not self._queue):
@@ -106,7 +114,12 @@ class Writer:
     def close(self) -> None:
         """Let `run` end once all that was taken in is committed."""
         self._closing = True
-        self._wake()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let all that was taken in go out at once."""
+        self._arrived.ring()
+        self._urgent.ring()
 
     async def _commit_some(self) -> None:
         """Commit the oldest results; while the database fails they wait, and polls with them."""
@@ -114,12 +127,12 @@ class Writer:
             await self._commit_group(min(GROUP, len(self._queue)))
         except StorageError as error:
             self.outage.began(error, at=self._clock.now())
-            self._wake()
+            self.wake()
             await asyncio.sleep(RETRY)
             return
         self.outage.ended()
         if self._queue:
-            self._wake()
+            self.wake()
 
     async def _commit_group(self, size: int) -> None:
         try:
@@ -167,13 +180,16 @@ class Writer:
             reason=str(error),
         )
 
-    async def _commit(self, group: Sequence[tuple[Result, Observation | None]]) -> None:
+    async def _commit(
+        self, group: Sequence[tuple[Result, Observation | None]], signs: Sequence[Sign] = ()
+    ) -> None:
         while True:
             self.beat.turn()
             folded = fold(
                 group,
+                signs=signs,
                 routes=self.routes,
-                watched=await self._watched(group),
+                watched=await self._watched([*signs, *(result for result, _ in group)]),
                 now=self._clock.now(),
             )
             sources = folded.sources()
@@ -193,11 +209,11 @@ class Writer:
             self._settle(group, folded, recorded, versions)
             return
 
-    async def _watched(self, group: Sequence[tuple[Result, Observation | None]]) -> dict[int, int]:
+    async def _watched(self, group: Sequence[Result | Sign]) -> dict[int, int]:
         """Count the batches of the accounts with failed polls: one alone says less than several."""
         accounts = {
             result.account.source.row: result.account.source.name
-            for result, _ in group
+            for result in group
             if result.failure is not None
         }
         return {
@@ -251,10 +267,7 @@ class Writer:
         elif result.reading is not None:
             self._trouble.succeeded(account, watch)
             self._trouble.unknown_words(account, result.reading.unknown_call_statuses)
-
-    def _wake(self) -> None:
-        self._arrived.ring()
-        self._urgent.ring()
+            self._trouble.uncounted(account, result.reading.uncounted)
 
 
 def _nothing(_at: datetime) -> None:

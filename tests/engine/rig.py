@@ -133,6 +133,8 @@ class Rig:
         'interval = "50ms"\nidle_interval = "50ms"\ndeadline = "1s"\nsettled_interval = "1h"'
     )
     rate: str = "100000/s"
+    bolna_more: str = ""
+    vogent_more: str = ""
     receiver_more: str = 'timeout = "2s"'
     tail: str = ""
     environment: dict[str, str] = field(default_factory=dict)
@@ -172,8 +174,11 @@ class Rig:
             *(
                 f'[sources.{name}]\nprovider = "{name}"\napi_key = "{KEY}"\n'
                 f'base_url = "{api.base_url}"\nallow_http = true\nallow_private = true\n'
-                f'rate_limit = "{self.rate}"\n'
-                for name, api in (("bolna", self.bolna), ("vogent", self.vogent))
+                f'rate_limit = "{self.rate}"\n{more}\n'
+                for name, api, more in (
+                    ("bolna", self.bolna, self.bolna_more),
+                    ("vogent", self.vogent, self.vogent_more),
+                )
             ),
             *(
                 f'[receivers.{name}]\nkind = "webhook"\nurl = "{consumer.url}"\n'
@@ -217,6 +222,7 @@ class Rig:
             await asyncio.sleep(0.02)
             self.engine.poller.bell.ring()
             self.engine.relay.bell.ring()
+            self.engine.discovery.bell.ring()
 
     async def stop(self) -> None:
         """Stop as on SIGTERM."""

@@ -2,7 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.core.batch import Batch, Reading, Watch
+from monitor.core.batch import Batch, Known, Reading, Watch
+from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.pacing import Pace
 from monitor.core.source import Health, RowKind, Source, Turn
@@ -20,7 +21,10 @@ SERVER_ERROR = PollError(FailureKind.SERVER_ERROR, 500)
 class Silent:
     """Stand in for a provider that nobody asks."""
 
-    async def read(self, batch_id: str) -> Reading:
+    extra_requests = 0
+    finder = None
+
+    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
         raise NotImplementedError
 
     async def close(self) -> None: ...
@@ -29,7 +33,11 @@ class Silent:
 @pytest.fixture
 def account() -> Account:
     pace = Pace(
-        interval=30 * SECOND, idle_interval=5 * MINUTE, settled_interval=HOUR, forget_after=HOUR
+        interval=30 * SECOND,
+        idle_interval=5 * MINUTE,
+        settled_interval=HOUR,
+        forget_after=HOUR,
+        limits=Limits(stall_after=HOUR, overdue_after=HOUR),
     )
     source = Source(row=1, name="bolna-prod", provider="bolna", key="key")
     return Account(source=source, provider=Silent(), pace=pace, rate=10.0)
@@ -138,6 +146,21 @@ def test_an_account_keeps_what_it_knows_better(account: Account) -> None:
     account.adopt(row(2))
 
     assert (account.health, account.version, account.blocked_until) == (WELL, 3, FREE)
+
+
+def test_a_pause_is_told_by_how_long_it_lasts(account: Account) -> None:
+    lasts = []
+    for until in (None, NOW - SECOND, NOW + MINUTE):
+        account.blocked_until = until
+        lasts.append(account.paused_for(NOW))
+
+    assert lasts == [timedelta(), timedelta(), MINUTE]
+
+
+def test_requests_made_besides_are_taken_once(account: Account) -> None:
+    account.provider.extra_requests = 3
+
+    assert [account.take_extra(), account.take_extra()] == [3, 0]
 
 
 def test_a_batch_is_due_again_after_its_interval_spread_by_a_tenth(account: Account) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.batch import Batch, Outcome, Phase, Reading, Watch
+from monitor.core.batch import Batch, Known, Outcome, Phase, Reading, Watch
+from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import Event
 from monitor.core.matching import parse_matcher
@@ -28,6 +29,7 @@ PACE = Pace(
     idle_interval=5 * MINUTE,
     settled_interval=60 * MINUTE,
     forget_after=1440 * MINUTE,
+    limits=Limits(stall_after=15 * MINUTE, overdue_after=15 * MINUTE),
 )
 FAILING, RECOVERED = "source.failing", "source.recovered"
 FIRST, STATUS, COMPLETED = "batch.first_seen", "batch.status_changed", "batch.completed"
@@ -52,7 +54,10 @@ Item = tuple[Result, Observation | None]
 class Silent:
     """Stand in for a provider: here every answer is given by hand."""
 
-    async def read(self, batch_id: str) -> Reading:
+    extra_requests = 0
+    finder = None
+
+    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
         raise NotImplementedError
 
     async def close(self) -> None: ...

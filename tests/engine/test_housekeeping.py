@@ -60,6 +60,7 @@ async def test_what_is_older_than_its_whole_schedule_is_given_up_while_held(
 
 async def test_old_events_are_deleted_and_the_sequence_goes_on(rig: Rig, until: Until) -> None:
     rig.monitor = 'retention = "1h"'
+    rig.polling += '\nstall_after = "1d"'
     rig.show("b1")
     await rig.start()
     await rig.add("b1")

@@ -1,10 +1,11 @@
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from monitor.core.batch import Reading
+from monitor.core.batch import Known, Reading
 from monitor.core.source import FAILING_POLLS
 from monitor.providers.bolna import Bolna
 from monitor.simulator import Fault, bolna_document
@@ -76,10 +77,10 @@ async def test_a_bug_in_a_provider_is_a_failed_poll_and_stops_nobody(
 ) -> None:
     read = Bolna.read
 
-    async def crash(self: Bolna, batch_id: str) -> Reading:
+    async def crash(self: Bolna, batch_id: str, known: Known | None = None) -> Reading:
         if batch_id == "b1":
             raise ZeroDivisionError("the provider said +19876543007")
-        return await read(self, batch_id)
+        return await read(self, batch_id, known)
 
     monkeypatch.setattr(Bolna, "read", crash)
     rig.show("b1", "b2")
@@ -180,9 +181,32 @@ async def test_polls_keep_to_the_budget_of_their_account(rig: Rig, until: Until)
     await until(lambda: rig.polls() == 2)
 
 
+async def test_under_pressure_batches_that_run_are_read_before_those_due_longer(
+    rig: Rig, until: Until
+) -> None:
+    rig.polling = 'interval = "1h"\nidle_interval = "1h"'
+    rig.rate = "5/s"  # the first claim takes five seconds' worth
+    waiting, at_work = [f"p{n}" for n in range(40)], [f"r{n}" for n in range(6)]
+    rig.show(*waiting, *at_work)
+    await rig.build()
+    await rig.add(*waiting)
+    await rig.add(*at_work)
+    async with rig.database.writing() as connection:
+        await connection.execute(
+            text("UPDATE batches SET phase = 'running' WHERE external_id LIKE 'r%'")
+        )
+    await rig.start()
+    await until(lambda: rig.polls() >= 25)
+
+    await until(lambda: all(rig.polls(name) for name in at_work))
+
+    assert not all(rig.polls(name) for name in waiting)
+
+
 async def test_a_429_pauses_the_whole_account_for_as_long_as_it_asks(
     rig: Rig, until: Until
 ) -> None:
+    rig.polling += '\nstall_after = "2h"'
     rig.show("b1", "b2", "b3")
     await rig.start()
     await rig.add("b1", "b2", "b3")
@@ -199,6 +223,50 @@ async def test_a_429_pauses_the_whole_account_for_as_long_as_it_asks(
     await until(lambda: rig.polls() > paused + 6)
 
     assert set(rig.crm.types) == {"batch.first_seen"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait"),
+    [
+        (datetime(2000, 1, 1, tzinfo=UTC), 1),
+        (timedelta(minutes=30), 1800),
+        (datetime(2999, 1, 1, tzinfo=UTC), 3600),
+        ("9" * 5000, 3600),
+        ("-7", 1),
+        ("soon", 60),
+        (None, 60),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+async def test_a_429_pauses_for_seconds_or_until_a_date_within_bounds(
+    rig: Rig, until: Until, asked: datetime | timedelta | str | None, wait: int
+) -> None:
+    date = rig.clock.now() + asked if isinstance(asked, timedelta) else asked
+    rig.bolna.fault(Fault.rate_limited(date), times=1)
+    await rig.start()
+    began = rig.clock.now()
+    await rig.add("b1")
+    account = rig.engine.accounts[0]
+
+    await until(lambda: account.blocked_until is not None)
+
+    assert account.blocked_until is not None
+    paused = (account.blocked_until - began).total_seconds()
+    assert paused == pytest.approx(wait, abs=5)
+
+
+async def test_a_refused_key_is_tried_once_a_minute(rig: Rig, until: Until) -> None:
+    rig.bolna.fault(Fault.unauthorized())
+    await rig.build()
+    await rig.add("b1", "b2", "b3")
+    await rig.start()
+    await until(lambda: rig.crm.types == ["source.failing"])
+    await until(lambda: not rig.is_polling())
+
+    for _ in range(3):
+        await probe(rig, until)
+
+    assert rig.crm.types == ["source.failing"]
 
 
 async def fail(rig: Rig, until: Until, fault: Fault) -> None:

@@ -178,6 +178,7 @@ async def test_other_refusals_follow_the_schedule_and_end_dead_without_delaying_
     rig: Rig, until: Until, log: Log
 ) -> None:
     rig.receiver_more = 'retry_schedule = ["1h", "1h"]'
+    rig.polling += '\nstall_after = "1d"'
     rig.crm.refuse = lambda event: 404 if event["subject"] == "b1" else None
     rig.show("b1", "b2")
     await rig.start()
@@ -462,3 +463,17 @@ async def test_a_receiver_that_left_during_a_claim_gets_nothing_more(
     await rig.stop()
 
     assert len(rig.crm.attempts) == attempts
+
+
+async def test_only_a_commit_that_owes_something_makes_the_relay_look(rig: Rig) -> None:
+    await rig.build()
+    relay = rig.engine.relay
+    relay.take([])
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(relay.bell.wait(), 0.01)
+
+    relay.room("crm")
+    relay.take([])
+
+    await asyncio.wait_for(relay.bell.wait(), 5)
+    await rig.database.close()

@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.core.batch import Batch, Reading, Watch
+from monitor.core.batch import Batch, Known, Reading, Watch
+from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.pacing import Pace
 from monitor.core.source import Health, RowKind, Source
@@ -18,7 +19,10 @@ NOT_FOUND = PollError(FailureKind.NOT_FOUND, 404)
 
 
 class NoProvider:
-    async def read(self, batch_id: str) -> Reading:
+    extra_requests = 0
+    finder = None
+
+    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
         raise NotImplementedError
 
     async def close(self) -> None:
@@ -26,7 +30,13 @@ class NoProvider:
 
 
 def account(health: Health | None = None) -> Account:
-    pace = Pace(interval=MINUTE, idle_interval=MINUTE, settled_interval=MINUTE, forget_after=MINUTE)
+    pace = Pace(
+        interval=MINUTE,
+        idle_interval=MINUTE,
+        settled_interval=MINUTE,
+        forget_after=MINUTE,
+        limits=Limits(stall_after=MINUTE, overdue_after=MINUTE),
+    )
     return Account(
         source=Source(row=1, name="bolna", provider="bolna", key="key"),
         provider=NoProvider(),
@@ -68,6 +78,14 @@ def test_a_batchs_failing_polls_are_told_first_every_ten_minutes_and_at_their_en
         "status_code": 404,
         "next_try": "2026-01-29T08:32:00.000Z",
     }
+
+
+def test_an_expression_that_does_not_fit_is_named(log: Log) -> None:
+    failure = PollError(FailureKind.EXPRESSION, 200, expression="counts")
+
+    Trouble().failed(account(), watch(), failure, None, at=NOW)
+
+    assert (log[0]["kind"], log[0]["expression"]) == ("expression", "counts")
 
 
 def test_a_poll_that_will_not_be_repeated_says_so(log: Log) -> None:
@@ -134,3 +152,13 @@ def test_a_provider_that_invents_words_without_end_fills_no_memory(log: Log) -> 
     trouble.unknown_words(account(), tuple(f"word{n}" for n in range(5000)))
 
     assert len(log) == 1000
+
+
+def test_calls_that_cannot_be_counted_are_told_once_per_reason_and_source(log: Log) -> None:
+    trouble = Trouble()
+
+    for reason in (None, FailureKind.NOT_FOUND, FailureKind.NOT_FOUND, FailureKind.FORBIDDEN):
+        trouble.uncounted(account(), reason)
+
+    assert [line["kind"] for line in log] == ["not_found", "forbidden"]
+    assert {line["event"] for line in log} == {"counts.unread"}

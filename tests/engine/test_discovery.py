@@ -1,0 +1,313 @@
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from monitor.providers.vogent_list import VogentFinder
+from monitor.simulator import Fault, bolna_document, vogent_document
+from monitor.storage.registry import unregister_batches
+from tests.conftest import Until
+from tests.engine.conftest import Log
+from tests.engine.rig import Rig
+
+FRESH = datetime.now(UTC).isoformat()
+LIST = ""
+"""What the simulator calls Vogent's list of jobs."""
+
+
+@pytest.fixture
+def vogent(rig: Rig) -> Rig:
+    """Let the Vogent account discover its jobs; nothing else is registered."""
+    return discovering(rig)
+
+
+def discovering(rig: Rig, *, every: str = "10s", more: str = "") -> Rig:
+    rig.vogent_more = f'counts = "off"\ndiscover = {{ every = "{every}"{more} }}'
+    return rig
+
+
+def show_jobs(rig: Rig, *ids: str, status: str = "ACTIVE", created_at: str = FRESH) -> None:
+    for id_ in ids:
+        rig.vogent.put(id_, vogent_document(id_, status=status, createdAt=created_at))
+
+
+def lines(log: Log, name: str) -> list[Any]:
+    return [line for line in log if line["event"] == name]
+
+
+async def origins(rig: Rig) -> dict[str, str]:
+    rows = await rig.rows("SELECT external_id, origin FROM batches WHERE watched")
+    return {row[0]: row[1] for row in rows}
+
+
+async def test_what_is_found_is_watched_at_once_and_told_in_one_line(
+    any_rig: Rig, until: Until, log: Log
+) -> None:
+    rig = discovering(any_rig)
+    show_jobs(rig, "j1", "j2")
+    show_jobs(rig, "old", created_at="2020-01-01T00:00:00Z")
+
+    await rig.start()
+    await until(lambda: rig.polls("j1") > 0 and rig.polls("j2") > 0)
+    await until(lambda: len(rig.crm.events) == 2)
+
+    assert await origins(rig) == {"j1": "discovered", "j2": "discovered"}
+    assert set(rig.crm.types) == {"batch.first_seen"}
+    (line,) = lines(log, "discovery.found")
+    assert (line["source"], line["new"], line["seen"], line["skipped"]) == ("vogent", 2, 0, 1)
+
+
+async def test_a_round_that_finds_nothing_new_says_nothing_and_touches_nothing(
+    vogent: Rig, until: Until, log: Log
+) -> None:
+    show_jobs(vogent, "j1")
+    await vogent.start()
+    await until(lambda: vogent.polls("j1") > 0)
+
+    show_jobs(vogent, "j2")
+    vogent.clock.advance(seconds=12)
+    await until(lambda: vogent.polls("j2") > 0)
+    vogent.clock.advance(seconds=12)
+    await until(lambda: vogent.polls(LIST) == 3)
+    rounds = vogent.engine.metrics.discovery_rounds.labels("vogent", "ok")
+    await until(lambda: rounds._value.get() == 3)
+
+    assert [line["new"] for line in lines(log, "discovery.found")] == [1, 1]
+
+
+async def test_what_was_removed_stays_removed_and_what_vanishes_stays(
+    vogent: Rig, until: Until
+) -> None:
+    show_jobs(vogent, "j1", "j2")
+    await vogent.build()
+    await vogent.start()
+    await until(lambda: vogent.polls("j2") > 0)
+
+    await unregister_batches(vogent.database, "vogent", ["j1"])
+    vogent.vogent.remove("j2")
+    vogent.clock.advance(seconds=12)
+    await until(lambda: vogent.polls(LIST) == 2)
+
+    await until(
+        lambda: vogent.engine.metrics.discovery_rounds.labels("vogent", "ok")._value.get() == 2
+    )
+    assert await origins(vogent) == {"j2": "discovered"}
+
+
+async def test_what_somebody_registered_keeps_its_origin_and_labels(
+    vogent: Rig, until: Until
+) -> None:
+    show_jobs(vogent, "j1", "j2")
+    await vogent.build()
+    await vogent.add("j1", source="vogent", labels={"team": "red"})
+    await vogent.start()
+    await until(lambda: vogent.polls("j2") > 0)
+
+    await vogent.add("j2", source="vogent", labels={"team": "blue"})
+
+    assert await origins(vogent) == {"j1": "added", "j2": "discovered"}
+    rows = await vogent.rows("SELECT labels FROM batches ORDER BY external_id")
+    assert [row[0] for row in rows] == ['{"team": "red"}', '{"team": "blue"}']
+
+
+async def test_a_batch_that_had_ended_when_it_was_found_tells_no_end(
+    vogent: Rig, until: Until
+) -> None:
+    show_jobs(vogent, "j1", status="COMPLETE")
+    await vogent.start()
+
+    async def settled() -> bool:
+        return bool(await vogent.rows("SELECT 1 FROM batches WHERE settled_at IS NOT NULL"))
+
+    await until(settled)
+    await until(vogent.settled)
+    assert vogent.crm.types == ["batch.first_seen"]
+
+
+async def test_pages_count_against_the_budget_and_wait_for_its_debt(
+    vogent: Rig, until: Until
+) -> None:
+    vogent.rate = "12/min"  # five seconds' worth is one request
+    show_jobs(vogent, *(f"j{n}" for n in range(250)))  # three pages
+
+    await vogent.start()
+    await until(lambda: vogent.polls(LIST) == 2)  # the second goes into debt
+    await asyncio.sleep(0.4)
+
+    assert vogent.polls() == 2
+    account = vogent.engine.accounts[1]
+    assert account.budget_used(vogent.clock.now()) == pytest.approx(2 / 12)
+    vogent.clock.advance(seconds=6)
+    await until(lambda: vogent.polls(LIST) == 3)
+
+
+async def test_a_refused_key_is_heard_of_though_nothing_was_ever_registered(
+    any_rig: Rig, until: Until, log: Log
+) -> None:
+    rig = discovering(any_rig)
+    show_jobs(rig, "j1")
+    rig.vogent.key = "another key"
+    await rig.start()
+    await until(lambda: rig.crm.types == ["source.failing"])
+    await until(lambda: len(lines(log, "source.failing")) == 1)
+
+    rig.clock.advance(seconds=30)
+    await asyncio.sleep(0.4)
+    asked = rig.polls()
+    rig.vogent.key = "the key"
+    rig.clock.advance(seconds=31)
+    await until(lambda: "source.recovered" in rig.crm.types)
+
+    await until(lambda: rig.polls("j1") > 0)
+    assert asked == 1
+    assert [len(lines(log, f"discovery.{word}")) for word in ("failed", "recovered")] == [1, 1]
+    (line,) = lines(log, "discovery.failed")
+    assert (line["source"], line["kind"], line["status_code"]) == ("vogent", "unauthorized", 401)
+
+
+async def test_a_failing_account_with_batches_is_left_to_its_probes(
+    vogent: Rig, until: Until
+) -> None:
+    show_jobs(vogent, "j1")
+    await vogent.start()
+    await until(lambda: len(vogent.crm.events) == 1)
+    vogent.vogent.key = "another key"
+    await until(lambda: "source.failing" in vogent.crm.types)
+    looked = vogent.polls(LIST)
+
+    for _ in range(2):
+        polls = vogent.polls("j1")
+        await vogent.advance(until, polls_too=True, seconds=61)
+        await until(lambda: vogent.polls("j1") > polls)  # noqa: B023
+
+    assert vogent.polls(LIST) == looked
+    vogent.vogent.key = "the key"
+    await vogent.advance(until, polls_too=True, seconds=61)
+    await until(lambda: vogent.polls(LIST) > looked)
+
+
+async def test_a_429_to_the_list_pauses_the_whole_account(vogent: Rig, until: Until) -> None:
+    show_jobs(vogent, "j1")
+    vogent.vogent.fault(Fault.rate_limited(600), batch=LIST, times=1)
+    await vogent.start()
+    await until(lambda: vogent.engine.accounts[1].blocked_until is not None)
+
+    vogent.clock.advance(minutes=9)
+    await asyncio.sleep(0.4)
+    assert vogent.polls() == 1
+    vogent.clock.advance(minutes=2)
+
+    await until(lambda: vogent.polls("j1") > 0)
+    assert vogent.engine.accounts[1].blocked_until is None
+
+
+async def test_a_list_that_breaks_down_moves_no_account_whose_batches_answer(
+    vogent: Rig, until: Until, log: Log
+) -> None:
+    show_jobs(vogent, "j1")
+    vogent.vogent.fault(Fault.server_error(), batch=LIST)
+    await vogent.build()
+    await vogent.add("j1", source="vogent")
+    await vogent.start()
+
+    for round_ in range(1, 8):
+        await until(lambda: vogent.polls(LIST) == round_)  # noqa: B023
+        polls = vogent.polls("j1")
+        await until(lambda: vogent.polls("j1") > polls)  # noqa: B023
+        await vogent.advance(until, polls_too=True, seconds=31)
+
+    await until(lambda: len(vogent.crm.events) > 0)
+    assert vogent.crm.types == ["batch.first_seen"]
+    assert len(lines(log, "discovery.failed")) == 1
+
+
+async def test_the_agents_of_an_account_are_asked_for_their_batches(
+    rig: Rig, until: Until, log: Log
+) -> None:
+    rig.bolna_more = 'discover = "all"'
+    for id_ in ("b1", "b2"):
+        rig.bolna.put(id_, bolna_document(id_, status="running", created_at=FRESH))
+    rig.bolna.agents = {"a1": ["b1"], "a2": ["b2"]}
+
+    await rig.start()
+    await until(lambda: rig.polls("b1") > 0 and rig.polls("b2") > 0)
+
+    assert await origins(rig) == {"b1": "discovered", "b2": "discovered"}
+    assert [line["new"] for line in lines(log, "discovery.found")] == [2]
+
+
+async def test_a_reload_begins_anew_where_discovery_changed_and_ends_it_where_it_left(
+    vogent: Rig, until: Until
+) -> None:
+    show_jobs(vogent, "j1")
+    show_jobs(vogent, "old", created_at="2020-01-01T00:00:00Z")
+    await vogent.start()
+    await until(lambda: vogent.polls("j1") > 0)
+
+    discovering(vogent, more=', max_age = "36500d"').write()
+    vogent.reload_bell.ring()
+    await until(lambda: vogent.polls("old") > 0)
+    vogent.vogent_more = ""
+    vogent.write()
+    vogent.reload_bell.ring()
+    await until(lambda: vogent.engine.accounts[1].provider.finder is None)
+    looked = vogent.polls(LIST)
+    vogent.clock.advance(minutes=10)
+    await until(lambda: vogent.polls("j1") > 0)
+    await asyncio.sleep(0.3)
+
+    assert vogent.polls(LIST) == looked == 2
+
+
+async def test_a_round_under_way_holds_no_reload_and_no_end_up(vogent: Rig, until: Until) -> None:
+    vogent.vogent.fault(Fault.black_hole(), batch=LIST)
+    vogent.polling = 'interval = "50ms"\ndeadline = "60s"'
+    await vogent.start()
+    await until(lambda: vogent.polls(LIST) == 1)
+
+    discovering(vogent, every="20s").write()
+    vogent.reload_bell.ring()
+    await until(lambda: vogent.polls(LIST) == 2)
+
+    async with asyncio.timeout(2):
+        await vogent.stop()
+
+
+async def test_an_outage_of_the_database_is_told_and_outlived(
+    any_rig: Rig,
+    until: Until,
+    outage: Callable[[], AbstractAsyncContextManager[None]],
+) -> None:
+    rig = discovering(any_rig)
+    show_jobs(rig, "j1")
+    await rig.start()
+    await until(lambda: rig.polls("j1") > 0)
+    show_jobs(rig, "j2")
+
+    async with outage():
+        rig.clock.advance(seconds=12)
+        await until(lambda: rig.engine.discovery.outage.reason is not None)
+    rig.clock.advance(seconds=6)
+
+    await until(lambda: rig.polls("j2") > 0)
+    assert rig.engine.discovery.outage.reason is None
+
+
+async def test_a_mistake_of_ours_ends_one_round_and_not_the_loop(
+    vogent: Rig, until: Until, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(self: VogentFinder, **_: Any) -> None:
+        raise ZeroDivisionError("the provider said +19876543007")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(VogentFinder, "find", crash)
+        await vogent.start()
+        await until(lambda: len(lines(log, "discovery.crashed")) == 1)
+    show_jobs(vogent, "j1")
+    vogent.clock.advance(seconds=12)
+
+    await until(lambda: vogent.polls("j1") > 0)
+    assert "9876543007" not in str(log)
