@@ -13,6 +13,7 @@ from monitor.core.batch import Watch
 from monitor.core.batch_id import check_batch_id
 from monitor.core.errors import UnknownNameError
 from monitor.core.event import facts
+from monitor.core.forecast import Forecast, forecast
 from monitor.core.payload import batch_data, failure_data
 from monitor.core.source import Source
 from monitor.storage.database import Database
@@ -94,10 +95,18 @@ class BatchFacts:
         blocked_until = self.account and self.account.blocked_until
         return max(due_at, blocked_until) if blocked_until else due_at
 
-    def document(self) -> dict[str, Any]:
+    def forecast(self, *, missing_daemon: str) -> Forecast | None:
+        """Return pace and end as of the last reading; none for a batch that nobody reads."""
+        known, at = self.watch.known, self.watch.observed_at
+        if known is None or at is None or missing_daemon or not self.is_read:
+            return None
+        return forecast(known, at=at)
+
+    def document(self, *, missing_daemon: str) -> dict[str, Any]:
         """Lay the batch out as JSON; what is unknown is null."""
         data, watch = self.data, self.watch
-        about = data["batch"]
+        about, known = data["batch"], watch.known
+        stalled = known is not None and known.stalled_at is not None
         return {
             "source": about["source"],
             "provider": about["provider"] or None,
@@ -113,6 +122,9 @@ class BatchFacts:
             "total_contacts": data["total_contacts"],
             "valid_contacts": data["valid_contacts"],
             "progress": data["progress"],
+            "forecast": data["forecast"] if self.forecast(missing_daemon=missing_daemon) else None,
+            "stalled_since": stamp_if(known.changed_at) if known and stalled else None,
+            "overdue": known is not None and known.is_overdue,
             "scheduled_at": data["scheduled_at"],
             "observed_at": stamp_if(watch.observed_at),
             "last_poll_at": stamp_if(watch.last_poll_at),

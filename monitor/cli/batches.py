@@ -137,6 +137,14 @@ def wait(
 def poll(
     source: SourceArgument,
     batch_id: BatchArgument,
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw",
+            help="First the answer as it came, phone numbers and all, and what each expression of"
+            " a generic source finds in it; with json the answer alone. Keys never show.",
+        ),
+    ] = False,
     output: PageOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> None:
@@ -146,4 +154,4 @@ def poll(
     """
     from monitor.cli.commands import poll_batch
 
-    poll_batch.show(config, source, batch_id, output=output)
+    poll_batch.show(config, source, batch_id, raw=raw, output=output)

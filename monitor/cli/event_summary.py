@@ -1,8 +1,10 @@
 """What an event says, in a few words."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from monitor.cli.pace import write_wait
 from monitor.core.event import EventType
 
 
@@ -10,7 +12,14 @@ def summarise(document: Mapping[str, Any]) -> str:
     """Write the heart of an event: `queued -> executed`, `71.4%: completed +5, ringing -5`."""
     data = document["data"]
     match document["type"]:
-        case EventType.FIRST_SEEN | EventType.STATUS_UNKNOWN:
+        case (
+            EventType.FIRST_SEEN
+            | EventType.STATUS_UNKNOWN
+            | EventType.COMPLETED
+            | EventType.FAILED
+            | EventType.CANCELLED
+            | EventType.REOPENED
+        ):
             return _with_percent(str(data["status"]), data)
         case EventType.STATUS_CHANGED:
             return f"{data['previous_status']} -> {data['status']}"
@@ -22,10 +31,22 @@ def summarise(document: Mapping[str, Any]) -> str:
         case EventType.UNREACHABLE | EventType.SOURCE_FAILING:
             error = data["error"]
             return str(error["status_code"] or error["kind"])
-        case EventType.COMPLETED | EventType.FAILED | EventType.CANCELLED | EventType.REOPENED:
-            return _with_percent(str(data["status"]), data)
+        case EventType.STALLED | EventType.PROGRESSING | EventType.OVERDUE:
+            return _lasting(document)
         case _:
             return ""
+
+
+def _lasting(document: Mapping[str, Any]) -> str:
+    data = document["data"]
+    if document["type"] == EventType.OVERDUE:
+        return f"{_lasted(document, data['scheduled_at'])} late"
+    word = "no move for" if document["type"] == EventType.STALLED else "after"
+    return _with_percent(f"{word} {_lasted(document, data['since'])}", data)
+
+
+def _lasted(document: Mapping[str, Any], since: str) -> str:
+    return write_wait(datetime.fromisoformat(document["time"]) - datetime.fromisoformat(since))
 
 
 def _with_percent(text: str, data: Mapping[str, Any]) -> str:

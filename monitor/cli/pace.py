@@ -1,17 +1,9 @@
-"""The pace of a batch: its forecast from the stored snapshots, and how that is written."""
+"""The pace of a batch: how its forecast, and how long something lasts, is written."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from monitor.cli.batch_facts import BatchFacts
-from monitor.cli.screen import stamp_if, write_short_time
-from monitor.core.batch import progress
-from monitor.core.forecast import Forecast, Point, forecast
-from monitor.storage.queries import SnapshotView
-
-ENOUGH = 1000
-"""Snapshots that a pace, and a timeline, look back to at most."""
+from monitor.cli.screen import write_short_time
+from monitor.core.forecast import Forecast
 
 _UNITS = (
     ("day", timedelta(days=1)),
@@ -21,39 +13,26 @@ _UNITS = (
 )
 
 
-def forecast_of(
-    batch: BatchFacts, newest: Sequence[SnapshotView], *, missing_daemon: str
-) -> Forecast | None:
-    """Forecast from a batch's snapshots, the newest first; none for one that nobody reads."""
-    watch = batch.watch
-    if watch.observed_at is None or missing_daemon or not batch.is_read:
-        return None
-    points = [
-        Point(at=snapshot.at, finished=finished_calls(snapshot), phase=snapshot.phase)
-        for snapshot in reversed(newest)
-    ]
-    return forecast(points, progress(watch.known), at=watch.observed_at)
-
-
-def finished_calls(snapshot: SnapshotView) -> int | None:
-    """Return how many calls had finished; none when nobody counted."""
-    return None if snapshot.counts is None else sum(snapshot.counts.values()) - snapshot.open_calls
-
-
 def write_forecast(found: Forecast | None, *, now: datetime) -> str:
     """Write `25 calls/min, ends about 12:45:10 CET, in 12 min`; an end that is over is left out."""
     if found is None:
         return ""
-    pace = found.calls_per_minute
-    written = f"{pace:,.0f} calls/min" if pace >= 10 else f"{pace:.2g} calls/min"
+    written = f"{write_rate(found)} calls/min"
     if found.ends_at is None or found.ends_at <= now:
         return written
     wait = write_wait(found.ends_at - now)
     return f"{written}, ends about {write_short_time(found.ends_at)}, in {wait}"
 
 
+def write_rate(found: Forecast) -> str:
+    """Write the calls per minute in two digits, or whole: `2.5`, `1,234`."""
+    pace = found.calls_per_minute
+    return f"{pace:,.0f}" if pace >= 10 else f"{pace:.2g}"
+
+
 def write_wait(wait: timedelta) -> str:
     """Write a time to go by its largest unit, two for hours and days: `12 min`, `3 h 10 min`."""
+    wait = max(wait, timedelta())
     for (unit, size), smaller in zip(_UNITS, (*_UNITS[1:], None), strict=True):
         number, rest = divmod(wait, size)
         if number:
@@ -63,13 +42,3 @@ def write_wait(wait: timedelta) -> str:
                 f" {more} {smaller[0]}" if smaller and more else ""
             )
     return "0 s"
-
-
-def forecast_data(found: Forecast | None) -> dict[str, Any] | None:
-    """Lay a forecast out as JSON."""
-    if found is None:
-        return None
-    return {
-        "calls_per_minute": round(found.calls_per_minute, 2),
-        "ends_at": stamp_if(found.ends_at),
-    }

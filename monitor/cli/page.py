@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from rich.table import Table
 from rich.text import Text
 
-from monitor.cli.screen import put, safe, word, write_time
+from monitor.cli.screen import put, safe, word, write_short_time, write_time
 from monitor.core.batch import Counts, Known, Progress, Reading
 
 BAR_WIDTH = 24
@@ -47,7 +47,7 @@ def write_counts(counts: Counts | None) -> Text:
 
 
 def write_phase(known: Known | None) -> Text:
-    """Write where a batch stands: phase, outcome, and whether that is settled."""
+    """Write where a batch stands: phase, outcome, what lasts too long, and whether it settled."""
     if known is None:
         return safe("not read yet", "dim")
     parts = [word(known.phase), word(known.outcome)]
@@ -55,6 +55,10 @@ def write_phase(known: Known | None) -> Text:
         parts.append(safe(f"settled {write_time(known.settled_at)}"))
     elif known.outcome is not None:
         parts.append(safe("not settled"))
+    if known.stalled_at is not None:
+        parts.append(safe(f"stalled since {write_short_time(known.changed_at)}", "red"))
+    if known.is_overdue:
+        parts.append(safe(f"overdue since {write_short_time(known.scheduled_at)}", "red"))
     return Text(", ").join(part for part in parts if part)
 
 

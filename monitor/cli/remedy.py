@@ -35,8 +35,19 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.INVALID_BODY: (
         "the answer is no document of this batch, or one that makes no sense: check base_url and id"
     ),
+    FailureKind.EXPRESSION: (
+        "an expression does not fit the answer: `monitor poll SOURCE ID --raw` shows both"
+    ),
     FailureKind.KEY_MISSING: "the key cannot be read now: `monitor check-config` says why",
 }
+
+
+def remedy(kind: FailureKind, *, provider: str) -> str:
+    """Say what to do about a failed poll, by the keys that the provider's table has."""
+    text = REMEDIES[kind]
+    if provider != "generic":
+        return text
+    return text.replace("base_url", "url").replace("api_key", "bearer, headers or password")
 
 
 def describe(kind: FailureKind, status_code: int | None) -> str:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, Final, get_args
 
 from pydantic import ValidationError
@@ -131,6 +132,10 @@ def _table_at(loc: KeyPath) -> type[Settings]:
             return RouteTable
         case (("sources" | "receivers") as union, _, str(tag)):
             return _tables(union)[tag]
+        case ("sources", _, str(tag), str(key)):
+            parts = get_args(_tables("sources")[tag].model_fields[key].annotation)
+            inner: type[Settings] = next(part for part in parts if part is not NoneType)
+            return inner
         case (str(name),):
             table: type[Settings] = type(ConfigFile.model_fields[name].default)
             return table

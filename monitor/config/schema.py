@@ -114,14 +114,22 @@ class Polling(Settings):
     """Parse `[polling]`."""
 
     interval: Interval = parse_duration("30s")
-    """How often a batch is polled that is running, or pending for less than an hour."""
+    """How often a batch is polled that is running, or pending for less than an hour; half of it
+    right after a scheduled start and near an end."""
     idle_interval: Interval = parse_duration("5m")
-    """The same for one that is pending longer, or paused."""
+    """The same for one that is pending longer or far from its start, paused, or outside its
+    hours."""
     settled_interval: Interval = parse_duration("1h")
     """The same for one that settled, or has been unreachable or unchanged for 7 days."""
     forget_after: Duration = parse_duration("24h")
     """How long after it settled, or became unreachable for 7 days, it is still polled;
     `monitor add` wakes it."""
+    stall_after: Interval = parse_duration("15m")
+    """How long nothing may move while calls are open or a batch runs, until it is told as
+    stalled."""
+    overdue_after: Interval = parse_duration("15m")
+    """How late after its scheduled start a pending batch is told as overdue; Bolna rounds starts
+    up to the next 10 minutes."""
     deadline: Annotated[Duration, duration_between("100ms", "10m")] = parse_duration("15s")
     """Bound of one whole request to a provider, from connect to the last byte."""
     concurrency: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 100

@@ -26,9 +26,15 @@ def warnings_of(config: Config) -> list[str]:
     ]
 
 
-def require_secrets(config: Config) -> None:
-    """Raise SecretMissingError, which names them all, for secrets missing now or malformed."""
-    if missing := missing_secrets(config):
+def require_secrets(config: Config, *, source: str | None = None) -> None:
+    """Raise SecretMissingError, which names them all, for secrets missing now or malformed.
+
+    Those of one source alone, if it is named.
+    """
+    missing = missing_secrets(config)
+    if source is not None:
+        missing = [problem for problem in missing if problem.startswith(f"sources.{source}.")]
+    if missing:
         raise SecretMissingError("\n".join(missing))
 
 
@@ -49,7 +55,7 @@ def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
     for kind, named in tables.items():
         for name, settings in named.items():
             for secret in settings.held_secrets():
-                inner = "" if secret.name in settings.secrets else "headers."
+                inner = "" if getattr(settings, secret.name, None) is secret else "headers."
                 yield f"{kind}.{name}.{inner}", secret
 
 

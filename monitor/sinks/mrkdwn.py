@@ -46,11 +46,12 @@ def join(parts: Iterable[str], *, separator: str, limit: int) -> str:
     return separator.join([*kept, f"and {missing} more"] if missing else kept)
 
 
-def date(stamp: str) -> str:
-    """Write an event's time so that everybody sees it in their own zone."""
+def date(stamp: str, *, seconds: bool = True) -> str:
+    """Write a time of an event so that everybody sees it in their own zone."""
     at = datetime.fromisoformat(stamp).astimezone(UTC)
-    fallback = at.strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time_secs}}|{fallback}>"
+    fallback = at.strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''} UTC")
+    time = "{time_secs}" if seconds else "{time}"
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {time}|{fallback}>"
 
 
 def duration(seconds: float) -> str:

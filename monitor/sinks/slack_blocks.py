@@ -1,6 +1,7 @@
 """What an event looks like in Slack: a pure function from its document to a message."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from monitor.core.event import Document
@@ -26,6 +27,9 @@ _HEADLINES: Final = {
     "batch.reachable": "👌 Batch reachable again",
     "source.failing": "🔥 Source failing",
     "source.recovered": "👌 Source recovered",
+    "batch.stalled": "💤 Batch stalled",
+    "batch.progressing": "👌 Batch progressing again",
+    "batch.overdue": "⏰ Batch overdue",
     "monitor.test": "🔔 Test",
 }
 _ABOUT_CALLS: Final = frozenset({"batch.counts_changed", "batch.reopened"})
@@ -36,6 +40,11 @@ _REMEDIES: Final = {
     "key_missing": "The key cannot be read: `monitor check-config` says why.",
 }
 """By the kind of a failing source's error: what no waiting mends."""
+_LASTING: Final = {
+    "batch.stalled": "No call has moved for {}",
+    "batch.progressing": "No call had moved for {}",
+    "batch.overdue": "Late by {}",
+}
 _ENDS_OF_TROUBLE: Final = frozenset({"batch.reachable", "source.recovered"})
 
 
@@ -84,10 +93,11 @@ def _summary(document: Document) -> str:
     A telephone shows its beginning only: what is new stands there, the id at the end.
     """
     data = document["data"]
-    parts = [f"{_what(document)}: {inert(_name(document), 300)}", _trouble(document, dated=False)]
+    parts = [f"{_what(document)}: {inert(_name(document), 300)}"]
+    parts += [_trouble(document, dated=False), _lasting(document, dated=False)]
     if batch := data.get("batch"):
         origin = f"batch {inert(batch['id'], 300)} of {inert(batch['source'], 100)}"
-        parts += [_status(data), _percent(data), _finished(data), origin]
+        parts += [_status(data), _percent(data), _finished(data), _rate(data), origin]
     return join([part for part in parts if part], separator=" · ", limit=TEXT_LIMIT)
 
 
@@ -96,7 +106,8 @@ def _facts(document: Document) -> str:
     data = document["data"]
     whole = inert(_name(document), 400)
     lines = ["" if _headline(document).endswith(whole) else f"*{whole}*"]
-    lines += [_trouble(document), _remedy(document), _status_line(document), _ending(data)]
+    lines += [_trouble(document), _remedy(document), _lasting(document)]
+    lines += [_status_line(document), _ending(data)]
     if document["type"] == "monitor.test":
         lines.append("This receiver works: events that its routes match arrive here.")
     return join([line for line in lines if line], separator="\n", limit=SECTION_LIMIT)
@@ -137,7 +148,8 @@ def _word(status: str) -> str:
 
 
 def _calls(data: Document) -> str:
-    lines = [_bar(data), " · ".join(filter(None, (_finished(data), _totals(data))))]
+    amounts = " · ".join(filter(None, (_finished(data), _totals(data))))
+    lines = [_bar(data), amounts, _pace(data)]
     room = SECTION_LIMIT - sum(map(len, lines)) - len(lines)
     lines.append(join(_counts(data), separator=" · ", limit=room))
     return "\n".join(line for line in lines if line)
@@ -174,6 +186,20 @@ def _totals(data: Document) -> str:
     return "" if told or number is None else f"{number:,} contacts"
 
 
+def _pace(data: Document) -> str:
+    """Say how fast it goes, and when it ends at that pace."""
+    ends_at = (data.get("forecast") or {}).get("ends_at")
+    return _rate(data) + (f", ends about {date(ends_at, seconds=False)}" if ends_at else "")
+
+
+def _rate(data: Document) -> str:
+    forecast = data.get("forecast")
+    if not forecast:
+        return ""
+    pace = forecast["calls_per_minute"]
+    return f"{pace:,.0f} calls/min" if pace >= 10 else f"{pace:.2g} calls/min"
+
+
 def _counts(data: Document) -> list[str]:
     """List the calls per status, what moved first, then the largest."""
     counts: Mapping[str, int] = data.get("counts") or {}
@@ -198,6 +224,8 @@ def _ending(data: Document) -> str:
 def _trouble(document: Document, *, dated: bool = True) -> str:
     """Say why polls fail or had failed, and since when."""
     data = document["data"]
+    if document["type"] in _LASTING:
+        return ""
     error = data.get("error")
     polls = "Polls had failed" if document["type"] in _ENDS_OF_TROUBLE else "Polls fail"
     since = f" since {date(data['since'])}" if dated and data.get("since") else ""
@@ -206,6 +234,21 @@ def _trouble(document: Document, *, dated: bool = True) -> str:
     kind = inert(str(error.get("kind") or "unknown"), 64).replace("_", " ")
     code = f" (HTTP {error['status_code']})" if error.get("status_code") is not None else ""
     return f"{polls}: {kind}{code}{since}"
+
+
+def _lasting(document: Document, *, dated: bool = True) -> str:
+    """Say for how long a batch stands or stood still, or how late its start is."""
+    data, kind = document["data"], document["type"]
+    start = data.get("scheduled_at") if kind == "batch.overdue" else data.get("since")
+    if kind not in _LASTING or not start:
+        return ""
+    lasted = datetime.fromisoformat(document["time"]) - datetime.fromisoformat(start)
+    words = _LASTING[kind].format(duration(lasted.total_seconds()))
+    if not dated:
+        return words
+    if kind == "batch.overdue":
+        return f"{words}, scheduled for {date(start, seconds=False)}"
+    return f"{words}, since {date(start)}"
 
 
 def _remedy(document: Document) -> str:

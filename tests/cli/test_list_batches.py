@@ -6,13 +6,14 @@ import pytest
 
 from monitor.core.batch import Failures, Outcome, Phase, Reading
 from monitor.core.errors import FailureKind, PollError
+from monitor.core.event import stamp
 from monitor.core.failing import observe_failure
 from monitor.core.source import Health, Source
 from monitor.storage.record import BatchRecord
 from monitor.storage.upkeep import touch_instance
 from monitor.storage.watches import failures_column
 from tests.cli.conftest import Run, fail_source
-from tests.storage.store import MINUTE, NOW, Store
+from tests.storage.store import MINUTE, NOW, Store, running
 
 pytestmark = pytest.mark.usefixtures("in_force")
 
@@ -25,6 +26,16 @@ ENDED = Reading(
     total_contacts=11,
     name="a[/b].csv \x1b[31m",
 )
+
+
+async def finish_calls(store: Store, pace: int, *, since: datetime) -> None:
+    """Let so many of 100 calls finish in each of two minutes."""
+    await store.add("x", at=since)
+    for minute in range(3):
+        left = 100 - pace * minute
+        counts = {"completed": pace * minute, "ringing": left}
+        shown = running(counts=counts, open_calls=left, live_calls=left, valid_contacts=100)
+        await store.tell("x", reading=shown, at=since + minute * MINUTE)
 
 
 async def fail(store: Store, *, kind: FailureKind, code: int | None) -> None:
@@ -65,6 +76,9 @@ async def test_json_tells_everything_of_a_batch(monitor: Run, store: Store) -> N
         "total_contacts": 11,
         "valid_contacts": 7,
         "progress": {"total": 7, "finished": 7, "open": 0, "percent": 100.0},
+        "forecast": None,
+        "stalled_since": None,
+        "overdue": False,
         "scheduled_at": None,
         "observed_at": "2026-01-29T08:31:00.000Z",
         "last_poll_at": "2026-01-29T08:31:00.000Z",
@@ -73,6 +87,65 @@ async def test_json_tells_everything_of_a_batch(monitor: Run, store: Store) -> N
         "polled": "polled",
         "next_poll_at": "2026-01-29T08:31:00.000Z",
     }
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_a_running_batch_has_a_pace_and_an_end(monitor: Run, store: Store) -> None:
+    await finish_calls(store, 20, since=datetime.now(UTC) - 3 * MINUTE)
+
+    table = (await monitor("list")).out
+    (batch,) = (await monitor("list", "-o", "json")).json
+
+    assert batch["forecast"]["calls_per_minute"] == 20
+    assert "20/min, ends in 1 min" in table or "20/min, ends in 2 min" in table
+
+
+async def test_nothing_is_foretold_while_nobody_reads(monitor: Run, store: Store) -> None:
+    await finish_calls(store, 20, since=datetime.now(UTC) - 3 * MINUTE)
+
+    table = (await monitor("list")).out
+    (batch,) = (await monitor("list", "-o", "json")).json
+
+    assert batch["forecast"] is None
+    assert "/min" not in table
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_an_end_that_should_be_over_is_not_told(monitor: Run, store: Store) -> None:
+    await finish_calls(store, 20, since=datetime.now(UTC) - 60 * MINUTE)
+
+    table = (await monitor("list")).out
+
+    assert "20/min" in table
+    assert "ends" not in table
+
+
+async def test_a_batch_that_stalls_says_for_how_long(monitor: Run, store: Store) -> None:
+    moved_at = datetime.now(UTC) - 25 * MINUTE
+    still = running(counts={"ringing": 2}, open_calls=2, live_calls=2)
+    await store.add("x")
+    await store.tell("x", reading=still, at=moved_at)
+    await store.tell("x", reading=still, at=moved_at + 15 * MINUTE)
+
+    table = (await monitor("list")).out
+    (batch,) = (await monitor("list", "-o", "json")).json
+
+    assert "stalled 25 min" in " ".join(table.split())
+    assert batch["stalled_since"] == stamp(moved_at)
+
+
+async def test_a_batch_that_is_overdue_says_for_how_long(monitor: Run, store: Store) -> None:
+    now = datetime.now(UTC)
+    start = now - 70 * MINUTE
+    waiting = Reading(status="scheduled", phase=Phase.PENDING, scheduled_at=start)
+    await store.add("x")
+    await store.tell("x", reading=waiting, at=now)
+
+    table = (await monitor("list")).out
+    (batch,) = (await monitor("list", "-o", "json")).json
+
+    assert "overdue 1 h 10 min" in " ".join(table.split())
+    assert batch["overdue"]
 
 
 async def test_a_table_shows_provider_text_as_text(

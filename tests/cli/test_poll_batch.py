@@ -1,4 +1,5 @@
-from collections.abc import Callable
+import re
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from monitor.cli.remedy import REMEDIES
 from monitor.core.errors import FailureKind
 from monitor.simulator import Fault, SimulatedBolna, bolna_document
 from tests.cli.conftest import Run
+from tests.providers.made_up_api import ACCESS, MadeUpApi
 
 pytestmark = pytest.mark.usefixtures("in_force")
 
@@ -50,6 +52,7 @@ async def test_poll_prints_json(monitor: Run, bolna: SimulatedBolna) -> None:
         "phase": "ended",
         "outcome": "completed",
         "counts": {"completed": 7},
+        "uncounted": None,
         "unknown_call_statuses": [],
         "total_contacts": 11,
         "valid_contacts": 7,
@@ -98,6 +101,139 @@ async def test_a_private_address_is_named_with_its_key(
 
     assert ended.code == 1
     assert "allow_private = true" in ended.err
+
+
+GENERIC = """
+[sources.acme]
+provider = "generic"
+url = "{origin}/v1/{{id}}"
+headers = {{ "X-Key" = "the-secret-key", "X-Version" = "2026-03-01" }}
+status = "state"
+counts = "sum(values(calls))"
+final_calls = ["done"]
+completed = ["done"]
+running = ["dialing"]
+"""
+
+
+@pytest.fixture
+async def acme(rewrite: Callable[[str], None]) -> AsyncIterator[MadeUpApi]:
+    async with MadeUpApi() as api:
+        rewrite(GENERIC.format(origin=api.origin) + ACCESS)
+        yield api
+
+
+async def test_raw_shows_the_answer_and_what_each_expression_finds(
+    monitor: Run, acme: MadeUpApi
+) -> None:
+    acme.put(
+        "/v1/x",
+        b'{"state": "dialing", "calls": {"done": null}, "since": "2026-03-01",'
+        b' "to": "+14155550101", "echo": "the-secret-ke\\u0079", "odd": "[b]\\u001b[2J"}',
+    )
+
+    ended = await monitor("poll", "acme", "x", "--raw")
+
+    assert ended.code == 1
+    for fact in (
+        "the answer: 200, ",
+        '{\n  "state": "dialing",\n  "calls": {\n    "done": null\n  },\n',
+        '  "since": "2026-03-01",\n',
+        '  "to": "+14155550101",\n  "echo": "[redacted]",\n  "odd": "[b]\\u001b[2J"\n}',
+        'status  state → "dialing"',
+        "counts  sum(values(calls)) → sum() wants array-number, not null",
+    ):
+        assert fact in ended.out
+    assert ended.err.startswith("acme x: the poll failed: expression counts (200), ")
+    assert "`monitor poll SOURCE ID --raw`" in ended.err
+
+
+async def test_raw_shows_the_reading_below(monitor: Run, bolna: SimulatedBolna) -> None:
+    bolna.put("x", bolna_document("x", status="running"))
+
+    ended = await monitor("poll", "bolna", "x", "--raw")
+
+    assert ended.code == 0
+    assert '"status": "running"' in ended.out
+    assert "phase     running" in ended.out.split("}\n")[-1]
+    assert "expressions" not in ended.out
+
+
+@pytest.mark.parametrize("body", [b"<h1>no</h1> the-secret-key \x1b[2J", b"x" * 10_000])
+async def test_raw_shows_an_answer_that_is_an_error(
+    body: bytes, monitor: Run, acme: MadeUpApi
+) -> None:
+    acme.put("/v1/x", body, status=503)
+
+    ended = await monitor("poll", "acme", "x", "--raw")
+
+    assert ended.code == 1
+    assert f"the answer: 503, {len(body):,} bytes" in ended.out
+    assert "the-secret-key" not in ended.out
+    assert "\x1b" not in ended.out
+    assert len(ended.out) < 5000
+    assert ended.err.startswith("acme x: the poll failed: server_error (503)")
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [(401, "check bearer, headers or password"), (307, "url leads elsewhere")],
+)
+async def test_a_remedy_names_the_keys_that_a_generic_source_has(
+    status: int, hint: str, monitor: Run, acme: MadeUpApi
+) -> None:
+    acme.put("/v1/x", b"", status=status)
+
+    ended = await monitor("poll", "acme", "x")
+
+    assert hint in ended.err
+    assert "base_url" not in ended.err
+
+
+async def test_raw_json_is_the_answer_as_it_came(monitor: Run, acme: MadeUpApi) -> None:
+    acme.put("/v1/x", b'{"state":"dialing",  "calls": {"done":2}, "k": "the-secret-key"}')
+
+    ended = await monitor("poll", "acme", "x", "--raw", "-o", "json")
+
+    assert ended.out == '{"state":"dialing",  "calls": {"done":2}, "k": "[redacted]"}\n'
+
+
+async def test_raw_without_an_answer_shows_why(monitor: Run, acme: MadeUpApi) -> None:
+    await acme.__aexit__(None, None, None)
+
+    ended = await monitor("poll", "acme", "x", "--raw")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("acme x: the poll failed: connect, ")
+
+
+async def test_poll_needs_no_key_where_none_is_asked_for(
+    monitor: Run, rewrite: Callable[[str], None], acme: MadeUpApi
+) -> None:
+    keyless = re.sub("(headers|counts|final_calls) = .*\n", "", GENERIC)
+    rewrite(keyless.format(origin=acme.origin) + ACCESS)
+    acme.put("/v1/x", b'{"state": "done"}')
+
+    ended = await monitor("poll", "acme", "x", "-o", "json")
+
+    assert (ended.json["provider"], ended.json["phase"]) == ("generic", "ended")
+
+
+async def test_poll_names_every_missing_secret_of_its_source(
+    monitor: Run, rewrite: Callable[[str], None]
+) -> None:
+    headers = '{ "X-Key_env" = "NOT_SET", "X-Other_env" = "NOT_SET_EITHER" }'
+    rewrite(
+        re.sub("headers = .*", f"headers = {headers}", GENERIC.format(origin="https://a.example"))
+    )
+
+    ended = await monitor("poll", "acme", "x")
+
+    assert ended.code == 1
+    assert ended.err == (
+        "sources.acme.headers.X-Key: the environment variable NOT_SET is not set\n"
+        "sources.acme.headers.X-Other: the environment variable NOT_SET_EITHER is not set\n"
+    )
 
 
 async def test_poll_needs_the_key_and_says_where_it_looked(monitor: Run) -> None:

@@ -130,6 +130,20 @@ async def test_a_running_batch_has_a_pace_and_an_end(monitor: Run, store: Store)
     assert batch["forecast"]["ends_at"].endswith("Z")
 
 
+async def test_a_batch_that_stalls_says_since_when(monitor: Run, store: Store) -> None:
+    still = running(counts={"ringing": 2}, open_calls=2, live_calls=2)
+    await store.add("x")
+    await store.tell("x", reading=still, at=NOW)
+    await store.tell("x", reading=still, at=NOW + 25 * MINUTE)
+
+    page = (await monitor("show", "bolna", "x")).out
+    batch = (await monitor("show", "bolna", "x", "-o", "json")).json
+
+    assert "phase        running, stalled since 2026-01-29 08:31:00 UTC" in page
+    assert "no move for 25 min, 0%" in page
+    assert batch["stalled_since"] == "2026-01-29T08:31:00.000Z"
+
+
 async def test_a_batch_that_ended_has_no_forecast_but_a_timeline(
     monitor: Run, store: Store
 ) -> None:

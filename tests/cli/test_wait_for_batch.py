@@ -186,6 +186,34 @@ async def fail_poll(store: Store) -> None:
     await store.run("UPDATE batches SET failures = :text", text=failures_column(failures))
 
 
+@pytest.mark.usefixtures("daemon")
+async def test_that_it_stands_still_is_a_line_of_its_own(
+    wait: Callable[..., Waiting], store: Store, until: Until
+) -> None:
+    still = running(counts={"ringing": 2}, open_calls=2, live_calls=2)
+    await store.add("x")
+    await store.tell("x", reading=still)
+    waiting = wait()
+    await until(lambda: waiting.says("2 open"))
+
+    await store.tell("x", reading=still, at=NOW + 15 * MINUTE)
+
+    await until(lambda: waiting.says("running, stalled since 2026-01-29 08:31:00 UTC"))
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_that_its_start_is_overdue_is_told(
+    wait: Callable[..., Waiting], store: Store, until: Until
+) -> None:
+    late = Reading(status="scheduled", phase=Phase.PENDING, scheduled_at=NOW - 15 * MINUTE)
+    await store.add("x")
+    await store.tell("x", reading=late)
+
+    waiting = wait()
+
+    await until(lambda: waiting.says("pending, overdue since 2026-01-29 08:16:00 UTC"))
+
+
 @pytest.mark.parametrize("hinder", [forget_daemon, forget_batch, fail_poll, fail_source])
 @pytest.mark.usefixtures("daemon")
 async def test_no_end_is_foretold_of_a_batch_that_nobody_reads(

@@ -66,7 +66,7 @@ def test_a_file_becomes_typed_tables(write: Write, tmp_path: Path) -> None:
     assert config.polling.concurrency == 7
     assert list(config.sources) == ["bolna-prod", "vogent"]
     assert config.sources["bolna-prod"].labels == {"env": "prod"}
-    assert config.sources["vogent"].api_key.file == str(tmp_path / "vogent-key")
+    assert config.sources["vogent"].held_secrets()[0].file == str(tmp_path / "vogent-key")
     assert config.batches == (
         DeclaredBatch(
             source="bolna-prod",

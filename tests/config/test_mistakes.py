@@ -55,8 +55,8 @@ receiver = "opps"
     assert mistakes_in(path) == [
         "2: monitor.log_level: must be 'debug', 'info', 'warning' or 'error'",
         '7: sources.bolna-prod.rate_limt: is not a known key; did you mean "rate_limit"?; '
-        "allowed: api_key, api_key_env, api_key_file, allow_http, allow_private, base_url, "
-        "interval, rate_limit, labels, ca_file, provider",
+        "allowed: allow_http, allow_private, interval, rate_limit, labels, ca_file, "
+        "api_key, api_key_env, api_key_file, base_url, provider, discover",
         "10: batches[0].source: there is no source 'bolna'; did you mean \"bolna-prod\"?; "
         "there are: bolna-prod",
         "21: routes[0].matchers[1]: the regular expression '(' does not compile: "
@@ -229,4 +229,36 @@ def test_a_secret_never_shows_in_the_config(write: Write) -> None:
     )
 
     assert "hunter2" not in repr(config)
-    assert config.sources["x"].api_key == Secret(name="api_key", value="hunter2")
+    assert config.sources["x"].held_secrets() == [Secret(name="api_key", value="hunter2")]
+
+
+@pytest.mark.parametrize(
+    ("provider", "discover", "line"),
+    [
+        (
+            "vogent",
+            "{ evry = '5m' }",
+            'sources.x.discover.evry: is not a known key; did you mean "every"?; '
+            "allowed: max_age, statuses, every",
+        ),
+        (
+            "bolna",
+            "{ agents = ['a1'], status = ['x'] }",
+            'sources.x.discover.status: is not a known key; did you mean "statuses"?; '
+            "allowed: max_age, statuses, every, agents",
+        ),
+        ("vogent", "{ max_age = 7 }", "sources.x.discover.max_age: must be a duration such as"),
+        ("vogent", "'all'", "sources.x.discover: must be true, false or a table such as"),
+        ("bolna", "true", "sources.x.discover: must name agents: Bolna has no list of all"),
+        ("bolna", "{ agents = 'x' }", 'sources.x.discover.agents: must be "all" or an array'),
+        ("bolna", "{ agents = ['a/b'] }", 'sources.x.discover.agents: an agent id cannot hold "/"'),
+    ],
+)
+def test_mistakes_of_discovery_are_named_with_their_key(
+    write: Write, provider: str, discover: str, line: str
+) -> None:
+    path = write(f"[sources.x]\nprovider = '{provider}'\napi_key = 'k'\ndiscover = {discover}\n")
+
+    (found,) = mistakes_in(path)
+
+    assert found.startswith(f"4: {line}")

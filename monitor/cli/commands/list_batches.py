@@ -13,27 +13,29 @@ from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, Polling, sources_of
 from monitor.cli.daemon_seen import missing_daemon
 from monitor.cli.listing import take, write_array
 from monitor.cli.options import Output
+from monitor.cli.pace import write_rate, write_wait
 from monitor.cli.remedy import describe_failures, write_standing
 from monitor.cli.screen import put, safe, whole, word, write_short_time
 from monitor.cli.session import parse_matchers, reading, run, unknown
 from monitor.cli.table import show_table
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.core.batch import Progress, Watch, progress
+from monitor.core.batch import Known, Progress, Watch, progress
 from monitor.core.errors import UnknownNameError
+from monitor.core.forecast import Forecast
 from monitor.core.matching import Matcher, Operator
 from monitor.storage.database import Database
 from monitor.storage.queries import watched_batches
 from monitor.storage.sources import all_sources
 
 _COLUMNS: Final = (
-    *("Source", "Batch", "Name", "Phase", "Outcome", "Calls", "Percent", "Origin"),
-    *("Last poll", "Next poll", "Last error"),
+    *("Source", "Batch", "Name", "Phase", "State", "Outcome", "Calls", "Percent", "Pace"),
+    *("Origin", "Last poll", "Next poll", "Last error"),
 )
 _STACKS: Final = (
     ("Source", "Origin"),
-    ("Batch", "Name", "Last error"),
-    ("Phase", "Outcome"),
+    ("Batch", "Name", "Pace", "Last error"),
+    ("Phase", "State", "Outcome"),
     ("Calls", "Percent"),
     ("Last poll", "Next poll"),
 )
@@ -51,7 +53,10 @@ def show(path: Path | None, matchers: Sequence[str], *, limit: int | None, outpu
 async def _write_json(config: Config, matchers: Sequence[Matcher], *, limit: int | None) -> None:
     async with reading(config) as database:
         found = _matching(database, config, matchers)
-        await write_array(found, lambda batch: json.dumps(batch.document()), limit)
+        trouble = await missing_daemon(database)
+        await write_array(
+            found, lambda batch: json.dumps(batch.document(missing_daemon=trouble)), limit
+        )
 
 
 async def _show_table(config: Config, matchers: Sequence[Matcher], *, limit: int | None) -> None:
@@ -62,7 +67,8 @@ async def _show_table(config: Config, matchers: Sequence[Matcher], *, limit: int
     if not found:
         put(_nothing(config, matchers))
         return
-    show_table(_COLUMNS, [_row(batch) for batch in found], stacks=_STACKS)
+    rows = [_row(batch, batch.forecast(missing_daemon=trouble), now=now) for batch in found]
+    show_table(_COLUMNS, rows, stacks=_STACKS)
     for line in (more, *_footer(found, now=now)):
         if line:
             put(line)
@@ -81,7 +87,7 @@ async def _matching(
             yield batch
 
 
-def _row(batch: BatchFacts) -> list[Text]:
+def _row(batch: BatchFacts, found: Forecast | None, *, now: datetime) -> list[Text]:
     watch, measured = batch.watch, progress(batch.watch.known)
     known = watch.known
     return [
@@ -89,14 +95,35 @@ def _row(batch: BatchFacts) -> list[Text]:
         safe(watch.batch.id),
         safe(batch.data["batch"]["name"] or "", "dim"),
         word(known.phase) if known else safe("not read", "dim"),
+        safe(_state(known, now=now) if known else "", "red"),
         word(known.outcome if known else None),
         safe(write_calls(measured)),
         safe("" if measured.percent is None else f"{measured.percent:g}%"),
+        safe(_pace(found, now=now)),
         safe(watch.batch.origin.value, "dim"),
         whole(write_short_time(watch.last_poll_at)),
         _next_poll(batch),
         safe(_error(watch), "red"),
     ]
+
+
+def _state(known: Known, *, now: datetime) -> str:
+    """Write for how long it stalls, or is overdue."""
+    if known.stalled_at is not None:
+        return f"stalled {write_wait(now - known.changed_at)}"
+    if known.is_overdue and known.scheduled_at is not None:
+        return f"overdue {write_wait(now - known.scheduled_at)}"
+    return ""
+
+
+def _pace(found: Forecast | None, *, now: datetime) -> str:
+    """Write `25/min, ends in 12 min`; an end that nobody can tell or that is over is left out."""
+    if found is None:
+        return ""
+    pace = f"{write_rate(found)}/min"
+    if found.ends_at is None or found.ends_at <= now:
+        return pace
+    return f"{pace}, ends in {write_wait(found.ends_at - now)}"
 
 
 def write_calls(measured: Progress) -> str:

@@ -9,17 +9,21 @@ from typing import Any
 import typer
 from rich.text import Text
 
+from monitor.cli.commands.raw_answer import show_raw
 from monitor.cli.options import Output
 from monitor.cli.page import draw_progress, show_page, write_contacts, write_counts
-from monitor.cli.remedy import REMEDIES
+from monitor.cli.remedy import remedy
 from monitor.cli.screen import safe, stamp_if, word, write_json, write_latency, write_time
 from monitor.cli.session import run, unknown
 from monitor.config.load import load
 from monitor.config.schema import Config
+from monitor.config.warnings import require_secrets
 from monitor.core.batch import Progress, Reading, progress
 from monitor.core.batch_id import check_batch_id
-from monitor.core.errors import PollError, SecretMissingError, UnknownNameError
+from monitor.core.errors import PollError, UnknownNameError
 from monitor.core.event import stamp
+from monitor.engine.ports import Provider
+from monitor.net.http import Answer
 from monitor.net.redact import printable
 from monitor.providers import build
 
@@ -37,7 +41,7 @@ class Read:
     took: timedelta
 
 
-def show(path: Path | None, source: str, batch_id: str, *, output: str) -> None:
+def show(path: Path | None, source: str, batch_id: str, *, raw: bool, output: str) -> None:
     """Read one batch and show it; raise Exit(1) when the poll fails."""
     config = load(path)
     if source not in config.sources:
@@ -46,32 +50,37 @@ def show(path: Path | None, source: str, batch_id: str, *, output: str) -> None:
         check_batch_id(batch_id)
     except ValueError as error:
         raise UnknownNameError(f"{batch_id!r}: {error}") from None
-    try:
-        config.sources[source].api_key.read()
-    except SecretMissingError as error:
-        raise SecretMissingError(f"sources.{source}.{error}") from None
-    run(_show(config, source, batch_id, output=output))
+    require_secrets(config, source=source)
+    run(_show(config, source, batch_id, raw=raw, output=output))
 
 
-async def _show(config: Config, source: str, batch_id: str, *, output: str) -> None:
+async def _show(config: Config, source: str, batch_id: str, *, raw: bool, output: str) -> None:
     began = time.monotonic()
+    answers: list[Answer] = []
+    settings = config.sources[source]
+    provider = build(settings, deadline=config.polling.deadline, on_answer=answers.append)
     try:
-        read = await _read(config, source, batch_id, began=began)
+        read = await _read(provider, config, source, batch_id, began=began)
     except PollError as error:
         took = write_latency(timedelta(seconds=time.monotonic() - began))
+        if raw and answers:
+            show_raw(answers[0], provider, settings, output=output)
         typer.echo(f"{source} {printable(batch_id)}: the poll failed: {error}, {took}", err=True)
-        typer.echo(REMEDIES[error.kind], err=True)
+        typer.echo(remedy(error.kind, provider=settings.provider), err=True)
         raise typer.Exit(1) from None
-    if output == Output.JSON:
+    if raw:
+        show_raw(answers[0], provider, settings, output=output)
+    if output == Output.JSON and not raw:
         write_json(_document(read))
-    else:
+    if output == Output.TABLE:
         _show_read(read)
 
 
-async def _read(config: Config, source: str, batch_id: str, *, began: float) -> Read:
-    provider = build(config.sources[source], deadline=config.polling.deadline)
+async def _read(
+    provider: Provider, config: Config, source: str, batch_id: str, *, began: float
+) -> Read:
     try:
-        reading = await provider.read(batch_id)
+        reading = await provider.read(batch_id, None)
     finally:
         await provider.close()
     at = datetime.now(UTC)
@@ -97,6 +106,7 @@ def _document(read: Read) -> dict[str, Any]:
         "phase": reading.phase.value,
         "outcome": reading.outcome.value if reading.outcome else None,
         "counts": None if reading.counts is None else dict(reading.counts),
+        "uncounted": reading.uncounted,
         "unknown_call_statuses": list(reading.unknown_call_statuses),
         "total_contacts": reading.total_contacts,
         "valid_contacts": reading.valid_contacts,
@@ -118,6 +128,7 @@ def _show_read(read: Read) -> None:
             ("status", safe(reading.status)),
             ("progress", draw_progress(read.progress)),
             ("calls", write_counts(reading.counts)),
+            ("uncounted", safe(reading.uncounted or "", "yellow")),
             ("unknown", safe(", ".join(reading.unknown_call_statuses), "red")),
             ("contacts", write_contacts(reading)),
             ("scheduled", safe(write_time(reading.scheduled_at))),

@@ -8,7 +8,6 @@ from typing import Any
 from monitor.cli.batch_facts import BatchFacts
 from monitor.cli.daemon_seen import missing_daemon
 from monitor.cli.delivery_facts import DeliveryFacts
-from monitor.cli.pace import ENOUGH, forecast_data, forecast_of
 from monitor.config.schema import Config
 from monitor.core.event import stamp
 from monitor.core.forecast import Forecast
@@ -16,6 +15,9 @@ from monitor.storage.database import Database
 from monitor.storage.delivery_queries import deliveries_of_events, pending_of_batch
 from monitor.storage.event_queries import EventView, newest_events
 from monitor.storage.queries import SnapshotView, newest_snapshots
+
+ENOUGH = 1000
+"""Snapshots that a timeline looks back to at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +35,12 @@ class Portrait:
     @property
     def forecast(self) -> Forecast | None:
         """Return its pace and end."""
-        return forecast_of(self.batch, self.snapshots, missing_daemon=self.missing_daemon)
+        return self.batch.forecast(missing_daemon=self.missing_daemon)
 
     def document(self, limit: int) -> dict[str, Any]:
         """Lay it out as JSON."""
         return {
-            **self.batch.document(),
-            "forecast": forecast_data(self.forecast),
+            **self.batch.document(missing_daemon=self.missing_daemon),
             "snapshots": [_snapshot_document(one) for one in self.snapshots[:limit]],
             "events": [json.loads(event.body) for event in self.events],
             "deliveries": [delivery.document() for delivery in self.deliveries],
@@ -50,7 +51,7 @@ class Portrait:
 async def read_portrait(
     database: Database, config: Config, batch: BatchFacts, *, limit: int
 ) -> Portrait:
-    """Read the newest events and snapshots, and of the latter enough for pace and timeline."""
+    """Read the newest events and snapshots, and of the latter enough for a timeline."""
     row = batch.watch.batch.row
     events = await newest_events(database, row, limit=limit)
     owed = await deliveries_of_events(database, [event.id for event in events])

@@ -8,7 +8,6 @@ from typing import Final
 
 from rich.text import Text
 
-from monitor.cli.pace import finished_calls
 from monitor.cli.screen import safe, write_short_time
 from monitor.core.batch import Phase
 from monitor.storage.queries import SnapshotView
@@ -101,15 +100,20 @@ class _Timeline:
 
 def _has_moved(snapshot: SnapshotView) -> bool:
     """Tell whether calls were made: Bolna's older `queued` is pending while they are."""
-    return snapshot.phase is not Phase.PENDING or bool(finished_calls(snapshot))
+    return snapshot.phase is not Phase.PENDING or bool(_finished_calls(snapshot))
 
 
 def _levels(snapshot: SnapshotView, top: int) -> tuple[int, int] | None:
     """Return how high finished calls and all calls stand, in eighths of rows."""
-    finished = finished_calls(snapshot)
+    finished = _finished_calls(snapshot)
     if finished is None:
         return None
     return _level(finished, top), _level(finished + snapshot.open_calls, top)
+
+
+def _finished_calls(snapshot: SnapshotView) -> int | None:
+    """Return how many calls had finished; none when nobody counted."""
+    return None if snapshot.counts is None else sum(snapshot.counts.values()) - snapshot.open_calls
 
 
 def _level(calls: int, top: int) -> int:

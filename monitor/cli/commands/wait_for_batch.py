@@ -18,7 +18,6 @@ from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, Polling, find_batch
 from monitor.cli.commands.waiting import End, Sight
 from monitor.cli.daemon_seen import missing_daemon
 from monitor.cli.options import ANY_END
-from monitor.cli.pace import ENOUGH, forecast_of
 from monitor.cli.remedy import describe_failures, write_standing
 from monitor.cli.screen import make_console, safe, write_short_time
 from monitor.cli.session import reading
@@ -28,7 +27,6 @@ from monitor.core.errors import StorageError
 from monitor.net.redact import printable
 from monitor.settings import write_duration
 from monitor.storage.database import Database
-from monitor.storage.queries import SnapshotView, newest_snapshots
 
 LOOK: Final = 1.0
 """Seconds between two looks at the database."""
@@ -93,7 +91,6 @@ class Lookout:
         self._id = batch_id
         self._looks = 0
         self._missing_daemon = ""
-        self._snapshots: list[SnapshotView] = []
 
     async def look(self) -> Sight:
         """Return what there is to see; raises UnknownNameError, and StorageError."""
@@ -101,13 +98,9 @@ class Lookout:
             self._missing_daemon = await missing_daemon(self._database)
         self._looks += 1
         batch = await find_batch(self._database, self._config, self._source, self._id)
-        watch = batch.watch
-        if not self._snapshots or self._snapshots[0].number != watch.snapshots:
-            row = watch.batch.row
-            self._snapshots = await newest_snapshots(self._database, row, limit=ENOUGH)
         return Sight(
             batch=batch,
-            forecast=forecast_of(batch, self._snapshots, missing_daemon=self._missing_daemon),
+            forecast=batch.forecast(missing_daemon=self._missing_daemon),
             troubles=tuple(_troubles(batch, self._missing_daemon)),
             at=datetime.now(UTC),
         )

@@ -41,7 +41,10 @@ class Sight:
     def moved(self) -> tuple[object, ...]:
         """Return what makes a new line in a pipe when it changes."""
         known = self.batch.watch.known
-        return progress(known), known and (known.status, known.phase, known.settled_at)
+        if known is None:
+            return ()
+        state = (known.status, known.phase, known.settled_at, known.stalled_at, known.is_overdue)
+        return progress(known), state
 
     def end(self, wanted: str) -> End | None:
         """Tell how it ended, if it did: settled, or removed, which ends all hope."""

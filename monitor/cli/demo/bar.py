@@ -10,7 +10,7 @@ from monitor.core.batch import Known, progress
 _DONE: Final = "▇"
 _BUSY: Final = "▅"
 _AHEAD: Final = "▂"
-_ALIKE: Final = {"no-answer", "error", "call-disconnected"}
+_ALIKE: Final = {"no-answer", "error", "canceled", "call-disconnected"}
 """Statuses that look like another one."""
 _LOOKS: Final[Mapping[str, tuple[str, str]]] = {
     "completed": (_DONE, "green"),
@@ -19,6 +19,7 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = {
     "failed": (_DONE, "red"),
     "error": (_DONE, "red"),
     "stopped": (_DONE, "bright_black"),
+    "canceled": (_DONE, "bright_black"),
     "call-disconnected": (_BUSY, "cyan"),
     "in-progress": (_BUSY, "cyan"),
     "ringing": (_BUSY, "blue"),

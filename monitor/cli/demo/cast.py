@@ -85,6 +85,7 @@ def _vogent_roles(dice: Random, seconds: float, clock: Clock) -> Iterator[Role]:
         job_id = _id(dice)
         life = vogent_life(
             job_id,
+            contacts=dice.randint(12, 240),
             pauses=dice.randint(0, 3),
             ending=dice.choice((JobEnding.COMPLETE, JobEnding.COMPLETE, JobEnding.CANCELLED)),
             name=name,

@@ -1,8 +1,9 @@
 """The reckoning: what the providers served, and whether all of it has arrived."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any, Final
 
@@ -29,12 +30,21 @@ class State:
     """Hold what a batch was shown as: its status and how many calls stand where."""
 
     status: str
-    counts: str
+    counts: str | None
+    """None: the document does not say, other answers do."""
+
+    def is_told_by(self, told: "State") -> bool:
+        """Tell whether an event's state is this one."""
+        return self.status == told.status and self.counts in (None, told.counts)
 
 
 def served_state(document: Mapping[str, Any]) -> State:
-    """Read a provider's document; an absent count is 0, and so is every one of none."""
-    return State(document["status"], _write(document.get("execution_status")))
+    """Read a provider's document; an absent count is 0, and so is every one of none.
+
+    Vogent's tells none; its lists, read after it, show calls that have gone on meanwhile.
+    """
+    counts = None if "callAgentId" in document else _write(document.get("execution_status"))
+    return State(document["status"], counts)
 
 
 def told_state(document: Mapping[str, Any]) -> State:
@@ -56,7 +66,7 @@ class Mark:
     def is_told_by(self, document: Mapping[str, Any]) -> bool:
         """Tell whether an event does."""
         return self.type in (_ANYTHING, document["type"]) and (
-            self.state is None or self.state == told_state(document)
+            self.state is None or self.state.is_told_by(told_state(document))
         )
 
     def __str__(self) -> str:
@@ -132,5 +142,9 @@ class Reckoning:
 def _end_of(role: Role) -> list[Mark]:
     if not role.life.over:
         return []
-    state = served_state(role.life.current.document)
+    last = role.life.current
+    state = served_state(last.document)
+    if state.counts is None:  # nothing moves any more: the lists say what is told
+        statuses = Counter(row.get("status", "queued") for row in chain(*last.lists.values()))
+        state = State(state.status, _write(statuses))
     return [Mark(_ENDS[state.status], state)]

@@ -8,7 +8,7 @@ from monitor.cli.demo.cast import BOLNA, Role
 from monitor.cli.demo.consumer import Consumer
 from monitor.cli.demo.reckoning import Reckoning
 from monitor.core.failing import UNREACHABLE_POLLS
-from monitor.simulator import Life, Served, bolna_document, step, vogent_document
+from monitor.simulator import Life, Served, Step, bolna_document, step, vogent_document
 from tests.cli.demo.conftest import Document, event
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -34,13 +34,13 @@ def reckon(
     served: Sequence[Document | None],
     told: Sequence[Document],
     *,
-    life: Sequence[Document] | None = None,
+    life: Sequence[Document | Step] | None = None,
 ) -> list[str]:
     """Return what is missing of what was served (none: a refusal), given the events accepted.
 
     Events in a row that tell the same state are one reading's.
     """
-    steps = [step(document) for document in life or STORY]
+    steps = [shown if isinstance(shown, Step) else step(shown) for shown in life or STORY]
     role = Role(source=BOLNA, id="b1", name="a.csv", team="care", life=Life(steps))
     role.life.advance(max(sum(document is not None for document in served) - 1, 0))
     reckoning, consumer = Reckoning([role]), Consumer(SECRET)
@@ -98,6 +98,22 @@ def test_a_state_that_comes_back_must_be_told_twice() -> None:
 
     assert reckon(life[:3], told, life=life) == ["bolna a.csv: ACTIVE (-)"]
     assert reckon(life[:3], [*told, back], life=life) == []
+
+
+def test_the_counts_of_a_job_are_those_of_its_lists_and_must_be_told_at_its_end() -> None:
+    jobs = [dict(vogent_document("b1", status=word)) for word in ("ACTIVE", "COMPLETE")]
+    busy = {"dials": [{"id": "d1", "status": "busy"}, {"id": "d2", "status": "busy"}]}
+    told = [
+        event("batch.first_seen", "ACTIVE", {"queued": 2}),
+        event("batch.counts_changed", "ACTIVE", {"queued": 1, "busy": 1}),
+        event("batch.status_changed", "COMPLETE", {"busy": 1}),
+    ]
+    end = event("batch.completed", "COMPLETE", {"busy": 2})
+
+    missing = reckon(jobs, told, life=[jobs[0], step(jobs[1], lists=busy)])
+
+    assert missing == ["bolna a.csv: batch.completed COMPLETE (2 busy)"]
+    assert reckon(jobs, [*told, end], life=[jobs[0], step(jobs[1], lists=busy)]) == []
 
 
 def test_refusals_in_a_row_must_be_told_and_so_must_their_end() -> None:
