@@ -1,18 +1,27 @@
-"""What README shows is true: the payload, the consumer in Python, the lists of events."""
+"""What README shows is true: the payload, the consumer, the lists of events, the guides."""
 
+import asyncio
+import os
 import re
+import shlex
+import signal
+import sqlite3
+import sys
+from contextlib import closing, suppress
 from pathlib import Path
 
 from monitor.core.delivery import VerdictKind
 from monitor.core.event import EventType
+from tests.conftest import Until
 from tests.consumers import OTHER_SECRET, line, running, send
+from tests.providers.made_up_api import ACCESS, MadeUpApi
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
-def block(language: str) -> str:
-    """Return the first code block of a language."""
-    found = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def block(language: str, heading: str = "") -> str:
+    """Return the first code block of a language under a heading."""
+    found = re.search(rf"```{language}\n(.*?)```", README[README.index(heading) :], re.DOTALL)
     assert found is not None
     return found[1]
 
@@ -35,3 +44,58 @@ def test_every_type_of_event_is_listed() -> None:
     for kind in EventType:
         room, word = kind.split(".")
         assert f"`{kind}`" in table or f"`.{word}`" in table, room
+
+
+async def test_the_guide_to_a_provider_of_ones_own_leads_to_its_end(
+    tmp_path: Path, until: Until
+) -> None:
+    heading = "## Add your provider"
+    table = block("toml", heading)
+    answer = block("text", heading)
+    export, *commands = [
+        line.removeprefix("$ ").partition("#")[0] for line in block("console", heading).splitlines()
+    ]
+    poll, add, run = (shlex.split(command) for command in commands)
+    variable = export.removeprefix("export ").partition("=")[0]
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("MONITOR_")}
+    environ |= {variable: "the-key", "MONITOR_LISTEN": "127.0.0.1:0", "COLUMNS": "120"}
+
+    async def start(command: list[str]) -> asyncio.subprocess.Process:
+        assert command.pop(0) == "monitor"
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "monitor", *command),
+            cwd=tmp_path,
+            env=environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+
+    def has_completed() -> bool:
+        with (
+            closing(sqlite3.connect(tmp_path / "monitor.db")) as database,
+            suppress(sqlite3.OperationalError),
+        ):
+            found = database.execute("SELECT type FROM events ORDER BY sequence").fetchall()
+            return found == [("batch.first_seen",), ("batch.completed",)]
+        return False
+
+    async with MadeUpApi() as api:
+        api.put("/v1/campaigns/c-42", answer.encode())
+        config = table.replace("https://api.acme.example", api.origin) + ACCESS
+        (tmp_path / "config.toml").write_text(config)
+        polled = (await (await start(poll)).communicate())[0].decode()
+        added = (await (await start(add)).communicate())[0].decode()
+        ended = re.sub('"ringing": 2, "queued": 1', '"unreachable": 3', answer)
+        api.put("/v1/campaigns/c-42", ended.replace("dialing", "done").encode())
+        daemon = await start(run)
+        await until(has_completed, seconds=30)
+        daemon.send_signal(signal.SIGTERM)
+        await daemon.communicate()
+
+    assert len(table.splitlines()) <= 20
+    assert 'campaign.state → "dialing"' in polled
+    assert "57.1%  4 finished, 3 open of 7" in polled
+    assert "name      January reminders" in polled
+    assert added.startswith("1 new")
+    assert daemon.returncode == 0
+    assert api.requests[0].headers["Authorization"] == "Bearer the-key"

@@ -20,6 +20,8 @@ from monitor.config.environment import OVERRIDES
 from monitor.config.schema import ConfigFile, DeclaredBatch, RouteTable
 from monitor.core.matching import Matcher
 from monitor.providers import SourceSettings
+from monitor.providers.discovery import BolnaDiscoverySettings, DiscoverySettings
+from monitor.providers.expression import Expression
 from monitor.secret import Secret, twins_of
 from monitor.settings import LONGEST_DURATION, Bounds, Settings, parse_rate, write_duration
 from monitor.sinks import ReceiverSettings
@@ -31,6 +33,13 @@ _PURPOSES: Final = {
     "[polling]": "How often it asks the providers.",
     "[sources.NAME] with bolna": "An account at Bolna.",
     "[sources.NAME] with vogent": "An account at Vogent.",
+    "[sources.NAME] with generic": "An account at any other JSON API, described here: see"
+    " [Expressions](#expressions) and [ready recipes](../deploy/recipes/README.md).",
+    "[sources.NAME.discover] with bolna": "Which batches of a Bolna account are watched without"
+    " anybody naming them. It has no list of all batches, only one for each agent. `discover ="
+    ' "all"` is short for `agents = "all"`.',
+    "[sources.NAME.discover] with vogent": "Which jobs of a Vogent workspace are watched without"
+    " anybody naming them. `discover = true` stands for an empty table: all of the last 7 days.",
     "[[batches]]": "A batch that is declared in the file; others come by `monitor add`.",
     "[receivers.NAME] with slack": "A channel of Slack.",
     "[receivers.NAME] with webhook": "Any URL that takes signed POST requests.",
@@ -59,6 +68,8 @@ def tables() -> Iterator[tuple[str, type[Settings]]]:
     for name in ("monitor", "database", "server", "polling"):
         yield f"[{name}]", type(ConfigFile.model_fields[name].default)
     yield from _variants("[sources.NAME] with {}", SourceSettings)
+    yield "[sources.NAME.discover] with bolna", BolnaDiscoverySettings
+    yield "[sources.NAME.discover] with vogent", DiscoverySettings
     yield "[[batches]]", DeclaredBatch
     yield from _variants("[receivers.NAME] with {}", ReceiverSettings)
     yield "[[routes]]", RouteTable
@@ -105,7 +116,7 @@ def _section(title: str, settings: type[Settings]) -> str:
 
 
 def _ordered(settings: type[Settings]) -> list[str]:
-    """Put first what must be said, last what opens gates."""
+    """Put first what must be said, then what is the table's own, last what opens gates."""
     fields = settings.model_fields
 
     def weight(key: str) -> int:
@@ -113,7 +124,9 @@ def _ordered(settings: type[Settings]) -> list[str]:
             return 0
         if fields[key].is_required():
             return 1
-        return 3 if key.startswith("allow_") else 2
+        if key.startswith("allow_"):
+            return 4
+        return 2 if key in settings.__annotations__ else 3
 
     return sorted(fields, key=weight)
 
@@ -133,7 +146,8 @@ def _type(field: FieldInfo) -> str:
     if origin is Literal:
         return ", ".join(f"`{_toml(word)}`" for word in arguments)
     if origin is tuple:
-        what = "matchers" if Matcher in _names(arguments) else "durations"
+        names = {Matcher: "matchers", str: "texts", timedelta: "durations"}
+        what = next(names[name] for name in _names(arguments) if name in names)
         return f"array of {_amount(metadata)}{what}"
     if origin is dict:
         return f"table of {'secrets' if Secret in arguments else 'texts'}"
@@ -141,7 +155,15 @@ def _type(field: FieldInfo) -> str:
         return f"duration{_bounds(metadata)}"
     if any(getattr(check, "func", None) is parse_rate for check in metadata):
         return "rate"
-    words = {bool: "`true`, `false`", Secret: "secret", Path: "file", str: "text"}
+    words = {
+        bool: "`true`, `false`",
+        Secret: "secret",
+        Path: "file",
+        str: "text",
+        Expression: "expression",
+        DiscoverySettings: "`true`, `false` or a [table](#sourcesnamediscover-with-vogent)",
+        BolnaDiscoverySettings: '`"all"`, `false` or a [table](#sourcesnamediscover-with-bolna)',
+    }
     return words[plain] if plain in words else f"whole number{_range(metadata)}"
 
 

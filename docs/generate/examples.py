@@ -15,6 +15,19 @@ EXAMPLES: Final = {
         '[sources.vogent]\nprovider = "vogent"\n'
         'api_key_file = "/run/credentials/monitor.service/vogent"\nrate_limit = "60/min"\n'
     ),
+    "[sources.NAME] with generic": (
+        '[sources.acme]\nprovider = "generic"\n'
+        'url = "https://api.acme.example/v1/campaigns/{id}"\nbearer_env = "ACME_KEY"\n'
+        'status = "campaign.state"\npending = ["draft"]\nrunning = ["dialing"]\n'
+        'completed = ["done"]\ncancelled = ["stopped"]\n'
+        'counts = "campaign.calls"\nfinal_calls = ["answered", "busy"]\n'
+    ),
+    "[sources.NAME.discover] with bolna": (
+        '[sources.bolna-prod.discover]\nagents = ["6f1c8b1e-0d5a-4f0e-9a54-2b7f0c9e1d33"]\n'
+    ),
+    "[sources.NAME.discover] with vogent": (
+        '[sources.vogent.discover]\nmax_age = "2d"\nstatuses = ["ACTIVE", "PAUSED"]\n'
+    ),
     "[[batches]]": (
         'source = "bolna-prod"\nid = "3c90c3cc0d444b5088888dd25736052a"\n'
         'labels = { team = "collections" }\n'

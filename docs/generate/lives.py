@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from monitor.core.batch import Batch, Reading, Watch
+from monitor.core.batch import Batch, Known, Reading, Watch
+from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import Document, Event, EventType, compose
 from monitor.core.observe import instant
@@ -24,6 +25,7 @@ INTERVAL: Final = timedelta(seconds=30)
 CUSTOMERS: Final = "3c90c3cc0d444b5088888dd25736052a"
 REMINDERS: Final = "7d1fa0b27c8e4f6b9a3c5e2d4f60718a"
 LEADS: Final = "b41a52c07f9d4e358d26c1e0aa97f354"
+RENEWALS: Final = "e09c7f1a6b5d4c328f1e2d3c4b5a6978"
 PILOT: Final = "8c6be1f0-3d5a-4f0e-9a53-51b1f6f3c2d7"
 
 _PARSE: Final = {"bolna": bolna.parse, "vogent": vogent.parse}
@@ -32,13 +34,17 @@ _PACE: Final = Pace(
     idle_interval=timedelta(minutes=5),
     settled_interval=timedelta(hours=1),
     forget_after=timedelta(days=1),
+    limits=Limits(stall_after=timedelta(minutes=15), overdue_after=timedelta(minutes=15)),
 )
 
 
 class _NoProvider:
     """Stand in for an account's API: here each answer is given by hand."""
 
-    async def read(self, batch_id: str) -> Reading:
+    extra_requests = 0
+    finder = None
+
+    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
         raise NotImplementedError(batch_id)
 
     async def close(self) -> None: ...
@@ -88,20 +94,24 @@ class Play:
 
 @cache
 def told() -> dict[EventType, Document]:
-    """Return one event of each type, the first that comes."""
-    events = [*_play_bolna(), *_play_vogent(), _test()]
+    """Return one event of each type, the first that comes; moving calls with their pace."""
     first: dict[EventType, Document] = {}
-    for event in events:
-        first.setdefault(event.type, json.loads(event.body))
+    for event in (*_play_bolna(), *_play_vogent(), _test()):
+        document = json.loads(event.body)
+        if event.type is not EventType.COUNTS_CHANGED or document["data"]["forecast"]:
+            first.setdefault(event.type, document)
     return first
 
 
 def _play_bolna() -> list[Event]:
     labels = {"team": "collections"}
-    play = _play("bolna-prod", "bolna", {CUSTOMERS: labels, REMINDERS: labels, LEADS: {}})
+    play = _play(
+        "bolna-prod", "bolna", {CUSTOMERS: labels, REMINDERS: labels, LEADS: {}, RENEWALS: {}}
+    )
     _live_through(play)
     _end_badly(play)
     _get_lost(play)
+    _stand_still(play)
     return play.events
 
 
@@ -126,7 +136,8 @@ def _end_badly(play: Play) -> None:
         ("verifying", {}),
         ("failed", {"failed": 118, "completed": 2}),
     ):
-        play.answers(REMINDERS, _bolna("reminders.csv", status, calls, total=120, valid=120))
+        document = _bolna("reminders.csv", status, calls, total=120, valid=120)
+        play.answers(REMINDERS, document | {"scheduled_at": "2026-01-29T10:40:00Z"})
 
 
 def _get_lost(play: Play) -> None:
@@ -136,6 +147,25 @@ def _get_lost(play: Play) -> None:
         play.refuses(LEADS, FailureKind.NOT_FOUND, 404)
     leads = _bolna("leads.csv", "running", {"completed": 371, "in-progress": 8}, 400, 394)
     play.answers(LEADS, leads, minutes=34)
+
+
+def _stand_still(play: Play) -> None:
+    """Start late, dial for a while, stand still for too long, and dial on."""
+    start = datetime(2026, 1, 29, 12, 0, tzinfo=UTC)
+    play.now = start + timedelta(milliseconds=114) - INTERVAL
+
+    def poll(status: str, *, minutes: float = 0.5, **calls: int) -> None:
+        document = _bolna("renewals.csv", status, calls, total=250, valid=240)
+        scheduled = {"scheduled_at": start.isoformat()}
+        play.answers(RENEWALS, document | scheduled, minutes=minutes)
+
+    poll("scheduled")
+    poll("scheduled", minutes=15)
+    for minute in range(6):
+        finished = 25 * minute
+        poll("running", minutes=1, completed=finished, **{"in-progress": 8}, queued=232 - finished)
+    poll("running", minutes=15, completed=125, **{"in-progress": 8}, queued=107)
+    poll("running", minutes=6, completed=128, **{"in-progress": 8}, queued=104)
 
 
 def _play_vogent() -> list[Event]:

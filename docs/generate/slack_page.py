@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
-_DATE: Final = re.compile(r"<!date\^(\d+)\^[^|>]*\|[^>]*>")
+_DATE: Final = re.compile(r"<!date\^(\d+)\^[^|>]*\{(time|time_secs)\}\|[^>]*>")
 _BOLD: Final = re.compile(r"\*([^*\n]+)\*")
 _CODE: Final = re.compile(r"`([^`\n]+)`")
 
@@ -52,13 +52,15 @@ def _block(block: dict[str, Any]) -> str:
 
 def _mrkdwn(text: str) -> str:
     """Translate the little markup that our messages use; the rest of it is escaped already."""
-    dated = _DATE.sub(lambda found: _date(int(found[1])), text)
+    dated = _DATE.sub(
+        lambda found: _date(int(found[1]), ":%S" if found[2] == "time_secs" else ""), text
+    )
     return _CODE.sub(r"<code>\1</code>", _BOLD.sub(r"<b>\1</b>", dated)).replace("\n", "<br>")
 
 
-def _date(seconds: int) -> str:
-    at = datetime.fromtimestamp(seconds, UTC)
-    return f"{at:%b} {at.day}, {at.year} {_clock(at, ':%S')}"
+def _date(stamp: int, seconds: str) -> str:
+    at = datetime.fromtimestamp(stamp, UTC)
+    return f"{at:%b} {at.day}, {at.year} {_clock(at, seconds)}"
 
 
 def _clock(at: datetime, seconds: str = "") -> str:

@@ -26,13 +26,13 @@ def body(event_type: EventType) -> bytes:
 
 
 async def test_the_consumer_works_once_per_event_also_over_a_restart(tmp_path: Path) -> None:
-    first, last = body(EventType.COUNTS_CHANGED), body(EventType.COMPLETED)
+    first, last = body(EventType.STATUS_CHANGED), body(EventType.COMPLETED)
 
     async with running(consumer(), tmp_path) as (port, output):
         assert await send(port, first) == DELIVERED
         assert await send(port, first) == DELIVERED
         assert await send(port, last) == DELIVERED
-        assert (await line(output))[::2] == ["batch.counts_changed", "2"]
+        assert (await line(output))[::2] == ["batch.status_changed", "4"]
         assert (await line(output))[::2] == ["batch.completed", "6"]
     async with running(consumer(), tmp_path) as (port, output):
         assert await send(port, last) == DELIVERED
@@ -41,7 +41,7 @@ async def test_the_consumer_works_once_per_event_also_over_a_restart(tmp_path: P
 
 
 async def test_the_consumer_keeps_the_newest_of_each_batch(tmp_path: Path) -> None:
-    types = (EventType.COMPLETED, EventType.COUNTS_CHANGED, EventType.UNREACHABLE)
+    types = (EventType.COMPLETED, EventType.STATUS_CHANGED, EventType.UNREACHABLE)
 
     async with running(consumer(), tmp_path) as (port, _):
         for event_type in types:

@@ -83,7 +83,7 @@ def test_the_examples_of_the_tables_are_together_a_valid_file(tmp_path: Path) ->
 
     config = load(path)
 
-    assert list(config.sources) == ["bolna-prod", "vogent"]
+    assert list(config.sources) == ["bolna-prod", "vogent", "acme"]
     assert [route.receiver for route in config.routes] == ["ops", "crm"]
 
 

@@ -69,6 +69,11 @@ known = st.fixed_dictionaries(
         "duration_seconds": st.none() | st.floats(0, 1e9),
         "late": st.booleans(),
         "since": st.none() | stamp,
+        "scheduled_at": st.none() | stamp,
+        "forecast": st.none()
+        | st.fixed_dictionaries(
+            {"calls_per_minute": st.floats(0, 2**63), "ends_at": st.none() | stamp}
+        ),
         "error": st.fixed_dictionaries(
             {
                 "kind": st.none() | st.sampled_from(list(FailureKind)) | hostile,
@@ -123,7 +128,9 @@ def test_no_event_brings_markup_mentions_links_or_controls(document: Document) -
     payload = message(document)
 
     for text in texts_of(payload):
-        left = re.sub(r"<!date\^-?\d+\^\{date_short_pretty\} \{time_secs\}\|[\d :UTC-]+>", "", text)
+        left = re.sub(
+            r"<!date\^-?\d+\^\{date_short_pretty\} \{time(_secs)?\}\|[\d :UTC-]+>", "", text
+        )
         assert not re.search("[<>]", left)
         assert not re.search(r"&(?!amp;|lt;|gt;)", left)
         assert not re.search(r"@\w|://|www\.", left, re.IGNORECASE)
@@ -273,6 +280,53 @@ def test_an_end_of_trouble_shows_since_when_it_was(document: Document) -> None:
     facts = message(document)["blocks"][1]["text"]["text"]
 
     assert facts.startswith("Polls had failed since <!date^1769674862^")
+
+
+@pytest.mark.parametrize(
+    ("event_type", "fact"),
+    [
+        ("batch.stalled", "No call has moved for 25 min 8 s, since <!date^1769673954^"),
+        ("batch.progressing", "No call had moved for 25 min 8 s, since <!date^1769673954^"),
+        ("batch.overdue", "Late by 16 min 2 s, scheduled for <!date^1769674500^"),
+    ],
+)
+def test_what_lasts_too_long_shows_for_how_long(
+    document: Document, event_type: str, fact: str
+) -> None:
+    document["type"] = event_type
+    document["data"] |= {
+        "since": "2026-01-29T08:05:54.114Z",
+        "scheduled_at": "2026-01-29T08:15:00.000Z",
+    }
+
+    payload = message(document)
+
+    assert payload["blocks"][1]["text"]["text"].startswith(fact)
+    assert f" · {fact.partition(',')[0]} · " in payload["text"]
+
+
+@pytest.mark.parametrize(
+    ("pace", "ends_at", "shown"),
+    [
+        (12.4, None, "\n5 of 7 calls finished · 11 contacts, 7 valid\n12 calls/min\n"),
+        (
+            0.25,
+            "2026-01-29T14:30:00.000Z",
+            "0.25 calls/min, ends about <!date^1769697000^{date_short_pretty} {time}"
+            "|2026-01-29 14:30 UTC>",
+        ),
+    ],
+)
+def test_a_pace_and_its_end_show_beside_the_progress(
+    document: Document, pace: float, ends_at: str | None, shown: str
+) -> None:
+    document["data"]["forecast"] = {"calls_per_minute": pace, "ends_at": ends_at}
+
+    payload = message(document)
+
+    assert shown in payload["blocks"][2]["text"]["text"]
+    assert " calls/min · batch " in payload["text"]
+    assert "ends" not in payload["text"]
 
 
 def test_a_source_shows_its_trouble(document: Document) -> None:
