@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 KILLS ?= 100
 
-.PHONY: help demo run test check format faults bench docs pictures lock clean
+.PHONY: help demo run test check format faults day bench docs pictures lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -43,6 +43,9 @@ format: .venv/installed ## put the code into shape
 
 faults: .venv/installed ## the fault tests in full: make faults KILLS=100
 	MONITOR_KILLS=$(KILLS) MONITOR_DEAD_SECONDS=60 MONITOR_AWAY_SECONDS=120 $(BIN)/pytest -s tests/faults
+
+day: .venv/installed ## a day of 50 batches in a minute, and what a day of 200 costs in polls
+	MONITOR_DAY_GRAIN=5 MONITOR_DAY_SECONDS=60 $(BIN)/pytest -s tests/days
 
 bench: .venv/installed ## polls per CPU second against a bare loop
 	$(BIN)/python tests/benchmarks/polls.py $(ARGS)

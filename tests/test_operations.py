@@ -1,4 +1,5 @@
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -79,6 +80,7 @@ async def test_a_loop_that_does_not_turn_is_named(
 
 async def test_metrics_have_exactly_the_documented_names(rig: Rig, until: Until) -> None:
     rig.show("b1", "b2")
+    rig.vogent_more = "discover = true"
     rig.crm.refuse = lambda event: 404 if event["subject"] == "b2" else None
     await rig.start()
     await rig.add("b1", "b2", "none")
@@ -86,7 +88,9 @@ async def test_metrics_have_exactly_the_documented_names(rig: Rig, until: Until)
     await until(lambda: not rig.engine.receivers[0].in_flight)
 
     async def counted() -> bool:
-        return 'monitor_deliveries_pending{receiver="crm"} 1.0' in (await get(rig, "/metrics"))[1]
+        text = (await get(rig, "/metrics"))[1]
+        looked = 'monitor_discovery_rounds_total{result="ok",source="vogent"} 1.0' in text
+        return looked and 'monitor_deliveries_pending{receiver="crm"} 1.0' in text
 
     await until(counted)
 
@@ -115,6 +119,23 @@ async def test_a_failing_account_is_down_in_the_metrics(rig: Rig, until: Until) 
 
     assert 'monitor_source_up{source="bolna"} 0.0' in text
     assert 'monitor_source_up{source="vogent"} 1.0' in text
+
+
+async def test_what_waits_is_in_the_metrics_and_for_how_long(rig: Rig, until: Until) -> None:
+    rig.bolna.fault(Fault.rate_limited(600), times=1)
+    await rig.start()
+    await rig.add("b1")
+    await until(lambda: rig.engine.accounts[0].blocked_until is not None)
+    await rig.add("b2", "b3")
+
+    text = (await get(rig, "/metrics"))[1]
+
+    paused = re.search(r'monitor_source_paused_seconds{source="bolna"} ([0-9.]+)', text)
+    assert paused is not None
+    assert 590 < float(paused[1]) <= 600
+    assert 'monitor_source_paused_seconds{source="vogent"} 0.0' in text
+    assert re.search(r'monitor_batches_due{source="bolna"} [23].0', text)
+    assert 'monitor_batches_due{source="vogent"} 0.0' in text
 
 
 async def test_metrics_are_served_while_the_database_is_away(rig: Rig, outage: Outage) -> None:

@@ -1,0 +1,33 @@
+import asyncio
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+import uvloop
+
+from tests.days.day import Day, play
+
+GRAIN = timedelta(seconds=float(os.environ.get("MONITOR_DAY_GRAIN", "15")))
+LONGEST = float(os.environ.get("MONITOR_DAY_SECONDS", "300"))
+
+
+@pytest.fixture
+def day(tmp_path: Path, database_url: str) -> Day:
+    """Live through 24 hours."""
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    with runner, structlog.testing.capture_logs():
+        day = runner.run(play(tmp_path, database_url, grain=GRAIN))
+    sys.stdout.write("\n".join(["", *day.lines(), ""]))
+    return day
+
+
+def test_a_day_is_told_as_it_was_shown_once_in_order_and_in_time(day: Day) -> None:
+    assert day.judge.untrue == []
+    assert day.judge.too_late == []
+    assert day.sources == ["source.failing", "source.recovered"] * 2
+    assert day.violations == []
+    assert day.received == day.accepted == sum(day.events.values())
+    assert day.seconds <= LONGEST
