@@ -24,12 +24,12 @@ run: .venv/installed ## start the daemon: config.toml when there is one, else th
 
 test: check ## all checks and all tests, Postgres included, with coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 --dist worksteal --ignore tests/faults $(ARGS)
+	$(BIN)/coverage run -m pytest -n 2 --dist worksteal --ignore tests/faults --ignore tests/days/test_day.py $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='monitor/core/*' --fail-under=100
 	$(BIN)/coverage report --include='monitor/engine/*' --fail-under=95
 	$(BIN)/coverage report --fail-under=92
-	$(BIN)/pytest tests/faults
+	$(BIN)/pytest -n 2 --dist loadfile tests/faults tests/days/test_day.py
 
 check: .venv/installed ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
