@@ -150,7 +150,7 @@ def daemon(base_url: str, folder: Path, ids: list[str], seconds: float, port: in
     process = subprocess.Popen([*monitor, "run", "-c", str(config)], stdout=log)
     try:
         wait_for(f"http://127.0.0.1:{port}/-/ready")
-        while polls(port) < len(ids):
+        while counted(port, 'monitor_events_total{type="batch.first_seen"}') < len(ids):
             time.sleep(0.1)
         polls_before, cpu_before = polls(port), cpu_seconds(process.pid)
         time.sleep(seconds)
@@ -168,9 +168,14 @@ def database_url(folder: Path) -> str:
 
 def polls(port: int) -> float:
     """Read the daemon's own count of polls that brought a reading."""
+    return counted(port, 'monitor_polls_total{result="ok",source="bench"}')
+
+
+def counted(port: int, sample: str) -> float:
+    """Read one number of the daemon's metrics; 0 while it is not there."""
     text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
-    lines = [line for line in text.splitlines() if line.startswith("monitor_polls_total{")]
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if 'result="ok"' in line)
+    lines = (line for line in text.splitlines() if line.startswith(sample))
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
 
 def cpu_seconds(pid: int) -> float:
