@@ -19,6 +19,11 @@ def upgrade() -> None:
         sa.Column("course", sa.Text(), nullable=True),
     ):
         op.add_column("batches", column)
+    # What waits again ran before: its old start is not overdue.
+    op.execute(
+        "UPDATE batches SET begun_until = phase_since"
+        " WHERE phase = 'pending' AND started_at IS NOT NULL"
+    )
     running = sa.text("phase = 'running' AND next_poll_at IS NOT NULL")
     op.create_index(
         "ix_batches_running",

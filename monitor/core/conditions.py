@@ -48,9 +48,12 @@ def _may_stall(known: Known) -> bool:
     """Tell whether calls should move: some are open and not parked, or it runs before the first.
 
     While the counts say that all calls are final, a status that still runs only lags. A start
-    that is scheduled and does not come is overdue, not stalled.
+    that is scheduled and does not come is overdue, not stalled. Calls that nobody can count move
+    unseen, but those that are open after the end, and not counted any more, keep it from settling.
     """
-    if not known.counted or known.phase is Phase.PAUSED or known.settled_at is not None:
+    if known.phase is Phase.PAUSED or known.settled_at is not None:
+        return False
+    if not known.counted and known.phase is not Phase.ENDED:
         return False
     if known.scheduled_at is not None and not known.begun:
         return False

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from monitor.core.errors import PollError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -10,3 +12,7 @@ class Found:
     ids: tuple[str, ...] = ()
     skipped: int = 0
     """Entries that the settings leave out, or that have no usable id."""
+    agent: str | None = None
+    """Whose list it is, where each agent has one of its own."""
+    failure: PollError | None = None
+    """Why it brought nothing; other lists of the account may well come."""

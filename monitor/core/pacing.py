@@ -99,7 +99,9 @@ def _turns_soon(known: Known, pace: Pace, at: datetime) -> bool:
     start = known.scheduled_at
     if start is not None and not known.begun:
         return start <= at < start + STARTING
-    found = forecast(known, at=at) if known.course else None
+    if not known.course or known.open_calls > known.course[-1][1] - known.course[0][1]:
+        return False  # it takes longer than all of the course: that is several polls
+    found = forecast(known, at=at)
     return found is not None and found.ends_at is not None and found.ends_at - at < pace.interval
 
 
