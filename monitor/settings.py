@@ -72,9 +72,10 @@ def duration_between(shortest: str, longest: str) -> AfterValidator:
     return AfterValidator(Bounds(shortest=shortest, longest=longest))
 
 
-Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), duration_between("1ms", LONGEST_DURATION)
-]
+Span = Annotated[timedelta, BeforeValidator(parse_duration)]
+"""A duration whose bounds are yet to be told: those that fail are the ones to be named."""
+
+Duration = Annotated[Span, duration_between("1ms", LONGEST_DURATION)]
 
 
 def parse_rate(value: object) -> float:

@@ -20,11 +20,16 @@ class SharedSettings(Settings):
     interval: Duration | None = None
     """Instead of `[polling]` `interval`, for the batches of this source."""
     rate_limit: Rate
-    """Polls that the account may spend at most."""
+    """Requests that the account may spend at most: polls, pages of calls, lists of batches."""
     labels: Labels = Field(default_factory=dict)
     """Go with the events of all its batches and with its own, for matchers and readers."""
     ca_file: CaFile | None = None
     """PEM file of certificates to trust instead of the system's."""
+
+    @property
+    def requests_per_poll(self) -> int:
+        """Return how many requests a poll of a running batch takes at least."""
+        return 1
 
 
 class AccountSettings(SharedSettings):

@@ -7,7 +7,7 @@ from monitor.core.batch import COUNTS_LIMIT, Counts, Known, Outcome, Phase, Read
 from monitor.providers.account import AccountSettings
 from monitor.providers.api import Api
 from monitor.providers.bolna_list import BolnaFinder
-from monitor.providers.calls import Standing, weigh
+from monitor.providers.calls import CallStanding, weigh
 from monitor.providers.discovery import BolnaDiscoverySettings, DiscoverAgents
 from monitor.providers.document import (
     check_id,
@@ -30,8 +30,13 @@ class BolnaSettings(AccountSettings):
     """Watch batches without naming them: those of the agents in its table, or of all (`"all"`)."""
     base_url: str = "https://api.bolna.ai"
     rate_limit: Rate = 1000 / 60
-    """Polls that the account may spend at most; Bolna answers 429 beyond 1,000 requests a minute
-    per organisation."""
+    """Requests that the account may spend at most, those of `discover` too; Bolna answers 429
+    beyond 1,000 a minute per organisation."""
+
+    @property
+    def known_statuses(self) -> tuple[str, ...]:
+        """List the status words of batches that we know."""
+        return tuple(_PHASES)
 
 
 class Bolna:
@@ -127,22 +132,22 @@ _FINAL: Final = frozenset(
     {"completed", "noanswer", "busy", "failed", "canceled", "stopped", "error", "balancelow"}
 )
 _OPEN: Final = {
-    "prepared": Standing.QUEUED,
-    "queued": Standing.QUEUED,
-    "scheduled": Standing.PARKED,  # for a retry
-    "rescheduled": Standing.PARKED,  # until the hours that guardrails allow
-    "initiated": Standing.LIVE,
-    "initiate": Standing.LIVE,
-    "ringing": Standing.LIVE,
-    "inprogress": Standing.LIVE,
-    "calldisconnected": Standing.LIVE,  # `completed` follows minutes later
-    "running": Standing.LIVE,  # in an official sample
+    "prepared": CallStanding.QUEUED,
+    "queued": CallStanding.QUEUED,
+    "scheduled": CallStanding.PARKED,  # for a retry
+    "rescheduled": CallStanding.PARKED,  # until the hours that guardrails allow
+    "initiated": CallStanding.LIVE,
+    "initiate": CallStanding.LIVE,
+    "ringing": CallStanding.LIVE,
+    "inprogress": CallStanding.LIVE,
+    "calldisconnected": CallStanding.LIVE,  # `completed` follows minutes later
+    "running": CallStanding.LIVE,  # in an official sample
 }
 
 
 @lru_cache(maxsize=1024)
-def _standing(status: str) -> Standing:
+def _standing(status: str) -> CallStanding:
     folded = fold(read_status(status))
     if folded in _FINAL:
-        return Standing.FINAL
-    return _OPEN.get(folded, Standing.UNKNOWN)
+        return CallStanding.FINAL
+    return _OPEN.get(folded, CallStanding.UNKNOWN)

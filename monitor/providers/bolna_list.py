@@ -1,13 +1,14 @@
 """Bolna's lists: the batches of each agent, and the agents."""
 
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.found import Found
 from monitor.providers.api import Api, quote_id
-from monitor.providers.discovery import ALL, BolnaDiscoverySettings, Sieve
+from monitor.providers.discovery import ALL, BolnaDiscoverySettings, Sieve, is_usable_id
 from monitor.providers.entries import EntryReader
 
 AGENTS_LIMIT: Final = 1000
@@ -33,31 +34,27 @@ class BolnaFinder:
         self.every = settings.every
 
     async def find(self, *, now: datetime) -> AsyncGenerator[Found, None]:
-        """Yield what each request brought, or raise PollError; one agent's failure comes last."""
-        failure: PollError | None = None
+        """Yield what each request brought, one agent's failure too; raise PollError for others."""
         agents, listed = self._settings.agents, False
         if agents == ALL:
             agents, listed = await self._agents(), True
             yield Found()
         for agent in agents:
-            found = Found()
             try:
                 found = await self._batches_of(agent, now=now)
             except PollError as error:
                 if error.kind not in _OF_ONE_AGENT:
                     raise
-                if not (listed and error.kind is FailureKind.NOT_FOUND):  # else it has none yet
-                    failure = failure or error
+                has_none_yet = listed and error.kind is FailureKind.NOT_FOUND
+                found = Found(agent=agent, failure=None if has_none_yet else error)
             yield found
-        if failure is not None:
-            raise failure
 
     async def _agents(self) -> tuple[str, ...]:
         agents: list[str] = []
 
         def take(entry: Mapping[str, Any]) -> None:
             agent = entry.get("id", entry.get("agent_id"))
-            if isinstance(agent, str) and agent and len(agents) < AGENTS_LIMIT:
+            if is_usable_id(agent) and len(agents) < AGENTS_LIMIT:
                 agents.append(agent)
 
         await self._read("v2/agent/all", EntryReader({"id", "agent_id"}, take))
@@ -67,7 +64,7 @@ class BolnaFinder:
         sieve = Sieve(self._settings, now=now, id_="batch_id", created_at="created_at")
         reader = EntryReader({"batch_id", "created_at", "status"}, sieve.take)
         await self._read(f"batches/{quote_id(agent)}/all", reader)
-        return sieve.found()
+        return replace(sieve.found(), agent=agent)
 
     async def _read(self, path: str, reader: EntryReader) -> None:
         await self._api.stream(path, reader.take)

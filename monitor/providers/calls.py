@@ -8,7 +8,7 @@ from monitor.core.batch import Counts
 from monitor.providers.document import LARGEST_COUNT, invalid
 
 
-class Standing(Enum):
+class CallStanding(Enum):
     """Say what a call status means for the batch; all but the first are open."""
 
     FINAL = auto()
@@ -33,22 +33,22 @@ class Calls:
     """Call statuses that we do not know."""
 
 
-def weigh(counts: Counts, standing: Callable[[str], Standing]) -> Calls:
+def weigh(counts: Counts, standing: Callable[[str], CallStanding]) -> Calls:
     """Sum counts up by the standing of each status; raise PollError beyond 64 bits."""
     total = final = parked = queued = 0
     unknown: tuple[str, ...] = ()
     for status, number in counts.items():
         total += number
         match standing(status):
-            case Standing.FINAL:
+            case CallStanding.FINAL:
                 final += number
-            case Standing.PARKED:
+            case CallStanding.PARKED:
                 parked += number
-            case Standing.QUEUED:
+            case CallStanding.QUEUED:
                 queued += number
-            case Standing.UNKNOWN:
+            case CallStanding.UNKNOWN:
                 unknown += (status,)
-            case Standing.LIVE:
+            case CallStanding.LIVE:
                 pass
     if total > LARGEST_COUNT:
         raise invalid()

@@ -14,6 +14,7 @@ from monitor.settings import (
     LONGEST_DURATION,
     Duration,
     Settings,
+    Span,
     duration_between,
     parse_duration,
 )
@@ -26,10 +27,12 @@ class DiscoverySettings(Settings):
     """Parse the table `discover`."""
 
     max_age: Duration = parse_duration("7d")
-    """Only batches created no longer ago; those without a readable time too."""
+    """Only batches created no longer ago are found; those without a readable time too. One that is
+    found and grows older stays watched."""
     statuses: tuple[str, ...] = ()
-    """Only batches of these statuses, in the provider's words; none: of any."""
-    every: Annotated[Duration, duration_between("10s", LONGEST_DURATION)] = parse_duration("5m")
+    """Only batches of these statuses are found, in the provider's words, whatever becomes of them
+    later; none: of any."""
+    every: Annotated[Span, duration_between("10s", LONGEST_DURATION)] = parse_duration("5m")
     """How often it looks; its requests count against `rate_limit`."""
 
 
@@ -114,7 +117,7 @@ class Sieve:
     def take(self, entry: Mapping[str, Any]) -> None:
         """Judge one entry: a part of it may be missing or nonsense."""
         batch_id = entry.get(self._id)
-        if len(self._ids) < FOUND_LIMIT and self._wants(entry) and _is_id(batch_id):
+        if len(self._ids) < FOUND_LIMIT and self._wants(entry) and is_usable_id(batch_id):
             self._ids.append(batch_id)
         else:
             self._skipped += 1
@@ -130,7 +133,8 @@ class Sieve:
         return not self._statuses or fold(str(entry.get("status"))) in self._statuses
 
 
-def _is_id(value: object) -> TypeGuard[str]:
+def is_usable_id(value: object) -> TypeGuard[str]:
+    """Tell whether an id that a list holds can be asked for."""
     if not isinstance(value, str):
         return False
     try:

@@ -9,8 +9,10 @@ from monitor.providers.document import invalid
 
 CURSOR_LIMIT: Final = 2048
 DEPTH_LIMIT: Final = 100
-TEXT_LIMIT: Final = 256 * 1024
+TEXT_LIMIT: Final = 1024 * 1024
 """In bytes, of one text: the parser holds it whole. Agents carry their prompts."""
+VALUES_LIMIT: Final = 50_000
+"""From one entry to the next: more is no transcript of a call, and no batch."""
 EVENTS_LIMIT: Final = 1_000_000
 """Of the parser, for a whole list: about a second."""
 
@@ -22,13 +24,16 @@ _BROKEN: Final = (
 )
 _OPENINGS: Final = frozenset({"start_map", "start_array"})
 _CLOSINGS: Final = frozenset({"end_map", "end_array"})
+_NESTED: Final = object()
+"""Stands for an object or an array where a plain value should be."""
 
 
 class EntryReader:
     """Take a list's bytes as they come; hand each entry's `fields` to `take_entry`.
 
     The list is the whole document or, if `paged`, its `data`, beside a `cursor`. What is no text,
-    number or the like counts as absent. Raises PollError for what is no such list.
+    number or the like counts as null. Raises PollError for what is no such list, and for a key
+    that says twice what we read.
     """
 
     def __init__(
@@ -38,8 +43,6 @@ class EntryReader:
         *,
         paged: bool = False,
     ) -> None:
-        self.cursor: str | None = None
-        """Where the next page begins; none: there is none."""
         self._fields = frozenset(fields)
         self._take_entry = take_entry
         self._top = 1 if paged else 0
@@ -48,11 +51,17 @@ class EntryReader:
         self._parser = ijson.basic_parse_coro(self._events)
         self._depth = 0
         self._silent = 0
+        self._values = 0
         self._seen = 0
         self._key = "" if paged else "data"
+        self._page: dict[str, Any] = {}
         self._entry: dict[str, Any] = {}
         self._field = ""
-        self._listed = False
+
+    @property
+    def cursor(self) -> str | None:
+        """Return where the next page begins; none: there is none."""
+        return self._page.get("cursor") or None
 
     def take(self, part: bytes) -> None:
         """Go on by some bytes."""
@@ -61,11 +70,11 @@ class EntryReader:
         except _BROKEN as error:
             raise invalid() from error
         self._silent = 0 if self._events else self._silent + len(part)
+        self._values += len(self._events)
         self._seen += len(self._events)
-        if self._silent > TEXT_LIMIT or self._seen > EVENTS_LIMIT:
+        if self._silent > TEXT_LIMIT or self._values > VALUES_LIMIT or self._seen > EVENTS_LIMIT:
             raise invalid()
-        for event, value in self._events:
-            self._follow(event, value)
+        self._read()
         self._events.clear()
 
     def close(self) -> None:
@@ -74,13 +83,28 @@ class EntryReader:
             self._parser.close()
         except _BROKEN as error:
             raise invalid() from error
-        if not self._listed:
+        cursor = self._page.get("cursor")
+        if "data" not in self._page or not (cursor is None or isinstance(cursor, str)):
+            raise invalid()
+        if cursor is not None and len(cursor) > CURSOR_LIMIT:
             raise invalid()
 
-    def _follow(self, event: str, value: Any) -> None:
-        """Keep count of how deep we are; what lies deeper than an entry's fields is passed over."""
-        self._depth -= event in _CLOSINGS
-        match self._depth - self._top:
+    def _read(self) -> None:
+        """Follow how deep we are; what lies deeper than an entry's fields is passed over."""
+        depth, deepest = self._depth, self._top + 2
+        for event, value in self._events:
+            if event in _CLOSINGS:
+                depth -= 1
+            if depth <= deepest:
+                self._note(depth - self._top, event, value)
+            if event in _OPENINGS:
+                depth += 1
+                if depth > DEPTH_LIMIT:
+                    raise invalid()
+        self._depth = depth
+
+    def _note(self, depth: int, event: str, value: Any) -> None:
+        match depth:
             case -1 if event not in {"start_map", "end_map"}:
                 raise invalid()
             case 0:
@@ -91,21 +115,18 @@ class EntryReader:
                 self._note_field(event, value)
             case _:
                 pass
-        self._depth += event in _OPENINGS
-        if self._depth > DEPTH_LIMIT:
-            raise invalid()
 
     def _note_top(self, event: str, value: Any) -> None:
         if event == "map_key":
             self._key = value
+            if value in self._page:
+                raise invalid()
         elif self._key == "data":
-            if event not in {"start_array", "end_array", "null"}:
+            if event not in {"start_array", "end_array", "null"}:  # null: what Go writes for none
                 raise invalid()
-            self._listed = True
-        elif self._key == "cursor" and event != "null" and value != "":
-            if event != "string" or len(value) > CURSOR_LIMIT:
-                raise invalid()
-            self.cursor = value
+            self._page["data"] = event
+        elif self._key == "cursor" and event not in _CLOSINGS:
+            self._page["cursor"] = _NESTED if event in _OPENINGS else value
 
     def _note_entry(self, event: str) -> None:
         if event == "start_map":
@@ -113,10 +134,13 @@ class EntryReader:
         elif event != "start_array":  # the end of an entry, or one that is no object: empty
             self._take_entry(self._entry)
             self._entry = {}
+            self._values = 0
         self._field = ""
 
     def _note_field(self, event: str, value: Any) -> None:
         if event == "map_key":
             self._field = value
-        elif event not in _OPENINGS | _CLOSINGS and self._field in self._fields:
-            self._entry[self._field] = value
+            if value in self._entry:
+                raise invalid()
+        elif self._field in self._fields and event not in _CLOSINGS:
+            self._entry[self._field] = None if event in _OPENINGS else value

@@ -67,10 +67,8 @@ def parse_expression(value: object) -> Expression:
         raise ValueError(f"is no JMESPath expression: {_breaks(error, value)}") from error
     except (JMESPathError, RecursionError) as error:
         raise ValueError("is no JMESPath expression that can be read") from error
-    for name in _functions(compiled.parsed):
-        if name not in _WithMinus.FUNCTION_TABLE:
-            known = ", ".join(sorted(_WithMinus.FUNCTION_TABLE))
-            raise ValueError(f"there is no function {name}(); there are: {known}")
+    for name, given in _calls(compiled.parsed):
+        _check_call(name, given)
     return Expression(value, compiled)
 
 
@@ -82,13 +80,27 @@ def _breaks(error: ParseError, text: str) -> str:
     return f"{text[position]!r} at character {position + 1} does not fit{hint}"
 
 
-def _functions(node: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of the functions it calls."""
+def _calls(node: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the functions that it calls, each with the number of its arguments."""
     if node["type"] == "function_expression":
-        yield node["value"]
+        yield node["value"], len(node["children"])
     for child in node["children"]:
         if isinstance(child, dict):
-            yield from _functions(child)
+            yield from _calls(child)
+
+
+def _check_call(name: str, given: int) -> None:
+    """Raise ValueError for a function that there is not, or that takes fewer or more arguments."""
+    if name not in _WithMinus.FUNCTION_TABLE:
+        known = ", ".join(sorted(_WithMinus.FUNCTION_TABLE))
+        raise ValueError(f"there is no function {name}(); there are: {known}")
+    parameters = _WithMinus.FUNCTION_TABLE[name]["signature"]
+    wanted, more = len(parameters), parameters[-1].get("variadic", False)
+    if given == wanted or (more and given > wanted):
+        return
+    least = "at least " if more else ""
+    noun = "argument" if wanted == 1 else "arguments"
+    raise ValueError(f"{name}() takes {least}{wanted} {noun}, not {given}")
 
 
 JmesPath = Annotated[Expression, PlainValidator(parse_expression)]

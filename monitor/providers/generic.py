@@ -1,43 +1,16 @@
 """Any JSON API: how its answers read in our words, by the expressions of the config file."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
 
 from monitor.core.batch import COUNTS_LIMIT, Counts, Known, Phase, Reading, fold
 from monitor.core.errors import FailureKind, PollError
 from monitor.providers.api import Api, quote_id
-from monitor.providers.calls import Standing, weigh
-from monitor.providers.document import (
-    LARGEST_COUNT,
-    check_id,
-    decode,
-    invalid,
-    read_count,
-    read_name,
-    read_status,
-    read_time,
-)
+from monitor.providers.calls import CallStanding, weigh
+from monitor.providers.document import check_id, decode
+from monitor.providers.finding import Finding, make_finding, read_found
 from monitor.providers.generic_settings import EXPRESSIONS, ID, PHASES, GenericSettings
-
-_Value = TypeVar("_Value")
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FEWEST_MILLISECONDS: Final = 10**11
-"""Smaller numbers are seconds, until the year 5138; as milliseconds this is 1973."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Hold what one expression made of an answer."""
-
-    key: str
-    expression: str
-    value: object = None
-    problem: str | None = None
-    """Why there is no value."""
 
 
 class Generic:
@@ -48,7 +21,6 @@ class Generic:
         self._url = settings.url
         self._meaning = Meaning(settings)
         self.extra_requests = 0
-        self.finder = None
         self.finder = None
 
     async def read(self, batch_id: str, known: Known | None = None) -> Reading:
@@ -87,13 +59,14 @@ class Meaning:
         No status word, another batch's id and what is no number of calls fail; a name or a start
         may be missing.
         """
-        fields = decode(document)
-        self._check_id(fields, batch_id)
-        status = self._required("status", fields, read_status)
+        find = partial(self._find, decode(document))
+        if "id" in self._expressions:
+            check_id(find("id"), batch_id)
+        status: str = find("status")
         phase, outcome = self._phases.get(fold(status), (Phase.UNKNOWN, None))
-        shown = self._find("counts", fields, _read_counts)
-        total = self._find("total", fields, read_count)
-        valid = self._find("valid", fields, read_count)
+        shown: Counts | None = find("counts")
+        total: int | None = find("total")
+        valid: int | None = find("valid")
         rest = self._rest(shown, total if valid is None else valid)
         counts = shown
         if rest and phase is not Phase.ENDED:
@@ -114,8 +87,8 @@ class Meaning:
             total_contacts=None if lacking else total,
             least_contacts=total if lacking else None,
             valid_contacts=valid,
-            name=self._find("name", fields, _read_name),
-            scheduled_at=self._find("scheduled_at", fields, _read_start),
+            name=find("name"),
+            scheduled_at=find("scheduled_at"),
         )
 
     def findings(self, document: bytes) -> Iterator[Finding]:
@@ -123,36 +96,21 @@ class Meaning:
         fields = decode(document)
         for key, expression in self._expressions.items():
             try:
-                value = expression.evaluate(fields)
+                found = expression.evaluate(fields)
             except ValueError as error:
                 yield Finding(key=key, expression=expression.text, problem=str(error))
             else:
-                yield Finding(key=key, expression=expression.text, value=value)
+                yield make_finding(key, expression.text, found)
 
-    def _check_id(self, fields: Mapping[str, Any], batch_id: str) -> None:
-        if "id" in self._expressions:
-            check_id(self._required("id", fields, _read_id), batch_id)
-
-    def _find(
-        self, key: str, fields: Mapping[str, Any], read: Callable[[object], _Value | None]
-    ) -> _Value | None:
+    def _find(self, fields: Mapping[str, Any], key: str) -> Any:
         """Return what an expression finds; none for null, or where no expression is given."""
         expression = self._expressions.get(key)
         if expression is None:
             return None
         try:
-            found = expression.evaluate(fields)
-            return None if found is None else read(found)
-        except (ValueError, PollError) as error:
+            return read_found(key, expression.evaluate(fields))
+        except ValueError as error:
             raise PollError(FailureKind.EXPRESSION, 200, expression=key) from error
-
-    def _required(
-        self, key: str, fields: Mapping[str, Any], read: Callable[[object], _Value]
-    ) -> _Value:
-        found = self._find(key, fields, read)
-        if found is None:
-            raise PollError(FailureKind.EXPRESSION, 200, expression=key)
-        return found
 
     def _rest(self, counts: Counts | None, total: int | None) -> int:
         """Return how many calls the counts leave out."""
@@ -167,57 +125,9 @@ class Meaning:
             raise PollError(FailureKind.EXPRESSION, 200, expression="counts")
         return joined
 
-    def _standing(self, status: str) -> Standing:
+    def _standing(self, status: str) -> CallStanding:
         """Take an open call for one that waits: nobody says which are spoken just now."""
         folded = fold(status)
         if folded in self._final:
-            return Standing.FINAL
-        return Standing.PARKED if folded in self._parked else Standing.QUEUED
-
-
-def _read_counts(found: object) -> Counts:
-    """Read numbers by call status, or count the calls of each; refuse more than can be kept."""
-    match found:
-        case dict() if len(found) <= COUNTS_LIMIT:
-            numbers = ((read_status(status), read_count(value)) for status, value in found.items())
-            counts = {status: number for status, number in numbers if number is not None}
-        case list():
-            counts = Counter(filter(_is_text, found))
-            if len(counts) > COUNTS_LIMIT or counts.total() < len(found):
-                raise invalid()
-            counts = {read_status(status): number for status, number in counts.items()}
-        case _:
-            raise invalid()
-    if sum(counts.values()) > LARGEST_COUNT:
-        raise invalid()
-    return counts
-
-
-def _is_text(found: object) -> bool:
-    return isinstance(found, str)
-
-
-def _read_id(found: object) -> str:
-    """Read an id, which may be a number."""
-    if isinstance(found, bool) or not isinstance(found, str | int):
-        raise invalid()
-    return str(found)
-
-
-def _read_name(found: object) -> str | None:
-    if not isinstance(found, str):
-        raise invalid()
-    return read_name(found)
-
-
-def _read_start(found: object) -> datetime | None:
-    """Read a time; a text that is none stands for no time, as with every provider."""
-    if isinstance(found, str):
-        return read_time(found)
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        raise invalid()
-    try:
-        seconds = found if abs(found) < _FEWEST_MILLISECONDS else found / 1000
-        return _EPOCH + timedelta(seconds=seconds)
-    except (OverflowError, ValueError) as error:
-        raise invalid() from error
+            return CallStanding.FINAL
+        return CallStanding.PARKED if folded in self._parked else CallStanding.QUEUED

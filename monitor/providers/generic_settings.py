@@ -47,7 +47,7 @@ class GenericSettings(SharedSettings):
     provider: Literal["generic"]
     """Any API that answers a GET for one batch with JSON."""
     rate_limit: Rate = 60 / 60
-    """Polls that the account may spend at most."""
+    """Requests that the account may spend at most: one per poll."""
     url: str
     """Where one batch is read, with `{id}` once in its path or query, where its id goes."""
     headers: Headers = Field(default_factory=dict)
@@ -76,7 +76,7 @@ class GenericSettings(SharedSettings):
     """[Expression](#expressions): the batch's name."""
     scheduled_at: JmesPath | None = None
     """[Expression](#expressions): when it shall start: ISO 8601, or seconds or milliseconds since
-    1970."""
+    1970; a text that is no time stands for none."""
     pending: Words = ()
     """Status words of a batch that has not begun. Words are compared without case, `-`, `_` and
     space; any other word is reported as unknown."""
@@ -91,7 +91,8 @@ class GenericSettings(SharedSettings):
     cancelled: Words = ()
     """Status words of one that somebody ended."""
     final_calls: Annotated[Words, Field(validate_default=True)] = ()
-    """Call statuses in `counts` of calls that are over; all others are open."""
+    """Call statuses in `counts` of calls that are over; all others are open. Required
+    with `counts`."""
     parked_calls: Words = ()
     """Call statuses in `counts` of calls that wait for a later time by plan: not stalled."""
     rest_calls: Annotated[str, AfterValidator(_check_word)] | None = None
@@ -126,7 +127,7 @@ class GenericSettings(SharedSettings):
     @classmethod
     def _check_bearer(cls, value: Secret | None, info: ValidationInfo) -> Secret | None:
         _check_once(value, info)
-        return value and value.checked_by(check_header_value)
+        return value and value.checked_by(_check_key)
 
     @field_validator("username")
     @classmethod
@@ -169,6 +170,12 @@ class GenericSettings(SharedSettings):
 def _check_once(value: Secret | None, info: ValidationInfo) -> None:
     if value is not None and "authorization" in map(str.lower, info.data.get("headers", ())):
         raise ValueError("headers say already who asks: give one of the two")
+
+
+def _check_key(key: str) -> None:
+    check_header_value(key)
+    if key.lower().startswith("bearer "):
+        raise ValueError('must be the key alone: "Bearer " is put before it')
 
 
 def _check_user(name: str) -> None:

@@ -14,9 +14,9 @@ from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import weigh
 from monitor.providers.discovery import Discover
 from monitor.providers.document import check_id, decode, invalid, read_name, read_status
-from monitor.providers.vogent_census import Census, Listing, standing
+from monitor.providers.vogent_census import Census, Listing, Lists, standing
 from monitor.providers.vogent_list import VogentFinder
-from monitor.providers.vogent_page import QUEUED, Page, PageReader, Rows
+from monitor.providers.vogent_page import QUEUED, Page, PageReader
 from monitor.providers.vogent_schedule import read_schedule
 from monitor.settings import Rate
 
@@ -28,7 +28,8 @@ class VogentSettings(AccountSettings):
     """Which provider's API this is."""
     base_url: str = "https://api.vogent.ai/api"
     rate_limit: Rate = 300 / 60
-    """Polls that the account may spend at most; Vogent publishes no limit, this one is careful."""
+    """Requests that the account may spend at most, pages of `counts` and lists of `discover` too;
+    Vogent publishes no limit, this one is careful."""
     counts: Literal["full", "queue", "off"] = "full"
     """Where the counts come from, of jobs that run or have just ended: `full` reads the queue and
     all dials, page by page; `queue` only the queue, so that what left it counts as `dialled`,
@@ -36,11 +37,23 @@ class VogentSettings(AccountSettings):
     discover: Discover = None
     """Watch the workspace's jobs without naming them: `true`, or a table that says which."""
 
+    @property
+    def requests_per_poll(self) -> int:
+        """Count the job itself, its queue and its dials."""
+        return {"full": 3, "queue": 2, "off": 1}[self.counts]
+
+    @property
+    def known_statuses(self) -> tuple[str, ...]:
+        """List the status words of jobs that we know."""
+        return tuple(word.upper() for word in _PHASES)
+
 
 PAGE_SIZE: Final = 100
 """Rows asked for at a time; each dial brings its whole transcript."""
 DIALLED: Final = "dialled"
 """What we call the calls that left the queue when nobody reads how they went."""
+UNDIALLED: Final = "undialled"
+"""What we call those that a job leaves in its queue when it has ended: final, nobody dials them."""
 _JOBS: Final = "batch_dial_jobs"
 _ACCOUNTS: Final = frozenset(
     {FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING, FailureKind.RATE_LIMITED}
@@ -55,7 +68,9 @@ class Vogent:
         self._api = api
         self._counts = settings.counts
         self.finder = None if settings.discover is None else VogentFinder(api, settings.discover)
-        self._census = Census(self._fetch_page, dials=settings.counts == "full")
+        self._census = Census(
+            self._fetch_page, dials=settings.counts == "full", rate=settings.rate_limit
+        )
         self.extra_requests = 0
 
     async def read(self, batch_id: str, known: Known | None = None) -> Reading:
@@ -89,9 +104,10 @@ class Vogent:
             )
         if calls is None:
             return replace(reading, counted=False)
+        waiting = UNDIALLED if _has_lasted(reading, known) else QUEUED
         if self._counts == "queue":
-            return _with_queue(reading, calls, known)
-        return _with_calls(reading, calls)
+            return _with_queue(reading, calls, known, waiting=waiting)
+        return _with_calls(reading, calls, waiting=waiting)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -129,7 +145,7 @@ def parse(document: bytes, batch_id: str) -> Reading:
 def _may_move(reading: Reading, known: Known | None) -> bool:
     """Tell whether calls may have moved since: nobody starts or ends one before, or long after."""
     match reading.phase:
-        case Phase.RUNNING | Phase.PAUSED:
+        case Phase.RUNNING | Phase.PAUSED | Phase.UNKNOWN:
             return True
         case Phase.ENDED:
             return known is None or known.settled_at is None
@@ -144,9 +160,16 @@ def _is_decisive(reading: Reading, known: Known | None) -> bool:
     return reading.phase is Phase.ENDED and not known.open_calls
 
 
-def _with_calls(reading: Reading, rows: Rows) -> Reading:
+def _has_lasted(reading: Reading, known: Known | None) -> bool:
+    """Tell whether it had ended at the last reading too: then nobody dials what is left."""
+    return reading.phase is Phase.ENDED and known is not None and known.phase is Phase.ENDED
+
+
+def _with_calls(reading: Reading, lists: Lists, *, waiting: str) -> Reading:
     """Count every call by its status; those on their way to be dialled are in neither list."""
-    counts = Counter(rows.values())
+    counts = Counter(lists.dials.values())
+    if lists.waiting:
+        counts[waiting] += len(lists.waiting)
     if len(counts) > COUNTS_LIMIT:
         raise invalid()
     calls = weigh(counts, standing)
@@ -157,19 +180,19 @@ def _with_calls(reading: Reading, rows: Rows) -> Reading:
         parked_calls=calls.parked,
         live_calls=calls.live,
         unknown_call_statuses=calls.unknown,
-        least_contacts=len(rows),
+        least_contacts=counts.total(),
     )
 
 
-def _with_queue(reading: Reading, rows: Rows, known: Known | None) -> Reading:
+def _with_queue(reading: Reading, lists: Lists, known: Known | None, *, waiting: str) -> Reading:
     """Count what waits in the queue; all that was ever seen there and is gone has been dialled."""
-    queued = len(rows)
+    queued = len(lists.waiting)
     total = max(queued, (known and known.total_contacts) or 0)
-    counts = {QUEUED: queued, DIALLED: total - queued}
+    counts = {waiting: queued, DIALLED: total - queued}
     return replace(
         reading,
         counts={status: number for status, number in counts.items() if number},
-        open_calls=queued,
+        open_calls=queued if waiting == QUEUED else 0,
         least_contacts=total,
     )
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final, Literal
 
 from monitor.core.batch import fold
-from monitor.core.errors import PollError
-from monitor.providers.calls import Standing
+from monitor.core.errors import FailureKind, PollError
+from monitor.providers.calls import CallStanding
 from monitor.providers.document import invalid
 from monitor.providers.vogent_page import Page, Rows
 from monitor.providers.vogent_trail import Trail, Trails
@@ -21,27 +22,43 @@ FEW_PAGES: Final = 10
 REST: Final = 2.0
 """Seconds per page until the next census, after one that took more than a few."""
 REFUSED_REST: Final = 60.0
-"""Seconds until the next census, after one that met a list that cannot be read."""
+"""Seconds until the next census, after several in a row met a list that cannot be read."""
+AT_ONCE: Final = 4
+"""Censuses of one account: few that end rather than many that do not."""
+
+BURST: Final = 5.0
+"""Seconds' worth of pages that may be asked for at once, as with polls."""
 
 Listing = Literal["queue", "dials"]
 Fetch = Callable[[str, Listing, str], Awaitable[Page]]
 """Fetch the page of a job's list that begins at a cursor, "" for the first; raise PollError."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lists:
+    """Hold the status of each call by its id: of those that were dialled, and of the others."""
+
+    dials: Rows
+    waiting: Rows
+
+
 class Census:
     """Count the calls of jobs, and remember of each job where not to look again."""
 
-    def __init__(self, fetch: Fetch, *, dials: bool) -> None:
+    def __init__(self, fetch: Fetch, *, dials: bool, rate: float) -> None:
         self._fetch = fetch
         self._dials = dials
+        self._spending = Spending(rate)
+        self._places = asyncio.Semaphore(AT_ONCE)
         self._trails = Trails()
 
-    async def take(self, job_id: str, *, until: float, decisive: bool) -> Rows | None:
-        """Return the status of each call by its id, without `dials` of those in the queue alone.
+    async def take(self, job_id: str, *, until: float, decisive: bool) -> Lists | None:
+        """Return who is in the lists; without `dials` only who waits.
 
-        None: the lists are too long, or were so that it is too soon to read them again. No page
-        is asked for after `until`, by the loop's clock. A decisive census looks at everything, at
-        once. Raises PollError if a page cannot be had; nothing but that is remembered then.
+        None: it is too soon to read long lists again. No page is asked for after `until`, by the
+        loop's clock, nor faster than the account's rate. A decisive census looks at everything, at
+        once. Raises PollError if a page cannot be had (nothing but that is remembered then), of
+        kind `too_large` if the lists are longer than time or room allows.
 
         Dials come before the queue: a call that is dialled between the two is missed for once. The
         other way round it could count twice, and the total never shrinks.
@@ -50,32 +67,45 @@ class Census:
         if trail.rests_until > _now() and not decisive:
             self._trails.put(job_id, trail)
             return None
-        if decisive or trail.censuses >= WHOLE_EVERY:
-            trail = Trail()
-        walk = _Walk(partial(self._fetch, job_id), until)
+        if (decisive or trail.censuses >= WHOLE_EVERY) and not trail.unfinished:
+            trail = Trail(failures=trail.failures)
+        failures = trail.failures
+        walk = _Walk(partial(self._fetch, job_id), self._spending, until)
         try:
-            dials = await walk.read_dials(trail) if self._dials else {}
-            calls = await walk.read_queue() | dials
+            async with self._places:
+                dials = await walk.read_dials(trail) if self._dials else {}
+                queue = await walk.read_queue()
         except PollError:
-            self._trails.put(job_id, Trail(rests_until=_now() + REFUSED_REST))
+            rest = REFUSED_REST if failures else 0.0
+            self._trails.put(job_id, Trail(failures=failures + 1, rests_until=_now() + rest))
             raise
+        trail.failures, trail.unfinished = 0, walk.stopped
         trail.censuses += 1
-        pages = walk.pages - walk.sealed
+        pages = walk.pages if walk.stopped else walk.pages - walk.sealed
         trail.rests_until = _now() + REST * pages if pages > FEW_PAGES else 0.0
         self._trails.put(job_id, trail)
-        return None if walk.stopped else calls
+        if walk.stopped:
+            raise PollError(FailureKind.TOO_LARGE, 200)
+        waiting = {id_: status for id_, status in queue.items() if id_ not in dials}
+        return Lists(dials=dials, waiting=waiting)
 
 
 class _Walk:
     """Go through the lists of one job, page by page, until time or room is spent."""
 
-    def __init__(self, fetch: Callable[[Listing, str], Awaitable[Page]], until: float) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[Listing, str], Awaitable[Page]],
+        spending: "Spending",
+        until: float,
+    ) -> None:
         self.pages = 0
         self.sealed = 0
         """Pages that need not be read next time."""
         self.stopped = False
         """It did not get to the end."""
         self._fetch = fetch
+        self._spending = spending
         self._until = until
         self._seen: set[tuple[Listing, str]] = set()
 
@@ -119,11 +149,33 @@ class _Walk:
         if (listing, cursor) in self._seen:  # it would go round for ever
             raise invalid()
         self._seen.add((listing, cursor))
-        if self.pages >= PAGES_LIMIT or _now() >= self._until:
+        if self.pages >= PAGES_LIMIT or not await self._spending.draw(until=self._until):
             self.stopped = True
             return None
         self.pages += 1
         return await self._fetch(listing, cursor)
+
+
+class Spending:
+    """Spread an account's requests for pages: each is asked for when the rate allows it.
+
+    The budget of the source hears of them only afterwards; without this, many long jobs at once
+    would spend minutes of it within a second.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._step = 1 / rate
+        self._free_at = 0.0
+
+    async def draw(self, *, until: float) -> bool:
+        """Wait for the next turn; tell whether it comes before `until`, by the loop's clock."""
+        at = max(self._free_at, _now() - BURST)
+        wait = at - _now()
+        if _now() >= until or _now() + wait >= until:
+            return False
+        self._free_at = at + self._step
+        await asyncio.sleep(max(0.0, wait))
+        return True
 
 
 def _now() -> float:
@@ -131,19 +183,21 @@ def _now() -> float:
 
 
 def _has_ended(page: Page) -> bool:
-    return all(standing(status) is Standing.FINAL for status in page.rows.values())
+    return all(standing(status) is CallStanding.FINAL for status in page.rows.values())
 
 
-_FINAL: Final = frozenset({"completed", "failed", "canceled", "cancelled", "busy", "noanswer"})
+_FINAL: Final = frozenset(
+    {"completed", "failed", "canceled", "cancelled", "busy", "noanswer", "undialled"}
+)
 _OPEN: Final = {
-    "queued": Standing.QUEUED,
-    "ringing": Standing.LIVE,
-    "inprogress": Standing.LIVE,
+    "queued": CallStanding.QUEUED,
+    "ringing": CallStanding.LIVE,
+    "inprogress": CallStanding.LIVE,
 }
 
 
 @lru_cache(maxsize=1024)
-def standing(status: str) -> Standing:
+def standing(status: str) -> CallStanding:
     """Say what a dial's status means."""
     folded = fold(status)
-    return Standing.FINAL if folded in _FINAL else _OPEN.get(folded, Standing.UNKNOWN)
+    return CallStanding.FINAL if folded in _FINAL else _OPEN.get(folded, CallStanding.UNKNOWN)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
+from monitor.core.errors import FailureKind, PollError
 from monitor.core.found import Found
 from monitor.providers.api import Api
 from monitor.providers.discovery import DiscoverySettings, Sieve
@@ -40,3 +41,4 @@ class VogentFinder:
                 raise invalid()
             cursors.add(cursor)
             path = f"batch_dial_jobs?limit={PAGE}&cursor={quote(cursor, safe='')}"
+        yield Found(failure=PollError(FailureKind.TOO_LARGE, 200))  # what is beyond is never found

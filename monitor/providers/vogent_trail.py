@@ -33,8 +33,17 @@ class Trail:
     """False: the dials do not come in one lasting order."""
     censuses: int = 0
     """Since all was read."""
+    unfinished: bool = False
+    """The last census did not get to the end: the next one goes on where it stopped."""
+    failures: int = 0
+    """Censuses in a row that met a list that cannot be read."""
     rests_until: float = 0.0
     """By the loop's clock."""
+
+    @property
+    def rows(self) -> int:
+        """Return how many calls it remembers."""
+        return 0 if self.bookmark is None else len(self.bookmark.rows)
 
     def seal(self, page: Page) -> bool:
         """Move the bookmark over a page of ended calls; tell whether that can be done."""
@@ -58,16 +67,17 @@ class Trails:
 
     def __init__(self) -> None:
         self._trails: OrderedDict[str, Trail] = OrderedDict()
+        self._rows = 0
 
     def pop(self, job_id: str) -> Trail:
         """Take a job's trail out, or a fresh one."""
-        return self._trails.pop(job_id, None) or Trail()
+        trail = self._trails.pop(job_id, None) or Trail()
+        self._rows -= trail.rows
+        return trail
 
     def put(self, job_id: str, trail: Trail) -> None:
         """Keep a trail, and forget the oldest where there is no room."""
         self._trails[job_id] = trail
-        while len(self._trails) > TRAILS_LIMIT or self._rows() > ROWS_LIMIT:
-            self._trails.popitem(last=False)
-
-    def _rows(self) -> int:
-        return sum(len(t.bookmark.rows) for t in self._trails.values() if t.bookmark)
+        self._rows += trail.rows
+        while len(self._trails) > TRAILS_LIMIT or self._rows > ROWS_LIMIT:
+            self._rows -= self._trails.popitem(last=False)[1].rows

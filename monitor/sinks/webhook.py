@@ -11,7 +11,7 @@ from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissin
 from monitor.headers import Headers
 from monitor.net.http import Answer, HttpClient, parse_retry_after, tls_context
 from monitor.secret import Secret
-from monitor.settings import Duration, duration_between
+from monitor.settings import Duration, Span, duration_between
 from monitor.sinks.receiver import KEEPALIVE, HttpReceiverSettings, check_url, url_secrets
 from monitor.sinks.response import READ_LIMIT, kept_text
 from monitor.sinks.signature import parse_keys, sign
@@ -40,7 +40,7 @@ class WebhookSettings(HttpReceiverSettings):
     each (rotation)."""
     format: Literal["standard", "cloudevents"] = "standard"
     """`cloudevents` sends `content-type: application/cloudevents+json`; the body is the same."""
-    timeout: Annotated[Duration, duration_between("1s", "60s")] = timedelta(seconds=15)
+    timeout: Annotated[Span, duration_between("1s", "60s")] = timedelta(seconds=15)
     """Bound of one attempt, from connect to the end of the answer."""
     headers: Headers = Field(default_factory=dict)
     """Added to every request; `NAME_env` and `NAME_file` read a value from elsewhere. At most 32;

@@ -42,7 +42,10 @@ def agents(bolna: SimulatedBolna) -> SimulatedBolna:
 async def test_only_the_named_agents_are_asked(agents: SimulatedBolna, reader: Reader) -> None:
     brought, failure = await found(agents, reader, {"agents": ["a1", "a3"]})
 
-    assert (brought, failure) == ([Found(ids=("b1",)), Found(ids=("b3",))], None)
+    assert (brought, failure) == (
+        [Found(ids=("b1",), agent="a1"), Found(ids=("b3",), agent="a3")],
+        None,
+    )
     assert [served.batch for served in agents.served] == ["a1/all", "a3/all"]
     assert agents.violations == []
 
@@ -58,7 +61,8 @@ async def test_all_asks_for_the_agents_first(agents: SimulatedBolna, reader: Rea
 async def test_agents_are_known_by_either_name_and_odd_ones_skipped(
     agents: SimulatedBolna, reader: Reader
 ) -> None:
-    body = b'[{"agent_id": "a1"}, {"id": "a2"}, {"id": 7}, {}, null, {"id": ""}, {"id": "a2"}]'
+    odd = b'{"id": 7}, {}, null, {"id": ""}, {"id": "\\u001b[2J"}'
+    body = b'[{"agent_id": "a1"}, {"id": "a2"}, %s, {"id": "a2"}]' % odd
     agents.fault(Fault.body(body), batch="v2/agent/all")
 
     brought, failure = await found(agents, reader, "all")
@@ -76,16 +80,16 @@ async def test_agents_are_known_by_either_name_and_odd_ones_skipped(
     ],
     ids=lambda value: getattr(value, "name", value),
 )
-async def test_what_is_wrong_with_one_agent_is_told_after_the_others_were_asked(
+async def test_what_is_wrong_with_one_agent_is_told_beside_what_the_others_brought(
     agents: SimulatedBolna, reader: Reader, fault: Fault, kind: FailureKind
 ) -> None:
     agents.fault(fault, batch="a1/all")
 
     brought, failure = await found(agents, reader, {"agents": ["a1", "a2"]})
 
-    assert [one.ids for one in brought] == [(), ("b2",)]
-    assert failure is not None
-    assert failure.kind is kind
+    assert ([one.ids for one in brought], failure) == ([(), ("b2",)], None)
+    assert [one.failure and one.failure.kind for one in brought] == [kind, None]
+    assert [one.agent for one in brought] == ["a1", "a2"]
 
 
 async def test_an_agent_without_batches_is_no_failure_when_all_are_asked(

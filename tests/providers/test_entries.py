@@ -50,7 +50,7 @@ def test_a_page_of_null_is_empty_and_so_is_an_empty_array() -> None:
 def test_what_is_no_object_is_an_entry_without_fields() -> None:
     body = b'[{"id": "b1"}, ["b2", {"id": "b3"}], "b4", null, 5, {"id": ["b6"], "status": {}}]'
 
-    assert read(body)[0] == [{"id": "b1"}, {}, {}, {}, {}, {}]
+    assert read(body)[0] == [{"id": "b1"}, {}, {}, {}, {}, {"id": None, "status": None}]
 
 
 @pytest.mark.parametrize(

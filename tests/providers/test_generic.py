@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from monitor.core.batch import Outcome, Phase, Reading
 from monitor.core.errors import FailureKind, PollError
 from monitor.providers import GenericSettings, build
-from monitor.providers.generic import Finding, Meaning
+from monitor.providers.finding import Finding
+from monitor.providers.generic import Meaning
 from tests.providers.made_up_api import MadeUpApi
 
 FIELDS = {
@@ -294,7 +295,12 @@ def test_findings_tell_what_each_expression_makes_of_an_answer() -> None:
 
     assert list(found) == [
         Finding(key="id", expression="id", value="b1"),
-        Finding(key="status", expression="state", value=3),
+        Finding(
+            key="status",
+            expression="state",
+            value=3,
+            problem="must be a status word: a printable text of 1 to 64 bytes; found a number",
+        ),
         Finding(key="counts", expression="calls", value={"busy": None}),
         Finding(
             key="total",

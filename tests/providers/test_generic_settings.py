@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from monitor.config.load import load
-from monitor.core.errors import ConfigError
+from monitor.core.errors import ConfigError, SecretMalformedError
 from monitor.providers import GenericSettings
 
 URL = "https://api.acme.example/v1/batches/{id}"
@@ -64,6 +64,18 @@ def test_every_secret_has_twins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert [secret.name for secret in settings.held_secrets()] == ["bearer", "X-Key"]
 
 
+def test_a_bearer_read_later_is_the_key_alone_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_KEY", "bearer k")
+
+    with pytest.raises(SecretMalformedError) as caught:
+        source(bearer_env="ACME_KEY").read_auth()
+
+    assert str(caught.value) == (
+        "bearer: the environment variable ACME_KEY must be the key alone: "
+        '"Bearer " is put before it'
+    )
+
+
 @pytest.mark.parametrize(
     ("fields", "key", "text"),
     [
@@ -80,6 +92,7 @@ def test_every_secret_has_twins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         ({"password": "p"}, "password", "needs a username"),
         ({"username": "a:b", "password": "p"}, "username", "must hold no colon"),
         ({"bearer": "a\x01b"}, "bearer", "must be ASCII text on one line"),
+        ({"bearer": "Bearer k"}, "bearer", 'must be the key alone: "Bearer " is put before it'),
         ({"headers": {"Host": "x"}}, "headers", "is set by the monitor"),
         ({"status": "a..b"}, "status", "'.' at character 3 does not fit"),
         ({"completed": []}, "completed", "must name a word"),

@@ -160,7 +160,7 @@ async def test_calls_on_their_way_are_in_neither_list_and_only_missing_for_once(
     ("status", "before", "requests"),
     [
         ("INIT", None, 0),
-        ("RESTING", None, 0),
+        ("RESTING", None, 2),
         ("ACTIVE", None, 2),
         ("PAUSED", None, 2),
         ("COMPLETE", None, 2),
@@ -385,9 +385,33 @@ async def test_no_page_is_asked_for_when_the_time_is_up() -> None:
     async def fetch(*_: object) -> Page:
         raise AssertionError
 
-    census = vogent_census.Census(fetch, dials=True)
+    census = vogent_census.Census(fetch, dials=True, rate=1.0)
 
-    assert await census.take("j1", until=0.0, decisive=True) is None
+    with pytest.raises(PollError) as caught:
+        await census.take("j1", until=0.0, decisive=True)
+
+    assert caught.value.kind is FailureKind.TOO_LARGE
+
+
+async def test_pages_are_asked_for_as_fast_as_the_rate_allows() -> None:
+    asked: list[float] = []
+
+    async def fetch(*_: object) -> Page:
+        asked.append(asyncio.get_running_loop().time())
+        return Page(rows={}, cursor=str(len(asked)))
+
+    rate, seconds = 20.0, 1.0
+    census = vogent_census.Census(fetch, dials=True, rate=rate)
+    census._spending._free_at = asyncio.get_running_loop().time()  # its burst is spent
+    until = asyncio.get_running_loop().time() + seconds
+
+    results = await asyncio.gather(
+        *(census.take(f"j{n}", until=until, decisive=True) for n in range(6)),
+        return_exceptions=True,
+    )
+
+    assert all(isinstance(result, PollError) for result in results)
+    assert rate * seconds * 0.5 < len(asked) <= rate * seconds + 1
 
 
 @pytest.mark.parametrize("listing", ["dials", "queue"])
@@ -444,21 +468,53 @@ async def test_a_list_that_speaks_of_the_account_fails_the_poll(
     assert error.kind is kind
 
 
-async def test_a_list_that_cannot_be_read_gets_a_rest_until_a_phase_or_an_end_hangs_on_it(
+async def test_a_list_that_cannot_be_read_is_tried_once_more_and_then_gets_a_rest(
     vogent: SimulatedVogent, reader: Reader
 ) -> None:
+    pages = []
     async with reader(vogent) as provider:
         show(vogent, dials=dials(3))
         vogent.fault(Fault.not_found(), batch="j1/dials")
         reading = await provider.read("j1")
-        asked(vogent)
-        rested = await provider.read("j1", known(reading))
-        pages = asked(vogent)
+        for _ in range(3):
+            asked(vogent)
+            reading = await provider.read("j1", known(reading))
+            pages.append(asked(vogent))
         show(vogent, status="COMPLETE", dials=dials(3))
-        await provider.read("j1", known(rested))
+        await provider.read("j1", known(reading))
 
-    assert pages == []
+    assert pages == [["dials:"], [], []]
     assert asked(vogent) == ["dials:"]
+
+
+@pytest.mark.parametrize("counts", ["full", "queue"])
+async def test_who_is_left_in_the_queue_when_a_job_has_ended_is_never_dialled(
+    vogent: SimulatedVogent, reader: Reader, counts: str
+) -> None:
+    async with reader(vogent, api_key=KEY, counts=counts) as provider:
+        show(vogent, dials=dials(3), queue=queue(5))
+        running = await provider.read("j1")
+        show(vogent, status="CANCELLED", dials=dials(3), queue=queue(5))
+        ended = await provider.read("j1", known(running))
+        again = await provider.read("j1", known(ended))
+
+    assert ended.counts is not None
+    assert again.counts is not None
+    assert (ended.counts["queued"], ended.open_calls) == (5, 5)
+    assert (again.counts["undialled"], again.open_calls) == (5, 0)
+    assert again.least_contacts == (8 if counts == "full" else 5)
+
+
+async def test_a_dial_whose_status_is_not_told_is_open(
+    vogent: SimulatedVogent, reader: Reader
+) -> None:
+    show(vogent, dials=[*dials(3), {"id": "d9"}])
+
+    async with reader(vogent) as provider:
+        reading = await provider.read("j1")
+
+    assert reading.counts == {"completed": 3, "unknown": 1}
+    assert reading.open_calls == 1
 
 
 async def test_after_a_failure_all_is_read_again(

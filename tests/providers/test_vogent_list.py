@@ -64,13 +64,18 @@ async def test_a_cursor_that_comes_again_ends_it_as_a_failure(
     assert len(vogent.served) == 2
 
 
-async def test_a_list_without_end_is_read_up_to_a_bound(
+async def test_a_list_without_end_is_read_up_to_a_bound_and_that_is_told(
     vogent: SimulatedVogent, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vogent_list, "PAGES_LIMIT", 2)
     show(vogent, *(f"j{n}" for n in range(230)))
 
-    assert [len(page) for page in await found(vogent, reader)] == [100, 100]
+    assert [len(page) for page in await found(vogent, reader)] == [100, 100, 0]
+    async with reader(vogent, api_key=KEY, discover=True) as provider:
+        assert provider.finder is not None
+        *_, last = [one async for one in provider.finder.find(now=NOW)]
+    assert last.failure is not None
+    assert last.failure.kind is FailureKind.TOO_LARGE
 
 
 async def test_a_cursor_is_sent_as_it_came(vogent: SimulatedVogent, reader: Reader) -> None:
