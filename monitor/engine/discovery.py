@@ -22,6 +22,7 @@ from monitor.engine.fold import Sign
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.ports import Finder
+from monitor.engine.tally import Tally, Told
 from monitor.engine.writer import Writer
 from monitor.storage.batches import count_watched, draw_extra
 from monitor.storage.database import Database
@@ -46,8 +47,7 @@ class _Plan:
     account: Account
     finder: Finder
     due_at: datetime
-    told: bool = False
-    """The log says that it fails."""
+    told: Told
     round: asyncio.Task[None] | None = None
     waiting: bool = False
     """The round waits for others than the database: it can be cut off."""
@@ -61,21 +61,14 @@ class _Plan:
 
     @contextmanager
     def losable(self) -> Iterator[None]:
-        """Let the round be cancelled meanwhile."""
+        """Let the round be cancelled meanwhile, or at once if it was to end before."""
+        if self.over:
+            raise asyncio.CancelledError
         self.waiting = True
         try:
             yield
         finally:
             self.waiting = False
-
-
-@dataclass(slots=True, kw_only=True)
-class _Tally:
-    """Count what a round brings."""
-
-    new: int = 0
-    seen: int = 0
-    skipped: int = 0
 
 
 class Discovery:
@@ -144,7 +137,9 @@ class Discovery:
             if finder is None:
                 continue
             if plan is None or plan.account is not account or plan.finder is not finder:
-                told = plan is not None and plan.told
+                told = Told(source=name)
+                if plan is not None:
+                    told.failing = plan.told.failing
                 now = self._clock.now()
                 plan = _Plan(account=account, finder=finder, due_at=now, told=told)
             plans[name] = plan
@@ -156,9 +151,10 @@ class Discovery:
             plan.round = asyncio.create_task(self._round(plan))
 
     async def _round(self, plan: _Plan) -> None:
-        tally = _Tally()
+        tally = Tally()
         try:
-            self._settle(plan, await self._look(plan, tally))
+            await self._look(plan, tally)
+            self._settle(plan, tally)
         except StorageError as error:
             self.outage.began(error, at=self._clock.now())
             plan.due_at = self._clock.now() + RETRY
@@ -170,33 +166,36 @@ class Discovery:
             plan.due_at = self._clock.now() + plan.finder.every
         finally:
             plan.round = None
-            if tally.new:
-                counts = {"new": tally.new, "seen": tally.seen, "skipped": tally.skipped}
-                log.info("discovery.found", source=plan.account.source.name, **counts)
+            plan.told.tell_found(tally)
 
-    async def _look(self, plan: _Plan, tally: _Tally) -> PollError | None:
-        """Go through the account's lists; return the failure that ended it."""
+    async def _look(self, plan: _Plan, tally: Tally) -> None:
+        """Go through the account's lists."""
         async with aclosing(plan.finder.find(now=self._clock.now())) as lists:
             while not plan.over and tally.new + tally.seen < FOUND_LIMIT:
                 probe = await self._wait(plan)
                 found = await self._ask(plan, lists)
                 if found is None:
-                    return None
-                failure = found if isinstance(found, PollError) else None
+                    break
+                failure = tally.add(found)
                 at = self._clock.now()
                 sign = Sign(account=plan.account, at=at, failure=failure, probe=probe)
                 await self._writer.note(sign)
                 if isinstance(found, PollError):
-                    return found
+                    break
                 await self._register(plan, found, tally)
-        return None
+        if not plan.over:
+            tally.end()
 
     async def _wait(self, plan: _Plan) -> bool:
         """Return once the account may be asked; tell whether that probes a paused one."""
         account = plan.account
         extra, now = account.take_extra(), self._clock.now()
-        row = account.source.row
-        free_at = now + await draw_extra(self._database, row, extra, rate=account.rate, now=now)
+        row, rate = account.source.row, account.rate
+        try:
+            free_at = now + await draw_extra(self._database, row, extra, rate=rate, now=now)
+        except StorageError:
+            account.provider.extra_requests += extra
+            raise
         self.outage.ended()
         account.usage.add(extra, at=now)
         while True:
@@ -223,7 +222,7 @@ class Discovery:
             plan.account.provider.extra_requests += 1
         return found
 
-    async def _register(self, plan: _Plan, found: Found, tally: _Tally) -> None:
+    async def _register(self, plan: _Plan, found: Found, tally: Tally) -> None:
         now = self._clock.now()
         new = await discover_batches(self._database, plan.account.source.name, found.ids, now=now)
         tally.new += new
@@ -232,18 +231,13 @@ class Discovery:
         if new:
             self._on_found(now)
 
-    def _settle(self, plan: _Plan, failure: PollError | None) -> None:
-        """Plan the next round; tell when rounds begin to fail, and when they do no longer."""
+    def _settle(self, plan: _Plan, tally: Tally) -> None:
+        """Plan the next round; tell whose lists begin to fail, and whose do no longer."""
         if plan.over:
             return
-        name, every = plan.account.source.name, plan.finder.every
+        name, every, failure = plan.account.source.name, plan.finder.every, tally.failure
         self._metrics.discovery_rounds.labels(name, failure.kind.value if failure else "ok").inc()
-        if failure and not plan.told:
-            kind, code = failure.kind, failure.status_code
-            log.warning("discovery.failed", source=name, kind=kind, status_code=code)
-        if plan.told and not failure:
-            log.info("discovery.recovered", source=name)
-        plan.told = failure is not None
+        plan.told.tell_failures(tally)
         wait = every * (1 + JITTER * random.uniform(-1, 1))  # noqa: S311 (spreads load, guards nothing)
         soon = failure is not None and not is_answer(failure.kind)
         plan.due_at = self._clock.now() + (min(wait, PROBE_AFTER) if soon else wait)

@@ -125,7 +125,7 @@ def fold(
     """
     folded = Fold()
     for sign in signs:
-        number = watched.get(sign.account.source.row, 0)
+        number = watched.get(sign.account.source.row, 0) + 1  # the lists are one more to be asked
         _weigh(sign, sign.poll, folded.standing(sign.account), routes=routes, watched=number)
     for result, observation in results:
         standing = folded.standing(result.account)

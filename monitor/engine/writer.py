@@ -73,6 +73,7 @@ class Writer:
         self._arrived = Bell()
         self._urgent = Bell()
         self._closing = False
+        self._commits = asyncio.Lock()
         self.beat = Beat(every=TURN)
 
     @property
@@ -182,6 +183,12 @@ class Writer:
 
     async def _commit(
         self, group: Sequence[tuple[Result, Observation | None]], signs: Sequence[Sign] = ()
+    ) -> None:
+        async with self._commits:  # one at a time: the relay's promise of room is for one
+            await self._fold_and_record(group, signs)
+
+    async def _fold_and_record(
+        self, group: Sequence[tuple[Result, Observation | None]], signs: Sequence[Sign]
     ) -> None:
         while True:
             self.beat.turn()

@@ -1,13 +1,15 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from monitor.engine import discovery
 from monitor.providers.vogent_list import VogentFinder
 from monitor.simulator import Fault, bolna_document, vogent_document
+from monitor.storage.batches import draw_extra
 from monitor.storage.registry import unregister_batches
 from tests.conftest import Until
 from tests.engine.conftest import Log
@@ -76,6 +78,18 @@ async def test_a_round_that_finds_nothing_new_says_nothing_and_touches_nothing(
     await until(lambda: rounds._value.get() == 3)
 
     assert [line["new"] for line in lines(log, "discovery.found")] == [1, 1]
+
+
+async def test_a_first_round_that_finds_nothing_wanted_says_so(
+    vogent: Rig, until: Until, log: Log
+) -> None:
+    show_jobs(vogent, "old", "older", created_at="2020-01-01T00:00:00Z")
+
+    await vogent.start()
+    await until(lambda: len(lines(log, "discovery.found")) == 1)
+
+    (line,) = lines(log, "discovery.found")
+    assert (line["source"], line["new"], line["seen"], line["skipped"]) == ("vogent", 0, 0, 2)
 
 
 async def test_what_was_removed_stays_removed_and_what_vanishes_stays(
@@ -239,6 +253,24 @@ async def test_the_agents_of_an_account_are_asked_for_their_batches(
     assert [line["new"] for line in lines(log, "discovery.found")] == [2]
 
 
+async def test_each_agent_that_is_gone_is_named_once(rig: Rig, until: Until, log: Log) -> None:
+    rig.bolna_more = 'discover = { agents = ["a1", "a2", "a3"], every = "10s" }'
+    rig.bolna.agents = {"a2": [], "a3": []}
+    await rig.start()
+    await until(lambda: len(lines(log, "discovery.failed")) == 1)
+
+    del rig.bolna.agents["a3"]
+    rig.clock.advance(seconds=12)
+    await until(lambda: len(lines(log, "discovery.failed")) == 2)
+    rig.bolna.agents["a1"] = []
+    rig.clock.advance(seconds=12)
+    await until(lambda: len(lines(log, "discovery.recovered")) == 1)
+
+    failed = [(line["agent"], line["kind"]) for line in lines(log, "discovery.failed")]
+    assert failed == [("a1", "not_found"), ("a3", "not_found")]
+    assert [line["agent"] for line in lines(log, "discovery.recovered")] == ["a1"]
+
+
 async def test_a_reload_begins_anew_where_discovery_changed_and_ends_it_where_it_left(
     vogent: Rig, until: Until
 ) -> None:
@@ -311,3 +343,36 @@ async def test_a_mistake_of_ours_ends_one_round_and_not_the_loop(
 
     await until(lambda: vogent.polls("j1") > 0)
     assert "9876543007" not in str(log)
+
+
+async def test_a_round_of_an_account_that_left_ends_wherever_it_was(
+    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discovering(rig)
+    show_jobs(rig, "j1")
+    await rig.start()
+    await until(lambda: rig.polls("j1") > 0)
+    plan = rig.engine.discovery._plans["vogent"]
+    await until(lambda: plan.round is None)
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def draw_late(*given: Any, **more: Any) -> Any:
+        asked.set()
+        await go.wait()
+        return await draw_extra(*given, **more)
+
+    monkeypatch.setattr(discovery, "draw_extra", draw_late)
+    plan.due_at = rig.clock.now()
+    rig.engine.discovery.bell.ring()
+    await asked.wait()
+    lookup = plan.round
+    assert lookup is not None
+    plan.account.blocked_until = rig.clock.now() + timedelta(seconds=1)  # by a 429
+    rest = [account for account in rig.engine.accounts if account is not plan.account]
+    rig.engine.poller.change(rest, concurrency=10, deadline=timedelta(seconds=1))
+    ended = rig.engine.discovery.change(rest)
+    go.set()
+    await until(lookup.done)
+
+    assert ended == {lookup}
+    await plan.account.provider.close()

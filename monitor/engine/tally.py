@@ -1,0 +1,81 @@
+"""A tally: what a round of discovery brought, and what the log says of it, each thing once."""
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from monitor.core.errors import PollError
+from monitor.core.found import Found
+
+log = structlog.stdlib.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Count what a round brings."""
+
+    new: int = 0
+    seen: int = 0
+    skipped: int = 0
+    answered: bool = False
+    whole: bool = False
+    """Every list was asked for, and one came."""
+    failures: dict[str | None, PollError] = field(default_factory=dict)
+    """By agent; none: of the account as a whole, which ends the round."""
+
+    @property
+    def failure(self) -> PollError | None:
+        """Return the first one."""
+        return next(iter(self.failures.values()), None)
+
+    def add(self, found: Found | PollError) -> PollError | None:
+        """Take one answer; return its failure."""
+        match found:
+            case PollError():
+                self.failures[None] = found
+                return found
+            case Found(failure=PollError() as failure):
+                self.failures[found.agent] = failure
+                return failure
+            case _:
+                self.answered = True
+                return None
+
+    def end(self) -> None:
+        """Take it that no list was left out, unless the account failed."""
+        self.whole = self.answered and None not in self.failures
+
+
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """Know what the log has said of an account's lists, to say only what is new."""
+
+    source: str
+    failing: frozenset[str | None] = frozenset()
+    """The agents whose lists fail; none: those of the account."""
+    _skipped: int | None = None
+
+    def tell_failures(self, tally: Tally) -> None:
+        """Log whose lists begin to fail, and whose do no longer."""
+        for agent, failure in tally.failures.items():
+            if agent not in self.failing:
+                kind, code = failure.kind, failure.status_code
+                log.warning("discovery.failed", **self._named(agent), kind=kind, status_code=code)
+        failing = frozenset(tally.failures)
+        if None in failing:  # some were not asked
+            failing |= self.failing
+        for agent in self.failing - failing:
+            log.info("discovery.recovered", **self._named(agent))
+        self.failing = failing
+
+    def tell_found(self, tally: Tally) -> None:
+        """Log what is new, what the first whole round saw, and when it leaves out other numbers."""
+        changed = tally.whole and tally.skipped != self._skipped
+        if changed:
+            self._skipped = tally.skipped
+        if tally.new or changed:
+            counts = {"new": tally.new, "seen": tally.seen, "skipped": tally.skipped}
+            log.info("discovery.found", source=self.source, **counts)
+
+    def _named(self, agent: str | None) -> dict[str, str]:
+        return {"source": self.source} | ({} if agent is None else {"agent": agent})
