@@ -21,6 +21,21 @@ from monitor.sinks import ReceiverSettings
 _MISSING: Final = "is missing"
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _UNIONS: Final[dict[str, Any]] = {"sources": SourceSettings, "receivers": ReceiverSettings}
+_SAME: Final = {
+    "api_key": "bearer",
+    "api_key_env": "bearer_env",
+    "api_key_file": "bearer_file",
+    "base_url": "url",
+}
+"""What tables of other providers call the same."""
+_WORDS: Final = 'texts such as ["running"]'
+_ARRAYS: Final = {
+    "batches": "tables: [[batches]]",
+    "routes": "tables: [[routes]]",
+    "matchers": 'texts such as ["type = batch.completed"]',
+    "retry_schedule": 'durations such as ["5s", "5m"]',
+}
+"""What an array holds, where not status words."""
 _TEXTS: Final = {
     "string_type": "must be a text in quotes",
     "bool_type": "must be true or false",
@@ -29,8 +44,8 @@ _TEXTS: Final = {
     "dict_type": "must be a table",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
-    "list_type": "must be an array",
-    "tuple_type": "must be an array",
+    "list_type": "must be an array of {items}",
+    "tuple_type": "must be an array of {items}",
 }
 
 
@@ -66,7 +81,10 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 
 def _nearest(word: str, known: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+    known = list(known)
+    if (same := _SAME.get(word)) in known:
+        return same
+    return next(iter(difflib.get_close_matches(word, known, n=1)), None)
 
 
 def mistakes_of(error: ValidationError) -> list[Mistake]:
@@ -97,7 +115,8 @@ def _mistake(found: ErrorDetails) -> Mistake:
             )
         case kind:
             plain = found["msg"].replace("Input should be", "must be")
-            return Mistake(path=path, text=_TEXTS.get(kind, plain))
+            items = _ARRAYS.get(str(path[-1]), _WORDS)
+            return Mistake(path=path, text=_TEXTS.get(kind, plain).replace("{items}", items))
 
 
 def _path(loc: KeyPath) -> KeyPath:

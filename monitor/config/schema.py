@@ -23,6 +23,7 @@ from monitor.settings import (
     Duration,
     Labels,
     Settings,
+    Span,
     check_name,
     duration_between,
     parse_duration,
@@ -49,7 +50,7 @@ class MonitorTable(Settings):
     """The least important lines that are still logged."""
     log_format: Literal["auto", "console", "json"] = "auto"
     """`auto` is coloured on a terminal and JSON elsewhere."""
-    retention: Annotated[Duration, duration_between("1m", LONGEST_DURATION)] = parse_duration("30d")
+    retention: Annotated[Span, duration_between("1m", LONGEST_DURATION)] = parse_duration("30d")
     """How long events (with their deliveries and attempts) and snapshots are kept; what is still
     owed stays."""
 
@@ -107,7 +108,7 @@ class Server(Settings):
         return parse_listen(self.listen)[1]
 
 
-Interval = Annotated[Duration, duration_between("10ms", LONGEST_DURATION)]
+Interval = Annotated[Span, duration_between("10ms", LONGEST_DURATION)]
 
 
 class Polling(Settings):
@@ -130,7 +131,7 @@ class Polling(Settings):
     overdue_after: Interval = parse_duration("15m")
     """How late after its scheduled start a pending batch is told as overdue; Bolna rounds starts
     up to the next 10 minutes."""
-    deadline: Annotated[Duration, duration_between("100ms", "10m")] = parse_duration("15s")
+    deadline: Annotated[Span, duration_between("100ms", "10m")] = parse_duration("15s")
     """Bound of one whole request to a provider, from connect to the last byte."""
     concurrency: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 100
     """Requests in flight; one source uses at most half of them while others have due batches."""

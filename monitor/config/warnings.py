@@ -5,14 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
 from monitor.config.schema import Config
+from monitor.core.batch import fold
 from monitor.core.errors import SecretMissingError
 from monitor.core.event import EventType
 from monitor.core.matching import Matcher
 from monitor.core.routing import Route
+from monitor.providers import BolnaSettings, GenericSettings
 from monitor.secret import Secret
 from monitor.settings import Settings, write_duration
 
 _MINUTE = timedelta(minutes=1)
+_BOLNA_ROUNDS = timedelta(minutes=10)
 
 
 def warnings_of(config: Config) -> list[str]:
@@ -22,6 +25,8 @@ def warnings_of(config: Config) -> list[str]:
         *_silent_types(config),
         *_unused_receivers(config),
         *_tight_budgets(config),
+        *_hasty_conditions(config),
+        *_strange_statuses(config),
         *missing_secrets(config),
     ]
 
@@ -126,14 +131,58 @@ def _tight_budgets(config: Config) -> Iterator[str]:
     declared = Counter(batch.source for batch in config.batches)
     for name, source in config.sources.items():
         batches, interval = declared[name], source.interval or config.polling.interval
-        needed, budget = batches * (_MINUTE / interval), source.rate_limit * 60
+        requests = source.requests_per_poll
+        needed, budget = requests * batches * (_MINUTE / interval), source.rate_limit * 60
         if needed > budget * (1 + 1e-9):
             noun = "batch" if batches == 1 else "batches"
             verb = "needs" if batches == 1 else "need"
+            each = f" ({requests} requests a poll, by counts)" if requests > 1 else ""
             yield (
                 f"sources.{name}: {batches:,} {noun} at {write_duration(interval)} {verb} "
-                f"{_number(needed)}/min, budget {_number(budget)}/min"
+                f"{_number(needed)}/min{each}, budget {_number(budget)}/min"
             )
+
+
+def _hasty_conditions(config: Config) -> Iterator[str]:
+    polling = config.polling
+    for key, interval in _intervals(config).items():
+        if polling.stall_after <= interval:
+            yield (
+                f"polling.stall_after: {write_duration(polling.stall_after)} is no longer than "
+                f"{key}, {write_duration(interval)}: it takes extra polls, and one quiet poll "
+                "makes a batch stalled"
+            )
+    bolna = [name for name, each in config.sources.items() if isinstance(each, BolnaSettings)]
+    if bolna and polling.overdue_after <= _BOLNA_ROUNDS:
+        yield (
+            f"polling.overdue_after: {write_duration(polling.overdue_after)} is no longer than "
+            f"the {write_duration(_BOLNA_ROUNDS)} to which Bolna rounds starts up: batches of "
+            f"{', '.join(bolna)} may be told as overdue that are on time"
+        )
+
+
+def _intervals(config: Config) -> dict[str, timedelta]:
+    """Return the intervals that some source is polled at, by key."""
+    return {
+        f"sources.{name}.interval" if source.interval else "polling.interval": (
+            source.interval or config.polling.interval
+        )
+        for name, source in config.sources.items()
+    }
+
+
+def _strange_statuses(config: Config) -> Iterator[str]:
+    """Name words that no batch may ever show; it may, for providers add some."""
+    for name, source in config.sources.items():
+        if isinstance(source, GenericSettings) or source.discover is None:
+            continue
+        known = source.known_statuses
+        for word in source.discover.statuses:
+            if fold(word) not in map(fold, known):
+                yield (
+                    f"sources.{name}.discover.statuses: {word!r} is no status that we know of "
+                    f"{source.provider}: {', '.join(known)}"
+                )
 
 
 def _number(rate: float) -> str:

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,8 @@ _PROVIDERS: Final = {
     "vogent": (SimulatedVogent, random_vogent_life),
 }
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+_AGENT: Final = "agent-1"
+"""Whose batches Bolna's are: there they can be discovered."""
 _LIVED: Final = 0.7
 """Share of the duration after which every batch has ended: the rest is for late pollers."""
 
@@ -57,10 +60,14 @@ async def _serve(options: argparse.Namespace) -> None:
     make, live = _PROVIDERS[options.provider]
     api: SimulatedApi = make(key=options.key, port=options.port)
     ids = batch_ids(options.provider, options.batches, seed=options.seed)
+    if isinstance(api, SimulatedBolna):
+        api.agents = {_AGENT: ids}
+    created_at = datetime.now(UTC).isoformat(timespec="seconds")
     async with api:
         for batch_id in ids:
             life = live(
                 batch_id,
+                created_at=created_at,
                 seed=options.seed,
                 seconds=options.duration * _LIVED,
                 clock=time.monotonic,

@@ -13,6 +13,9 @@ from monitor.simulator.lives import Clock, Document, Life, spread
 from monitor.simulator.server import SimulatedApi
 from monitor.simulator.story import Calls, Scene, cut_off, dial, retried, seeded
 
+CREATED_AT: Final = "2024-01-23T05:14:37Z"
+"""When a batch of the documentation was created."""
+
 
 class SimulatedBolna(SimulatedApi):
     """Serve `GET /batches/{batch_id}`, `/batches/{agent_id}/all` and `/v2/agent/all`.
@@ -58,7 +61,7 @@ def bolna_document(batch_id: str, *, without: Collection[str] = (), **fields: An
     document: dict[str, Any] = {
         "batch_id": batch_id,
         "humanized_created_at": "5 minutes ago",
-        "created_at": "2024-01-23T05:14:37Z",
+        "created_at": CREATED_AT,
         "updated_at": "2024-02-29T04:22:89Z",
         "status": "created",
         "scheduled_at": None,
@@ -80,6 +83,7 @@ def bolna_life(
     lag: bool = True,
     retry: bool = False,
     file_name: str = "customers.csv",
+    created_at: str = CREATED_AT,
     seed: object = 0,
     seconds: float = 30.0,
     clock: Clock | None = None,
@@ -103,6 +107,7 @@ def bolna_life(
             file_name=file_name,
             valid_contacts=contacts,
             total_contacts=contacts,
+            created_at=created_at,
             humanized_created_at=f"{minutes} minutes ago",
         )
         for minutes, scene in enumerate(scenes)
@@ -111,7 +116,12 @@ def bolna_life(
 
 
 def random_bolna_life(
-    batch_id: str, *, seed: object = 0, seconds: float = 30.0, clock: Clock | None = None
+    batch_id: str,
+    *,
+    created_at: str = CREATED_AT,
+    seed: object = 0,
+    seconds: float = 30.0,
+    clock: Clock | None = None,
 ) -> Life:
     """Live one batch of a seeded kind: either generation, any ending, lag and retry or not."""
     dice = seeded(("kind", batch_id, seed))
@@ -122,6 +132,7 @@ def random_bolna_life(
         ending=dice.choice((Ending.COMPLETED, Ending.COMPLETED, Ending.STOPPED, Ending.FAILED)),
         lag=dice.random() < 0.5,
         retry=dice.random() < 0.3,
+        created_at=created_at,
         seed=seed,
         seconds=seconds,
         clock=clock,

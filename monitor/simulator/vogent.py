@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterator
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from aiohttp import web
 
@@ -15,6 +15,9 @@ from monitor.simulator.paging import Paging
 from monitor.simulator.record import RECORD_LIMIT
 from monitor.simulator.server import SimulatedApi
 from monitor.simulator.story import seeded
+
+CREATED_AT: Final = "2023-11-07T05:31:56Z"
+"""When a job of the documentation was created."""
 
 
 class SimulatedVogent(SimulatedApi):
@@ -66,7 +69,7 @@ def vogent_document(job_id: str, *, without: Collection[str] = (), **fields: Any
         "name": "spring campaign",
         "status": "INIT",
         "callAgentId": "agent-1",
-        "createdAt": "2023-11-07T05:31:56Z",
+        "createdAt": CREATED_AT,
         "fromPhoneNumberIds": ["number-1"],
         "schedule": {
             "days": [
@@ -85,6 +88,7 @@ def vogent_life(
     pauses: int = 1,
     ending: JobEnding = JobEnding.COMPLETE,
     name: str = "spring campaign",
+    created_at: str = CREATED_AT,
     seed: object = 0,
     seconds: float = 30.0,
     clock: Clock | None = None,
@@ -101,7 +105,7 @@ def vogent_life(
         course.append(cancelled(course[-1]))
     shown = [
         step(
-            vogent_document(job_id, status=status, name=name, schedule=None),
+            vogent_document(job_id, status=status, name=name, createdAt=created_at, schedule=None),
             lists=lists_of(job_id, stands),
         )
         for status, stands in [
@@ -123,7 +127,12 @@ def _active(course: list[Stands], pauses: int) -> Iterator[tuple[str, Stands]]:
 
 
 def random_vogent_life(
-    job_id: str, *, seed: object = 0, seconds: float = 30.0, clock: Clock | None = None
+    job_id: str,
+    *,
+    created_at: str = CREATED_AT,
+    seed: object = 0,
+    seconds: float = 30.0,
+    clock: Clock | None = None,
 ) -> Life:
     """Live one job of a seeded kind: any ending, up to three pauses."""
     dice = seeded(("kind", job_id, seed))
@@ -132,6 +141,7 @@ def random_vogent_life(
         contacts=dice.randint(1, 40),
         pauses=dice.randint(0, 3),
         ending=dice.choice(list(JobEnding)),
+        created_at=created_at,
         seed=seed,
         seconds=seconds,
         clock=clock,

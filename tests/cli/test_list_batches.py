@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -341,6 +342,38 @@ async def test_an_empty_list_says_what_to_do_next(
 ) -> None:
     assert hint in (await monitor("list", *arguments)).out
     assert (await monitor("list", *arguments, "-o", "json")).json == []
+
+
+@pytest.fixture
+def discovering(in_force: Path) -> None:
+    """Let the Bolna account discover its batches."""
+    text = in_force.read_text()
+    in_force.write_text(text.replace("[sources.bolna]", '[sources.bolna]\ndiscover = "all"'))
+
+
+@pytest.mark.usefixtures("discovering")
+async def test_an_empty_list_names_sources_that_are_looked_through_and_those_that_fail(
+    monitor: Run, store: Store
+) -> None:
+    await fail_source(store)
+
+    ended = await monitor("list")
+
+    assert "discovery looks for batches of bolna every 5m\n" in ended.out
+    assert "bolna is failing since 2026-01-29 08:31:00 UTC: 401, the key is refused" in ended.out
+    assert "looks for batches of vogent" not in ended.out
+    assert ended.err == "no daemon is alive: `monitor run` starts one\n"
+
+
+@pytest.mark.usefixtures("discovering")
+async def test_a_failing_source_without_batches_is_named_below_those_of_others(
+    monitor: Run, store: Store
+) -> None:
+    await store.add("x", source="vogent")
+    await fail_source(store)
+
+    assert "bolna is failing since" in (await monitor("list")).out
+    assert "bolna is failing since" not in (await monitor("list", "source=vogent")).out
 
 
 async def test_a_source_that_nobody_knows_is_named(monitor: Run, store: Store) -> None:

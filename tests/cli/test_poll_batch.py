@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -145,7 +146,85 @@ async def test_raw_shows_the_answer_and_what_each_expression_finds(
     ):
         assert fact in ended.out
     assert ended.err.startswith("acme x: the poll failed: expression counts (200), ")
-    assert "`monitor poll SOURCE ID --raw`" in ended.err
+    assert ended.err.endswith("\ncounts: sum() wants array-number, not null\n")
+
+
+async def test_raw_shows_the_rule_that_a_value_breaks(
+    monitor: Run, rewrite: Callable[[str], None], acme: MadeUpApi
+) -> None:
+    rewrite(GENERIC.format(origin=acme.origin) + 'scheduled_at = "since"\n' + ACCESS)
+    acme.put("/v1/x", b'{"state": {"a": 1}, "calls": {"done": 2}, "since": "soon"}')
+
+    ended = await monitor("poll", "acme", "x", "--raw")
+
+    shown = re.sub(" *\n +", " / ", ended.out)
+    assert 'status        state → {"a": 1} / must be a status word: ' in shown
+    assert "→ 2 / must be an object of numbers" in shown
+    assert 'since → "soon" / not understood: taken for none' in shown
+
+
+async def test_a_value_that_does_not_fit_is_told_without_showing_it(
+    monitor: Run, acme: MadeUpApi
+) -> None:
+    acme.put("/v1/x", b'{"state": ["+14155550101"], "calls": {"done": 2}}')
+
+    ended = await monitor("poll", "acme", "x")
+
+    _, status, counts, advice = ended.err.splitlines()
+    assert status.startswith("status: must be a status word: ")
+    assert status.endswith("; found an array")
+    assert counts.endswith("; found a number")
+    assert "`monitor poll SOURCE ID --raw`" in advice
+
+
+@pytest.mark.parametrize(
+    ("state", "calls", "hint"),
+    [
+        (
+            "DONE?",
+            {},
+            "hint DONE? is in none of pending, running, paused, completed, failed, cancelled",
+        ),
+        (
+            "done",
+            {"done": 5, "not-reached": 20, "busy": 0, "later": 1},
+            "hint ended with open calls: 20 not-reached, 1 later: add to final_calls what is over",
+        ),
+        (
+            "dialing",
+            {"Done": 5, "ringing": 2, "later": 1},
+            "open 2 ringing: in neither final_calls nor parked_calls",
+        ),
+    ],
+)
+async def test_words_in_no_list_are_named(
+    state: str,
+    calls: dict[str, int],
+    hint: str,
+    monitor: Run,
+    rewrite: Callable[[str], None],
+    acme: MadeUpApi,
+) -> None:
+    table = GENERIC.replace("sum(values(calls))", "calls") + 'parked_calls = ["later"]\n'
+    rewrite(table.format(origin=acme.origin) + ACCESS)
+    acme.put("/v1/x", json.dumps({"state": state, "calls": calls}).encode())
+
+    ended = await monitor("poll", "acme", "x")
+
+    assert hint in " ".join(ended.out.split())
+
+
+async def test_words_that_are_all_in_a_list_need_no_hint(
+    monitor: Run, rewrite: Callable[[str], None], acme: MadeUpApi
+) -> None:
+    rewrite(GENERIC.replace("sum(values(calls))", "calls").format(origin=acme.origin) + ACCESS)
+    acme.put("/v1/x", b'{"state": "done", "calls": {"done": 5}}')
+
+    ended = await monitor("poll", "acme", "x")
+
+    assert ended.code == 0
+    assert "hint" not in ended.out
+    assert "final_calls" not in ended.out
 
 
 async def test_raw_shows_the_reading_below(monitor: Run, bolna: SimulatedBolna) -> None:

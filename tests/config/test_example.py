@@ -1,4 +1,5 @@
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -55,6 +56,17 @@ def test_the_example_shows_every_key() -> None:
 
     for header, table in all_tables():
         assert set(keys_of(table)) <= shown[header], header
+
+
+def test_no_key_stands_twice_in_one_table() -> None:
+    tables = [number for number, line in enumerate(LINES) if HEADER.match(line)]
+    shown = Counter(
+        (max(table for table in tables if table <= number), match[1])
+        for number, line in enumerate(LINES)
+        if (match := KEY.match(line))
+    )
+
+    assert [key for (_, key), times in shown.items() if times > 1] == []
 
 
 @pytest.mark.parametrize("number", COMMENTED, ids=lambda n: f"{header_of(n)}.{LINES[n][2:30]}")

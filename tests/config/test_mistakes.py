@@ -76,7 +76,11 @@ SOURCE = '[sources.x]\nprovider = "bolna"\n'
         ("monitor = 1", "1: monitor: must be a table"),
         ("sources = []", "1: sources: must be a table"),
         ("[sources]\nx = 1", "2: sources.x: must be a table"),
-        ("[routes]", "1: routes: must be an array"),
+        ("[routes]", "1: routes: must be an array of tables: [[routes]]"),
+        (
+            f"{OPS}[[routes]]\nreceiver = 'ops'\nmatchers = 'type = x'",
+            '6: routes[0].matchers: must be an array of texts such as ["type = batch.completed"]',
+        ),
         ("colour = 1", "1: colour: is not a known key; allowed: monitor, database, server, "),
         ('"a\\nb" = 1', '1: "a\\nb": is not a known key'),
         ('[monitor]\nheartbeat_url = "x"', "2: monitor.heartbeat_url: must be a URL such as"),
@@ -94,7 +98,9 @@ SOURCE = '[sources.x]\nprovider = "bolna"\n'
         ("[polling]\nconcurrency = 0", "2: polling.concurrency: must be greater than or equal to"),
         (f"[polling]\nconcurrency = {'9' * 99}", "2: polling.concurrency: must be less than or "),
         ("[polling]\ninterval = 30", '2: polling.interval: must be a duration such as "500ms"'),
-        ('[polling]\ninterval = "0s"', '2: polling.interval: must be from "1ms" to "36500d"'),
+        ('[polling]\ninterval = "0s"', '2: polling.interval: must be from "10ms" to "36500d"'),
+        ('[polling]\nstall_after = "0s"', '2: polling.stall_after: must be from "10ms" to'),
+        ('[polling]\nforget_after = "0s"', '2: polling.forget_after: must be from "1ms" to'),
         ('[polling]\ninterval = "1ms"', '2: polling.interval: must be from "10ms" to "36500d"'),
         ('[polling]\nforget_after = "36501d"', '2: polling.forget_after: must be from "1ms" to'),
         ('[polling]\ndeadline = "1h"', '2: polling.deadline: must be from "100ms" to "10m"'),
@@ -251,6 +257,11 @@ def test_a_secret_never_shows_in_the_config(write: Write) -> None:
         ("vogent", "'all'", "sources.x.discover: must be true, false or a table such as"),
         ("bolna", "true", "sources.x.discover: must name agents: Bolna has no list of all"),
         ("bolna", "{ agents = 'x' }", 'sources.x.discover.agents: must be "all" or an array'),
+        (
+            "vogent",
+            "{ statuses = 'ACTIVE' }",
+            'sources.x.discover.statuses: must be an array of texts such as ["running"]',
+        ),
         ("bolna", "{ agents = ['a/b'] }", 'sources.x.discover.agents: an agent id cannot hold "/"'),
     ],
 )
@@ -262,3 +273,26 @@ def test_mistakes_of_discovery_are_named_with_their_key(
     (found,) = mistakes_in(path)
 
     assert found.startswith(f"4: {line}")
+
+
+GENERIC = "[sources.x]\nprovider = 'generic'\nstatus = 's'\ncompleted = ['done']\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("api_key", "bearer"), ("api_key_env", "bearer_env"), ("base_url", "url")],
+)
+def test_what_other_tables_call_otherwise_is_named_as_a_generic_one_calls_it(
+    write: Write, key: str, meant: str
+) -> None:
+    url = "" if key == "base_url" else "url = 'https://a.example/{id}'\n"
+
+    found = mistake_in(write(f"{GENERIC}{url}{key} = 'x'"))
+
+    assert f'x.{key}: is not a known key; did you mean "{meant}"?' in found
+
+
+def test_words_of_a_generic_table_given_as_a_text_are_asked_for_as_an_array(write: Write) -> None:
+    found = mistake_in(write(f"{GENERIC}url = 'https://a.example/{{id}}'\nrunning = 'busy'"))
+
+    assert found == '6: sources.x.running: must be an array of texts such as ["running"]'

@@ -13,6 +13,7 @@ Write = Callable[[str], Path]
 HEARD = '[[routes]]\nreceiver = "ops"\n'
 OPS = "[receivers.ops]\nkind = 'slack'\nwebhook_url = 'https://hooks.slack.com/services/x'\n"
 SOURCE = "[sources.x]\nprovider = 'bolna'\napi_key = 'k'\n"
+VOGENT = SOURCE.replace("bolna", "vogent")
 LABELLED = f"{SOURCE}labels = {{ team = 'collections' }}\n"
 
 
@@ -137,7 +138,7 @@ def batches(count: int) -> str:
         (12, "interval = '1m30s'\nrate_limit = '8/min'", None),
         (13, "interval = '1m30s'\nrate_limit = '8/min'", "13 batches at 1m30s need 8.7/min, "
                                                          "budget 8/min"),
-        (1, "interval = '1h'\nrate_limit = '1/h'", None),
+        (1, "interval = '10m'\nrate_limit = '6/h'", None),
         (1, "interval = '500ms'\nrate_limit = '1/s'", "1 batch at 500ms needs 120/min, "
                                                       "budget 60/min"),
         (1, "rate_limit = '5/h'", "1 batch at 30s needs 2/min, budget 0.083/min"),
@@ -149,6 +150,82 @@ def test_more_polls_than_the_budget_allows_are_counted(
     expected = [] if warning is None else [f"sources.x: {warning}"]
 
     assert warnings_in(write(f"{SOURCE}{settings}\n{batches(count)}{OPS}{HEARD}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("counts", "warning"),
+    [
+        ("full", "100 batches at 30s need 600/min (3 requests a poll, by counts), budget 300/min"),
+        ("queue", "100 batches at 30s need 400/min (2 requests a poll, by counts), budget 300/min"),
+        ("off", None),
+    ],
+)
+def test_every_request_of_a_poll_of_vogent_counts(
+    write: Write, counts: str, warning: str | None
+) -> None:
+    source = f"{VOGENT}counts = '{counts}'\n"
+    expected = [] if warning is None else [f"sources.x: {warning}"]
+
+    assert warnings_in(write(f"{source}{batches(100)}{OPS}{HEARD}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "stall_after", "said"),
+    [
+        ("", "20s", "20s is no longer than polling.interval, 30s"),
+        ("interval = '1h'\n", "15m", "15m is no longer than sources.x.interval, 1h"),
+        ("interval = '10s'\n", "20s", None),
+        ("", "31s", None),
+    ],
+)
+def test_a_stall_that_one_quiet_poll_makes_is_warned_of(
+    write: Write, settings: str, stall_after: str, said: str | None
+) -> None:
+    polling = f"[polling]\nstall_after = '{stall_after}'\n"
+    more = ": it takes extra polls, and one quiet poll makes a batch stalled"
+    expected = [] if said is None else [f"polling.stall_after: {said}{more}"]
+
+    assert warnings_in(write(f"{SOURCE}{settings}{OPS}{HEARD}{polling}")) == expected
+
+
+@pytest.mark.parametrize(("source", "warned"), [(SOURCE, True), (VOGENT, False)])
+def test_starts_that_bolna_rounds_up_are_no_reason_to_tell_them_as_overdue(
+    write: Write, source: str, warned: bool
+) -> None:
+    warnings = warnings_in(write(f"{source}{OPS}{HEARD}[polling]\noverdue_after = '10m'\n"))
+
+    expected = (
+        "polling.overdue_after: 10m is no longer than the 10m to which Bolna rounds starts up: "
+        "batches of x may be told as overdue that are on time"
+    )
+    assert warnings == ([expected] if warned else [])
+
+
+@pytest.mark.parametrize(
+    ("source", "discover", "said"),
+    [
+        (VOGENT, "{ statuses = ['active', 'PAUSED'] }", None),
+        (VOGENT, "true", None),
+        (
+            VOGENT,
+            "{ statuses = ['ACTIV', 'PAUSED'] }",
+            "'ACTIV' is no status that we know of vogent: INIT, ACTIVE, PAUSED, COMPLETE, "
+            "CANCELLED",
+        ),
+        (
+            SOURCE,
+            "{ agents = 'all', statuses = ['active'] }",
+            "'active' is no status that we know of bolna: created, processed, scheduled, queued, "
+            "running, executed, completed, stopped, canceled, cancelled, failed",
+        ),
+    ],
+)
+def test_a_status_that_nobody_knows_is_named_with_those_that_are_known(
+    write: Write, source: str, discover: str, said: str | None
+) -> None:
+    expected = [] if said is None else [f"sources.x.discover.statuses: {said}"]
+
+    assert warnings_in(write(f"{source}discover = {discover}\n{OPS}{HEARD}")) == expected
 
 
 SECRETS = """

@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,30 @@ async def test_a_process_serves_records_and_stops_at_a_signal(
     *changes, totals = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line["batch"] for line in changes] == hello["batches"]
     assert totals == {"answers": 3, "lines": 3, "violations": []}
+
+
+@pytest.mark.parametrize(
+    ("provider", "path", "key"),
+    [
+        ("bolna", "batches/{}/all", "created_at"),
+        ("vogent", "batch_dial_jobs?limit=100", "createdAt"),
+    ],
+)
+async def test_its_batches_can_be_discovered(
+    http: aiohttp.ClientSession, provider: str, path: str, key: str
+) -> None:
+    async with simulator("--provider", provider, "--batches", "2") as (_, hello):
+        agent = ""
+        if provider == "bolna":
+            async with http.get(f"{hello['base_url']}/v2/agent/all") as response:
+                (agent,) = [each["id"] for each in await response.json()]
+        async with http.get(f"{hello['base_url']}/{path.format(agent)}") as response:
+            body = await response.json()
+
+    shown = body if provider == "bolna" else body["data"]
+    assert [each.get("batch_id", each.get("id")) for each in shown] == hello["batches"]
+    ages = [datetime.now(UTC) - datetime.fromisoformat(each[key]) for each in shown]
+    assert all(timedelta(-1) < age < timedelta(days=1) for age in ages)
 
 
 async def test_a_process_ends_by_itself() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,8 @@ from monitor.core.batch import Known, Progress, Watch, progress
 from monitor.core.errors import UnknownNameError
 from monitor.core.forecast import Forecast
 from monitor.core.matching import Matcher, Operator
+from monitor.providers import GenericSettings
+from monitor.settings import write_duration
 from monitor.storage.database import Database
 from monitor.storage.queries import watched_batches
 from monitor.storage.sources import all_sources
@@ -64,16 +66,23 @@ async def _show_table(config: Config, matchers: Sequence[Matcher], *, limit: int
         found, more = await take(_matching(database, config, matchers), limit)
         now = await database.now()
         trouble = await missing_daemon(database)
+        accounts = await all_sources(database)
+    looks = {} if matchers else _looks_every(config)
+    named = accounts.keys() & ({batch.watch.batch.source for batch in found} | looks.keys())
+    standings = [write_standing(accounts[name], now=now) for name in sorted(named)]
     if not found:
-        put(_nothing(config, matchers))
-        return
-    rows = [_row(batch, batch.forecast(missing_daemon=trouble), now=now) for batch in found]
-    show_table(_COLUMNS, rows, stacks=_STACKS)
-    for line in (more, *_footer(found, now=now)):
-        if line:
-            put(line)
-    if trouble:
+        _put_all(_nothing(config, matchers), *map(_write_look, looks.items()), *standings)
+    else:
+        rows = [_row(batch, batch.forecast(missing_daemon=trouble), now=now) for batch in found]
+        show_table(_COLUMNS, rows, stacks=_STACKS)
+        _put_all(more, *_footer(found), *standings)
+    if trouble and (found or looks):
         typer.echo(trouble, err=True)
+
+
+def _put_all(*lines: Text | None) -> None:
+    for line in filter(None, lines):
+        put(line)
 
 
 async def _matching(
@@ -154,6 +163,19 @@ def _nothing(config: Config, matchers: Sequence[Matcher]) -> Text:
     return safe(f"no batches yet: `monitor add {source} ID` watches one")
 
 
+def _write_look(look: tuple[str, timedelta]) -> Text:
+    name, every = look
+    return safe(f"discovery looks for batches of {name} every {write_duration(every)}")
+
+
+def _looks_every(config: Config) -> dict[str, timedelta]:
+    return {
+        name: source.discover.every
+        for name, source in config.sources.items()
+        if not isinstance(source, GenericSettings) and source.discover is not None
+    }
+
+
 def _unknown_sources(config: Config, matchers: Sequence[Matcher]) -> Iterator[UnknownNameError]:
     for matcher in matchers:
         named = matcher.name == "source" and matcher.op is Operator.EQUAL
@@ -161,9 +183,6 @@ def _unknown_sources(config: Config, matchers: Sequence[Matcher]) -> Iterator[Un
             yield unknown("source", matcher.value, config.sources)
 
 
-def _footer(found: Sequence[BatchFacts], *, now: datetime) -> list[Text]:
-    lines = []
+def _footer(found: Sequence[BatchFacts]) -> Iterator[Text]:
     if any(batch.polling is Polling.FORGOTTEN for batch in found):
-        lines.append(safe(f"forgotten: {FORGOTTEN}", "dim"))
-    accounts = {batch.account.name: batch.account for batch in found if batch.account}
-    return lines + [write_standing(accounts[name], now=now) for name in sorted(accounts)]
+        yield safe(f"forgotten: {FORGOTTEN}", "dim")

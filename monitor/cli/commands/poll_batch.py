@@ -1,6 +1,7 @@
 """A reading taken now and not stored: `monitor poll`."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import typer
 from rich.text import Text
 
+from monitor.cli.commands.generic_hints import expression_problems, word_facts
 from monitor.cli.commands.raw_answer import show_raw
 from monitor.cli.options import Output
 from monitor.cli.page import draw_progress, show_page, write_contacts, write_counts
@@ -20,12 +22,13 @@ from monitor.config.schema import Config
 from monitor.config.warnings import require_secrets
 from monitor.core.batch import Progress, Reading, progress
 from monitor.core.batch_id import check_batch_id
-from monitor.core.errors import PollError, UnknownNameError
+from monitor.core.errors import FailureKind, PollError, UnknownNameError
 from monitor.core.event import stamp
 from monitor.engine.ports import Provider
 from monitor.net.http import Answer
 from monitor.net.redact import printable
-from monitor.providers import build
+from monitor.providers import GenericSettings, SourceSettings, build
+from monitor.providers.generic import Generic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +69,31 @@ async def _show(config: Config, source: str, batch_id: str, *, raw: bool, output
         if raw and answers:
             show_raw(answers[0], provider, settings, output=output)
         typer.echo(f"{source} {printable(batch_id)}: the poll failed: {error}, {took}", err=True)
-        typer.echo(remedy(error.kind, provider=settings.provider), err=True)
+        for line in _advice(error, provider, answers, settings=settings, raw=raw):
+            typer.echo(line, err=True)
         raise typer.Exit(1) from None
     if raw:
         show_raw(answers[0], provider, settings, output=output)
     if output == Output.JSON and not raw:
         write_json(_document(read))
     if output == Output.TABLE:
-        _show_read(read)
+        _show_read(read, settings)
+
+
+def _advice(
+    error: PollError,
+    provider: Provider,
+    answers: list[Answer],
+    *,
+    settings: SourceSettings,
+    raw: bool,
+) -> Iterator[str]:
+    """Yield what is wrong and what to do about it."""
+    misfit = error.kind is FailureKind.EXPRESSION
+    if misfit and isinstance(provider, Generic):
+        yield from expression_problems(provider, answers[-1].body)
+    if not (misfit and raw):
+        yield remedy(error.kind, provider=settings.provider)
 
 
 async def _read(
@@ -117,7 +137,7 @@ def _document(read: Read) -> dict[str, Any]:
     }
 
 
-def _show_read(read: Read) -> None:
+def _show_read(read: Read, settings: SourceSettings) -> None:
     reading = read.reading
     phases = (word(reading.phase), word(reading.outcome))
     show_page(
@@ -130,6 +150,7 @@ def _show_read(read: Read) -> None:
             ("calls", write_counts(reading.counts)),
             ("uncounted", safe(reading.uncounted or "", "yellow")),
             ("unknown", safe(", ".join(reading.unknown_call_statuses), "red")),
+            *(word_facts(reading, settings) if isinstance(settings, GenericSettings) else ()),
             ("contacts", write_contacts(reading)),
             ("scheduled", safe(write_time(reading.scheduled_at))),
             ("read", safe(f"{write_time(read.at)}, in {write_latency(read.took)}; nothing stored")),

@@ -17,7 +17,8 @@ from monitor.engine.ports import Provider
 from monitor.net.http import Answer
 from monitor.net.redact import printable, redact
 from monitor.providers import SourceSettings
-from monitor.providers.generic import Finding, Generic
+from monitor.providers.finding import Finding
+from monitor.providers.generic import Generic
 
 ERROR_LIMIT: Final = 4 * 1024
 """In bytes: what is shown of an answer that is no document."""
@@ -72,12 +73,22 @@ def _show_findings(provider: Generic, document: bytes, secrets: list[str]) -> No
 
 
 def _write(finding: Finding, secrets: list[str]) -> Text:
+    """Write expression, value, and below them why it does not fit."""
     written = safe(finding.expression, "dim") + Text(" → ", style="dim")
-    if finding.problem is not None:
+    if finding.problem is not None and finding.value is None:
         return written + safe(finding.problem, "red")
+    written += _write_value(finding.value, secrets)
+    if finding.problem is not None:
+        written += Text("\n") + safe(finding.problem, "red")
+    if finding.note is not None:
+        written += Text("\n") + safe(finding.note, "yellow")
+    return written
+
+
+def _write_value(value: object, secrets: list[str]) -> Text:
     try:
-        found = json.dumps(finding.value, ensure_ascii=False)
+        found = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
-        return written + safe("nothing that JSON knows", "red")
+        return safe("nothing that JSON knows", "red")
     cut = f"{found[:RESULT_LIMIT]} …" if len(found) > RESULT_LIMIT else found
-    return written + safe(redact(cut, secrets))
+    return safe(redact(cut, secrets))
