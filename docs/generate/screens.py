@@ -16,11 +16,14 @@ from monitor.cli.demo.moment import RUNNING, Moment
 from monitor.cli.demo.screen import draw
 from monitor.cli.demo.stage import Stage, set_up
 from monitor.cli.demo.watcher import Watcher
-from monitor.core.batch import Batch, Phase
+from monitor.core.batch import Batch, Phase, progress
 
-SECONDS: Final = 30.0
-"""Of the show that the pictures are taken of."""
-TAKEN_AT: Final = 14.0
+DEMO_SECONDS: Final = 30.0
+"""Of the show that the demo's picture is taken of."""
+DEMO_TAKEN_AT: Final = 14.0
+SHOW_SECONDS: Final = 300.0
+"""Of the one for `monitor show`: batches live for minutes, at a pace that somebody may have."""
+SHOW_TAKEN_AT: Final = 100.0
 WIDTH: Final = 100
 HEIGHT: Final = 30
 _FRAME: Final = 0.2
@@ -34,30 +37,45 @@ def main() -> None:
 
 
 async def _take() -> None:
-    async with set_up(SECONDS) as stage:
-        while not stage.daemon.has_started():  # noqa: ASYNC110 (it is another process that starts)
-            await asyncio.sleep(_FRAME)
-        stage.begin()
-        moment = await _watch(stage)
-        screen = draw(moment, width=WIDTH, height=HEIGHT)
-        _write("demo", "monitor demo", screen)
-        batch = _running(moment)
+    await _take_demo()
+    await _take_show()
+
+
+async def _take_demo() -> None:
+    async with set_up(DEMO_SECONDS) as stage:
+        moment = await _watch(stage, until=DEMO_TAKEN_AT)
+        _write("demo", "monitor demo", draw(moment, width=WIDTH, height=HEIGHT))
+
+
+async def _take_show() -> None:
+    async with set_up(SHOW_SECONDS) as stage:
+        batch = _halfway(await _watch(stage, until=SHOW_TAKEN_AT))
         shown = await _run(stage, "show", batch.source, batch.id, "--limit", "3")
         _write("show", f"monitor show {batch.source} {batch.id}", Text.from_ansi(shown))
 
 
-async def _watch(stage: Stage) -> Moment:
-    watcher = Watcher(stage)
-    while stage.curtain.elapsed() < TAKEN_AT:
-        await watcher.look(RUNNING)
+async def _watch(stage: Stage, *, until: float) -> Moment:
+    """Let the show begin; return the first moment from then on at which nothing is on its way."""
+    while not stage.daemon.has_started():  # noqa: ASYNC110 (it is another process that starts)
         await asyncio.sleep(_FRAME)
-    return await watcher.look(RUNNING)
+    stage.begin()
+    watcher = Watcher(stage)
+    while True:
+        moment = await watcher.look(RUNNING)
+        tally = moment.tally
+        if moment.elapsed >= until and tally.events == tally.delivered == tally.verified:
+            return moment
+        await asyncio.sleep(_FRAME)
 
 
-def _running(moment: Moment) -> Batch:
-    """Return the first batch that runs, as most do whose picture somebody wants."""
-    known = ((watch.batch, watch.known) for watch in moment.watches if watch.known)
-    return next(batch for batch, now in known if now.phase is Phase.RUNNING and now.counts)
+def _halfway(moment: Moment) -> Batch:
+    """Return the running batch whose calls are the nearest to half done."""
+    running = [
+        (watch.batch, progress(watch.known).percent or 0.0)
+        for watch in moment.watches
+        if watch.known and watch.known.phase is Phase.RUNNING
+    ]
+    return min(running, key=lambda found: abs(found[1] - 50))[0]
 
 
 async def _run(stage: Stage, *words: str) -> str:
