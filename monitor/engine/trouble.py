@@ -9,6 +9,7 @@ from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import stamp
 from monitor.core.source import is_answer
 from monitor.engine.account import Account
+from monitor.engine.fold import Result
 
 REMIND_AFTER = timedelta(minutes=10)
 _WORDS_LIMIT = 1000
@@ -25,6 +26,16 @@ class Trouble:
         self._rows: dict[str, int] = {}
         self._words: set[tuple[str, str]] = set()
         self._uncounted: set[tuple[str, str]] = set()
+
+    def polled(self, result: Result, watch: Watch, next_try: datetime | None) -> None:
+        """Tell what a poll brought, as far as it is new."""
+        account = result.account
+        if result.failure is not None:
+            self.failed(account, watch, result.failure, next_try, at=result.at)
+        elif result.reading is not None:
+            self.succeeded(account, watch)
+            self.unknown_words(account, result.reading.unknown_call_statuses)
+            self.uncounted(account, result.reading.uncounted)
 
     def recovered(self, account: Account) -> None:
         """Tell that an account answers again."""

@@ -30,7 +30,7 @@ from monitor.engine.trouble import Trouble
 from monitor.storage.batches import count_watched
 from monitor.storage.database import Database
 from monitor.storage.outbox import Birth
-from monitor.storage.record import BatchRecord, Recorded, record
+from monitor.storage.record import Recorded, record
 from monitor.storage.sources import read_source
 
 TURN: Final = 1.0
@@ -252,7 +252,7 @@ class Writer:
         if next_polls:
             self.on_scheduled(min(next_polls))
         for (result, _), item in zip(group, folded.records, strict=True):
-            self._tell(result, item)
+            self._trouble.polled(result, item.watch, item.next_poll_at)
         for account, standing in folded.standings.values():
             if Turn.RECOVERED in standing.turns:
                 self._trouble.recovered(account)
@@ -266,15 +266,6 @@ class Writer:
                 owed.extend(item.owed)
         for one in owed:
             self._metrics.events.labels(one.event.type.value).inc()
-
-    def _tell(self, result: Result, item: BatchRecord) -> None:
-        account, watch = result.account, item.watch
-        if result.failure is not None:
-            self._trouble.failed(account, watch, result.failure, item.next_poll_at, at=result.at)
-        elif result.reading is not None:
-            self._trouble.succeeded(account, watch)
-            self._trouble.unknown_words(account, result.reading.unknown_call_statuses)
-            self._trouble.uncounted(account, result.reading.uncounted)
 
 
 def _nothing(_at: datetime) -> None:
