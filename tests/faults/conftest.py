@@ -138,7 +138,7 @@ class Daemon:
             await self.kill()
 
     def stored(self) -> set[str]:
-        """Return the ids of all events in the database, once the daemon has ended."""
+        """Return the ids of all events in the database."""
         with closing(sqlite3.connect(self.folder / "monitor.db")) as connection:
             return {row[0] for row in connection.execute("SELECT id FROM events")}
 

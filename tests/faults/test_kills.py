@@ -85,6 +85,11 @@ async def test_a_kill_at_any_moment_loses_nothing_and_invents_nothing(
             )
 
         await until(complete, seconds=30, what="everything that was served has arrived")
+        await until(  # the last poll's events come one after the other
+            lambda: daemon.stored() <= consumer.bodies.keys(),
+            seconds=30,
+            what="everything that is stored has arrived",
+        )
         status, seconds = await daemon.stop()
         served = {
             batch_id: [shown(s.document) for s in bolna.served if s.batch == batch_id and s.body]
