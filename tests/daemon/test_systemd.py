@@ -24,6 +24,7 @@ async def test_it_is_ready_once_it_listens_and_says_when_it_reloads_and_stops(
         daemon = process(rig, {"NOTIFY_SOCKET": str(heard.path), **WATCHED})
         await daemon.start()
         await until(lambda: "READY=1" in heard.lines(), seconds=20)
+        await until(lambda: bool(daemon.lines("daemon.started")))  # it comes right after
         listen = daemon.lines("daemon.started")[0]["listen"]
         async with (
             aiohttp.ClientSession() as http,
