@@ -142,7 +142,8 @@ def poll(
         typer.Option(
             "--raw",
             help="First the answer as it came, phone numbers and all, and what each expression of"
-            " a generic source finds in it; with json the answer alone. Keys never show.",
+            " a generic source finds in it; with json the answer alone. Keys never show. Of a"
+            " Vogent job the job alone, not its queue and dials.",
         ),
     ] = False,
     output: PageOutput = Output.TABLE,
