@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from monitor.cli.screen import write_short_time
-from monitor.core.forecast import Forecast
+from monitor.core.forecast import Forecast, write_rate
 
 _UNITS = (
     ("day", timedelta(days=1)),
@@ -17,17 +17,11 @@ def write_forecast(found: Forecast | None, *, now: datetime) -> str:
     """Write `25 calls/min, ends about 12:45:10 CET, in 12 min`; an end that is over is left out."""
     if found is None:
         return ""
-    written = f"{write_rate(found)} calls/min"
+    written = f"{write_rate(found.calls_per_minute)} calls/min"
     if found.ends_at is None or found.ends_at <= now:
         return written
     wait = write_wait(found.ends_at - now)
     return f"{written}, ends about {write_short_time(found.ends_at)}, in {wait}"
-
-
-def write_rate(found: Forecast) -> str:
-    """Write the calls per minute in two digits, or whole: `2.5`, `1,234`."""
-    pace = found.calls_per_minute
-    return f"{pace:,.0f}" if pace >= 10 else f"{pace:.2g}"
 
 
 def write_wait(wait: timedelta) -> str:

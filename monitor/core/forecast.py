@@ -64,6 +64,11 @@ def forecast(known: Known, *, at: datetime) -> Forecast | None:
     return Forecast(calls_per_minute=pace, ends_at=_end(known, left / pace, at))
 
 
+def write_rate(calls_per_minute: float) -> str:
+    """Write a pace in two digits, or whole: `2.5`, `1,234`."""
+    return f"{calls_per_minute:,.0f}" if calls_per_minute >= 10 else f"{calls_per_minute:.2g}"
+
+
 def _end(known: Known, minutes: float, at: datetime) -> datetime | None:
     wait = timedelta(minutes=min(minutes, 1e6))
     if wait >= FARTHEST or (known.open_calls and known.open_calls == known.parked_calls):

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from monitor.core.event import Document
+from monitor.core.forecast import write_rate
 from monitor.sinks.mrkdwn import date, duration, inert, join
 
 HEADER_LIMIT: Final = 150
@@ -194,10 +195,7 @@ def _pace(data: Document) -> str:
 
 def _rate(data: Document) -> str:
     forecast = data.get("forecast")
-    if not forecast:
-        return ""
-    pace = forecast["calls_per_minute"]
-    return f"{pace:,.0f} calls/min" if pace >= 10 else f"{pace:.2g} calls/min"
+    return f"{write_rate(forecast['calls_per_minute'])} calls/min" if forecast else ""
 
 
 def _counts(data: Document) -> list[str]:

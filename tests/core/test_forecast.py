@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.core.batch import Course, Known, Phase
-from monitor.core.forecast import LONGEST_COURSE, Forecast, course_of, forecast
+from monitor.core.forecast import LONGEST_COURSE, Forecast, course_of, forecast, write_rate
 from monitor.core.schedule import Schedule, Slot
 
 if TYPE_CHECKING:
@@ -202,3 +202,11 @@ def test_a_pace_and_its_end_come_from_the_readings_themselves(life: "Life") -> N
 
     assert told["calls_per_minute"] == 10.0
     assert told["ends_at"] == "2026-01-29T08:40:30.000Z"
+
+
+@pytest.mark.parametrize(
+    ("pace", "written"),
+    [(0.123, "0.12"), (2.5, "2.5"), (9.96, "10"), (10, "10"), (1234.4, "1,234")],
+)
+def test_a_pace_is_written_in_two_digits_or_whole(pace: float, written: str) -> None:
+    assert write_rate(pace) == written

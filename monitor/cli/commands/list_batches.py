@@ -13,7 +13,7 @@ from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, Polling, sources_of
 from monitor.cli.daemon_seen import missing_daemon
 from monitor.cli.listing import take, write_array
 from monitor.cli.options import Output
-from monitor.cli.pace import write_rate, write_wait
+from monitor.cli.pace import write_wait
 from monitor.cli.remedy import describe_failures, write_standing
 from monitor.cli.screen import put, safe, whole, word, write_short_time
 from monitor.cli.session import parse_matchers, reading, run, unknown
@@ -22,7 +22,7 @@ from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.batch import Known, Progress, Watch, progress
 from monitor.core.errors import UnknownNameError
-from monitor.core.forecast import Forecast
+from monitor.core.forecast import Forecast, write_rate
 from monitor.core.matching import Matcher, Operator
 from monitor.providers import GenericSettings
 from monitor.settings import write_duration
@@ -129,7 +129,7 @@ def _pace(found: Forecast | None, *, now: datetime) -> str:
     """Write `25/min, ends in 12 min`; an end that nobody can tell or that is over is left out."""
     if found is None:
         return ""
-    pace = f"{write_rate(found)}/min"
+    pace = f"{write_rate(found.calls_per_minute)}/min"
     if found.ends_at is None or found.ends_at <= now:
         return pace
     return f"{pace}, ends in {write_wait(found.ends_at - now)}"
