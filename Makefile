@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-KILLS ?= 100
 
 .PHONY: help demo run test check format faults day bench docs pictures lock clean
 
@@ -24,12 +23,12 @@ run: .venv/installed ## start the daemon: config.toml when there is one, else th
 
 test: check ## all checks and all tests, Postgres included, with coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 --dist worksteal --ignore tests/faults --ignore tests/days/test_day.py $(ARGS)
+	$(BIN)/coverage run -m pytest -n 2 --dist worksteal --ignore tests/faults --ignore tests/planted --ignore tests/days/test_day.py $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='monitor/core/*' --fail-under=100
 	$(BIN)/coverage report --include='monitor/engine/*' --fail-under=95
 	$(BIN)/coverage report --fail-under=92
-	$(BIN)/pytest -n 2 --dist loadfile tests/faults tests/days/test_day.py
+	$(BIN)/pytest -n 2 --dist loadfile tests/faults tests/planted tests/days/test_day.py
 
 check: .venv/installed ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
@@ -41,8 +40,8 @@ format: .venv/installed ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-faults: .venv/installed ## the fault tests in full: make faults KILLS=100
-	MONITOR_KILLS=$(KILLS) MONITOR_DEAD_SECONDS=60 MONITOR_AWAY_SECONDS=120 $(BIN)/pytest -s tests/faults
+faults: .venv/installed ## the fault harnesses in full, and whether they catch planted bugs (hours)
+	MONITOR_FAULTS=full $(BIN)/pytest -n 2 --dist loadfile tests/faults tests/planted $(ARGS)
 
 day: .venv/installed ## a day of 50 batches in a minute, and what a day of 200 costs in polls
 	MONITOR_DAY_GRAIN=5 MONITOR_DAY_SECONDS=60 $(BIN)/pytest -s tests/days

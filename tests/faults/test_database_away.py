@@ -1,6 +1,5 @@
 """A Postgres that is stopped, or frozen, for a while: no restart, not ready, on by itself."""
 
-import os
 import time
 from collections.abc import AsyncIterator
 from itertools import pairwise
@@ -13,10 +12,11 @@ from monitor.daemon.liveness import HANG
 from tests.conftest import Until
 from tests.daemon.program import Process
 from tests.engine.rig import Rig, sequences
+from tests.faults.figures import sized
 from tests.proxy import Proxy, run_proxy
 from tests.systemd import NotifySocket, notify_socket
 
-AWAY = float(os.environ.get("MONITOR_AWAY_SECONDS", "36"))
+AWAY = float(sized(short=36, full=120))
 """Longer than what the watchdog takes for a loop that hangs."""
 FEEDING = 10.0
 """Seconds that may pass between two feeds of the watchdog: it is fed every second."""

@@ -3,7 +3,6 @@
 import base64
 import json
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -12,6 +11,8 @@ from sqlalchemy.engine import make_url
 
 from monitor.simulator import Fault, SimulatedBolna
 from monitor.simulator.bolna import bolna_document
+from tests.conftest import Until
+from tests.faults.daemon import Daemon
 
 KEY = "marked-key-4711"
 SLACK_PATH = "/services/T0MARK/B0MARK/marked-slack-path"
@@ -88,7 +89,7 @@ class Echo:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 async def test_no_marked_value_shows_where_it_does_not_belong(
-    kind: str, request: pytest.FixtureRequest, daemon: Any, until: Any, tmp_path: Path
+    kind: str, request: pytest.FixtureRequest, daemon: Daemon, until: Until, tmp_path: Path
 ) -> None:
     url = f"sqlite:///{tmp_path}/monitor.db"
     if kind == "postgresql":
@@ -101,7 +102,8 @@ async def test_no_marked_value_shows_where_it_does_not_belong(
         document = bolna_document("b1", status="running", from_phone_number=f"+{PHONE}")
         for batch_id in ("b1", "b2", "b3"):
             bolna.put(batch_id, {**document, "batch_id": batch_id})
-        daemon.configure(config(url, bolna.base_url, slack.url + SLACK_PATH, crm.url))
+        daemon.database_url = url
+        daemon.configure(config(bolna.base_url, slack.url + SLACK_PATH, crm.url))
         await daemon.start()
         await until(lambda: bool(bolna.served), seconds=20, what="a first reading")
         for fault in FAULTS:
@@ -123,7 +125,8 @@ async def test_no_marked_value_shows_where_it_does_not_belong(
     wrong = url.replace("monitor.db", "no/such/folder/monitor.db").replace(
         make_url(url).database or "-", "no_such_database"
     )
-    daemon.configure(config(wrong, bolna.base_url, slack.url + SLACK_PATH, crm.url))
+    daemon.database_url = wrong
+    daemon.configure(config(bolna.base_url, slack.url + SLACK_PATH, crm.url))
     shown += [(await daemon.command(*arguments))[1] for arguments in (("run",), ("list",))]
     await slack.stop()
     await crm.stop()
@@ -170,13 +173,11 @@ def stored(url: str, folder: Path) -> str:
     return json.dumps(rows, default=lambda value: bytes(value).decode("latin-1"))
 
 
-def config(database: str, provider_url: str, slack_url: str, crm_url: str) -> str:
+def config(provider_url: str, slack_url: str, crm_url: str) -> str:
     """Return a config with all secrets in the file, and everything logged."""
     return f"""
 [monitor]
 log_level = "debug"
-[database]
-url = "{database}"
 [polling]
 interval = "50ms"
 deadline = "500ms"

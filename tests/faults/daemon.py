@@ -1,0 +1,115 @@
+"""`monitor run` as a process that is killed, paused and started anew; a planted bug goes along."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.faults.accounting import Stored, read_stored
+from tests.planted import VARIABLE
+
+
+def program() -> list[str]:
+    """Return the command that runs the monitor, with the bug that is planted, if any."""
+    bug = os.environ.get(VARIABLE)
+    planted = [sys.executable, "-m", "tests.planted", bug or "", "monitor"]
+    return planted if bug else [sys.executable, "-m", "monitor"]
+
+
+class Daemon:
+    """Run `monitor run` as a process of its own, on SQLite in its folder or on a given Postgres."""
+
+    def __init__(
+        self, folder: Path, database_url: str | None = None, *, instance: str | None = None
+    ) -> None:
+        self.folder = folder
+        self.config = folder / "config.toml"
+        self.log = folder / "log"
+        self.database_url = database_url or f"sqlite:///{folder}/monitor.db"
+        self.pid = 0
+        self._instance = instance
+        self._process: asyncio.subprocess.Process | None = None
+
+    def configure(self, text: str) -> None:
+        """Write the config file; port 0 keeps runs apart."""
+        own = f'[server]\nlisten = "127.0.0.1:0"\n[database]\nurl = "{self.database_url}"\n'
+        self.config.write_text(own + text)
+
+    async def start(self) -> None:
+        """Start it; it may not be ready yet."""
+        environment = {**os.environ, "MONITOR_LOG_FORMAT": "json"}
+        if self._instance is not None:
+            environment["MONITOR_INSTANCE"] = self._instance
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *program(), "run", "-c", str(self.config), stdout=log, stderr=log, env=environment
+            )
+        self.pid = self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    async def kill(self) -> None:
+        """End it by kill -9."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGKILL)
+        await self._process.wait()
+
+    def pause(self) -> None:
+        """Stop it from running at all, until `resume`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on where it was."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    async def stop(self) -> tuple[int, float]:
+        """End it by SIGTERM; return its exit status and the seconds it took."""
+        assert self._process is not None
+        began = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        status = await asyncio.wait_for(self._process.wait(), 20)
+        return status, time.monotonic() - began
+
+    async def command(self, *arguments: str) -> tuple[int, str]:
+        """Run another command of the program; return its exit status and all that it printed."""
+        process = await asyncio.create_subprocess_exec(
+            *program(), *arguments, "-c", str(self.config),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await process.communicate()
+        return process.returncode or 0, output.decode()
+
+    async def get(self, path: str) -> str:
+        """Ask the daemon's own endpoints."""
+        address = self.lines("daemon.started")[-1]["listen"]
+        async with aiohttp.request("GET", f"http://{address}{path}") as answer:
+            return await answer.text()
+
+    async def close(self) -> None:
+        """Leave nothing running."""
+        if self._process is not None:
+            await self.kill()
+
+    def stored(self) -> Stored:
+        """Read what the database says."""
+        return read_stored(self.database_url)
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """Return the log lines of one event."""
+        if not self.log.exists():
+            return []
+        # a kill may have cut the last line off
+        whole = (line for line in self.log.read_text().splitlines() if line.endswith("}"))
+        return [line for line in map(json.loads, whole) if line["event"] == event]
