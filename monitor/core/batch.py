@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from monitor.core.errors import FailureKind
 from monitor.core.schedule import Schedule
+from monitor.core.value import value
 
 Counts = Mapping[str, int]
 """Calls per raw call status, as the provider spells it."""
@@ -47,7 +49,7 @@ class Origin(StrEnum):
     DISCOVERED = "discovered"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Reading:
     """Hold what one successful poll returned, in our words."""
 
@@ -77,7 +79,7 @@ class Reading:
     """The hours in which it dials; none: at any time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Batch:
     """Identify a registered batch; `id` is the provider's, `row` is ours."""
 
@@ -94,7 +96,7 @@ class Batch:
     """When it was registered, or woken after it was forgotten."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Known:
     """Hold what the readings so far have taught us."""
 
@@ -172,7 +174,10 @@ class Failures:
     unreachable_since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+NO_FAILURES: Final = Failures()
+
+
+@value
 class Watch:
     """Join a registered batch with all that was learned: the state that observation moves."""
 
@@ -182,7 +187,7 @@ class Watch:
     known: Known | None = None
     observed_at: datetime | None = None
     """Time of the last reading."""
-    failures: Failures = Failures()
+    failures: Failures = NO_FAILURES
     last_poll_at: datetime | None = None
 
 

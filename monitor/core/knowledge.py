@@ -10,13 +10,18 @@ from monitor.core.forecast import course_of
 CONFIRM_AFTER = 0.9
 """A final status without usable counts is believed at a second reading this many intervals on."""
 UNKNOWN_STATUSES_LIMIT = 100
+_PLAIN = (Phase.RUNNING, Phase.PENDING, Phase.PAUSED)
+"""Phases in which the same reading again means the same: neither confirmed nor reported."""
 
 
 def learn(
     last: Known | None, reading: Reading, *, interval: timedelta, limits: Limits, at: datetime
 ) -> Known:
     """Return what is known after a reading: `last` itself when it brought nothing new."""
-    known = _join(last, reading, confirm_after=interval * CONFIRM_AFTER, at=at)
+    if last is not None and _repeats(last, reading):
+        known = last
+    else:
+        known = _join(last, reading, confirm_after=interval * CONFIRM_AFTER, at=at)
     return _weigh_time(known, limits, at=at)
 
 
@@ -35,6 +40,31 @@ def calls_moved(last: Known, known: Known) -> bool:
         (known.total_contacts or 0) != (last.total_contacts or 0)
         or (known.valid_contacts or 0) != (last.valid_contacts or 0)
         or bool(changes_between(last.counts, known.counts))
+    )
+
+
+def _repeats(last: Known, reading: Reading) -> bool:
+    """Tell at little cost, for nearly all readings, that joining one would change nothing."""
+    return (
+        reading.phase is last.phase
+        and reading.phase in _PLAIN
+        and reading.counts == last.counts
+        and reading.open_calls == last.open_calls
+        and reading.live_calls == last.live_calls
+        and reading.parked_calls == last.parked_calls
+        and reading.counted is last.counted
+        and reading.status == last.status
+        and reading.outcome is last.outcome
+        and reading.least_contacts is None
+        and reading.total_contacts in (None, last.total_contacts)
+        and reading.valid_contacts in (None, last.valid_contacts)
+        and reading.name in (None, last.name)
+        and reading.scheduled_at == last.scheduled_at
+        and reading.schedule == last.schedule
+        and last.settled_at is None
+        and last.unconfirmed_since is None
+        and not last.born_final
+        and (last.started_at is not None or last.phase is Phase.PENDING)
     )
 
 

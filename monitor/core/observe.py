@@ -1,15 +1,16 @@
 """Observation: what a reading changes in a batch's state, and the events that tell it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.core.batch import Failures, Known, Origin, Outcome, Phase, Reading, Watch
+from monitor.core.batch import NO_FAILURES, Known, Origin, Outcome, Phase, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.event import Document, Event, EventType, compose, stamp
 from monitor.core.knowledge import calls_moved, changes_between, learn
 from monitor.core.payload import batch_data, batch_subject
 from monitor.core.source import Source
+from monitor.core.value import value
 
 _END = {
     Outcome.COMPLETED: EventType.COMPLETED,
@@ -27,7 +28,7 @@ class Snapshot:
     known: Known
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Observation:
     """Hold what one poll yields: the new state, a snapshot if it differs, the events."""
 
@@ -62,13 +63,15 @@ def observe(
     known = learn(last, reading, interval=interval, limits=limits, at=at)
     moved = last is None or (known is not last and known.changed_at == at)
     reachable = watch.failures.unreachable_since is not None
-    types = tuple(_event_types(last, known, origin=watch.batch.origin, reachable=reachable))
-    after = replace(
-        watch,
+    types: tuple[EventType, ...] = ()
+    if known is not last or reachable:
+        types = tuple(_event_types(last, known, origin=watch.batch.origin, reachable=reachable))
+    after = Watch(
+        batch=watch.batch,
         known=known,
         observed_at=at,
         last_poll_at=at,
-        failures=Failures(),
+        failures=NO_FAILURES,
         sequence=watch.sequence + len(types),
         snapshots=watch.snapshots + moved,
     )
