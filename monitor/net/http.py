@@ -5,10 +5,9 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -19,8 +18,10 @@ from httpx_aiohttp import AiohttpTransport
 
 from monitor import __version__
 from monitor.core.errors import ConfigError, NetworkError, NetworkKind
+from monitor.core.value import value
 from monitor.net.failure import kind_of
 from monitor.net.guard import socket_factory
+from monitor.net.interim import BoundedHandler
 
 LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
 STREAM_LIMIT: Final = 64 * 1024 * 1024
@@ -40,7 +41,7 @@ _FAILURES: Final = (
 _ANSWER_HEADERS: Final = frozenset({b"content-encoding", b"retry-after"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Answer:
     """Hold a whole answer, whatever its status."""
 
@@ -125,6 +126,9 @@ class HttpClient:
             ssl=self._tls,
             socket_factory=socket_factory(allow_private=self._allow_private),
         )
+        # there is no public way; a partial is invariant
+        bounded = partial(BoundedHandler, loop=asyncio.get_running_loop())
+        connector._factory = bounded  # type: ignore[assignment]
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),

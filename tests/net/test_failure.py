@@ -96,6 +96,11 @@ FAULTS = [
         parts=(OK + b"X-Long: " + b"x" * 20_000 + b"\r\n\r\n",),
     ),
     Fault(
+        name="endless interim answers",
+        kind=NetworkKind.PROTOCOL,
+        parts=(b"HTTP/1.1 102 Processing\r\n\r\n" * 1000,),
+    ),
+    Fault(
         name="content-length not a number",
         kind=NetworkKind.PROTOCOL,
         parts=(OK + b"Content-Length: many\r\n\r\n",),
