@@ -84,6 +84,7 @@ class WebhookSink:
     def __init__(self, settings: WebhookSettings) -> None:
         self._settings = settings
         self._content_type = _CONTENT_TYPES[settings.format]
+        self._url_secrets = url_secrets(settings.url)
         self._client = HttpClient(
             tls=tls_context(settings.ca_file),
             allow_private=settings.allow_private,
@@ -119,7 +120,7 @@ class WebhookSink:
     def _read_secrets(self) -> _Secrets:
         secret = self._settings.secret.read()
         headers = {name: value.read() for name, value in self._settings.headers.items()}
-        shown = (secret, *headers.values(), *url_secrets(self._settings.url))
+        shown = (secret, *headers.values(), *self._url_secrets)
         return _Secrets(keys=parse_keys(secret), headers=headers, shown=shown)
 
     def _headers(self, delivery: Delivery, secrets: _Secrets, sent_at: datetime) -> dict[str, str]:
