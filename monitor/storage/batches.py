@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.batch import Watch
+from monitor.core.value import value
 from monitor.storage.database import DIALECTS, Database
 from monitor.storage.sources import SourceRow, lock_source
 from monitor.storage.times import instant, milliseconds
@@ -22,13 +23,15 @@ WAITING_SHARE: Final = 0.2
 """Of a claim of a pressed source: what goes to those due longest, whether they run or not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Claim:
     """Hold one claimed batch; whoever writes back under an older epoch is ignored."""
 
     watch: Watch
     epoch: int
     due_at: datetime
+    lease_until: datetime
+    """Then somebody else may claim it, and know better."""
     probe: bool = False
     """The one poll by which a blocked source is tried again."""
 
@@ -171,9 +174,15 @@ async def _claim(
     if limit < 1:
         return []
     rows = await connection.execute(_CLAIM[dialect, choice], {**values, "limit": limit})
-    probe = choice is _Choice.PROBE
+    probe, lease_until = choice is _Choice.PROBE, instant(values["lease_until"])
     return [
-        Claim(watch=watch_of(row), epoch=row[-2], due_at=instant(row[-1]), probe=probe)
+        Claim(
+            watch=watch_of(row),
+            epoch=row[-2],
+            due_at=instant(row[-1]),
+            lease_until=lease_until,
+            probe=probe,
+        )
         for row in rows
     ]
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, event, exc, text
+from sqlalchemy import Connection, Dialect, event, exc, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
@@ -22,29 +22,22 @@ from monitor.core.errors import (
     NotAdmittedError,
     StorageError,
 )
+from monitor.storage import one_hop
 from monitor.storage.file import check_folder, create_private, is_there
+from monitor.storage.postgres import CONNECT_ARGS, bound_session
 from monitor.storage.reason import is_not_admitted, kind_of, reason_of
 
 DIALECTS: Final = ("sqlite", "postgresql")
 SQLITE_VERSION: Final = (3, 35, 0)
 """The first with RETURNING."""
 
-_POSTGRES_OPTIONS: Final = (
-    "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s"
-    # a host that died holds its locks no longer than a minute
-    " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-)
-_CONNECT_ARGS: Final = {
-    "options": _POSTGRES_OPTIONS,
-    "connect_timeout": 10,
-    "client_encoding": "utf8",  # else a database in SQL_ASCII answers bytes
-}
 _SQLITE_PRAGMAS: Final = (
     "PRAGMA busy_timeout = 5000",
     "PRAGMA auto_vacuum = INCREMENTAL",  # before the first table, or it has no effect
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
+_OTHERS_AT_IT: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _WAL_TRIES: Final = 100
 _WAL_PAUSE: Final = 0.05
 """In seconds."""
@@ -119,11 +112,17 @@ class Database:
             hide_parameters=True,
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args=_CONNECT_ARGS,
+            connect_args=CONNECT_ARGS,
         )
         with _named_errors(self.place):
             async with self._limit():
                 return await engine.connect()
+
+    async def ask_alone(self, connection: AsyncConnection, statement: Any, **values: Any) -> Any:
+        """Return one value by a connection of `connect_alone`."""
+        with _named_errors(self.place):
+            async with self._limit():
+                return (await connection.execute(statement, values)).scalar_one()
 
     async def now(self) -> datetime:
         """Return the database's clock on Postgres, the system's on SQLite."""
@@ -151,14 +150,16 @@ class Database:
 
     def _engine(self, *, writer: bool) -> AsyncEngine:
         if self.file is None:
-            return create_async_engine(
+            engine = create_async_engine(
                 self._url,
                 hide_parameters=True,
                 pool_size=3,
                 max_overflow=2,
                 pool_timeout=10,
-                connect_args=_CONNECT_ARGS,
+                connect_args=CONNECT_ARGS,
             )
+            event.listen(engine.sync_engine, "connect", bound_session)
+            return engine
         create_private(self.file)
         engine = create_async_engine(
             self._url,
@@ -166,6 +167,7 @@ class Database:
             pool_size=1 if writer else 2,
             max_overflow=0,
             pool_timeout=30,
+            pool_reset_on_return=None,  # every unit of work ends by commit or rollback
         )
 
         def connect(connection: Any, _record: ConnectionPoolEntry) -> None:
@@ -177,6 +179,7 @@ class Database:
                 connection.exec_driver_sql(_HURRY)
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
+        event.listen(engine.sync_engine, "do_connect", _connect_by_one_hop)
         event.listen(engine.sync_engine, "connect", connect)
         event.listen(engine.sync_engine, "begin", begin)
         return engine
@@ -233,6 +236,12 @@ def _parse(url: str) -> URL:
     )
 
 
+def _connect_by_one_hop(
+    _dialect: Dialect, _record: ConnectionPoolEntry, _arguments: Any, options: dict[str, Any]
+) -> None:
+    options["async_creator_fn"] = one_hop.connect
+
+
 def _prepare_sqlite(connection: Any, pragmas: Iterable[str]) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself: we do
     cursor = connection.cursor()
@@ -247,7 +256,9 @@ def _switch_to_wal(cursor: Any) -> None:
     for _ in range(_WAL_TRIES):
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _OTHERS_AT_IT:  # a full disk, say
+                raise
             await_only(asyncio.sleep(_WAL_PAUSE))
         else:
             return

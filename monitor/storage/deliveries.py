@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict
 from monitor.core.event import SubjectKind
 from monitor.storage.database import DIALECTS, Database, encode_rows, rows_of
 from monitor.storage.lanes import lock_subjects, promote
-from monitor.storage.tables import attempts
 from monitor.storage.times import instant, milliseconds
 
 
@@ -70,7 +69,7 @@ async def settle_deliveries(
         kept = await _write_back(connection, database.dialect, settled, now=now)
         ours = [item for item in settled if item.delivery.row in kept]
         if ours:
-            await connection.execute(insert(attempts), [_attempt_row(item) for item in ours])
+            await connection.execute(_INSERT_ATTEMPT, [_attempt_row(item) for item in ours])
         finished = [
             item.delivery for item in ours if item.settlement.state is not DeliveryState.PENDING
         ]
@@ -83,6 +82,17 @@ async def release_deliveries(database: Database, *, owner: str | None, now: date
     async with database.writing() as connection:
         result = await connection.execute(_RELEASE, {"owner": owner, "now": milliseconds(now)})
         return result.rowcount
+
+
+async def unclaim_deliveries(
+    database: Database, claimed: Sequence[Delivery], *, now: datetime
+) -> None:
+    """Give back deliveries that were claimed for nothing: due now, unless claimed anew since."""
+    rows = [{"id": delivery.row, "epoch": delivery.epoch} for delivery in claimed]
+    async with database.writing() as connection:
+        await connection.execute(
+            _UNCLAIM[database.dialect], {"rows": encode_rows(rows), "now": milliseconds(now)}
+        )
 
 
 async def _write_back(
@@ -171,8 +181,22 @@ def _write_back_statement(dialect: str) -> Any:
     )
 
 
+def _unclaim_statement(dialect: str) -> Any:
+    return text(
+        "UPDATE deliveries SET due_at = :now, lease_owner = NULL"  # noqa: S608 (ours)
+        f" FROM {rows_of(dialect, {'id': 'bigint', 'epoch': 'bigint'})}"
+        " WHERE deliveries.id = r.id AND deliveries.epoch = r.epoch"
+        " AND deliveries.lease_owner IS NOT NULL"
+    )
+
+
+_UNCLAIM: Final = {dialect: _unclaim_statement(dialect) for dialect in DIALECTS}
 _CLAIM: Final = {dialect: _claim_statement(dialect) for dialect in DIALECTS}
 _WRITE_BACK: Final = {dialect: _write_back_statement(dialect) for dialect in DIALECTS}
+_INSERT_ATTEMPT: Final = text(
+    "INSERT INTO attempts (delivery, at, duration_ms, verdict, status_code, error, response)"
+    " VALUES (:delivery, :at, :duration_ms, :verdict, :status_code, :error, :response)"
+)
 _DUE_RECEIVERS: Final = text(
     "SELECT name, (SELECT min(due_at) FROM deliveries WHERE receiver = receivers.name"
     " AND state = 'pending' AND due_at IS NOT NULL) FROM receivers"

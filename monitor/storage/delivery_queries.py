@@ -61,9 +61,12 @@ async def list_deliveries(
     """Yield deliveries, the newest first."""
     before = _NEWEST
     while True:
-        values = {"before": before, "state": state, "receiver": receiver, "limit": PAGE}
+        values: dict[str, Any] = {"before": before, "limit": PAGE}
+        statement = _ALL
+        if state is not None or receiver is not None:
+            statement, values = _CHOSEN, values | {"state": state, "receiver": receiver}
         async with database.reading() as connection:
-            rows = (await connection.execute(_LIST, values)).all()
+            rows = (await connection.execute(statement, values)).all()
         for row in rows:
             yield _delivery_of(row)
         if len(rows) < PAGE:
@@ -163,7 +166,8 @@ _SELECT: Final = (
     " LEFT JOIN receivers AS v ON d.subject_kind = 'receiver' AND v.id = d.subject_row"
     " LEFT JOIN receivers AS r ON r.name = d.receiver"
 )
-_LIST: Final = text(
+_ALL: Final = text(f"{_SELECT} WHERE d.id < :before ORDER BY d.id DESC LIMIT :limit")
+_CHOSEN: Final = text(
     f"{_SELECT} WHERE d.id < :before AND d.state = COALESCE(CAST(:state AS text), d.state)"
     " AND d.receiver = COALESCE(CAST(:receiver AS text), d.receiver)"
     " ORDER BY d.id DESC LIMIT :limit"

@@ -1,11 +1,12 @@
 """The name of an instance on Postgres, which one daemon at a time may bear."""
 
+from contextlib import suppress
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from monitor.core.errors import InstanceRunningError
+from monitor.core.errors import InstanceRunningError, StorageError
 from monitor.storage.database import Database
 
 _CLASS: Final = 0x6E616D65
@@ -28,8 +29,14 @@ class InstanceName:
         if self._database.file is not None or self._connection is not None:
             return
         connection = await self._database.connect_alone()
-        taken = await connection.execute(_TAKE, {"class": _CLASS, "name": self._name})
-        if not taken.scalar_one():
+        try:
+            taken = await self._database.ask_alone(
+                connection, _TAKE, **{"class": _CLASS, "name": self._name}
+            )
+        except StorageError:
+            await _drop(connection)
+            raise
+        if not taken:
             await connection.close()
             raise InstanceRunningError(
                 f"another daemon named {self._name!r} is at work on {self._database.place}:"
@@ -37,10 +44,30 @@ class InstanceName:
             )
         self._connection = connection
 
+    async def keep(self) -> None:
+        """Take the name anew if its connection was lost, as by a restart of the server.
+
+        Raises InstanceRunningError when another daemon has taken it meanwhile.
+        """
+        if self._connection is not None:
+            try:
+                await self._database.ask_alone(self._connection, _ALIVE)
+            except StorageError:
+                await _drop(self._connection)
+                self._connection = None
+        await self.take()
+
     async def release(self) -> None:
         """Give the name back."""
         if self._connection is not None:
-            await self._connection.close()
+            await _drop(self._connection)
 
 
+async def _drop(connection: AsyncConnection) -> None:
+    """Close a connection that may be lost already."""
+    with suppress(exc.SQLAlchemyError, OSError):
+        await connection.close()
+
+
+_ALIVE: Final = text("SELECT 1")
 _TAKE: Final = text("SELECT pg_try_advisory_lock(:class, hashtext(CAST(:name AS text)))")

@@ -55,24 +55,32 @@ async def promote(
 _LANE: Final = {"receiver": "text", "subject_kind": "text", "subject_row": "bigint"}
 
 
+_ONE_BY_ONE: Final = " LIMIT 1 OFFSET 0"
+"""Keeps Postgres from reading all that is pending instead, as it does without good statistics."""
+
+
 def _busy_statement(dialect: str) -> Any:
     return text(
         "SELECT r.receiver, r.subject_kind, r.subject_row"  # noqa: S608 (ours)
         f" FROM {rows_of(dialect, _LANE)} WHERE EXISTS (SELECT 1 FROM deliveries AS d"
         " WHERE d.state = 'pending' AND d.receiver = r.receiver"
-        " AND d.subject_kind = r.subject_kind AND d.subject_row = r.subject_row)"
+        f" AND d.subject_kind = r.subject_kind AND d.subject_row = r.subject_row{_ONE_BY_ONE})"
     )
 
 
 def _promote_statement(dialect: str) -> Any:
-    return text(
-        "UPDATE deliveries SET due_at = :now WHERE due_at IS NULL AND id IN (SELECT"  # noqa: S608 (ours)
-        " (SELECT d.id FROM deliveries AS d WHERE d.state = 'pending' AND d.receiver = r.receiver"
-        " AND d.subject_kind = r.subject_kind AND d.subject_row = r.subject_row"
-        f" ORDER BY d.sequence LIMIT 1) FROM {rows_of(dialect, _LANE)}"
+    heads = (
+        "SELECT (SELECT d.id FROM deliveries AS d WHERE d.state = 'pending'"  # noqa: S608 (ours)
+        " AND d.receiver = r.receiver AND d.subject_kind = r.subject_kind"
+        " AND d.subject_row = r.subject_row ORDER BY d.sequence LIMIT 1)"
+        f" FROM {rows_of(dialect, _LANE)}"
         " WHERE NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.state = 'pending'"
         " AND d.due_at IS NOT NULL AND d.receiver = r.receiver"
-        " AND d.subject_kind = r.subject_kind AND d.subject_row = r.subject_row))"
+        f" AND d.subject_kind = r.subject_kind AND d.subject_row = r.subject_row{_ONE_BY_ONE})"
+    )
+    chosen = f"IN ({heads})" if dialect == "sqlite" else f"= ANY (ARRAY({heads}))"
+    return text(
+        f"UPDATE deliveries SET due_at = :now WHERE due_at IS NULL AND id {chosen}"  # noqa: S608 (ours)
         " RETURNING receiver"
     )
 

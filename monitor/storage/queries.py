@@ -113,7 +113,9 @@ _BATCH: Final = text(
     f"SELECT {_BATCH_COLUMNS} FROM batches"  # noqa: S608 (ours)
     " WHERE source = :source AND external_id = :id"
 )
-_OF_SOURCE: Final = text("SELECT 1 FROM batches WHERE source = :source LIMIT 1")
+_OF_SOURCE: Final = text(
+    "SELECT 1 FROM batches WHERE source = :source ORDER BY external_id LIMIT 1"
+)
 _SNAPSHOTS: Final = text(
     "SELECT number, at, status, phase, counts, open_calls, total_contacts, valid_contacts"
     " FROM snapshots WHERE batch = :batch ORDER BY number DESC LIMIT :limit"

@@ -34,6 +34,10 @@ _REMEDIES: Final = (
         "nobody answers there: is Postgres running, and is database.url right?",
     ),
     (
+        re.compile("disk I/O error"),
+        "disk I/O error: make sure that the disk has room, can be written, and is well",
+    ),
+    (
         re.compile("file is not a database"),
         "it is no SQLite database: give the monitor a file of its own",
     ),

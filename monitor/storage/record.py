@@ -13,6 +13,7 @@ from monitor.core.delivery import Delivery
 from monitor.core.errors import SourceMovedError
 from monitor.core.event import SubjectKind
 from monitor.core.observe import Snapshot
+from monitor.core.value import value
 from monitor.storage.database import DIALECTS, Database, encode_rows, rows_of
 from monitor.storage.lanes import lock_subjects
 from monitor.storage.outbox import Birth, Owed, enqueue
@@ -22,7 +23,7 @@ from monitor.storage.times import milliseconds
 from monitor.storage.watches import KNOWN_COLUMNS, failures_column, known_columns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class BatchRecord:
     """Hold what one poll leaves behind of its batch."""
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, inspect, text
 
 from monitor.core.errors import NoDatabaseError, SchemaError
 from monitor.storage.database import Database
+from monitor.storage.postgres import bound_transactions
 from monitor.storage.tables import metadata
 
 if TYPE_CHECKING:  # it takes a while to load, and mostly there is nothing to migrate
@@ -45,6 +46,8 @@ async def migrate(database: Database) -> tuple[str | None, str]:
         if database.dialect == "postgresql":
             await connection.execute(text("SET LOCAL statement_timeout = 0"))
             await connection.execute(text("SET LOCAL lock_timeout = 0"))
+            await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '30s'"))
+            await connection.exec_driver_sql(bound_transactions("0", local=True))
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         return await connection.run_sync(_upgrade)
 

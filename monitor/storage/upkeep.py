@@ -1,12 +1,14 @@
 """Upkeep: what keeps the tables small and the lanes moving."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.event import SubjectKind
-from monitor.storage.database import Database
+from monitor.storage.database import DIALECTS, Database, encode_rows, rows_of
 from monitor.storage.lanes import lock_subjects, promote
 from monitor.storage.times import instant, milliseconds
 
@@ -81,17 +83,42 @@ async def prune(database: Database, *, before: datetime) -> int:
     """
     values = {"before": milliseconds(before), "limit": CHUNK}
     async with database.writing() as connection:
-        found = await connection.execute(_OLD_EVENTS, values)
-        events = [{"event": row[0]} for row in found]
+        events = (await connection.execute(_OLD_EVENTS, values)).scalars().all()
         if events:
-            for statement in _FORGET_EVENT:
-                await connection.execute(statement, events)
-        snapshots = await connection.execute(_FORGET_SNAPSHOTS, values)
-        return len(events) + snapshots.rowcount
+            wanted = {"rows": encode_rows([{"event": event} for event in events])}
+            owed = (await connection.execute(_OWED[database.dialect], wanted)).all()
+            await _delete(connection, "attempts", [row[1] for row in owed if row[1] is not None])
+            await _delete(connection, "deliveries", {row[0] for row in owed})
+            await _delete(connection, "events", events)
+        snapshots = (await connection.execute(_OLD_SNAPSHOTS, values)).scalars().all()
+        await _delete(connection, "snapshots", snapshots)
+        return len(events) + len(snapshots)
 
 
-def _delete_where_event(table: str, condition: str) -> Any:
-    return text(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608 (ours)
+async def _delete(connection: AsyncConnection, table: str, ids: Iterable[int | str]) -> None:
+    """Delete rows one by one by their key, which no plan can read a whole table for."""
+    rows = [{"id": id_} for id_ in ids]
+    if rows:
+        await connection.execute(_DELETE[table], rows)
+
+
+def _owed_statement(dialect: str) -> Any:
+    """Find the deliveries of events, and their attempts.
+
+    Postgres goes event by event because of the OFFSET: a database that was never analyzed, as one
+    just restored, else reads all deliveries and attempts for each event.
+    """
+    events = rows_of(dialect, {"event": "text"})
+    if dialect == "sqlite":
+        return text(
+            f"SELECT d.id, a.id FROM {events} CROSS JOIN deliveries AS d ON d.event = r.event"  # noqa: S608 (ours)
+            " LEFT JOIN attempts AS a ON a.delivery = d.id"
+        )
+    return text(
+        f"SELECT d.id, a.id FROM {events}"  # noqa: S608 (ours)
+        " CROSS JOIN LATERAL (SELECT id FROM deliveries WHERE event = r.event OFFSET 0) AS d"
+        " LEFT JOIN LATERAL (SELECT id FROM attempts WHERE delivery = d.id OFFSET 0) AS a ON TRUE"
+    )
 
 
 _SEEN: Final = text(
@@ -115,26 +142,26 @@ _STUCK: Final = text(
     "SELECT receiver, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"
     " GROUP BY receiver, subject_kind, subject_row HAVING count(due_at) = 0"
 )
+# in the order of the lanes' index: by their numbers Postgres would read all there ever were
 _OLD: Final = text(
     "SELECT id, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"
     " AND receiver = :receiver AND enqueued_at < :before AND lease_owner IS NULL"
-    " ORDER BY id LIMIT :limit"
+    " ORDER BY subject_kind, subject_row, sequence LIMIT :limit"
 )
 _GIVE_UP: Final = text(
     "UPDATE deliveries SET state = 'dead', due_at = NULL"
     " WHERE id = :row AND state = 'pending' AND lease_owner IS NULL"
 )
+# put so that Postgres looks at each event's deliveries, not at all that are pending
 _OLD_EVENTS: Final = text(
-    "SELECT id FROM events WHERE at < :before AND NOT EXISTS (SELECT 1 FROM deliveries"
-    " WHERE deliveries.event = events.id AND deliveries.state = 'pending')"
-    " ORDER BY at LIMIT :limit"
+    "SELECT id FROM events WHERE at < :before AND 'pending' NOT IN (SELECT state FROM deliveries"
+    " WHERE deliveries.event = events.id) ORDER BY at LIMIT :limit"
 )
-_FORGET_EVENT: Final = (
-    _delete_where_event("attempts", "delivery IN (SELECT id FROM deliveries WHERE event = :event)"),
-    _delete_where_event("deliveries", "event = :event AND state <> 'pending'"),
-    _delete_where_event("events", "id = :event"),
-)
-_FORGET_SNAPSHOTS: Final = text(
-    "DELETE FROM snapshots WHERE id IN"
-    " (SELECT id FROM snapshots WHERE at < :before ORDER BY at LIMIT :limit)"
-)
+_OLD_SNAPSHOTS: Final = text("SELECT id FROM snapshots WHERE at < :before ORDER BY at LIMIT :limit")
+_OWED: Final = {dialect: _owed_statement(dialect) for dialect in DIALECTS}
+_DELETE: Final = {
+    "attempts": text("DELETE FROM attempts WHERE id = :id"),
+    "deliveries": text("DELETE FROM deliveries WHERE id = :id AND state <> 'pending'"),
+    "events": text("DELETE FROM events WHERE id = :id"),
+    "snapshots": text("DELETE FROM snapshots WHERE id = :id"),
+}

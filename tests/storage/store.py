@@ -216,11 +216,11 @@ def running(*, calls: int = 1, **about: Any) -> Reading:
 def birth(rooms: Mapping[str, int], *, owner: str = "one") -> Birth:
     """Let deliveries be born claimed, as many as each receiver has room for."""
     room: Callable[[str], int] = lambda receiver: rooms.get(receiver, 0)  # noqa: E731
-    return Birth(owner=owner, lease=LEASE, room=room)
+    return Birth(owner=owner, lease=lambda _: LEASE, room=room)
 
 
 def _born_unclaimed(owner: str) -> Birth:
-    return Birth(owner=owner, lease=LEASE, room=lambda _: 0)
+    return Birth(owner=owner, lease=lambda _: LEASE, room=lambda _: 0)
 
 
 def unreachable(claim: Claim, source: Source, *, at: datetime) -> Any:

@@ -2,6 +2,7 @@ import asyncio
 import os
 import sqlite3
 import stat
+import struct
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -22,6 +23,7 @@ from monitor.core.errors import (
 )
 from monitor.storage.database import Database, encode_rows
 from monitor.storage.schema import migrate
+from tests.conftest import Until
 from tests.postgres import Postgres
 from tests.storage.store import Store
 
@@ -259,7 +261,35 @@ async def test_statements_and_locks_on_postgres_have_an_end(postgres_store: Stor
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     }
 
-    assert list(shown.values()) == ["10s", "2s", "30s"]
+    assert list(shown.values()) == ["10s", "2s", "5s"]
+
+
+async def test_a_client_that_stands_still_amid_a_statement_keeps_its_locks_for_seconds(
+    postgres_store: Store, until: Until
+) -> None:
+    """The server takes such a session for active: neither idle nor in a statement of its own."""
+    await postgres_store.run("INSERT INTO instances VALUES ('one', 1)")
+    half = b"P" + struct.pack(">i", 16) + b"\0SELECT 1\0\0\0" + b"B"  # a whole Parse, then a Bind
+
+    async def is_free() -> bool:
+        try:
+            await postgres_store.run("UPDATE instances SET seen_at = 2")
+        except StorageError:
+            return False
+        return True
+
+    async def stand_still() -> None:
+        async with postgres_store.database.writing() as connection:
+            await connection.execute(text("UPDATE instances SET seen_at = 3"))
+            raw = await connection.get_raw_connection()
+            os.write(raw.driver_connection.fileno(), half)  # type: ignore[union-attr]
+            await until(is_free, seconds=12)
+            freed.append(True)
+
+    freed: list[bool] = []
+    with pytest.raises(StorageError):
+        await stand_still()
+    assert freed
 
 
 async def test_a_connection_that_was_cut_is_an_error_and_the_next_one_works(

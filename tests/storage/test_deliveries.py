@@ -12,6 +12,7 @@ from monitor.storage.deliveries import (
     claim_deliveries,
     due_receivers,
     release_deliveries,
+    unclaim_deliveries,
 )
 from tests.storage.store import LEASE, MINUTE, NOW, SECOND, Store, birth
 
@@ -193,6 +194,21 @@ async def test_nobody_in_particular_releases_all(store: Store) -> None:
 
     assert await release_deliveries(store.database, owner=None, now=NOW) == 2
     assert len(await store.take()) == 3
+
+
+async def test_what_was_claimed_for_nothing_is_due_again_unless_it_was_claimed_anew(
+    store: Store,
+) -> None:
+    await owe(store, "b1", "b2")
+    first, second = await store.take("crm")
+    await release_deliveries(store.database, owner=None, now=NOW)
+    (anew,) = await store.take("crm", limit=1)
+
+    await unclaim_deliveries(store.database, [first, second], now=NOW)
+    assert [d.row for d in await store.take("crm")] == [second.row]
+
+    await unclaim_deliveries(store.database, [anew], now=NOW)
+    assert [d.row for d in await store.take("crm")] == [first.row]
 
 
 async def test_a_delivery_that_waits_for_its_next_try_is_not_released(store: Store) -> None:

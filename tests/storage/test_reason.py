@@ -57,6 +57,7 @@ async def test_a_user_that_is_missing_is_refused(
         ("fe_sendauth: no password supplied", "its user or password is refused: check"),
         ('FATAL:  no pg_hba.conf entry for host "::1", user "u"', "its pg_hba.conf admits no such"),
         ("Network is unreachable", "nobody answers there"),
+        ("disk I/O error", "disk I/O error: make sure that the disk has room"),
         ("FATAL:  the database system is starting up", "the database system is starting up"),
     ],
 )
