@@ -1,7 +1,7 @@
 """Wiring: the only place that knows everybody."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from monitor.config.schema import Config, database_url
@@ -28,9 +28,6 @@ from monitor.storage.outbox import Birth
 from monitor.storage.receivers import ReceiverRow, register_receivers
 from monitor.storage.registry import Registration, declare_batches
 from monitor.storage.sources import SourceRow, register_sources
-
-BORN_LEASE = timedelta(seconds=150)
-"""Lease of deliveries that are born claimed: longer than any receiver's."""
 
 
 class Loop(Protocol):
@@ -160,17 +157,17 @@ async def build_engine(config: Config, database: Database, clock: Clock) -> Engi
     sources, receiver_rows = await register(config, database)
     await declare(config, database, now=clock.now())
     owner = config.monitor.instance
-    metrics = Metrics()
+    metrics = Metrics(owner)
     accounts = [build_account(config, row) for row in sources.values()]
     receivers = [build_receiver(config, row) for row in receiver_rows.values()]
     settler = Settler(database, clock=clock)
     relay = Relay(database, receivers, settler=settler, clock=clock, metrics=metrics, owner=owner)
-    settler.on_due = relay.bell.ring
+    settler.on_settled = relay.go_on
     writer = Writer(
         database,
         clock=clock,
         routes=config.routes,
-        birth=Birth(owner=owner, lease=BORN_LEASE, room=relay.room),
+        birth=Birth(owner=owner, lease=relay.lease, room=relay.room),
         trouble=Trouble(),
         metrics=metrics,
         hand_over=relay.take,

@@ -75,7 +75,13 @@ class Play:
         watch = self.watches[batch_id]
         result = Result(
             account=self.account,
-            claim=Claim(watch=watch, epoch=1, due_at=self.now, probe=True),
+            claim=Claim(
+                watch=watch,
+                epoch=1,
+                due_at=self.now,
+                lease_until=self.now + timedelta(minutes=1),
+                probe=True,
+            ),
             at=instant(watch, self.now),
             reading=brought if isinstance(brought, Reading) else None,
             failure=brought if isinstance(brought, PollError) else None,

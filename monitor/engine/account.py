@@ -11,9 +11,11 @@ from monitor.core.delivery import pause_asked
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.pacing import Pace, next_poll_at
 from monitor.core.source import Health, Source, Turn
+from monitor.engine.hand import Hand
 from monitor.engine.metrics import Metrics
 from monitor.engine.ports import Provider
 from monitor.engine.usage import MINUTE, Usage
+from monitor.storage.batches import Claim
 from monitor.storage.sources import SourceRow
 
 PROBE_AFTER = timedelta(minutes=1)
@@ -34,6 +36,10 @@ class Account:
     blocked_until: datetime | None = None
     answered_at: datetime | None = None
     in_flight: int = 0
+    cap: int = 1
+    """How many of its polls may be under way."""
+    hand: Hand[Claim] = field(default_factory=lambda: Hand(least=1))
+    """With none it would never get a slot while others have polls under way."""
     usage: Usage = field(default_factory=Usage)
     counters: dict[str, Counter] = field(default_factory=dict)
     """Of polls, by result: looking one up for every poll would cost as much as counting."""

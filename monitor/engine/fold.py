@@ -12,6 +12,7 @@ from monitor.core.observe import Observation, observe
 from monitor.core.payload import failure_data, source_data, source_subject
 from monitor.core.routing import Route, receivers_of
 from monitor.core.source import Health, Poll, Turn, is_answer, judge
+from monitor.core.value import value
 from monitor.engine.account import Account, blocked_until
 from monitor.storage.batches import Claim
 from monitor.storage.outbox import Owed
@@ -19,7 +20,7 @@ from monitor.storage.record import BatchRecord
 from monitor.storage.sources import SourceRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Result:
     """Hold what one poll brought: a reading or a failure."""
 
@@ -130,7 +131,8 @@ def fold(
     for result, observation in results:
         standing = folded.standing(result.account)
         number = watched.get(result.account.source.row, 0)
-        _judge(result, standing, routes=routes, watched=number)
+        if now < result.claim.lease_until:  # else others have polled since: we were paused
+            _judge(result, standing, routes=routes, watched=number)
         if observation is None:
             observation = _observe_failure(result, standing)
         folded.records.append(_record(result, observation, routes, now=now))

@@ -1,5 +1,6 @@
 """Housekeeping, once a minute: broken lanes, hopeless deliveries, old events, the clock."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
@@ -21,6 +22,8 @@ TURN: Final = 120.0
 """Seconds after which it works even if nobody rings."""
 RETRY: Final = 1.0
 """Seconds between tries while the database fails."""
+LONGEST_REST: Final = 1.0
+"""Seconds."""
 
 log = structlog.stdlib.get_logger()
 
@@ -74,15 +77,27 @@ class Housekeeping:
         if repaired:
             log.error("lane.repaired", lanes=repaired)
         for receiver in self.receivers:
-            before = now - lifetime(receiver.schedule)
-            while gone := await expire_deliveries(
-                self._database, receiver.name, before=before, now=now
-            ):
-                self.beat.turn()
-                self._metrics.deliveries.labels(receiver.name, VerdictKind.DEAD.value).inc(gone)
-                log.error("delivery.expired", receiver=receiver.name, deliveries=gone)
+            await self._expire(receiver)
+        began = _now()
         while not self._closing and await prune(self._database, before=now - self.retention):
-            self.beat.turn()
+            began = await self._rest(began)
+
+    async def _expire(self, receiver: Receiver) -> None:
+        """Give up what is older than the receiver's whole schedule."""
+        began, now = _now(), self._clock.now()
+        before = now - lifetime(receiver.schedule)
+        while gone := await expire_deliveries(
+            self._database, receiver.name, before=before, now=now
+        ):
+            self._metrics.deliveries.labels(receiver.name, VerdictKind.DEAD.value).inc(gone)
+            log.error("delivery.expired", receiver=receiver.name, deliveries=gone)
+            began = await self._rest(began)
+
+    async def _rest(self, began: float) -> float:
+        """Leave the database to others for as long as a chunk took; return when that is over."""
+        self.beat.turn()
+        await asyncio.sleep(min(_now() - began, LONGEST_REST))
+        return _now()
 
     async def _follow_clock(self) -> None:
         trusted = self._database.dialect == "postgresql"
@@ -90,3 +105,7 @@ class Housekeeping:
         if off and not self._stepped:
             log.warning("clock.stepped", seconds=round(off.total_seconds(), 1))
         self._stepped = bool(off)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -17,13 +17,13 @@ from monitor import __version__
 class Metrics:
     """Own the registry and the instruments; the gauges are filled in before each scrape."""
 
-    def __init__(self) -> None:
+    def __init__(self, instance: str = "monitor") -> None:
         # else there is a `…_created` for each counter, which nobody asked for
         disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types here
         self.registry = CollectorRegistry()
         self._polling()
         self._delivering()
-        self._running()
+        self._running(instance)
 
     def _polling(self) -> None:
         self.polls = Counter(
@@ -125,7 +125,7 @@ class Metrics:
             registry=self.registry,
         )
 
-    def _running(self) -> None:
+    def _running(self, instance: str) -> None:
         self.database_up = Gauge(
             "monitor_database_up",
             "1 while the database takes writes, else 0.",
@@ -150,3 +150,8 @@ class Metrics:
             "monitor_build", "Version of the monitor and of Python.", registry=self.registry
         )
         build.info({"version": __version__, "python": platform.python_version()})
+        # `instance` is the label by which Prometheus names what it scrapes
+        named = Info(
+            "monitor_instance", "Name of this daemon among several.", registry=self.registry
+        )
+        named.info({"name": instance})

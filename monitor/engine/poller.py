@@ -27,6 +27,10 @@ TURN: Final = 1.0
 """Seconds after which the loop looks for due batches by itself."""
 COMPANY: Final = 0.02
 """Seconds that a due batch may wait for others: a claim costs the same for one as for many."""
+AGAIN: Final = timedelta(seconds=0.1)
+"""How long after a claim the next look comes at the latest."""
+PATIENCE: Final = timedelta(seconds=2)
+"""For how long a claimed batch may wait: its lease is reckoned for a poll that begins at once."""
 
 log = structlog.stdlib.get_logger()
 
@@ -121,8 +125,11 @@ class Poller:
             if self._may_poll(account) and due_at.get(account.source.name, until) < until
         ]
         for account in soon:
+            alone = len(soon) == 1
+            account.cap = self._concurrency if alone else max(1, self._concurrency // 2)
+        for account in soon:
             self.beat.turn()  # a slow database makes a round of many sources long
-            want = self._room(account, alone=len(soon) == 1)
+            want = self._room(account)
             if due_at[account.source.name] <= now and want > 0:
                 await self._claim(account, want)
         if self.accounts:
@@ -148,10 +155,11 @@ class Poller:
     def _may_poll(self, account: Account) -> bool:
         return account.blocked_until is None or account.blocked_until <= self._clock.now()
 
-    def _room(self, account: Account, *, alone: bool) -> int:
-        free = self._concurrency - len(self._polls)
-        cap = self._concurrency if alone else max(1, self._concurrency // 2)
-        return min(free, cap - account.in_flight, self._writer.room - len(self._polls))
+    def _room(self, account: Account) -> int:
+        """Return how many more batches are to be claimed: for free slots, and ahead."""
+        free = min(self._concurrency - len(self._polls), account.cap - account.in_flight)
+        taken = len(self._polls) + sum(len(other.hand) for other in self.accounts)
+        return min(free + account.hand.size - len(account.hand), self._writer.room - taken)
 
     async def _claim(self, account: Account, want: int) -> None:
         now = self._clock.now()
@@ -180,10 +188,42 @@ class Poller:
             account.usage.add(len(claimed.claims) + extra, at=now)
         for claim in claimed.claims:
             self._metrics.poll_lag.observe(max(0.0, (now - claim.due_at).total_seconds()))
-            account.in_flight += 1
-            poll = asyncio.create_task(self._poll(account, claim))
-            self._polls.add(poll)
-            poll.add_done_callback(partial(self._refill, account))
+        if claimed.claims:  # others are due soon, it may be: else they would wait for the next turn
+            self.expect(now + AGAIN)
+        account.hand.measure(at=now)
+        account.hand.add(claimed.claims, at=now)
+        while self._begin_next():
+            pass
+
+    def _begin_next(self) -> bool:
+        """Give a free slot to the next account in turn that has claimed ahead, if there is one."""
+        if self._closing or len(self._polls) >= self._concurrency:
+            return False
+        now = self._clock.now()
+        for account in self.accounts:
+            claim = self._draw(account, now)
+            if claim is not None:
+                self._begin(account, claim)
+                if len(self.accounts) > 1:
+                    self.accounts.remove(account)
+                    self.accounts.append(account)
+                return True
+        return False
+
+    def _draw(self, account: Account, now: datetime) -> Claim | None:
+        if not account.hand or account.in_flight >= account.cap:
+            return None
+        claim = account.hand.draw(at=now, patience=PATIENCE)
+        if claim is not None and account.blocked_until is not None and not claim.probe:
+            account.hand.drop()  # it was paused since
+            return None
+        return claim
+
+    def _begin(self, account: Account, claim: Claim) -> None:
+        account.in_flight += 1
+        poll = asyncio.create_task(self._poll(account, claim))
+        self._polls.add(poll)
+        poll.add_done_callback(partial(self._refill, account))
 
     async def _poll(self, account: Account, claim: Claim) -> None:
         loop = asyncio.get_running_loop()
@@ -222,10 +262,12 @@ class Poller:
         account.count(self._metrics, result)
 
     def _refill(self, account: Account, poll: asyncio.Task[None]) -> None:
-        """Free the slot; ring the bell when a good part of them is free and more is due."""
+        """Fill the slot anew; ring the bell when a good part of what can be claimed is."""
         self._polls.discard(poll)
-        free = self._concurrency - len(self._polls)
-        if account.backlog and free >= max(1, self._concurrency // 2):
+        account.hand.count_end()
+        self._begin_next()
+        size, slots = account.hand.size, max(1, self._concurrency // 2)
+        if account.backlog and self._room(account) >= max(slots, size // 2):
             self.bell.ring()
 
 

@@ -1,11 +1,23 @@
 """A receiver at work: how much it takes now, and its hold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
-from monitor.core.delivery import Hold, Verdict, VerdictKind, hold
+import structlog
+from prometheus_client import Counter
+
+from monitor.core.delivery import Delivery, Hold, Verdict, VerdictKind, hold
+from monitor.core.event import stamp
+from monitor.engine.hand import Hand
+from monitor.engine.metrics import Metrics
 from monitor.engine.ports import Sink
+
+UNSETTLED: Final = 16
+"""Ended attempts that may wait for their commit, for each slot: they are settled in groups."""
+
+log = structlog.stdlib.get_logger()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,11 +36,14 @@ class Receiver:
     held_at: datetime | None = None
     """When the hold last began or was lengthened: attempts begun before say nothing new."""
     in_flight: int = 0
-    promised: int = 0
-    """Room kept for deliveries that may be born claimed in the commit under way."""
-    claiming: int = 0
-    """Room kept for the claim under way."""
+    unsettled: int = 0
+    """Attempts that ended and are not committed yet: what a kill now would send again."""
+    hand: Hand[Delivery] = field(default_factory=lambda: Hand(least=0))
+    backlog: bool = True
+    """More may be due than was claimed."""
     next_send_at: datetime | None = None
+    counters: dict[tuple[str, str], tuple[Counter, Counter]] = field(default_factory=dict)
+    """Of deliveries and attempts, by result and kind: looking them up costs more than counting."""
 
     def become(self, other: "Receiver") -> Sink:
         """Take over what the config says of another; return the sink that was at work."""
@@ -42,14 +57,35 @@ class Receiver:
         """Return how long a claimed delivery is ours: longer than any attempt."""
         return 2 * self.timeout + timedelta(seconds=10)
 
+    @property
+    def most_unsettled(self) -> int:
+        """Return how many ended attempts may wait for their commit at most."""
+        return UNSETTLED * self.slots
+
+    @property
+    def patience(self) -> timedelta:
+        """Return how long a claimed delivery may wait: its lease must outlast an attempt."""
+        return self.lease - self.timeout
+
     def room(self, now: datetime) -> int:
         """Return how many deliveries may be sent now; a held receiver takes one probe at a time."""
         if self.next_send_at is not None and now < self.next_send_at:
             return 0
-        taken = self.in_flight + self.promised + self.claiming
         if self.hold is None:
-            return self.slots - taken
-        return 1 if now >= self.hold.until and taken == 0 else 0
+            return min(self.slots - self.in_flight, self.most_unsettled - self.unsettled)
+        return 1 if now >= self.hold.until and not self.in_flight else 0
+
+    def wanted(self, now: datetime) -> int:
+        """Return how many deliveries are to be claimed: for free slots, and ahead."""
+        if self.hold is not None or self.spacing:
+            return min(1, self.room(now)) - len(self.hand)
+        return self.room(now) + max(self.slots, self.hand.size) - len(self.hand)
+
+    def draw(self, now: datetime) -> Delivery | None:
+        """Return the next claimed delivery, if there is one and it may be sent now."""
+        if not self.hand or self.room(now) < 1:
+            return None
+        return self.hand.draw(at=now, patience=self.patience)
 
     def begin(self, now: datetime) -> None:
         """Count an attempt that begins now."""
@@ -62,13 +98,40 @@ class Receiver:
         The first success lifts it. Of several attempts that fail together only the first counts.
         """
         self.in_flight -= 1
+        self.hand.count_end()
         if verdict.kind is VerdictKind.DELIVERED and self.hold is not None:
             self.hold = self.held_at = None
             return True
-        if verdict.kind is VerdictKind.HOLD and not self._is_stale(started_at):
+        if verdict.kind is VerdictKind.HOLD and not self._is_stale(started_at, now):
             self.hold, self.held_at = hold(self.hold, verdict, at=now), now
             return True
         return False
 
-    def _is_stale(self, started_at: datetime) -> bool:
+    def tell_hold(self, verdict: Verdict, *, was_held: bool) -> None:
+        """Log that the hold began, or that it was lifted."""
+        if self.hold is None:
+            log.info("receiver.released", receiver=self.name)
+        elif not was_held:
+            log.warning(
+                "receiver.held",
+                receiver=self.name,
+                error=verdict.error,
+                status_code=verdict.status_code,
+                next_try=stamp(self.hold.until),
+            )
+
+    def count(self, metrics: Metrics, result: str, kind: str) -> None:
+        """Count an attempt, and what it means for the delivery."""
+        counters = self.counters.get((result, kind))
+        if counters is None:
+            deliveries = metrics.deliveries.labels(self.name, result)
+            counters = deliveries, metrics.attempts.labels(self.name, kind)
+            self.counters[result, kind] = counters
+        for counter in counters:
+            counter.inc()
+
+    def _is_stale(self, started_at: datetime, now: datetime) -> bool:
+        """Tell whether a failure is no news; one that outlived its lease was our own pause."""
+        if now - started_at >= self.lease:
+            return True
         return self.held_at is not None and started_at <= self.held_at

@@ -9,7 +9,6 @@ import structlog
 
 from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
 from monitor.core.errors import StorageError
-from monitor.core.event import stamp
 from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
@@ -51,9 +50,12 @@ class Relay:
         self._sends: set[asyncio.Task[None]] = set()
         self.outage = Outage("relay")
         self._closing = False
-        self._asked = False
-        """Somebody owes a receiver something: what is not born claimed is to be looked for."""
-        self._looked_at = clock.now()
+        self._granted: dict[str, int] = {}
+        """How many deliveries of whom may be born claimed in the commit under way."""
+        self._holds_read_at = clock.now()
+        self._looked_at: float | None = None
+        self._rang = False
+        """It was we who rang the bell, and we know for whom."""
         self.bell = Bell()
         self.beat = Beat(every=TURN)
 
@@ -64,36 +66,52 @@ class Relay:
 
     def change(self, receivers: Sequence[Receiver]) -> set[asyncio.Task[None]]:
         """Serve these receivers from now on; return the attempts still under way, to any."""
-        self._receivers = {receiver.name: receiver for receiver in receivers}
+        served = {receiver.name: receiver for receiver in receivers}
+        for name, receiver in self._receivers.items():
+            if served.get(name) is not receiver:
+                self._settler.give_back(receiver.hand.drop())
+        self._receivers = served
         self.bell.ring()
         return set(self._sends)
 
     def room(self, receiver: str) -> int:
-        """Promise room for deliveries of a receiver that may be born claimed; return how much.
-
-        The promise holds until `take`, so that nothing else fills that room during the commit.
-        """
-        self._asked = True
+        """Return how many deliveries of a receiver may be born claimed in the commit under way."""
         found = self._receivers.get(receiver)
         if found is None or found.hold is not None or self._closing:
-            return 0
-        found.promised = 0  # by a commit that failed
-        found.promised = max(0, found.room(self._clock.now()))
-        return found.promised
+            wanted = 0
+        else:
+            wanted = max(0, found.wanted(self._clock.now()))
+        self._granted[receiver] = wanted
+        return wanted
+
+    def lease(self, receiver: str) -> timedelta:
+        """Return how long a receiver's deliveries that are born claimed are ours."""
+        found = self._receivers.get(receiver)
+        return timedelta() if found is None else found.lease
 
     def take(self, born: Sequence[Delivery]) -> None:
-        """Send deliveries that were born claimed; look for those that were not."""
-        for receiver in self._receivers.values():
-            receiver.promised = 0
+        """Send deliveries that were born claimed; claim others if there was no room for more."""
+        granted, self._granted = self._granted, {}
         if self._closing:  # their leases are given back
             return
         for delivery in born:
+            granted[delivery.receiver] -= 1
             served = self._receivers.get(delivery.receiver)
             if served is not None:  # else it left meanwhile: what it is owed waits
-                self._start(served, delivery)
-        if self._asked:  # else the commit owes nothing
-            self._asked = False
-            self.bell.ring()
+                served.hand.add([delivery], at=delivery.enqueued_at)
+        for name, left in granted.items():
+            owed = self._receivers.get(name)
+            if owed is not None:
+                self._fill(owed)
+                owed.backlog |= left <= 0
+        if any(left <= 0 for left in granted.values()):
+            self._ring()
+
+    def go_on(self, due: set[str]) -> None:
+        """Use the room that a commit of ended attempts has made; something is due for some."""
+        for receiver in self._receivers.values():
+            receiver.backlog |= receiver.name in due
+            self._go_on(receiver)
 
     async def run(self) -> None:
         """Claim and send until closed."""
@@ -120,9 +138,9 @@ class Relay:
         """Take over, once a second, that somebody else lifted a hold, as `monitor test` does."""
         now = self._clock.now()
         held = [r for r in self._receivers.values() if r.hold is not None]
-        if not held or self._settler.moves_holds or now - self._looked_at < HOLDS_TURN:
+        if not held or self._settler.moves_holds or now - self._holds_read_at < HOLDS_TURN:
             return
-        self._looked_at = now
+        self._holds_read_at = now
         holds = await read_holds(self._database)
         for receiver in held:
             if holds.get(receiver.name) is None and not self._settler.moves_holds:
@@ -130,34 +148,65 @@ class Relay:
                 log.info("receiver.released", receiver=receiver.name)
 
     async def _round(self) -> None:
+        """Claim for those of whom more may be due; look, once a turn, for whom else it is."""
         await self._follow_holds()
-        ready = [r for r in self._receivers.values() if r.room(self._clock.now()) > 0]
-        if not ready:
-            return
-        due = await due_receivers(self._database)
-        for receiver in ready:
+        await self._look()
+        for receiver in list(self._receivers.values()):
             self.beat.turn()  # a slow database makes a round of many receivers long
             now = self._clock.now()
-            room = receiver.room(now)
-            if receiver.name in due and due[receiver.name] <= now and room > 0:
-                await self._claim(receiver, room, now)
+            wanted = receiver.wanted(now)
+            if receiver.backlog and wanted > 0:
+                await self._claim(receiver, wanted, now)
 
-    async def _claim(self, receiver: Receiver, room: int, now: datetime) -> None:
-        receiver.claiming = 1 if receiver.spacing else room
+    async def _look(self) -> None:
+        """Look who has something due; who rang by ourselves knows that, but for a turn at most."""
+        loop = asyncio.get_running_loop()
+        knows, self._rang = self._rang, False
+        if knows and self._looked_at is not None and loop.time() - self._looked_at < TURN:
+            return
+        now = self._clock.now()
+        if any(r.wanted(now) > 0 and not r.backlog for r in self._receivers.values()):
+            for name, due_at in (await due_receivers(self._database)).items():
+                if name in self._receivers and due_at <= now:
+                    self._receivers[name].backlog = True
+        self._looked_at = loop.time()
+
+    async def _claim(self, receiver: Receiver, wanted: int, now: datetime) -> None:
+        receiver.backlog = False  # what becomes due from now on says so
         try:
             claimed = await claim_deliveries(
                 self._database,
                 receiver.name,
-                limit=receiver.claiming,
+                limit=wanted,
                 now=now,
                 lease=receiver.lease,
                 owner=self._owner,
             )
-        finally:
-            receiver.claiming = 0
+        except StorageError:
+            receiver.backlog = True
+            raise
         if self._closing or self._receivers.get(receiver.name) is not receiver:
             return  # nobody would settle them any more: their leases are given back, or run out
-        for delivery in claimed:
+        receiver.backlog |= len(claimed) == wanted
+        receiver.hand.measure(at=now)
+        receiver.hand.add(claimed, at=now)
+        self._fill(receiver)
+
+    def _go_on(self, receiver: Receiver) -> None:
+        """Fill the slots anew; ring the bell when a good part of what can be claimed is."""
+        self._fill(receiver)
+        wanted = receiver.wanted(self._clock.now())
+        if receiver.backlog and wanted >= max(1, (receiver.slots + receiver.hand.size) // 2):
+            self._ring()
+
+    def _ring(self) -> None:
+        self._rang = True
+        self.bell.ring()
+
+    def _fill(self, receiver: Receiver) -> None:
+        if self._closing or self._receivers.get(receiver.name) is not receiver:
+            return
+        while (delivery := receiver.draw(self._clock.now())) is not None:
             self._start(receiver, delivery)
 
     def _start(self, receiver: Receiver, delivery: Delivery) -> None:
@@ -182,12 +231,21 @@ class Relay:
         was_held = receiver.hold is not None
         moved = receiver.end(verdict, started_at=started_at, now=now)
         if moved:
-            self._tell_hold(receiver, verdict, was_held=was_held)
+            receiver.backlog = True  # for the probe, or for all that waited
+            self._settler.give_back(receiver.hand.drop())
+            self._ring()
+            receiver.tell_hold(verdict, was_held=was_held)
         settlement = self._settler.put(
-            receiver, delivery, verdict, started_at=started_at, at=now, hold_moved=moved
+            receiver,
+            delivery,
+            verdict,
+            started_at=started_at,
+            at=now,
+            hold_moved=moved,
+            last=len(self._sends) == 1 and not receiver.hand,
         )
         self._count(receiver, delivery, verdict, settlement, at=now)
-        self.bell.ring()
+        self._go_on(receiver)
 
     def _count(
         self,
@@ -202,23 +260,10 @@ class Relay:
         kind = "ok" if accepted else verdict.error or str(verdict.status_code)
         dead = settlement.state is DeliveryState.DEAD
         result = VerdictKind.DEAD if dead else verdict.kind
-        self._metrics.deliveries.labels(receiver.name, result.value).inc()
-        self._metrics.attempts.labels(receiver.name, kind).inc()
+        receiver.count(self._metrics, result.value, kind)
         if accepted:
             latency = (at - delivery.observed_at).total_seconds()
             self._metrics.delivery_latency.observe(max(0.0, latency))
-
-    def _tell_hold(self, receiver: Receiver, verdict: Verdict, *, was_held: bool) -> None:
-        if receiver.hold is None:
-            log.info("receiver.released", receiver=receiver.name)
-        elif not was_held:
-            log.warning(
-                "receiver.held",
-                receiver=receiver.name,
-                error=verdict.error,
-                status_code=verdict.status_code,
-                next_try=stamp(receiver.hold.until),
-            )
 
     def _pause(self) -> float:
         """Return the seconds until a receiver that was spaced or held takes something again."""

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -27,12 +27,14 @@ from monitor.engine.clock import Clock
 from monitor.engine.outage import Outage
 from monitor.engine.receiver import Receiver
 from monitor.storage.database import Database
-from monitor.storage.deliveries import Settled, settle_deliveries
+from monitor.storage.deliveries import Settled, settle_deliveries, unclaim_deliveries
 from monitor.storage.receivers import hold_receiver, lift_hold
 
 TURN: Final = 1.0
 """Seconds after which the loop comes round by itself."""
 GROUP: Final = 500
+COMPANY: Final = 0.02
+"""Seconds that an ended attempt may wait for others."""
 RETRY: Final = 1.0
 """Seconds between tries while the database fails."""
 
@@ -53,14 +55,20 @@ class Settler:
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._settled: deque[Settled] = deque()
+        self._settled: deque[tuple[Receiver, Settled]] = deque()
+        self._given_back: deque[Delivery] = deque()
         self._holds: deque[HoldMove] = deque()
         self._arrived = Bell()
+        self._urgent = Bell()
         self.outage = Outage("settler")
         self._closing = False
-        self.on_due: Callable[[], None] = _nothing
-        """Called when something has become due: the relay's bell."""
+        self.on_settled: Callable[[set[str]], None] = _nothing
+        """Called after each commit with the receivers for which something has become due."""
         self.beat = Beat(every=TURN)
+
+    @property
+    def _waits(self) -> bool:
+        return bool(self._settled or self._holds or self._given_back)
 
     @property
     def moves_holds(self) -> bool:
@@ -76,8 +84,12 @@ class Settler:
         started_at: datetime,
         at: datetime,
         hold_moved: bool,
+        last: bool,
     ) -> Settlement:
-        """Decide what follows an attempt, queue it for the database, and return it."""
+        """Decide what follows an attempt, queue it for the database, and return it.
+
+        It waits a moment for company, unless it is the `last` that was under way.
+        """
         settlement = settle(
             delivery,
             verdict,
@@ -92,38 +104,50 @@ class Settler:
             started_at=started_at,
             duration=at - started_at,
         )
-        self._settled.append(item)
+        self._settled.append((receiver, item))
+        receiver.unsettled += 1
         if hold_moved:
             self._holds.append(HoldMove(receiver=receiver.name, hold=receiver.hold))
         _tell(receiver, item)
         self._arrived.ring()
+        if last or receiver.unsettled >= receiver.most_unsettled:
+            self._urgent.ring()
         return settlement
+
+    def give_back(self, claimed: Sequence[Delivery]) -> None:
+        """Let deliveries that were claimed, and not begun, be due again."""
+        self._given_back.extend(claimed)
+        if claimed:
+            self._arrived.ring()
 
     async def run(self) -> None:
         """Commit until closed and empty."""
-        while not (self._closing and not self._settled and not self._holds):
+        while not (self._closing and not self._waits):
             self.beat.turn()
             await self._arrived.wait(TURN)
-            if self._settled or self._holds:
+            if self._waits:
+                await self._urgent.wait(COMPANY)
                 await self._commit_some()
 
     def close(self) -> None:
         """Let `run` end once all that was taken in is committed."""
         self._closing = True
         self._arrived.ring()
+        self._urgent.ring()
 
     async def _commit_some(self) -> None:
-        group = [self._settled[n] for n in range(min(GROUP, len(self._settled)))]
+        size = min(GROUP, len(self._settled))
         try:
-            await self._commit(group)
+            await self._commit([self._settled[n][1] for n in range(size)])
             await self._move_holds()
+            await self._release()
         except StorageError as error:
             self.outage.began(error, at=self._clock.now())
             self._arrived.ring()
             await asyncio.sleep(RETRY)
             return
         self.outage.ended()
-        if self._settled or self._holds:
+        if self._waits:
             self._arrived.ring()
 
     async def _commit(self, group: list[Settled]) -> None:
@@ -136,9 +160,9 @@ class Settler:
         except DataRefusedError:
             due = await self._commit_singly(group)
         for _ in group:
-            self._settled.popleft()
-        if due:
-            self.on_due()
+            receiver, _ = self._settled.popleft()
+            receiver.unsettled -= 1
+        self.on_settled(due)
 
     async def _commit_singly(self, group: list[Settled]) -> set[str]:
         """Settle one by one; what is refused even without text waits for its lease to run out."""
@@ -154,13 +178,20 @@ class Settler:
                 )
         return due
 
+    async def _release(self) -> None:
+        claimed = [self._given_back[n] for n in range(min(GROUP, len(self._given_back)))]
+        if claimed:
+            await unclaim_deliveries(self._database, claimed, now=self._clock.now())
+        for _ in claimed:
+            self._given_back.popleft()
+
     async def _move_holds(self) -> None:
         while self._holds:
             self.beat.turn()
             move = self._holds[0]
             if move.hold is None:
                 await lift_hold(self._database, move.receiver, now=self._clock.now())
-                self.on_due()
+                self.on_settled({move.receiver})
             else:
                 await hold_receiver(self._database, move.receiver, move.hold)
             self._holds.popleft()
@@ -191,5 +222,5 @@ def _tell(receiver: Receiver, item: Settled) -> None:
         )
 
 
-def _nothing() -> None:
+def _nothing(_due: set[str]) -> None:
     """Stand in until the relay is there."""

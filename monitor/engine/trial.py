@@ -54,7 +54,7 @@ async def _owe(database: Database, receiver: Receiver, row: ReceiverRow) -> Deli
 
     birth = Birth(
         owner=f"test-{os.getpid()}-{secrets.token_hex(4)}",
-        lease=receiver.lease,
+        lease=lambda _: receiver.lease,
         room=lambda _: 1,
     )
     trial = Trial(receiver=row, compose=compose_test, birth=birth)

@@ -1,10 +1,10 @@
 """Calls by status: which are open, and what the open ones wait for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from monitor.core.batch import Counts
+from monitor.core.value import value
 from monitor.providers.document import LARGEST_COUNT, invalid
 
 
@@ -22,7 +22,7 @@ class CallStanding(Enum):
     """A word that we do not know: it counts as live."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Calls:
     """Hold what counts amount to."""
 

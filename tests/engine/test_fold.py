@@ -98,14 +98,26 @@ class Playing:
         return [event.type.value for event in self.events[before:]]
 
     def result(
-        self, row: int, brought: Brought, *, after: timedelta = SECOND, probe: bool = False
+        self,
+        row: int,
+        brought: Brought,
+        *,
+        after: timedelta = SECOND,
+        probe: bool = False,
+        lease: timedelta = 60 * MINUTE,
     ) -> Item:
         self.now += after
         watch = self.watches[row]
         failed = isinstance(brought, PollError)
         result = Result(
             account=self.account,
-            claim=Claim(watch=watch, epoch=1, due_at=self.now, probe=probe or self.fails()),
+            claim=Claim(
+                watch=watch,
+                epoch=1,
+                due_at=self.now,
+                lease_until=self.now + lease,
+                probe=probe or self.fails(),
+            ),
             at=instant(watch, self.now),
             reading=None if isinstance(brought, PollError) else brought,
             failure=brought if isinstance(brought, PollError) else None,
@@ -196,7 +208,7 @@ def test_events_go_to_every_receiver_with_a_route_that_applies() -> None:
 def test_a_result_must_hold_a_reading_or_a_failure(play: Playing) -> None:
     result = Result(
         account=play.account,
-        claim=Claim(watch=play.watches[0], epoch=1, due_at=START),
+        claim=Claim(watch=play.watches[0], epoch=1, due_at=START, lease_until=START + SECOND),
         at=START,
     )
 
@@ -434,7 +446,7 @@ def test_sources_are_judged_apart(play: Playing) -> None:
     watch = Watch(batch=Batch(row=99, source="bolna-2", id="b99", key="key 99"))
     result = Result(
         account=other,
-        claim=Claim(watch=watch, epoch=1, due_at=START),
+        claim=Claim(watch=watch, epoch=1, due_at=START, lease_until=START + SECOND),
         at=START,
         failure=FORBIDDEN,
     )
@@ -480,6 +492,16 @@ def test_a_group_tells_what_its_polls_tell_one_by_one(
     assert together.account.blocked_until == singly.account.blocked_until
     assert together.account.answered_at == singly.account.answered_at
     assert {event.body for event in together.events} == {event.body for event in singly.events}
+
+
+def test_a_result_whose_lease_ran_out_says_nothing_of_its_account(play: Playing) -> None:
+    late = play.result(0, UNAUTHORIZED, lease=2 * SECOND)
+    play.now += 2 * SECOND
+
+    play.commit([late])
+
+    assert play.written == []
+    assert play.events == []
 
 
 @settings(deadline=None, max_examples=50)

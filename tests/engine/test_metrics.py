@@ -28,6 +28,7 @@ CONTRACT = {
     "monitor_config_last_reload_successful": ("gauge", ()),
     "monitor_config_last_reload_success_timestamp_seconds": ("gauge", ()),
     "monitor_build": ("info", ("version", "python")),
+    "monitor_instance": ("info", ("name",)),
 }
 """Users' dashboards depend on each of them: type and labels."""
 

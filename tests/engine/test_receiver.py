@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from monitor.core.delivery import Delivery, Verdict, VerdictKind
+from monitor.core.delivery import Delivery, Hold, Verdict, VerdictKind
+from monitor.core.event import SubjectKind
 from monitor.engine.receiver import Receiver
 
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)
@@ -34,6 +35,23 @@ def make(**about: Any) -> Receiver:
     return Receiver(**(given | about))
 
 
+def delivery(row: int) -> Delivery:
+    return Delivery(
+        row=row,
+        epoch=1,
+        event_id=f"evt_{row}",
+        event_type="batch.first_seen",
+        body=b"{}",
+        receiver="crm",
+        subject_kind=SubjectKind.BATCH,
+        subject_row=row,
+        sequence=1,
+        attempts=0,
+        observed_at=NOW,
+        enqueued_at=NOW,
+    )
+
+
 def test_it_takes_as_many_as_it_has_slots() -> None:
     receiver = make()
 
@@ -46,8 +64,58 @@ def test_it_takes_as_many_as_it_has_slots() -> None:
     assert receiver.room(NOW) == 1
 
 
-def test_promised_room_is_taken() -> None:
-    assert make(promised=3, claiming=4).room(NOW) == 1
+def test_attempts_that_nobody_commits_take_room_in_the_end() -> None:
+    receiver = make()
+    assert make(unsettled=receiver.most_unsettled - 3).room(NOW) == 3
+    assert make(unsettled=receiver.most_unsettled).room(NOW) == 0
+
+
+def test_it_wants_what_fills_its_slots_and_its_hand() -> None:
+    receiver = make()
+    receiver.hand.size = 20
+    receiver.hand.add([delivery(1)], at=NOW)
+
+    assert receiver.wanted(NOW) == 8 + 20 - 1
+
+
+@pytest.mark.parametrize(
+    "about", [{"spacing": SECOND}, {"hold": Hold(until=NOW, since=NOW, step=0)}]
+)
+def test_one_that_is_spaced_or_held_wants_one_at_a_time(about: dict[str, Any]) -> None:
+    receiver = make(**about)
+    receiver.hand.size = 20
+
+    assert receiver.wanted(NOW) == 1
+    receiver.hand.add([delivery(1)], at=NOW)
+    assert receiver.wanted(NOW) == 0
+
+
+def test_an_attempt_begins_only_if_its_claim_outlasts_it() -> None:
+    receiver = make()
+    receiver.hand.add([delivery(1)], at=NOW)
+    receiver.hand.add([delivery(2)], at=NOW + SECOND)
+
+    drawn = receiver.draw(NOW + 25 * SECOND)
+
+    assert drawn is not None
+    assert drawn.row == 2
+
+
+def test_nothing_is_drawn_without_room() -> None:
+    receiver = make(in_flight=8)
+    receiver.hand.add([delivery(1)], at=NOW)
+
+    assert receiver.draw(NOW) is None
+
+
+def test_a_failure_that_outlived_its_lease_was_our_own_pause() -> None:
+    receiver = make()
+    receiver.begin(NOW)
+
+    assert not receiver.end(DOWN, started_at=NOW, now=NOW + receiver.lease)
+
+    assert receiver.hold is None
+    assert receiver.in_flight == 0
 
 
 def test_sends_are_spaced() -> None:

@@ -465,15 +465,22 @@ async def test_a_receiver_that_left_during_a_claim_gets_nothing_more(
     assert len(rig.crm.attempts) == attempts
 
 
-async def test_only_a_commit_that_owes_something_makes_the_relay_look(rig: Rig) -> None:
+async def test_only_a_commit_that_owes_more_than_there_is_room_for_makes_the_relay_claim(
+    rig: Rig,
+) -> None:
     await rig.build()
-    relay = rig.engine.relay
+    relay, receiver = rig.engine.relay, rig.engine.receivers[0]
+    receiver.backlog = False
+    relay.take([])
+    relay.room("crm")
     relay.take([])
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(relay.bell.wait(), 0.01)
 
+    receiver.in_flight = 2 * receiver.slots
     relay.room("crm")
     relay.take([])
 
     await asyncio.wait_for(relay.bell.wait(), 5)
+    assert receiver.backlog
     await rig.database.close()

@@ -34,6 +34,7 @@ PACE: Final = Pace(
     limits=LIMITS,
 )
 LEASE: Final = timedelta(seconds=35)
+NEVER: Final = timedelta(days=365)
 
 Answer = Reading | PollError
 
@@ -161,7 +162,13 @@ class Stage:
         """Claim a batch; a probed source stays blocked meanwhile."""
         if probe:
             self.account.blocked_until = self.now + LEASE
-        return Claim(watch=self.watches[row], epoch=1, due_at=self.now, probe=probe)
+        return Claim(
+            watch=self.watches[row],
+            epoch=1,
+            due_at=self.now,
+            lease_until=self.now + NEVER,  # nobody is paused here beyond a lease
+            probe=probe,
+        )
 
     def commit(
         self, answers: Sequence[tuple[Claim, Answer]], *, apart: timedelta = timedelta()
