@@ -6,12 +6,18 @@ from contextlib import suppress
 from typing import Any, Final, TextIO, cast
 
 import structlog
+from structlog.typing import EventDict, Processor
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
-def set_up_logs(*, level: str, log_format: str, stream: TextIO | None = None) -> None:
-    """Send the log to `stream` (standard output): coloured on a terminal, JSON elsewhere."""
+def set_up_logs(
+    *, level: str, log_format: str, instance: str | None = None, stream: TextIO | None = None
+) -> None:
+    """Send the log to `stream` (standard output): coloured on a terminal, JSON elsewhere.
+
+    Lines of JSON, which are collected from several daemons, name the instance.
+    """
     out = stream or sys.stdout
     console = log_format == "console" or (log_format == "auto" and out.isatty())
     structlog.configure(
@@ -19,6 +25,7 @@ def set_up_logs(*, level: str, log_format: str, stream: TextIO | None = None) ->
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if console or instance is None else [_naming(instance)]),
             *_renderers(console=console, colors=out.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -26,6 +33,14 @@ def set_up_logs(*, level: str, log_format: str, stream: TextIO | None = None) ->
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_ForeignHandler()], level=logging.WARNING, force=True)
+
+
+def _naming(instance: str) -> Processor:
+    def name(_logger: object, _method: str, line: EventDict) -> EventDict:
+        line["instance"] = instance
+        return line
+
+    return name
 
 
 def _renderers(*, console: bool, colors: bool) -> list[Any]:

@@ -49,6 +49,16 @@ def test_off_a_terminal_each_event_is_one_line_of_json() -> None:
     }
 
 
+def test_every_line_of_json_names_the_instance() -> None:
+    out = io.StringIO()
+    set_up_logs(level="info", log_format="json", instance="second", stream=out)
+
+    structlog.stdlib.get_logger().info("delivery.failed")
+    logging.getLogger("foreign").warning("something")
+
+    assert [line["instance"] for line in lines(out)] == ["second", "second"]
+
+
 @pytest.mark.parametrize(
     ("log_format", "shows"), [("auto", True), ("console", True), ("json", False)]
 )

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from monitor.engine.bell import Bell
 
@@ -25,6 +26,20 @@ class Peal:
 
     bell: Bell
     every: int
+
+
+class _Every(IntervalTrigger):  # type: ignore[misc]  # it ships no types
+    """Miss what was missed.
+
+    The scheduler lists every second that a wall clock was put ahead by, one by one, before it
+    coalesces them: for the months of a machine without a clock of its own that takes minutes.
+    """
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+        """Return when to ring next, once for all that was missed."""
+        late = previous is not None and now - previous > self.interval
+        found: datetime | None = super().get_next_fire_time(now if late else previous, now)
+        return found
 
 
 class Bells:
@@ -48,9 +63,8 @@ class Bells:
         for peal in self._peals:
             self._scheduler.add_job(
                 self._ring,
-                "interval",
+                _Every(seconds=peal.every, timezone=UTC),
                 args=(peal.bell,),
-                seconds=peal.every,
                 coalesce=True,
                 max_instances=1,
                 misfire_grace_time=None,

@@ -18,7 +18,7 @@ from monitor.operations import Operations
 from monitor.storage.batches import release_batches
 from monitor.storage.database import Database
 from monitor.storage.deliveries import release_deliveries
-from monitor.storage.upkeep import forget_instance, touch_instance
+from monitor.storage.upkeep import forget_instance
 
 PATIENCE: Final = 2.5
 """Seconds that deliveries under way get at the end."""
@@ -65,19 +65,15 @@ class Daemon:
         self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Prove that the database takes a write, listen, and start the loops; then say so.
-
-        Raises StorageError or ConfigError when that cannot be had.
-        """
+        """Listen and start the loops; then say so. Raises ConfigError for a port that is taken."""
         engine, server = self._engine, self._config.server
         instance = self._config.monitor.instance
-        await touch_instance(self._database, instance, now=engine.clock.now())
         port = await self._operations.start(server.host, server.port)
         for name, loop in engine.loops.items():
-            self._loops[name] = asyncio.create_task(_keep_running(name, loop.run))
+            self._loops[name] = asyncio.create_task(keep_running(name, loop.run))
         self._bells.start()
         for name, watcher in self._watchers.items():
-            self._watching.append(asyncio.create_task(_keep_running(name, watcher.run)))
+            self._watching.append(asyncio.create_task(keep_running(name, watcher.run)))
         log.info(
             "daemon.started",
             version=__version__,
@@ -149,7 +145,7 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
             _, left = await asyncio.wait(left, timeout=FLUSH)
 
 
-async def _keep_running(name: str, run_loop: Callable[[], Awaitable[None]]) -> None:
+async def keep_running(name: str, run_loop: Callable[[], Awaitable[None]]) -> None:
     """Run a loop to its end, beginning anew when it raises what nobody foresaw."""
     while True:
         try:

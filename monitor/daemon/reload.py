@@ -153,7 +153,11 @@ class Reload:
         engine.housekeeping.receivers = engine.receivers
         engine.housekeeping.retention = config.monitor.retention
         self._heartbeat.url = config.monitor.heartbeat_url
-        set_up_logs(level=config.monitor.log_level, log_format=config.monitor.log_format)
+        set_up_logs(
+            level=config.monitor.log_level,
+            log_format=config.monitor.log_format,
+            instance=config.monitor.instance,
+        )
         self.config = config
         self._providers |= {name: source.provider for name, source in config.sources.items()}
         if replaced:

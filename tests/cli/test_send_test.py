@@ -32,7 +32,8 @@ async def leave_pending(store: Store, *, at: datetime, owner: str = "cut-off") -
         data = receiver_data("crm", "webhook")
         return compose(EventType.TEST, subject, sequence=sequence, at=at, data=data)
 
-    birth = Birth(owner=owner, lease=timedelta(seconds=40), room=lambda _: 1)
+    lease = timedelta(seconds=40)
+    birth = Birth(owner=owner, lease=lambda _: lease, room=lambda _: 1)
     await owe_trial(store.database, Trial(receiver=row, compose=compose_test, birth=birth), now=at)
 
 

@@ -19,7 +19,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bells, "SILENCE", 2.0)
 
 
-@pytest.mark.parametrize("hours", [1, -1])
+@pytest.mark.parametrize("hours", [1, -1, 4800])
 async def test_a_step_of_the_wall_clock_delays_no_poll_and_the_bells_ring_on(
     rig: Rig, until: Until, hours: int
 ) -> None:

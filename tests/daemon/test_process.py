@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from monitor.daemon.process import run
@@ -16,6 +17,8 @@ from monitor.simulator import Fault, bolna_document
 from tests.conftest import Until
 from tests.daemon.conftest import MakeProcess
 from tests.engine.rig import Rig
+
+connect = psycopg.AsyncConnection.connect
 
 
 def declare(rig: Rig, *names: str) -> None:
@@ -268,6 +271,23 @@ async def test_a_second_daemon_of_one_name_on_one_postgres_is_refused(
 
     for daemon in (second, other):
         assert await daemon.stop() == 0
+
+
+async def test_a_start_waits_for_a_row_that_a_daemon_which_stands_still_keeps_to_itself(
+    tmp_path: Path, postgres_url: str, process: MakeProcess, until: Until
+) -> None:
+    async with Rig(tmp_path, postgres_url) as rig, await connect(postgres_url) as other:
+        await rig.build()  # registers the sources
+        await rig.database.close()
+        await other.execute("SELECT 1 FROM sources FOR UPDATE")
+        daemon = process(rig)
+        await daemon.start()
+        await until(lambda: daemon.lines("database.waiting") != [], seconds=30)
+
+        await other.commit()
+        await until(daemon.started, seconds=30)
+
+        assert "lock timeout" in daemon.lines("database.waiting")[0]["reason"]
 
 
 async def test_after_a_restart_with_the_clock_put_back_polls_go_on(

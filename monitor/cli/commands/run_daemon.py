@@ -50,7 +50,11 @@ def run(path: Path | None) -> None:
     """Run the daemon; raises MonitorError when it cannot start."""
     config = load(path)
     require_secrets(config)
-    set_up_logs(level=config.monitor.log_level, log_format=config.monitor.log_format)
+    set_up_logs(
+        level=config.monitor.log_level,
+        log_format=config.monitor.log_format,
+        instance=config.monitor.instance,
+    )
     log = structlog.stdlib.get_logger()
     for warning in warnings_of(config):
         log.warning("config.doubtful", reason=warning)

@@ -1,0 +1,53 @@
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
+
+import pytest
+import structlog
+
+from monitor.daemon.namesake import Namesake
+from monitor.storage.database import Database
+from monitor.storage.instance import InstanceName
+from tests.postgres import Postgres
+
+Open = Callable[[str], Database]
+Log = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+async def test_a_name_that_was_lost_is_taken_anew_and_a_second_bearer_is_told_once(
+    postgres: Postgres, postgres_url: str, open_database: Open, log: Log
+) -> None:
+    first, second = (InstanceName(open_database(postgres_url), "one") for _ in range(2))
+    namesake = Namesake(first)
+    await first.take()
+
+    postgres.cut(postgres_url)
+    await second.take()
+    await namesake.look()
+    await namesake.look()
+    await second.release()
+    await namesake.look()
+    await namesake.look()
+
+    assert [line["event"] for line in log] == ["instance.doubled", "instance.alone"]
+    assert "another daemon named 'one'" in log[0]["reason"]
+    await first.release()
+
+
+async def test_while_the_server_is_away_the_loops_tell_it(
+    postgres: Postgres, postgres_url: str, open_database: Open, log: Log
+) -> None:
+    name = InstanceName(open_database(postgres_url), "one")
+    await name.take()
+
+    with postgres.away(postgres_url):
+        await Namesake(name).look()
+
+    assert log == []
+    await Namesake(name).look()
+    await name.release()
