@@ -1,0 +1,135 @@
+"""The container files start what the program knows, from what the build needs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from monitor.cli.main import app
+from monitor.config.environment import OVERRIDES
+from monitor.config.load import load
+from monitor.config.schema import INSTANCE, database_url, parse_listen
+from monitor.config.starter import write_starter
+from monitor.config.warnings import missing_secrets
+from monitor.daemon.process import LONGEST_END
+from monitor.settings import parse_duration
+
+ROOT = Path(__file__).parent.parent.parent
+CONTAINERFILE = (ROOT / "deploy" / "Containerfile").read_text()
+COMPOSE = (ROOT / "deploy" / "compose.yaml").read_text()
+README = (ROOT / "deploy" / "README.md").read_text()
+VARIABLES = {*OVERRIDES, "MONITOR_CONFIG", "MONITOR_INSTANCE"}
+PATHS = {"/-/healthy", "/-/ready"}
+
+
+def manifest() -> str:
+    """Return README's manifest for Kubernetes."""
+    found = re.search(r"```yaml\n(apiVersion.*?)```", README, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def environment() -> dict[str, str]:
+    """Return what the image sets."""
+    found = re.search(r"^ENV (.*)$", CONTAINERFILE, re.MULTILINE)
+    assert found is not None
+    return dict(pair.split("=", 1) for pair in found[1].split())
+
+
+def run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of the Containerfile, or one in its place."""
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 (ours)
+
+
+def test_the_files_that_are_copied_are_all_that_the_wheel_needs(tmp_path: Path) -> None:
+    for names in re.findall(r"^COPY (?!--)(.+) \S+$", CONTAINERFILE, re.MULTILINE):
+        for name in names.split():
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, tmp_path / name)
+
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    done = run(*command, folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("*.whl"))) == 1
+
+
+def test_the_lock_becomes_constraints_of_every_dependency(tmp_path: Path) -> None:
+    found = re.search(r"^RUN (sed .*) > /constraints.txt$", CONTAINERFILE, re.MULTILINE)
+    assert found is not None
+    shutil.copy(ROOT / "requirements.lock", tmp_path)
+
+    command = ["/bin/sh", "-c", found[1]]
+    done = run(*command, folder=tmp_path)
+
+    lines = [line for line in done.stdout.splitlines() if not line.lstrip().startswith("#")]
+    pinned = {
+        match[1] for line in lines if (match := re.match(r"([a-z0-9.-]+)==\S+( ;.*)?$", line))
+    }
+    assert len(pinned) == len(lines)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["postgres"]]
+    assert {re.split(r"[^A-Za-z0-9_.-]", text)[0].lower() for text in needed} <= pinned
+    assert "hatchling" in pinned
+
+
+def test_every_variable_command_and_path_is_one_that_the_program_knows() -> None:
+    assert set(re.findall(r"\bMONITOR_[A-Z_]+", CONTAINERFILE + COMPOSE + manifest())) <= VARIABLES
+    command = re.findall(r'^CMD \["(\S+)"\]$', CONTAINERFILE, re.MULTILINE)
+    assert set(command) <= {known.name for known in app.registered_commands}
+    asked = set(re.findall(r"/-/\w+", CONTAINERFILE + manifest()))
+    assert asked == PATHS
+    assert "livenessProbe:\n            httpGet: {path: /-/healthy" in manifest()
+
+
+def test_ports_agree() -> None:
+    _, port = parse_listen(environment()["MONITOR_LISTEN"])
+    exposed = re.findall(r"^EXPOSE (\d+)|127\.0\.0\.1:(\d+)/", CONTAINERFILE, re.MULTILINE)
+
+    assert {number for pair in exposed for number in pair if number} == {str(port)}
+    assert set(re.findall(r'"127\.0\.0\.1:\d+:(\d+)"', COMPOSE)) == {str(port)}
+    assert f"containerPort: {port}" in manifest()
+
+
+def test_the_two_daemons_have_names_of_their_own() -> None:
+    names = re.findall(r"MONITOR_INSTANCE: (\S+)", COMPOSE)
+
+    assert len(names) == len(set(names)) == 2
+    assert all(INSTANCE.fullmatch(name) for name in names)
+
+
+def test_a_daemon_ends_by_itself_before_it_is_killed() -> None:
+    grace = re.search(r"stop_grace_period: (\S+)", COMPOSE)
+    seconds = re.search(r"terminationGracePeriodSeconds: (\d+)", manifest())
+    assert grace is not None
+    assert seconds is not None
+
+    assert parse_duration(grace[1]).total_seconds() > LONGEST_END
+    assert int(seconds[1]) > LONGEST_END
+
+
+def test_the_config_that_init_writes_runs_in_the_containers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_starter(tmp_path / "config.toml")
+    assert f"../config.toml:{environment()['MONITOR_CONFIG']}:ro" in COMPOSE
+    (block,) = re.findall(r"environment: &environment\n((?: {6}.*\n)+)", COMPOSE)
+    given = dict(re.findall(r"^ +([A-Z_]+): (.*)$", block, re.MULTILINE))
+    for name, value in given.items():
+        monkeypatch.setenv(name, re.sub(r"\$\{.*?\}", "given", value))
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0/B0/x")
+
+    config = load(tmp_path / "config.toml")
+
+    assert missing_secrets(config) == []
+    assert database_url(config) == "postgresql://monitor:given@postgres/monitor"
+    assert config.monitor.instance == "one"
+    wanted = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE))
+    (told,) = re.findall(r"```ini\n((?:[A-Z_]+=.*\n)+)", README)
+    assert {line.partition("=")[0] for line in told.splitlines()} == wanted
+    assert os.path.relpath(ROOT / "deploy" / "Containerfile", ROOT) in COMPOSE
