@@ -46,8 +46,8 @@ faults: .venv/installed ## the fault harnesses in full, and whether they catch p
 day: .venv/installed ## a day of 50 batches in a minute, and what a day of 200 costs in polls
 	MONITOR_DAY_GRAIN=5 MONITOR_DAY_SECONDS=60 $(BIN)/pytest -s tests/days
 
-bench: .venv/installed ## polls per CPU second against a bare loop
-	$(BIN)/python tests/benchmarks/polls.py $(ARGS)
+bench: .venv/installed ## speed and memory against bare loops, target by target (10 minutes)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 docs: .venv/installed ## write the generated parts of docs/ anew
 	$(BIN)/python -m docs.generate

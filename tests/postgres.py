@@ -6,7 +6,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,8 @@ SETTINGS: Final = (
     "max_wal_senders=0",
     "wal_init_zero=off",
 )
+DURABLE: Final = ("listen_addresses=", "max_connections=200")
+"""For measurements: what is committed is on the disk, all else as PostgreSQL comes."""
 
 # The pipe closes with the run, also with one that is killed: then the server goes at once.
 _UNTIL_END: Final = '"$@" & read -r _; kill -QUIT $!; wait $!; rm -rf "$0"'
@@ -85,8 +87,11 @@ class Postgres:
 
 
 @contextmanager
-def run_postgres() -> Iterator[Postgres]:
-    """Run a server, or use the one of MONITOR_TEST_POSTGRES_URL; none to be had is an error."""
+def run_postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """Run a server, or use the one of MONITOR_TEST_POSTGRES_URL; none to be had is an error.
+
+    It forgets with the machine, which is faster, unless it is to be `durable`.
+    """
     url = os.environ.get("MONITOR_TEST_POSTGRES_URL")
     if url:
         yield Postgres(url)
@@ -94,8 +99,13 @@ def run_postgres() -> Iterator[Postgres]:
     identity = _identity()
     with (
         _folder(identity) as copies,
-        _folder(identity, _place()) as folder,
-        _server(_runnable(_binaries(), copies, identity), folder, identity) as server,
+        _folder(identity, None if durable else _place()) as folder,
+        _server(
+            _runnable(_binaries(), copies, identity),
+            folder,
+            identity,
+            settings=DURABLE if durable else SETTINGS,
+        ) as server,
     ):
         yield server
 
@@ -116,11 +126,13 @@ def _place() -> str | None:
 
 
 @contextmanager
-def _server(binaries: Path, folder: Path, identity: dict[str, Any]) -> Iterator[Postgres]:
+def _server(
+    binaries: Path, folder: Path, identity: dict[str, Any], *, settings: Sequence[str]
+) -> Iterator[Postgres]:
     data = folder / "data"
     _run_initdb(binaries / "initdb", data, identity)
     command = [str(binaries / "postgres"), "-D", str(data), "-k", str(folder)]
-    command += [word for setting in SETTINGS for word in ("-c", setting)]
+    command += [word for setting in settings for word in ("-c", setting)]
     with (folder / "log").open("wb") as log:
         server: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 (our own command)
             ["/bin/sh", "-c", _UNTIL_END, str(data), *command],
