@@ -28,7 +28,7 @@ test: check ## all checks and all tests, Postgres included, with coverage
 	$(BIN)/coverage report --include='monitor/core/*' --fail-under=100
 	$(BIN)/coverage report --include='monitor/engine/*' --fail-under=95
 	$(BIN)/coverage report --fail-under=92
-	$(BIN)/pytest -n 2 --dist loadfile tests/faults tests/planted tests/days/test_day.py
+	$(BIN)/pytest -n 3 --dist worksteal tests/faults tests/planted tests/days/test_day.py
 
 check: .venv/installed ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
@@ -41,7 +41,7 @@ format: .venv/installed ## put the code into shape
 	$(BIN)/ruff check --fix .
 
 faults: .venv/installed ## the fault harnesses in full, and whether they catch planted bugs (hours)
-	MONITOR_FAULTS=full $(BIN)/pytest -n 2 --dist loadfile tests/faults tests/planted $(ARGS)
+	MONITOR_FAULTS=full $(BIN)/pytest -n 2 --dist worksteal tests/faults tests/planted $(ARGS)
 
 day: .venv/installed ## a day of 50 batches in a minute, and what a day of 200 costs in polls
 	MONITOR_DAY_GRAIN=5 MONITOR_DAY_SECONDS=60 $(BIN)/pytest -s tests/days

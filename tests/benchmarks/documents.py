@@ -4,6 +4,8 @@ import json
 
 ID = "BATCH"
 COMPLETED = 987_654_321
+OPEN = 400_000
+"""So many that no end is in sight, or a batch would be polled twice as often."""
 DOCUMENT = (
     json.dumps(
         {
@@ -17,7 +19,7 @@ DOCUMENT = (
             "file_name": "customers.csv",
             "valid_contacts": 7,
             "total_contacts": 11,
-            "execution_status": {"completed": COMPLETED, "ringing": 2, "in-progress": 4},
+            "execution_status": {"completed": COMPLETED, "ringing": 2, "in-progress": OPEN},
         }
     )
     .replace(ID, "%s")
