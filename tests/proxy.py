@@ -39,6 +39,10 @@ class Proxy:
         """Let everything pass, also what waited."""
         self._open.set()
 
+    def lead_to(self, url: str) -> None:
+        """Lead new connections to another server, as a name does whose address has changed."""
+        self._target = make_url(url)
+
     async def start(self) -> None:
         """Listen; after `stop`, on the same port."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
@@ -59,7 +63,7 @@ class Proxy:
         task.add_done_callback(self._connections.discard)
         try:
             there, back = await self._let_through()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, OSError):  # stopped, or nobody is there
             writer.close()
             return
         try:

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import create_engine, text
 
 State = tuple[str, str]
 """A batch as observation compares it: its status, and the calls that there are, by status."""
+
+_WRONG: Final = ("lost", "phantom", "unreceived", "gaps", "bad_signatures", "other_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,12 @@ class Account:
     @property
     def failures(self) -> int:
         """Sum up what must be 0."""
-        return (
-            self.lost
-            + self.phantom
-            + self.unreceived
-            + self.gaps
-            + self.bad_signatures
-            + self.other_bytes
-        )
+        return sum(getattr(self, name) for name in _WRONG)
+
+    @property
+    def complaints(self) -> str:
+        """Name what must be 0 and is not, line by line."""
+        return "\n".join(f"wrong: {name}" for name in _WRONG if getattr(self, name))
 
     def __str__(self) -> str:
         """Show every figure."""

@@ -1,13 +1,16 @@
 """A consumer that keeps account, a daemon that can be killed, and the table of all figures."""
 
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
 from tests.faults.figures import Figures, print_table
+from tests.postgres import Postgres
 
 
 @pytest.fixture
@@ -25,6 +28,20 @@ async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
     found = Daemon(tmp_path)
     yield found
     await found.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def two_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]]:
+    """Return the URLs of two fresh databases of one kind, to be held against each other."""
+    template: Any = request.getfixturevalue(f"migrated_{request.param.removesuffix('ql')}")
+    if request.param == "sqlite":
+        yield [f"sqlite:///{shutil.copy(template, tmp_path / name)}" for name in ("one", "two")]
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    urls = [server.create(template) for _ in range(2)]
+    yield urls
+    for url in urls:
+        server.drop(url)
 
 
 @pytest.fixture

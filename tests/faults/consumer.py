@@ -27,6 +27,8 @@ class Consumer:
         self.bad_signatures = 0
         self.duplicates = 0
         self.answer_with = 200
+        self.pauses = 0
+        """How many requests are still to be answered by 429, with a pause of a second."""
         self.url = ""
         self._seen: set[tuple[str, str]] = set()
         self._verifier = Webhook(SECRET)
@@ -52,15 +54,22 @@ class Consumer:
             self.bad_signatures += 1
             return web.Response(status=401)
         event_id = request.headers["webhook-id"]
+        if self.pauses:
+            self.pauses -= 1
+            return web.Response(status=429, headers={"retry-after": "1"})
         if self.answer_with != 200:
             return web.Response(status=self.answer_with)
-        path = request.match_info["path"]
-        self.bodies.setdefault(event_id, body)
-        self.duplicates += (path, event_id) in self._seen
-        self._seen.add((path, event_id))
-        self.received.append((time.monotonic(), path, event_id))
-        self.accepted.append(Accepted(path, event_id, body))
+        self.remember(Accepted(request.match_info["path"], event_id, body))
         return web.Response()
+
+    def remember(self, webhook: Accepted) -> None:
+        """Keep what was accepted: now, or in a life before."""
+        key = (webhook.receiver, webhook.event_id)
+        self.bodies.setdefault(webhook.event_id, webhook.body)
+        self.duplicates += key in self._seen
+        self._seen.add(key)
+        self.received.append((time.monotonic(), *key))
+        self.accepted.append(webhook)
 
     def events(self, path: str = "") -> dict[tuple[str, str], list[dict[str, Any]]]:
         """Return what one path accepted, by subject, each event once, as first accepted."""

@@ -11,15 +11,19 @@ from typing import Any
 
 import aiohttp
 
+from tests.faults import crashing
 from tests.faults.accounting import Stored, read_stored
 from tests.planted import VARIABLE
 
 
-def program() -> list[str]:
-    """Return the command that runs the monitor, with the bug that is planted, if any."""
+def program(module: str = "monitor") -> list[str]:
+    """Return the command that runs the monitor, with the bug that is planted, if any.
+
+    Another module may stand for it: the same with wrapped parts, say.
+    """
     bug = os.environ.get(VARIABLE)
-    planted = [sys.executable, "-m", "tests.planted", bug or "", "monitor"]
-    return planted if bug else [sys.executable, "-m", "monitor"]
+    planted = [sys.executable, "-m", "tests.planted", bug or "", module]
+    return planted if bug else [sys.executable, "-m", module]
 
 
 class Daemon:
@@ -41,14 +45,20 @@ class Daemon:
         own = f'[server]\nlisten = "127.0.0.1:0"\n[database]\nurl = "{self.database_url}"\n'
         self.config.write_text(own + text)
 
-    async def start(self) -> None:
-        """Start it; it may not be ready yet."""
+    async def start(self, *, crash_at: str | None = None, module: str = "monitor") -> None:
+        """Start it; it may not be ready yet. It can be one that kills itself at a named point.
+
+        Another module may stand for the program.
+        """
         environment = {**os.environ, "MONITOR_LOG_FORMAT": "json"}
+        if crash_at is not None:
+            environment[crashing.VARIABLE] = crash_at
+        command = program(module if crash_at is None else crashing.__name__)
         if self._instance is not None:
             environment["MONITOR_INSTANCE"] = self._instance
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *program(), "run", "-c", str(self.config), stdout=log, stderr=log, env=environment
+                *command, "run", "-c", str(self.config), stdout=log, stderr=log, env=environment
             )
         self.pid = self._process.pid
 
@@ -74,13 +84,21 @@ class Daemon:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    def terminate(self) -> None:
+        """Ask it to end, by SIGTERM."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+
     async def stop(self) -> tuple[int, float]:
         """End it by SIGTERM; return its exit status and the seconds it took."""
-        assert self._process is not None
         began = time.monotonic()
-        self._process.send_signal(signal.SIGTERM)
-        status = await asyncio.wait_for(self._process.wait(), 20)
-        return status, time.monotonic() - began
+        self.terminate()
+        return await self.end(seconds=20), time.monotonic() - began
+
+    async def end(self, *, seconds: float) -> int:
+        """Wait until it has ended by itself; return its exit status."""
+        assert self._process is not None
+        return await asyncio.wait_for(self._process.wait(), seconds)
 
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Run another command of the program; return its exit status and all that it printed."""

@@ -11,6 +11,8 @@ def config(
     ids: Iterable[str],
     *,
     polling: str = 'interval = "100ms"\nsettled_interval = "100ms"\n',
+    source: str = "",
+    receiver: str = "",
 ) -> str:
     """Poll ten times a second; all events go to each of the receivers (name -> base URL)."""
     routed = "".join(
@@ -18,6 +20,7 @@ def config(
 [receivers.{name}]
 kind = "webhook"
 url = "{url}/{name}"
+{receiver}
 secret = "{SECRET}"
 allow_http = true
 allow_private = true
@@ -37,4 +40,5 @@ base_url = "{provider_url}"
 allow_http = true
 allow_private = true
 rate_limit = "100000/min"
+{source}
 {routed}{declared}"""

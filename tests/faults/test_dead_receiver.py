@@ -1,8 +1,6 @@
 """A receiver that is dead for a while: nothing lost, order kept, the others not delayed."""
 
-import json
 import time
-from datetime import datetime
 
 from monitor.simulator import SimulatedBolna
 from monitor.simulator.bolna import bolna_document
@@ -12,6 +10,7 @@ from tests.faults.accounting import Account, account, shown
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
 from tests.faults.figures import Figures, sized
+from tests.faults.latency import p99
 from tests.faults.settings import config
 
 DEAD = float(sized(short=6, full=60))
@@ -38,17 +37,6 @@ def life(batch_id: str, seconds: float) -> Life:
     return Life(
         [*(step(document, lasts=STEP) for document in shown), step(last)], clock=time.monotonic
     )
-
-
-def p99(consumer: Consumer, path: str, begin: float, end: float) -> float:
-    """Return the 99th percentile of reading received -> accepted, in seconds."""
-    wall = time.time() - time.monotonic()
-    delays = sorted(
-        at + wall - datetime.fromisoformat(json.loads(consumer.bodies[event])["time"]).timestamp()
-        for at, where, event in consumer.received
-        if where == path and begin <= at < end
-    )
-    return delays[int(len(delays) * 0.99)]
 
 
 async def test_a_dead_receiver_delays_nobody_and_misses_nothing(

@@ -1,24 +1,80 @@
-"""kill -9 at random moments: nothing lost, nothing invented, no other bytes under an id."""
+"""kill -9 at random and at named points: nothing lost, nothing invented, no other bytes."""
 
 import asyncio
+import os
+import signal
+import sqlite3
 import time
+from collections.abc import Collection, Iterator
+from contextlib import closing
 from random import Random
 
 from monitor.simulator import SimulatedBolna
 from monitor.simulator.bolna import random_bolna_life
 from tests.conftest import Until
-from tests.faults.accounting import account, shown
+from tests.faults import commands
+from tests.faults.accounting import Account, account, shown
 from tests.faults.consumer import Consumer
-from tests.faults.daemon import Daemon
-from tests.faults.figures import Figures, sized
+from tests.faults.crashing import POINTS, Cause, Point
+from tests.faults.daemon import Daemon, program
+from tests.faults.figures import FULL, Figures, sized
 from tests.faults.settings import config
+from tests.faults.unrest import AGENT, Unrest
 
-KILLS = sized(short=20, full=500)
-BATCHES = 20
-LATEST_KILL = 1.2
-"""Seconds after the start: before the first poll, amid polls, commits and sends."""
+KILLS = sized(short=4, full=180)
+"""At random moments."""
+PASSES = sized(short=1, full=8)
+"""Kills at each named point."""
+STOPS = sized(short=1, full=20)
+"""Clean ones."""
+AIM = "MONITOR_CRASH_POINTS"
+"""The environment variable that says where to kill instead: `before send/7, after record/1`."""
 IN_FLIGHT = 8
 """Deliveries that one kill may cut off between the consumer's answer and our note of it."""
+LATEST_KILL = 1.2
+"""Seconds after the start: before the first poll, amid polls, commits and sends."""
+REST = 60
+"""Seconds to come to rest: less than a delivery's lease, which a kill must not cost."""
+PATIENT = 'timeout = "60s"'
+WORK = Cause.WORK
+DISCOVER = f'discover = {{ agents = ["{AGENT}"] }}'
+
+
+def named(numbers: range) -> list[str]:
+    """Return batch ids."""
+    return [f"{number:032x}" for number in numbers]
+
+
+def at_rest(daemon: Daemon, settled: int) -> bool:
+    """Tell whether so many batches have settled, and nothing is owed to anybody."""
+    with closing(sqlite3.connect(f"file:{daemon.folder}/monitor.db?mode=ro", uri=True)) as found:
+        batches = "SELECT count(*) FROM batches WHERE settled_at IS NOT NULL"
+        owed = "SELECT count(*) FROM deliveries WHERE state = 'pending'"
+        row = found.execute(f"SELECT ({batches}), ({owed})").fetchone()
+    return bool(row == (settled, 0))
+
+
+async def come_to_rest(
+    daemon: Daemon,
+    bolna: SimulatedBolna,
+    consumer: Consumer,
+    until: Until,
+    ids: Collection[str],
+) -> Account:
+    """Let the daemon do what is left, stop it, and settle the account."""
+    await until(lambda: at_rest(daemon, len(ids)), seconds=REST, what="all at rest")
+    status, took = await daemon.stop()
+    assert status == 0
+    assert took < 5
+    assert daemon.lines("lane.repaired") == []
+    served = {
+        ("/sources/bolna", batch_id): [
+            shown(s.document) for s in bolna.served if s.batch == batch_id and s.body
+        ]
+        for batch_id in ids
+    }
+    bad = consumer.bad_signatures
+    return account(consumer.accepted, daemon.stored(), served, bad_signatures=bad)
 
 
 async def test_a_kill_at_any_moment_loses_nothing_and_invents_nothing(
@@ -27,70 +83,143 @@ async def test_a_kill_at_any_moment_loses_nothing_and_invents_nothing(
     dice = Random(7)
     async with SimulatedBolna(key="key") as bolna:
         moving = LATEST_KILL * KILLS
-        ids = [f"{number:032x}" for number in range(BATCHES)]
+        unrest = Unrest(bolna, named(range(6)), consumer=consumer)
         lives = {
             batch_id: bolna.put(
                 batch_id, random_bolna_life(batch_id, seed=n, seconds=moving, clock=time.monotonic)
             )
-            for n, batch_id in enumerate(ids)
+            for n, batch_id in enumerate(named(range(6, 20)))
         }
+        ids = [*unrest.ids, *lives]
         daemon.configure(config(bolna.base_url, {"crm": consumer.url}, ids))
 
         for number in range(KILLS):
-            started = len(daemon.lines("daemon.started"))
+            answers = bolna.record.answers
             await daemon.start()
             if number % 4:  # every fourth dies while it starts
                 await until(
-                    lambda n=started: len(daemon.lines("daemon.started")) > n,
-                    seconds=20,
-                    what="the daemon has started",
+                    lambda a=answers: bolna.record.answers > a, seconds=60, what="a first poll"
                 )
             await asyncio.sleep(dice.uniform(0, LATEST_KILL))
             await daemon.kill()
 
-        started = len(daemon.lines("daemon.started"))
+        unrest.end()
         await daemon.start()
         await until(
-            lambda: len(daemon.lines("daemon.started")) > started, seconds=20, what="the last start"
+            lambda: all(life.over for life in lives.values()), seconds=moving + 30, what="the ends"
         )
-        await until(
-            lambda: all(life.over for life in lives.values()),
-            seconds=moving + 30,
-            what="lives over",
-        )
-        last = {batch_id: shown(life.current.document) for batch_id, life in lives.items()}
+        found = await come_to_rest(daemon, bolna, consumer, until, ids)
 
-        def complete() -> bool:
-            events = consumer.events()
-            return all(
-                (mine := events.get(("/sources/bolna", batch_id)))
-                and shown(mine[-1]["data"]) == last[batch_id]
-                and mine[-1]["data"]["settled"]
-                for batch_id in ids
-            )
-
-        await until(complete, seconds=30, what="everything that was served has arrived")
-        await until(  # the last poll's events come one after the other
-            lambda: daemon.stored().events <= consumer.bodies.keys(),
-            seconds=30,
-            what="everything that is stored has arrived",
-        )
-        status, seconds = await daemon.stop()
-        served = {
-            ("/sources/bolna", batch_id): [
-                shown(s.document) for s in bolna.served if s.batch == batch_id and s.body
-            ]
-            for batch_id in ids
-        }
-
-    found = account(
-        consumer.accepted, daemon.stored(), served, bad_signatures=consumer.bad_signatures
-    )
     figures.add(
         "kill -9 at random, SQLite", n=KILLS, unit="kills", failures=found.failures,
         detail=str(found),
     )  # fmt: skip
-    assert found.failures == 0, found
+    assert found.failures == 0, found.complaints
     assert found.duplicates <= KILLS * IN_FLIGHT
-    assert status == 0
-    assert seconds < 5
+
+
+async def test_a_kill_at_any_named_point_loses_nothing_and_invents_nothing(
+    consumer: Consumer, daemon: Daemon, until: Until, figures: Figures
+) -> None:
+    kills = list(planned_kills(Random(8)))
+    async with SimulatedBolna(key="key") as bolna:
+        unrest = Unrest(bolna, named(range(6)), consumer=consumer)
+        receivers = {"crm": consumer.url}
+        daemon.configure(
+            config(bolna.base_url, receivers, unrest.ids, source=DISCOVER, receiver=PATIENT)
+        )
+
+        for point, passing in kills:
+            answers = bolna.record.answers
+            consumer.pauses = point.cause is Cause.HOLD
+            if point.cause is Cause.FIND:
+                unrest.add(f"{len(unrest.ids):032x}", listed=True)
+            await daemon.start(crash_at=f"{point.name}/{passing}")
+            if point.cause is Cause.STOP:
+                await until(
+                    lambda a=answers: bolna.record.answers > a, seconds=60, what="a first poll"
+                )
+                daemon.terminate()
+            await until(lambda: not daemon.alive, seconds=60, what=f"dead {point.name}/{passing}")
+            assert await daemon.end(seconds=1) == -signal.SIGKILL, daemon.log.read_text()
+
+        unrest.end()
+        await daemon.start()
+        found = await come_to_rest(daemon, bolna, consumer, until, unrest.ids)
+
+    figures.add(
+        "kill -9 at named points, SQLite", n=len(kills), unit="kills", failures=found.failures,
+        detail=f"{len({point for point, _ in kills})} points; {found}",
+    )  # fmt: skip
+    assert found.failures == 0, found.complaints
+    assert found.duplicates <= len(kills) * IN_FLIGHT
+
+
+def planned_kills(dice: Random) -> Iterator[tuple[Point, int]]:
+    """Yield points and passings: all of them, or the busiest and one for each other cause."""
+    if aim := os.environ.get(AIM):
+        for name, _, passing in (text.partition("/") for text in aim.split(", ")):
+            yield next(point for point in POINTS if point.name == name), int(passing)
+        return
+    by_cause = {cause: [point for point in POINTS if point.cause is cause] for cause in Cause}
+    if not FULL:
+        by_cause |= {cause: [dice.choice(by_cause[cause])] for cause in Cause if cause is not WORK}
+    for _ in range(PASSES):
+        for cause, points in by_cause.items():
+            for point in points:
+                more = dice.randint(0, 2) if cause is WORK else 0
+                yield point, point.passing + more
+
+
+async def test_without_a_fault_nothing_comes_twice_not_even_over_stops(
+    consumer: Consumer, daemon: Daemon, until: Until, figures: Figures
+) -> None:
+    async with SimulatedBolna(key="key") as bolna:
+        unrest = Unrest(bolna, named(range(12)), consumer=consumer)
+        daemon.configure(config(bolna.base_url, {"crm": consumer.url}, unrest.ids))
+
+        for _ in range(STOPS):
+            enough = len(consumer.accepted) + 60
+            await daemon.start()
+            await until(lambda n=enough: len(consumer.accepted) > n, seconds=60, what="events")
+            await daemon.stop()
+        unrest.end()
+        await daemon.start()
+        found = await come_to_rest(daemon, bolna, consumer, until, unrest.ids)
+
+    failures = found.failures + found.duplicates
+    figures.add(
+        f"no fault, {STOPS} clean stops", n=found.events, unit="events", failures=failures,
+        detail=str(found),
+    )  # fmt: skip
+    assert found.failures == 0, found.complaints
+    assert found.duplicates == 0, found
+
+
+async def test_commands_that_write_beside_the_daemon_disturb_nothing(
+    consumer: Consumer, daemon: Daemon, until: Until, figures: Figures
+) -> None:
+    rounds = sized(short=20, full=200)
+    async with SimulatedBolna(key="key") as bolna:
+        unrest = Unrest(bolna, named(range(12)), consumer=consumer)
+        daemon.configure(config(bolna.base_url, {"crm": consumer.url}, unrest.ids[:6]))
+        await daemon.start()
+        await until(lambda: len(consumer.accepted) > 10, seconds=60, what="events")
+
+        writing = await asyncio.create_subprocess_exec(
+            *program(commands.__name__), str(daemon.config), str(rounds), *unrest.ids[6:],
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await asyncio.wait_for(writing.communicate(), 300)
+        unrest.end()
+        found = await come_to_rest(daemon, bolna, consumer, until, unrest.ids)
+
+    trouble = [daemon.lines(event) for event in ("database.failing", "poll.refused_by_database")]
+    figures.add(
+        "commands beside the daemon", n=3 * rounds + 1, unit="commands",
+        failures=found.failures + sum(map(len, trouble)), detail=str(found),
+    )  # fmt: skip
+    assert writing.returncode == 0, output.decode()
+    assert trouble == [[], []]
+    assert found.failures == 0, found.complaints
+    assert found.duplicates <= 3 * rounds

@@ -1,24 +1,18 @@
-"""Run pytest, or the monitor, with a planted bug: `python -m tests.planted NAME pytest ...`."""
+"""Run a module with a planted bug: `python -m tests.planted NAME pytest ...`."""
 
+import runpy
 import sys
 
 from tests.planted import all_bugs, plant
 
 
-def main() -> int:
-    """Plant the bug and run the program with the rest of the arguments."""
-    name, program, *arguments = sys.argv[1:]
+def main() -> None:
+    """Plant the bug and run the module with the rest of the arguments."""
+    name, module, *arguments = sys.argv[1:]
     plant(all_bugs()[name])
-    if program == "pytest":
-        import pytest
-
-        return int(pytest.main(arguments))
-    sys.argv = [program, *arguments]
-    from monitor.cli.main import main as monitor
-
-    monitor()
-    return 0
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

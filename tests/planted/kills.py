@@ -1,10 +1,37 @@
-"""Bugs that a kill at the wrong moment brings to light."""
+"""Bugs that a kill at the wrong moment brings to light, or a writer beside the daemon."""
 
 from tests.planted import Bug, Edit
 
 KILLS = "tests/faults/test_kills.py"
+NAMED = f"{KILLS}::test_a_kill_at_any_named_point_loses_nothing_and_invents_nothing"
+FAULTLESS = f"{KILLS}::test_without_a_fault_nothing_comes_twice_not_even_over_stops"
+COMMANDS = f"{KILLS}::test_commands_that_write_beside_the_daemon_disturb_nothing"
+
+
+def at(points: str) -> dict[str, str]:
+    """Aim the kills at points and passings."""
+    return {"MONITOR_CRASH_POINTS": points}
+
 
 BUGS = (
+    Bug(
+        name="mark-before-send",
+        edits=[
+            Edit(
+                module="monitor.storage.outbox",
+                old='"state": DeliveryState.PENDING.value',
+                new='"state": "delivered" if claimed else "pending"',
+            ),
+            Edit(
+                module="monitor.storage.deliveries",
+                old='"UPDATE deliveries SET due_at = :lease_until',
+                new=""""UPDATE deliveries SET state = 'delivered', due_at = :lease_until""",
+            ),
+        ],
+        test=NAMED,
+        says="wrong: unreceived",
+        environment=at("before send/1"),
+    ),
     Bug(
         name="new-id-per-attempt",
         edits=[
@@ -19,7 +46,105 @@ BUGS = (
                 new='            "webhook-id": f"{delivery.event_id}{timestamp}",\n',
             ),
         ],
-        test=KILLS,
-        says="everything that is stored has arrived",
+        test=NAMED,
+        says="wrong: phantom",
+        environment=at("after send/1"),
+    ),
+    Bug(
+        name="state-and-outbox-apart",
+        edits=[
+            Edit(
+                module="monitor.storage.record",
+                old="        await _insert_snapshots(connection, kept)\n",
+                new="        await _insert_snapshots(connection, kept)\n"
+                "    async with database.writing() as connection:\n",
+            ),
+        ],
+        test=NAMED,
+        says="wrong: gaps",
+        environment=at("after record/1"),
+    ),
+    Bug(
+        name="hand-over-before-commit",
+        edits=[
+            Edit(
+                module="monitor.storage.record",
+                old="return Recorded(rows=rows, born=born)",
+                new="birth.room.__self__.take(born); return Recorded(rows=rows)",
+            ),
+        ],
+        test=NAMED,
+        says="wrong: phantom",
+        environment=at("before record/1"),
+        slow=True,
+    ),
+    Bug(
+        name="lane-promoted-apart",
+        edits=[
+            Edit(
+                module="monitor.storage.deliveries",
+                old="        return set(await promote(",
+                new="    async with database.writing() as connection:\n"
+                "        return set(await promote(",
+            ),
+        ],
+        test=NAMED,
+        says="lane.repaired",
+        environment=at("before send/7, after settle_deliveries/1"),
+        slow=True,
+    ),
+    Bug(
+        name="lock-by-existence",
+        edits=[
+            Edit(
+                module="monitor.storage.lock",
+                old="os.O_CREAT | os.O_RDWR",
+                new="os.O_EXCL | os.O_CREAT | os.O_RDWR",
+            ),
+        ],
+        test=NAMED,
+        says="File exists",
+        environment=at("before migrate/1, after migrate/1"),
+        slow=True,
+    ),
+    Bug(
+        name="leases-kept-at-start",
+        edits=[
+            Edit(
+                module="monitor.daemon.process",
+                old="    await release_deliveries(database, owner=owner, now=clock.now())\n",
+                new="",
+            ),
+        ],
+        test=NAMED,
+        says="all at rest",
+        environment=at("before send/1"),
+        slow=True,
+    ),
+    Bug(
+        name="claim-without-lease",
+        edits=[
+            Edit(
+                module="monitor.storage.deliveries",
+                old='"UPDATE deliveries SET due_at = :lease_until, lease_owner',
+                new='"UPDATE deliveries SET lease_owner',
+            ),
+        ],
+        test=FAULTLESS,
+        says="assert found.duplicates == 0",
+        slow=True,
+    ),
+    Bug(
+        name="deferred-begin",
+        edits=[
+            Edit(
+                module="monitor.storage.database",
+                old='"BEGIN IMMEDIATE" if writer else "BEGIN"',
+                new='"BEGIN"',
+            ),
+        ],
+        test=COMMANDS,
+        says="database is locked",
+        slow=True,
     ),
 )

@@ -1,0 +1,155 @@
+"""The daemon as a program that kills itself: at a named point, at its n-th passing.
+
+Nothing of this is in the product: the wiring gets wrapped parts. A unit of work bears the name of
+the function of storage that opens it.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+VARIABLE: Final = "MONITOR_CRASH"
+"""Holds the point and the passing: `before record/2`."""
+MOMENT: Final = 0.05
+"""Seconds that a commit takes before it is cut off: what goes on beside it goes on."""
+PATIENCE: Final = 10.0
+"""Seconds that the end gets to give leases back: on a busy machine it must not skip a point."""
+
+
+class Cause(StrEnum):
+    """Say what brings a daemon to a point."""
+
+    START = "each start passes it"
+    WORK = "polls and events pass it, again and again"
+    HOLD = "a receiver asks for a pause"
+    FIND = "a list shows a batch that nobody registered"
+    STOP = "SIGTERM"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Name a place in the daemon's work, and the first passing that counts."""
+
+    name: str
+    cause: Cause
+    passing: int = 1
+
+
+def _round(step: str, cause: Cause, passing: int = 1) -> tuple[Point, Point]:
+    return Point(f"before {step}", cause, passing), Point(f"after {step}", cause, passing)
+
+
+POINTS: Final = (
+    *_round("migrate", Cause.START),
+    *_round("release_batches", Cause.START),
+    *_round("release_deliveries", Cause.START),
+    *_round("register_sources", Cause.START),
+    *_round("register_batches", Cause.START),
+    *_round("touch_instance", Cause.START),
+    *_round("prune", Cause.START),
+    *_round("claim_batches", Cause.WORK),
+    *_round("read", Cause.WORK),
+    *_round("record", Cause.WORK),
+    *_round("hand over", Cause.WORK),
+    *_round("send", Cause.WORK),
+    *_round("settle_deliveries", Cause.WORK),
+    *_round("claim_deliveries", Cause.WORK),
+    *_round("hold_receiver", Cause.HOLD),
+    *_round("lift_hold", Cause.HOLD),
+    *_round("discover_batches", Cause.FIND),
+    *_round("release_batches", Cause.STOP, 2),
+    *_round("release_deliveries", Cause.STOP, 2),
+    *_round("forget_instance", Cause.STOP),
+)
+
+
+class Crash:
+    """Count the passings of one point, and kill this process at the one that is asked for."""
+
+    def __init__(self, asked: str) -> None:
+        self._point, _, passing = asked.partition("/")
+        self._left = int(passing)
+
+    def reach(self, point: str) -> None:
+        """Pass a point."""
+        if self.is_due(point):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def is_due(self, point: str) -> bool:
+        """Count a passing; tell whether it is the last."""
+        self._left -= point == self._point
+        return self._left == 0 and point == self._point
+
+    def round(self, step: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+        """Put points round a call."""
+
+        async def called(*arguments: Any, **named: Any) -> Any:
+            self.reach(f"before {step}")
+            found = await call(*arguments, **named)
+            self.reach(f"after {step}")
+            return found
+
+        return called
+
+
+def wrap(crash: Crash) -> None:
+    """Give the wiring wrapped parts."""
+    from monitor import app
+    from monitor.core.delivery import Delivery
+    from monitor.daemon import daemon
+    from monitor.engine.relay import Relay
+    from monitor.storage.database import Database
+
+    class CrashingDatabase(Database):
+        @asynccontextmanager
+        async def writing(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
+            unit = sys._getframe(2).f_code.co_name  # beyond this generator's __aenter__
+            async with super().writing(patient=patient) as connection:
+                yield connection
+                if crash.is_due(f"before {unit}"):
+                    await asyncio.sleep(MOMENT)
+                    os.kill(os.getpid(), signal.SIGKILL)
+            crash.reach(f"after {unit}")
+
+    class CrashingRelay(Relay):
+        def take(self, born: Sequence[Delivery]) -> None:
+            if born:
+                crash.reach("before hand over")
+            super().take(born)
+            if born:
+                crash.reach("after hand over")
+
+    def build_with(step: str, build: Callable[..., Any]) -> Callable[..., Any]:
+        def built(*arguments: Any, **named: Any) -> Any:
+            part = build(*arguments, **named)
+            setattr(part, step, crash.round(step, getattr(part, step)))
+            return part
+
+        return built
+
+    wiring: Any = app
+    wiring.Database, wiring.Relay = CrashingDatabase, CrashingRelay
+    wiring.build_provider = build_with("read", wiring.build_provider)
+    wiring.build_sink = build_with("send", wiring.build_sink)
+    patience: Any = daemon
+    patience.FLUSH = PATIENCE
+
+
+def main() -> None:
+    """Run the monitor's command line with wrapped parts."""
+    from monitor.cli.main import main as monitor
+
+    wrap(Crash(os.environ[VARIABLE]))
+    monitor()
+
+
+if __name__ == "__main__":
+    main()

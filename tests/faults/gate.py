@@ -1,0 +1,59 @@
+"""A gate: what comes through is held until it is opened, at a provider or at a consumer."""
+
+import asyncio
+
+from aiohttp import web
+
+from monitor.simulator.faults import Fault
+from tests.faults.consumer import Consumer
+
+
+class Gate:
+    """Hold requests; `passed` counts those that were still there when it was opened."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.passed = 0
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def close(self) -> None:
+        """Hold whatever comes."""
+        self._open.clear()
+
+    def open(self) -> None:
+        """Let everything through."""
+        self._open.set()
+
+    async def go_through(self) -> None:
+        """Wait until it is open."""
+        if self._open.is_set():
+            return
+        self.waiting += 1
+        try:
+            await self._open.wait()
+            self.passed += 1
+        finally:
+            self.waiting -= 1
+
+    def fault(self, status_code: int = 200) -> Fault:
+        """Hold answers: what was asked for, which may come late, or a refusal."""
+
+        async def answer(_request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+            await self.go_through()
+            return web.Response(body=body, status=status_code, content_type="application/json")
+
+        return Fault("held", answer, status_code)
+
+
+class GatedConsumer(Consumer):
+    """Accept what comes through its gate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = Gate()
+
+    async def _accept(self, request: web.Request) -> web.Response:
+        await request.read()  # it is with us now, whoever goes away meanwhile
+        await self.gate.go_through()
+        return await super()._accept(request)

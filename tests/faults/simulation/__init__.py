@@ -1,0 +1,1 @@
+"""Deterministic simulation: the real engine and store in virtual time, under seeded faults."""

@@ -1,0 +1,114 @@
+"""The seams at which the world is put under the engine: time, dice, network, SQLite's thread."""
+
+import random
+import secrets
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from datetime import datetime, tzinfo
+from types import SimpleNamespace
+from typing import Any
+
+import aiosqlite.core
+import pytest
+import standardwebhooks.webhooks
+import structlog
+
+import monitor.daemon.daemon
+import monitor.daemon.reload
+import monitor.engine.clock
+import monitor.engine.discovery
+import monitor.engine.housekeeping
+import monitor.engine.poller
+import monitor.engine.relay
+import monitor.engine.settler
+import monitor.engine.writer
+import monitor.providers
+import monitor.providers.api
+import monitor.sinks.webhook
+
+LOOPS = (
+    monitor.engine.poller,
+    monitor.engine.discovery,
+    monitor.engine.writer,
+    monitor.engine.relay,
+    monitor.engine.settler,
+)
+CHORES = 7200.0
+"""Seconds between two rounds of housekeeping."""
+CLOCKS = (monitor.engine.relay, monitor.providers.api, standardwebhooks.webhooks)
+"""Modules that look at the wall clock by themselves."""
+
+
+@contextmanager
+def under(
+    *,
+    seconds: Callable[[], float],
+    now: Callable[[], datetime],
+    dice: random.Random,
+    client: Callable[..., Any],
+    turn: float,
+    hear: Callable[[str, MutableMapping[str, Any]], None],
+) -> Iterator[None]:
+    """Let the engine live in another world.
+
+    `turn` is how long its loops wait at most: a second would only be slower, for they wake by what
+    happens. `hear` gets what it logs.
+    """
+
+    class Datetime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return now().astimezone(tz)
+
+    def listen(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Any:
+        hear(event.pop("event"), event)
+        raise structlog.DropEvent
+
+    state, logs = random.getstate(), structlog.get_config()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aiosqlite.core, "SimpleQueue", _AtOnce)
+        patch.setattr(aiosqlite.core, "Thread", _NoThread)
+        patch.setattr(monitor.engine.clock, "_monotonic", seconds)
+        for module in CLOCKS:
+            patch.setattr(module, "datetime", Datetime)
+        for module in LOOPS:
+            patch.setattr(module, "TURN", turn)
+        patch.setattr(monitor.engine.housekeeping, "TURN", CHORES)
+        patch.setattr(monitor.daemon.daemon, "time", SimpleNamespace(monotonic=seconds))
+        patch.setattr(secrets, "token_hex", lambda size: dice.randbytes(size).hex())
+        patch.setattr(monitor.providers, "HttpClient", client)
+        patch.setattr(monitor.sinks.webhook, "HttpClient", client)
+        patch.setattr(monitor.daemon.reload, "set_up_logs", lambda **_: None)
+        random.seed(dice.random())
+        structlog.configure(
+            processors=[listen],
+            wrapper_class=structlog.make_filtering_bound_logger(0),
+            logger_factory=structlog.ReturnLoggerFactory(),
+        )
+        try:
+            yield
+        finally:
+            structlog.configure(**logs)
+            random.setstate(state)
+
+
+class _AtOnce:
+    """Do at once what aiosqlite hands to its thread: a call is over before anything else is."""
+
+    def put_nowait(self, item: tuple[Any, Callable[[], Any]]) -> None:
+        future, function = item
+        try:
+            result = function()
+        except Exception as error:  # noqa: BLE001 (as the thread does: it is the caller's)
+            future.set_exception(error)
+        else:
+            if future is not None:
+                future.set_result(result)
+
+
+class _NoThread:
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def start(self) -> None:
+        pass

@@ -1,0 +1,148 @@
+"""Bugs that only several daemons on one Postgres bring to light."""
+
+from tests.planted import Bug, Edit
+
+PAUSED = "tests/faults/test_paused_daemon.py"
+SHARED = "tests/faults/test_shared_account.py"
+LANES = (
+    "tests/storage/test_lanes.py"
+    "::test_inserting_while_settling_never_leaves_a_lane_without_a_due_head[postgresql]"
+)
+
+BUGS = (
+    Bug(
+        name="stale-reading-written",
+        edits=[
+            Edit(
+                module="monitor.storage.record",
+                old=" AND batches.epoch = r.epoch AND batches.lease_owner = :owner",
+                new="",
+            )
+        ],
+        test=PAUSED,
+        says="what was stale is written",
+        slow=True,
+    ),
+    Bug(
+        name="stale-attempt-settled",
+        edits=[
+            Edit(
+                module="monitor.storage.deliveries",
+                old=" AND deliveries.epoch = r.epoch",
+                new="",
+            ),
+            Edit(
+                module="monitor.storage.deliveries",
+                old=" AND deliveries.lease_owner IS NOT NULL RETURNING",
+                new=" RETURNING",
+            ),
+        ],
+        test=PAUSED,
+        says="what was stale is written",
+        slow=True,
+    ),
+    Bug(
+        name="transaction-open-for-30-s",
+        edits=[
+            Edit(
+                module="monitor.storage.postgres",
+                old="idle_in_transaction_session_timeout=5s",
+                new="idle_in_transaction_session_timeout=30s",
+            )
+        ],
+        test=PAUSED,
+        says="2 calls are told",
+        slow=True,
+    ),
+    Bug(
+        name="transaction-without-a-bound",
+        edits=[
+            Edit(
+                module="monitor.storage.postgres",
+                old='bound_transactions("10s", local=False)',
+                new='bound_transactions("0", local=False)',
+            )
+        ],
+        test="tests/storage/test_database.py"
+        "::test_a_client_that_stands_still_amid_a_statement_keeps_its_locks_for_seconds",
+        says="assert freed",
+        slow=True,
+    ),
+    Bug(
+        name="standby-kept-for-ever",
+        edits=[
+            Edit(
+                module="monitor.storage.postgres",
+                old='    "target_session_attrs": "read-write",\n',
+                new="",
+            )
+        ],
+        test="tests/faults/test_failover.py",
+        says="the standby is still asked",
+        slow=True,
+    ),
+    Bug(
+        name="born-for-150-s",
+        edits=[
+            Edit(
+                module="monitor.app",
+                old="lease=relay.lease",
+                new="lease=lambda _: __import__('datetime').timedelta(seconds=150)",
+            )
+        ],
+        test=PAUSED,
+        says="5 calls are told",
+        slow=True,
+    ),
+    Bug(
+        name="health-without-compare-and-set",
+        edits=[
+            Edit(
+                module="monitor.storage.sources",
+                old=" WHERE id = :row AND version = :version",
+                new=" WHERE id = :row",
+            )
+        ],
+        test=f"{SHARED}::test_a_refused_key_is_one_event_and_pauses_all_three",
+        says="poll.refused_by_database",
+        slow=True,
+    ),
+    Bug(
+        name="leases-ignored-by-polls",
+        edits=[
+            Edit(
+                module="monitor.storage.batches",
+                old='OLDEST = ("next_poll_at <= :now",',
+                new='OLDEST = ("(next_poll_at <= :now OR lease_owner IS NOT NULL)",',
+            )
+        ],
+        test=f"{SHARED}::test_each_batch_is_polled_and_each_event_sent_by_one_at_a_time",
+        says="assert closest >= ",
+        slow=True,
+    ),
+    Bug(
+        name="leases-ignored-by-sends",
+        edits=[
+            Edit(
+                module="monitor.storage.deliveries",
+                old=" AND due_at IS NOT NULL AND due_at <= :now",
+                new=" AND due_at IS NOT NULL",
+            )
+        ],
+        test=f"{SHARED}::test_each_batch_is_polled_and_each_event_sent_by_one_at_a_time",
+        says="assert set(sent.values()) == {1}",
+        slow=True,
+    ),
+    Bug(
+        name="promotion-without-the-subjects-lock",
+        edits=[
+            Edit(
+                module="monitor.storage.lanes",
+                old="distinct = set(subjects)",
+                new="distinct = set[Subject]()",
+            )
+        ],
+        test=LANES,
+        says="WHERE state = 'pending'\") == 0",
+    ),
+)

@@ -1,0 +1,155 @@
+"""Bugs that a hostile network brings to light."""
+
+from tests.planted import Bug, Edit
+
+NETWORK = "tests/faults/test_network.py::test_after_every_fault_the_next_request_succeeds"
+ADDRESSES = (
+    "tests/faults/test_network.py"
+    "::test_however_an_address_is_written_a_forbidden_one_is_not_contacted"
+)
+
+BUGS = (
+    Bug(
+        name="429-is-final",
+        edits=[
+            Edit(
+                module="monitor.core.delivery",
+                old="elif status_code == 410:",
+                new="elif status_code in {410, 429}:",
+            )
+        ],
+        test=NETWORK,
+        says="429: webhook: dead 429 instead of hold 429",
+    ),
+    Bug(
+        name="redirect-followed",
+        edits=[
+            Edit(
+                module="monitor.net.http",
+                old="        stream = cast(",
+                new=(
+                    "        if 300 <= response.status_code < 400:\n"
+                    "            await response.stream.aclose()\n"
+                    "            to = aiohttp.client.URL(request.url).join(\n"
+                    "                aiohttp.client.URL(response.headers['location']))\n"
+                    "            request = _PreparedRequest('GET', str(to), request.headers, b'')\n"
+                    "            return await self._exchange(request, take)\n"
+                    "        stream = cast("
+                ),
+            )
+        ],
+        test=NETWORK,
+        says="redirect to itself: provider: ok instead of redirect",
+        slow=True,
+    ),
+    Bug(
+        name="no-deadline",
+        edits=[
+            Edit(
+                module="monitor.net.http",
+                old="asyncio.timeout(deadline.total_seconds())",
+                new="asyncio.timeout(None)",
+            )
+        ],
+        test=NETWORK,
+        says="body drips: provider: no end instead of timeout",
+        slow=True,
+    ),
+    Bug(
+        name="body-unbounded",
+        edits=[
+            Edit(
+                module="monitor.net.http",
+                old="                if room < 0:\n                    break\n",
+                new="",
+            )
+        ],
+        test=NETWORK,
+        says="100 MB: provider: ",
+        slow=True,
+    ),
+    Bug(
+        name="gzip-accepted",
+        edits=[
+            Edit(
+                module="monitor.net.http",
+                old='not in {"identity", ""}',
+                new='not in {"identity", "", "gzip"}',
+            )
+        ],
+        test=NETWORK,
+        says="gzip bomb: provider: invalid_body instead of encoding",
+        slow=True,
+    ),
+    Bug(
+        name="cancelled-request-goes-on",
+        edits=[
+            Edit(
+                module="monitor.net.http",
+                old="return await self._exchange(request, take)",
+                new="return await asyncio.shield(self._exchange(request, take))",
+            )
+        ],
+        test=NETWORK,
+        says="instead of ok afterwards",
+        slow=True,
+    ),
+    Bug(
+        name="interim-answers-unbounded",
+        edits=[Edit(module="monitor.net.interim", old="Final = 32", new="Final = 10**9")],
+        test=NETWORK,
+        says="flood of interim answers: provider: ",
+        slow=True,
+    ),
+    Bug(
+        name="any-certificate",
+        edits=[
+            Edit(
+                module="monitor.net.http",
+                old='    context.set_alpn_protocols(["http/1.1"])\n',
+                new="    context.check_hostname = False\n",
+            )
+        ],
+        test=NETWORK,
+        says="another name's certificate: provider: ok instead of tls",
+        slow=True,
+    ),
+    Bug(
+        name="guard-asks-the-url-alone",
+        edits=[
+            Edit(
+                module="monitor.net.http",
+                old="socket_factory=socket_factory(allow_private=self._allow_private),",
+                new="",
+            ),
+            Edit(
+                module="monitor.net.http",
+                old="        if self._closed:\n",
+                new=(
+                    "        from monitor.net.guard import forbidden\n"
+                    "        host = httpx.URL(request.url).host\n"
+                    "        if host[:1].isdigit() and forbidden(\n"
+                    "            host, allow_private=self._allow_private\n"
+                    "        ):\n"
+                    "            raise NetworkError(NetworkKind.ADDRESS)\n"
+                    "        if self._closed:\n"
+                ),
+            ),
+        ],
+        test=NETWORK,
+        says="169.254.169.254 was contacted",
+        slow=True,
+    ),
+    Bug(
+        name="no-guard",
+        edits=[
+            Edit(
+                module="monitor.net.guard",
+                old="        if forbidden(str(address[0]), allow_private=allow_private):\n",
+                new="        if False:\n",
+            )
+        ],
+        test=ADDRESSES,
+        says="169.254.169.254 was contacted",
+    ),
+)
