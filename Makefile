@@ -28,7 +28,7 @@ test: check ## all checks and all tests, Postgres included, with coverage
 	$(BIN)/coverage report --include='monitor/core/*' --fail-under=100
 	$(BIN)/coverage report --include='monitor/engine/*' --fail-under=95
 	$(BIN)/coverage report --fail-under=92
-	$(BIN)/pytest -n 3 --dist worksteal tests/faults tests/planted tests/days/test_day.py
+	$(BIN)/pytest -n 4 --dist worksteal tests/faults tests/planted tests/days/test_day.py
 
 check: .venv/installed ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

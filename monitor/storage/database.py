@@ -167,7 +167,6 @@ class Database:
             pool_size=1 if writer else 2,
             max_overflow=0,
             pool_timeout=30,
-            pool_reset_on_return=None,  # every unit of work ends by commit or rollback
         )
 
         def connect(connection: Any, _record: ConnectionPoolEntry) -> None:

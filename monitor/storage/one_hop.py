@@ -25,6 +25,11 @@ class OneHopConnection(aiosqlite.Connection):
         """Return a cursor; nothing is asked of the database yet."""
         return OneHopCursor(self)
 
+    async def rollback(self) -> None:
+        """Roll back what is open; mostly, when a connection goes back to its pool, nothing is."""
+        if self.in_transaction:
+            await super().rollback()
+
     async def ask(self, work: Any, *arguments: Any) -> Any:
         """Do some work on the raw connection, in its thread."""
         return await self._execute(work, self._conn, *arguments)  # type: ignore[no-untyped-call]

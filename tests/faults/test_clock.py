@@ -14,7 +14,7 @@ from monitor.simulator import SimulatedBolna, bolna_document
 from tests.conftest import Until
 from tests.faults import other_clock
 from tests.faults.daemon import Daemon
-from tests.faults.figures import FULL, Figures, sized
+from tests.faults.figures import Figures, sized
 from tests.faults.other_clock import ClockFile
 from tests.faults.settings import config
 
@@ -172,7 +172,6 @@ async def test_in_both_dst_nights_polls_go_on(watched: Watched, figures: Figures
     assert not watched.late, "\n".join(watched.late)
 
 
-@pytest.mark.skipif(not FULL, reason="it takes a minute")
 async def test_a_step_back_silences_housekeeping_for_two_minutes_at_most(
     watched: Watched, until: Until, figures: Figures
 ) -> None:

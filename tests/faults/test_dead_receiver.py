@@ -72,7 +72,11 @@ async def test_a_dead_receiver_delays_nobody_and_misses_nothing(
             both = [*consumer.accepted, *dead.accepted]
             return account(both, daemon.stored(), served, bad_signatures=bad)
 
-        await until(lambda: settle().lost == 0, seconds=320, what="all arrived at both")
+        def ended() -> bool:
+            last = {s.batch: s.document["status"] for s in bolna.served if s.body}
+            return set(last.values()) == {"completed"} and settle().lost == 0
+
+        await until(ended, seconds=320, what="all arrived at both")
         status, _ = await daemon.stop()
         found = settle()
     await dead.stop()

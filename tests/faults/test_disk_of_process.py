@@ -69,9 +69,12 @@ class Small:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
-    """Mount a file system of 2 MiB, where one may; tell whether that was so."""
+    """Mount a file system of 16 MiB, where one may; tell whether that was so.
+
+    A database and the 4 MiB to which its log grows must fit in.
+    """
     folder.mkdir()
-    mount = ("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder))
+    mount = ("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder))
     try:
         mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
