@@ -20,8 +20,15 @@ RATE, BUCKET = 10.0, 50.0
 """Of a second, and what may be saved up."""
 SECONDS = 4.0
 INTERVAL = 0.2
-POLLING = 'interval = "{0}ms"\nidle_interval = "{0}ms"\nsettled_interval = "1h"\ndeadline = "4s"'
-TURNS = 4
+POLLING = """
+interval = "{0}ms"
+idle_interval = "{0}ms"
+settled_interval = "1h"
+deadline = "4s"
+concurrency = 7  # a third of the batches: nobody takes them all
+"""
+LEASE = 2 * 4 + 5
+TURNS = 6
 """How often the key is refused: the three do not meet each time."""
 REFUSED = ("poll.refused_by_database", "poll.group_failed", "poll.dropped", "database.failing")
 BATCHES = [f"b{number}" for number in range(20)]
@@ -151,10 +158,13 @@ async def refuse_and_mend(three: Three, until: Until) -> None:
     assert three.refused == []
     answers = first.bolna.record.answers
     began = time.monotonic()
-    await until(lambda: time.monotonic() > began + 5 * INTERVAL)
+    await until(lambda: time.monotonic() > began + 3 * INTERVAL)
     assert first.bolna.record.answers == answers
     first.bolna.key = KEY
     first.clock.advance(seconds=61)
+    await until(lambda: not all(paused(rig) for rig in three.rigs), seconds=30)
+    await until(first.settled)
+    first.clock.advance(seconds=LEASE)  # who saw the probe's lease learns by its end that it passed
     await until(lambda: not any(paused(rig) for rig in three.rigs), seconds=30)
 
 
