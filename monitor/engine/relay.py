@@ -22,7 +22,6 @@ from monitor.storage.receivers import read_holds
 
 TURN: Final = 1.0
 """Seconds after which the loop looks for due deliveries by itself."""
-
 HOLDS_TURN: Final = timedelta(seconds=1)
 
 log = structlog.stdlib.get_logger()
