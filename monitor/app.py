@@ -24,7 +24,6 @@ from monitor.engine.writer import Writer
 from monitor.providers import build as build_provider
 from monitor.sinks import build as build_sink
 from monitor.storage.database import Database
-from monitor.storage.outbox import Birth
 from monitor.storage.receivers import ReceiverRow, register_receivers
 from monitor.storage.registry import Registration, declare_batches
 from monitor.storage.sources import SourceRow, register_sources
@@ -167,7 +166,7 @@ async def build_engine(config: Config, database: Database, clock: Clock) -> Engi
         database,
         clock=clock,
         routes=config.routes,
-        birth=Birth(owner=owner, lease=relay.lease, room=relay.room),
+        promise=relay.promise,
         trouble=Trouble(),
         metrics=metrics,
         hand_over=relay.take,

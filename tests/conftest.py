@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.storage import database as storage
+from monitor.storage import sqlite
 from monitor.storage.database import Database
 from monitor.storage.schema import migrate
 from tests.postgres import Postgres, run_postgres
@@ -95,8 +95,8 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def impatient_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let SQLite give up on a locked file at once, not after 5 seconds."""
-    pragmas = ("PRAGMA busy_timeout = 50", *storage._SQLITE_PRAGMAS[1:])
-    monkeypatch.setattr(storage, "_SQLITE_PRAGMAS", pragmas)
+    pragmas = ("PRAGMA busy_timeout = 50", *sqlite._PRAGMAS[1:])
+    monkeypatch.setattr(sqlite, "_PRAGMAS", pragmas)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ class Metrics:
         )
         self.poll_lag = Histogram(
             "monitor_poll_lag_seconds",
-            "Time from when a batch was due to when it was claimed.",
+            "Time from when a batch was due to when its poll began.",
             buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800),
             registry=self.registry,
         )

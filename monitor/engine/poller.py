@@ -20,14 +20,14 @@ from monitor.engine.fold import Result
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.writer import Writer
-from monitor.storage.batches import Claim, claim_batches, due_sources
+from monitor.storage.batches import Claim, claim_batches, due_sources, unclaim_batches
 from monitor.storage.database import Database
 
 TURN: Final = 1.0
 """Seconds after which the loop looks for due batches by itself."""
 COMPANY: Final = 0.02
 """Seconds that a due batch may wait for others: a claim costs the same for one as for many."""
-AGAIN: Final = timedelta(seconds=0.1)
+AGAIN: Final = timedelta(seconds=0.05)
 """How long after a claim the next look comes at the latest."""
 PATIENCE: Final = timedelta(seconds=2)
 """For how long a claimed batch may wait: its lease is reckoned for a poll that begins at once."""
@@ -65,6 +65,7 @@ class Poller:
         self._polls: set[asyncio.Task[None]] = set()
         self.outage = Outage("poller")
         self._closing = False
+        self._given_back: list[Claim] = []
         self._alarm: asyncio.TimerHandle | None = None
         self.bell = Bell()
         self.beat = Beat(every=TURN)
@@ -84,6 +85,9 @@ class Poller:
         self, accounts: Sequence[Account], *, concurrency: int, deadline: timedelta
     ) -> set[asyncio.Task[None]]:
         """Poll these sources from now on; return the polls still under way, of any source."""
+        for account in self.accounts:
+            if account not in accounts:
+                self._given_back += account.hand.drop()
         self.accounts = list(accounts)
         self._concurrency = concurrency
         self._lease = _lease(deadline)
@@ -116,6 +120,7 @@ class Poller:
 
     async def _round(self) -> None:
         """Claim once for each source that has due batches, the first one in turn."""
+        await self._give_back()
         due_at = await self._due()
         now = self._clock.now()
         until = now + self._lease  # of a source whose every batch is under way, too
@@ -186,14 +191,19 @@ class Poller:
         account.pressed = claimed.pressed
         if claimed.claims or extra:
             account.usage.add(len(claimed.claims) + extra, at=now)
-        for claim in claimed.claims:
-            self._metrics.poll_lag.observe(max(0.0, (now - claim.due_at).total_seconds()))
         if claimed.claims:  # others are due soon, it may be: else they would wait for the next turn
             self.expect(now + AGAIN)
         account.hand.measure(at=now)
         account.hand.add(claimed.claims, at=now)
         while self._begin_next():
             pass
+
+    async def _give_back(self) -> None:
+        """Let what was claimed ahead, and not begun, be due again."""
+        claims = list(self._given_back)  # others may be given back meanwhile
+        if claims:
+            await unclaim_batches(self._database, claims)
+            del self._given_back[: len(claims)]
 
     def _begin_next(self) -> bool:
         """Give a free slot to the next account in turn that has claimed ahead, if there is one."""
@@ -215,12 +225,14 @@ class Poller:
             return None
         claim = account.hand.draw(at=now, patience=PATIENCE)
         if claim is not None and account.blocked_until is not None and not claim.probe:
-            account.hand.drop()  # it was paused since
+            self._given_back += [claim, *account.hand.drop()]  # it was paused since
             return None
         return claim
 
     def _begin(self, account: Account, claim: Claim) -> None:
         account.in_flight += 1
+        lag = self._clock.now() - claim.due_at
+        self._metrics.poll_lag.observe(max(0.0, lag.total_seconds()))
         poll = asyncio.create_task(self._poll(account, claim))
         self._polls.add(poll)
         poll.add_done_callback(partial(self._refill, account))

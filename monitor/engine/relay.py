@@ -1,7 +1,7 @@
 """The relay: sends due deliveries, a bounded number to each receiver, and settles them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ from monitor.engine.receiver import Receiver
 from monitor.engine.settler import Settler
 from monitor.storage.database import Database
 from monitor.storage.deliveries import claim_deliveries, due_receivers
+from monitor.storage.outbox import Birth
 from monitor.storage.receivers import read_holds
 
 TURN: Final = 1.0
@@ -50,7 +51,7 @@ class Relay:
         self.outage = Outage("relay")
         self._closing = False
         self._granted: dict[str, int] = {}
-        """How many deliveries of whom may be born claimed in the commit under way."""
+        """How many new deliveries of whom were promised room in the commit under way."""
         self._holds_read_at = clock.now()
         self._looked_at: float | None = None
         self._rang = False
@@ -73,20 +74,20 @@ class Relay:
         self.bell.ring()
         return set(self._sends)
 
-    def room(self, receiver: str) -> int:
-        """Return how many deliveries of a receiver may be born claimed in the commit under way."""
-        found = self._receivers.get(receiver)
-        if found is None or found.hold is not None or self._closing:
-            wanted = 0
-        else:
-            wanted = max(0, found.wanted(self._clock.now()))
-        self._granted[receiver] = wanted
-        return wanted
+    def promise(self, receivers: Iterable[str]) -> Birth:
+        """Return how many new deliveries of each receiver we take from the commit to come."""
+        served = [self._receivers[name] for name in receivers if name in self._receivers]
+        self._granted = {receiver.name: self._room(receiver) for receiver in served}
+        return Birth(
+            owner=self._owner,
+            room=dict(self._granted),
+            lease={receiver.name: receiver.lease for receiver in served},
+        )
 
-    def lease(self, receiver: str) -> timedelta:
-        """Return how long a receiver's deliveries that are born claimed are ours."""
-        found = self._receivers.get(receiver)
-        return timedelta() if found is None else found.lease
+    def _room(self, receiver: Receiver) -> int:
+        if receiver.hold is not None or self._closing:
+            return 0
+        return max(0, receiver.wanted(self._clock.now()))
 
     def take(self, born: Sequence[Delivery]) -> None:
         """Send deliveries that were born claimed; claim others if there was no room for more."""

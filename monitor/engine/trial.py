@@ -54,8 +54,8 @@ async def _owe(database: Database, receiver: Receiver, row: ReceiverRow) -> Deli
 
     birth = Birth(
         owner=f"test-{os.getpid()}-{secrets.token_hex(4)}",
-        lease=lambda _: receiver.lease,
-        room=lambda _: 1,
+        lease={row.name: receiver.lease},
+        room={row.name: 1},
     )
     trial = Trial(receiver=row, compose=compose_test, birth=birth)
     return await owe_trial(database, trial, now=now)

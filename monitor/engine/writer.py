@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -54,7 +54,7 @@ class Writer:
         *,
         clock: Clock,
         routes: Sequence[Route],
-        birth: Birth,
+        promise: Callable[[Iterable[str]], Birth],
         trouble: Trouble,
         metrics: Metrics,
         hand_over: Callable[[Sequence[Delivery]], None],
@@ -62,7 +62,7 @@ class Writer:
         self._database = database
         self._clock = clock
         self.routes = routes
-        self._birth = birth
+        self._promise = promise
         self._trouble = trouble
         self._metrics = metrics
         self._hand_over = hand_over
@@ -205,7 +205,7 @@ class Writer:
                     self._database,
                     folded.records,
                     sources=sources,
-                    birth=self._birth,
+                    birth=self._promise(folded.receivers()),
                     now=self._clock.now(),
                 )
             except SourceMovedError:

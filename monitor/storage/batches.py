@@ -1,16 +1,17 @@
 """Batches that are due: claimed for a limited time, drawn from their source's budget."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from monitor.core.batch import Watch
 from monitor.core.value import value
-from monitor.storage.database import DIALECTS, Database
+from monitor.storage.database import reading, writing
+from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.sources import SourceRow, lock_source
 from monitor.storage.times import instant, milliseconds
 from monitor.storage.watches import READ_COLUMNS, watch_of
@@ -46,15 +47,16 @@ class Claimed:
     """It brought all that the room or the budget allowed: more is likely due."""
 
 
-async def due_sources(database: Database) -> dict[str, datetime]:
+@reading
+def due_sources(connection: Connection) -> dict[str, datetime]:
     """Return when the next batch of each source is due."""
-    async with database.reading() as connection:
-        rows = await connection.execute(_DUE_SOURCES)
-        return {row[0]: instant(row[1]) for row in rows if row[1] is not None}
+    rows = connection.execute(_DUE_SOURCES)
+    return {row[0]: instant(row[1]) for row in rows if row[1] is not None}
 
 
-async def claim_batches(
-    database: Database,
+@writing
+def claim_batches(
+    connection: Connection,
     source_row: int,
     *,
     want: int,
@@ -75,60 +77,66 @@ async def claim_batches(
     room goes to batches that run. The dice rounds the rest, so that over many claims even of a
     single batch those due longest get their share.
     """
-    async with database.writing() as connection:
-        source = await lock_source(connection, database.dialect, source_row)
-        blocked = source.blocked_until is not None and now < source.blocked_until
-        probe = source.blocked_until is not None
-        tokens = _tokens(source, rate=rate, now=now) - extra
-        limit = 0 if blocked else max(0, min(1 if probe else want, int(tokens)))
-        values = {
-            "source": source.name,
-            "now": milliseconds(now),
-            "lease_until": milliseconds(now + lease),
-            "owner": owner,
-        }
-        claims: list[Claim] = []
-        if dice is not None and not probe:
-            room = limit - int(limit * WAITING_SHARE + dice)
-            claims += await _claim(connection, database.dialect, _Choice.RUNNING, values, room)
-        choice = _Choice.PROBE if probe else _Choice.OLDEST
-        claims += await _claim(connection, database.dialect, choice, values, limit - len(claims))
-        if claims or extra:
-            source = await _draw(
-                connection,
-                source,
-                max(tokens - len(claims), -rate * DEBT.total_seconds()),
-                now=now,
-                until=now + lease if probe and claims else None,
-            )
-        return Claimed(source=source, claims=claims, pressed=not blocked and len(claims) == limit)
+    source = lock_source(connection, source_row)
+    blocked = source.blocked_until is not None and now < source.blocked_until
+    probe = source.blocked_until is not None
+    tokens = _tokens(source, rate=rate, now=now) - extra
+    limit = 0 if blocked else max(0, min(1 if probe else want, int(tokens)))
+    values = {
+        "source": source.name,
+        "now": milliseconds(now),
+        "lease_until": milliseconds(now + lease),
+        "owner": owner,
+    }
+    claims: list[Claim] = []
+    if dice is not None and not probe:
+        room = limit - int(limit * WAITING_SHARE + dice)
+        claims += _claim(connection, _Choice.RUNNING, values, room)
+    choice = _Choice.PROBE if probe else _Choice.OLDEST
+    claims += _claim(connection, choice, values, limit - len(claims))
+    if claims or extra:
+        source = _draw(
+            connection,
+            source,
+            max(tokens - len(claims), -rate * DEBT.total_seconds()),
+            now=now,
+            until=now + lease if probe and claims else None,
+        )
+    return Claimed(source=source, claims=claims, pressed=not blocked and len(claims) == limit)
 
 
-async def draw_extra(
-    database: Database, source_row: int, extra: int, *, rate: float, now: datetime
+@writing
+def draw_extra(
+    connection: Connection, source_row: int, extra: int, *, rate: float, now: datetime
 ) -> timedelta:
     """Take requests that were made off a source's budget; return for how long it is in debt."""
-    async with database.writing() as connection:
-        source = await lock_source(connection, database.dialect, source_row)
-        tokens = _tokens(source, rate=rate, now=now) - extra
-        if extra:
-            tokens = max(tokens, -rate * DEBT.total_seconds())
-            await _draw(connection, source, tokens, now=now, until=None)
-        return timedelta(seconds=max(0.0, -tokens / rate))
+    source = lock_source(connection, source_row)
+    tokens = _tokens(source, rate=rate, now=now) - extra
+    if extra:
+        tokens = max(tokens, -rate * DEBT.total_seconds())
+        _draw(connection, source, tokens, now=now, until=None)
+    return timedelta(seconds=max(0.0, -tokens / rate))
 
 
-async def release_batches(database: Database, *, owner: str | None) -> int:
+@writing
+def release_batches(connection: Connection, *, owner: str | None) -> int:
     """Give back what `owner`, or anybody, had claimed: due again when it was; return how many."""
-    async with database.writing() as connection:
-        result = await connection.execute(_RELEASE, {"owner": owner})
-        return result.rowcount
+    result = connection.execute(_RELEASE, {"owner": owner})
+    return result.rowcount
 
 
-async def count_watched(database: Database, source: str, *, limit: int) -> int:
+@writing
+def unclaim_batches(connection: Connection, claims: Sequence[Claim]) -> None:
+    """Give back batches that were claimed for nothing: due when they were, unless claimed anew."""
+    rows = [{"id": claim.watch.batch.row, "epoch": claim.epoch} for claim in claims]
+    connection.execute(_UNCLAIM[connection.dialect.name], {"rows": encode_rows(rows)})
+
+
+@reading
+def count_watched(connection: Connection, source: str, *, limit: int) -> int:
     """Count a source's batches that are polled at all, up to `limit`."""
-    async with database.reading() as connection:
-        result = await connection.execute(_WATCHED, {"source": source, "limit": limit})
-        return int(result.scalar_one())
+    result = connection.execute(_WATCHED, {"source": source, "limit": limit})
+    return int(result.scalar_one())
 
 
 def _tokens(source: SourceRow, *, rate: float, now: datetime) -> float:
@@ -138,8 +146,8 @@ def _tokens(source: SourceRow, *, rate: float, now: datetime) -> float:
     return min(capacity, source.tokens + gone * rate)
 
 
-async def _draw(
-    connection: AsyncConnection,
+def _draw(
+    connection: Connection,
     source: SourceRow,
     tokens: float,
     *,
@@ -149,7 +157,7 @@ async def _draw(
     """Take tokens; a probe moves the version too, or an older result could end its pause."""
     if until is not None:
         source = replace(source, blocked_until=until, version=source.version + 1)
-    await connection.execute(
+    connection.execute(
         _DRAW,
         {
             "row": source.row,
@@ -162,18 +170,18 @@ async def _draw(
     return source
 
 
-async def hasten_batches(database: Database, source: str, *, by: datetime) -> None:
+@writing
+def hasten_batches(connection: Connection, source: str, *, by: datetime) -> None:
     """Let a source's batches that were to be polled later be polled at `by`, once."""
-    async with database.writing() as connection:
-        await connection.execute(_HASTEN, {"source": source, "by": milliseconds(by)})
+    connection.execute(_HASTEN, {"source": source, "by": milliseconds(by)})
 
 
-async def _claim(
-    connection: AsyncConnection, dialect: str, choice: "_Choice", values: dict[str, Any], limit: int
+def _claim(
+    connection: Connection, choice: "_Choice", values: dict[str, Any], limit: int
 ) -> list[Claim]:
     if limit < 1:
         return []
-    rows = await connection.execute(_CLAIM[dialect, choice], {**values, "limit": limit})
+    rows = connection.execute(_CLAIM[connection.dialect.name, choice], {**values, "limit": limit})
     probe, lease_until = choice is _Choice.PROBE, instant(values["lease_until"])
     return [
         Claim(
@@ -212,6 +220,14 @@ _CLAIM: Final = {
     (dialect, choice): _claim_statement(dialect, choice)
     for dialect in DIALECTS
     for choice in _Choice
+}
+_UNCLAIM: Final = {
+    dialect: text(
+        "UPDATE batches SET next_poll_at = due_at, due_at = NULL, lease_owner = NULL"  # noqa: S608 (ours)
+        f" FROM {rows_of(dialect, {'id': 'bigint', 'epoch': 'bigint'})}"
+        " WHERE batches.id = r.id AND batches.epoch = r.epoch AND batches.lease_owner IS NOT NULL"
+    )
+    for dialect in DIALECTS
 }
 _DUE_SOURCES: Final = text(
     "SELECT name, (SELECT min(next_poll_at) FROM batches"

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from monitor.storage.database import Database
+from monitor.storage.database import reading
 from monitor.storage.times import milliseconds
 
 NOT_READ: Final = "not_read"
@@ -21,26 +21,24 @@ class Watched:
     stalled: int
 
 
-async def count_batches(database: Database) -> dict[tuple[str, str], Watched]:
+@reading
+def count_batches(connection: Connection) -> dict[tuple[str, str], Watched]:
     """Count the watched batches by source and phase."""
-    async with database.reading() as connection:
-        rows = await connection.execute(_BATCHES)
-        return {
-            (row[0], row[1] or NOT_READ): Watched(number=row[2], stalled=row[3]) for row in rows
-        }
+    rows = connection.execute(_BATCHES)
+    return {(row[0], row[1] or NOT_READ): Watched(number=row[2], stalled=row[3]) for row in rows}
 
 
-async def count_due(database: Database, *, now: datetime) -> dict[str, int]:
+@reading
+def count_due(connection: Connection, *, now: datetime) -> dict[str, int]:
     """Count the batches of each source that are due and that nobody has claimed."""
-    async with database.reading() as connection:
-        rows = await connection.execute(_DUE, {"now": milliseconds(now)})
-        return {row[0]: row[1] for row in rows}
+    rows = connection.execute(_DUE, {"now": milliseconds(now)})
+    return {row[0]: row[1] for row in rows}
 
 
-async def count_pending(database: Database) -> dict[str, int]:
+@reading
+def count_pending(connection: Connection) -> dict[str, int]:
     """Count what is owed to each receiver."""
-    async with database.reading() as connection:
-        return {row[0]: row[1] for row in await connection.execute(_PENDING)}
+    return {row[0]: row[1] for row in connection.execute(_PENDING)}
 
 
 _BATCHES: Final = text(

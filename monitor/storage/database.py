@@ -1,71 +1,50 @@
-"""The database: engines, units of work, and foreign errors given our names."""
+"""The database: units of work on SQLite or Postgres, and foreign errors given our names."""
 
 import asyncio
-import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
-from sqlalchemy import Connection, Dialect, event, exc, text
+from sqlalchemy import Connection, exc, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
-from sqlalchemy.util import await_only
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from monitor.core.errors import (
-    ConfigError,
-    DataRefusedError,
-    NoDatabaseError,
-    NotAdmittedError,
-    StorageError,
-)
-from monitor.storage import one_hop
-from monitor.storage.file import check_folder, create_private, is_there
-from monitor.storage.postgres import CONNECT_ARGS, bound_session
+from monitor.core.errors import ConfigError, DataRefusedError, NotAdmittedError, StorageError
+from monitor.storage.postgres import PATIENCE, PostgresServer
 from monitor.storage.reason import is_not_admitted, kind_of, reason_of
+from monitor.storage.sqlite import SqliteFile
 
-DIALECTS: Final = ("sqlite", "postgresql")
-SQLITE_VERSION: Final = (3, 35, 0)
-"""The first with RETURNING."""
-
-_SQLITE_PRAGMAS: Final = (
-    "PRAGMA busy_timeout = 5000",
-    "PRAGMA auto_vacuum = INCREMENTAL",  # before the first table, or it has no effect
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-)
-_OTHERS_AT_IT: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
-_WAL_TRIES: Final = 100
-_WAL_PAUSE: Final = 0.05
-"""In seconds."""
-PATIENCE: Final = 15.0
-"""Seconds that a unit of work on Postgres gets: a server that is frozen, or behind a network that
-drops everything, is not there to keep its own statement_timeout."""
-_HURRY: Final = "PRAGMA busy_timeout = 100"
 _WHERE: Final = ("host", "port")
 """The options of a URL that say where the database is."""
-_TOO_LARGE: Final = 2**63
 _DATA_ERRORS: Final = (exc.DataError, exc.IntegrityError, UnicodeError, OverflowError)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Database:
-    """Own the connections of one process: one writer and a few readers on SQLite, a pool else."""
+    """Own the connections of one process, and run its units of work.
+
+    A unit of work is a plain function of a connection: what it does is committed as a whole when it
+    returns, or rolled back when it raises. On SQLite it runs in another thread, so it must be given
+    nothing that the event loop may change meanwhile.
+    """
 
     def __init__(self, url: str) -> None:
         """Take `sqlite:///path` or `postgresql://…`; raise ConfigError for anything else."""
         self._url = _parse(url)
-        self.dialect = self._url.drivername.partition("+")[0]
-        self._readers: AsyncEngine | None = None
-        self._writers: AsyncEngine | None = None
-        self._hurried = False
+        self.dialect = self._url.get_backend_name()
+        kind = SqliteFile if self.dialect == "sqlite" else PostgresServer
+        self._server: SqliteFile | PostgresServer = kind(self._url)
 
     @property
     def file(self) -> Path | None:
         """Return the SQLite file, or none on Postgres."""
-        return Path(self._url.database or "") if self.dialect == "sqlite" else None
+        return self._server.path if isinstance(self._server, SqliteFile) else None
 
     @property
     def place(self) -> str:
@@ -76,146 +55,113 @@ class Database:
         plain = self._url.set(drivername=self.dialect, query=where)
         return plain.render_as_string(hide_password=True)
 
-    @asynccontextmanager
-    async def writing(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
-        """Open a unit of work: committed as a whole at the end, or rolled back.
+    async def write(
+        self,
+        work: Callable[Concatenate[Connection, P], T],
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        """Run a unit of work that writes.
 
-        On Postgres it ends within 25 s, however that fares, unless `patient`: psycopg takes up to
-        10 s to cancel what was begun.
         Raises DataRefusedError when the values are at fault and StorageError for the rest; a
         connection lost during the commit leaves the outcome unknown.
         """
-        if self._writers is None:
-            self._writers = self._engine(writer=True)
-        with _named_errors(self.place):
-            async with self._limit(patient=patient), self._writers.begin() as connection:
-                yield connection
+        return await self._run(work, arguments, named, writes=True)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Open a consistent view; raises NoDatabaseError while there is no file yet."""
-        if self.file is not None and not is_there(self.file):
-            check_folder(self.file)
-            raise NoDatabaseError(
-                f"no database at {self.file} yet: `monitor run`, `migrate` or `add` makes one"
-            )
-        if self._readers is None:
-            self._readers = self._engine(writer=False)
-        with _named_errors(self.place):
-            async with self._limit(), self._readers.begin() as connection:
-                yield connection
+    async def write_patiently(
+        self,
+        work: Callable[Concatenate[Connection, P], T],
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        """Run a unit of work that writes, and may take as long as it wants on Postgres, too."""
+        return await self._run(work, arguments, named, writes=True, patient=True)
+
+    async def read(
+        self,
+        work: Callable[Concatenate[Connection, P], T],
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        """Run a unit of work that reads; raises NoDatabaseError while there is no file yet."""
+        return await self._run(work, arguments, named, writes=False)
 
     async def connect_alone(self) -> AsyncConnection:
         """Open a Postgres connection apart from all others, for what must live as long as it."""
-        engine = create_async_engine(
-            self._url,
-            hide_parameters=True,
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",
-            connect_args=CONNECT_ARGS,
-        )
         with _named_errors(self.place):
-            async with self._limit():
-                return await engine.connect()
+            return await cast("PostgresServer", self._server).connect_alone()
 
     async def ask_alone(self, connection: AsyncConnection, statement: Any, **values: Any) -> Any:
         """Return one value by a connection of `connect_alone`."""
         with _named_errors(self.place):
-            async with self._limit():
+            async with asyncio.timeout(PATIENCE):
                 return (await connection.execute(statement, values)).scalar_one()
 
     async def now(self) -> datetime:
         """Return the database's clock on Postgres, the system's on SQLite."""
         if self.dialect == "sqlite":
             return datetime.now(UTC)
-        async with self.reading() as connection:
-            result = await connection.execute(text("SELECT clock_timestamp()"))
-            found: datetime = result.scalar_one()
-            return found.astimezone(UTC)
+        found: datetime = await self.read(_clock)
+        return found.astimezone(UTC)
 
     def hurry(self) -> None:
         """Wait no longer for a SQLite file that somebody else holds: the process is to end."""
-        self._hurried = True
+        if isinstance(self._server, SqliteFile):
+            self._server.hurry()
 
     async def close(self) -> None:
         """Close all connections."""
-        for engine in (self._readers, self._writers):
-            if engine is not None:
-                await engine.dispose()
-        self._readers = self._writers = None
+        await self._server.close()
 
-    def _limit(self, *, patient: bool = False) -> asyncio.Timeout:
-        """Bound a unit of work; on SQLite busy_timeout does, and its thread heeds no other."""
-        return asyncio.timeout(None if patient or self.file is not None else PATIENCE)
+    async def _run(
+        self,
+        work: Callable[..., T],
+        arguments: tuple[Any, ...],
+        named: dict[str, Any],
+        *,
+        writes: bool,
+        patient: bool = False,
+    ) -> T:
+        def unit(connection: Connection) -> T:
+            return work(connection, *arguments, **named)
 
-    def _engine(self, *, writer: bool) -> AsyncEngine:
-        if self.file is None:
-            engine = create_async_engine(
-                self._url,
-                hide_parameters=True,
-                pool_size=3,
-                max_overflow=2,
-                pool_timeout=10,
-                connect_args=CONNECT_ARGS,
-            )
-            event.listen(engine.sync_engine, "connect", bound_session)
-            return engine
-        create_private(self.file)
-        engine = create_async_engine(
-            self._url,
-            hide_parameters=True,
-            pool_size=1 if writer else 2,
-            max_overflow=0,
-            pool_timeout=30,
-        )
-
-        def connect(connection: Any, _record: ConnectionPoolEntry) -> None:
-            pragmas = (_HURRY, *_SQLITE_PRAGMAS[1:]) if self._hurried else _SQLITE_PRAGMAS
-            _prepare_sqlite(connection, pragmas)
-
-        def begin(connection: Connection) -> None:
-            if self._hurried:
-                connection.exec_driver_sql(_HURRY)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
-
-        event.listen(engine.sync_engine, "do_connect", _connect_by_one_hop)
-        event.listen(engine.sync_engine, "connect", connect)
-        event.listen(engine.sync_engine, "begin", begin)
-        return engine
+        with _named_errors(self.place):
+            return await self._server.run(unit, writes=writes, patient=patient)
 
 
-def rows_of(dialect: str, columns: Mapping[str, str]) -> str:
-    """Return the FROM clause that spreads the JSON parameter `:rows` into a table `r`.
+def writing(
+    work: Callable[Concatenate[Connection, P], T],
+) -> Callable[Concatenate[Database, P], Coroutine[Any, Any, T]]:
+    """Make a unit of work that writes callable with the database; see Database.write."""
 
-    `columns` maps names to Postgres types; SQLite takes the types that the JSON has.
-    """
-    if dialect == "sqlite":
-        fields = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in columns)
-        return f"(SELECT {fields} FROM json_each(:rows)) AS r"  # noqa: S608 (names are ours)
-    fields = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    return f"jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({fields})"
+    @wraps(work)
+    async def unit(database: Database, /, *arguments: P.args, **named: P.kwargs) -> T:
+        return await database.write(work, *arguments, **named)
+
+    return unit
 
 
-def encode_rows(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Encode the parameter `:rows`; raise DataRefusedError for what a column would not give back.
+def reading(
+    work: Callable[Concatenate[Connection, P], T],
+) -> Callable[Concatenate[Database, P], Coroutine[Any, Any, T]]:
+    """Make a unit of work that reads callable with the database; see Database.read."""
 
-    Postgres refuses such values itself. SQLite's JSON makes floats of integers over 64 bits, cuts
-    texts at a NUL and stores lone surrogates as bytes that nobody can read again.
-    """
-    rows = list(rows)
-    for row in rows:
-        for name, value in row.items():
-            if isinstance(value, int) and not -_TOO_LARGE <= value < _TOO_LARGE:
-                raise DataRefusedError(f"the database refuses a value: {name} exceeds 64 bits")
-            if isinstance(value, str) and "\0" in value:
-                raise DataRefusedError(f"the database refuses a value: {name} holds a NUL")
-    encoded = json.dumps(rows, ensure_ascii=False)
-    try:
-        encoded.encode()
-    except UnicodeEncodeError:
-        reason = "the database refuses a value: a text holds a lone surrogate"
-        raise DataRefusedError(reason) from None
-    return encoded
+    @wraps(work)
+    async def unit(database: Database, /, *arguments: P.args, **named: P.kwargs) -> T:
+        return await database.read(work, *arguments, **named)
+
+    return unit
+
+
+@reading
+def fetch(connection: Connection, statement: Any, values: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the rows of one statement."""
+    return connection.execute(statement, values).all()
+
+
+def _clock(connection: Connection) -> datetime:
+    found: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return found
 
 
 def _parse(url: str) -> URL:
@@ -223,45 +169,14 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except exc.ArgumentError:
         parsed = URL.create("unknown")
-    backend = parsed.drivername.partition("+")[0]
-    if backend == "sqlite" and sqlite3.sqlite_version_info < SQLITE_VERSION:
-        raise ConfigError([f"SQLite 3.35 or newer is needed, this is {sqlite3.sqlite_version}"])
-    if backend == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        return parsed.set(drivername="sqlite+aiosqlite")
-    if backend == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
+    backend = parsed.get_backend_name()
+    if backend == "postgresql" or (
+        backend == "sqlite" and parsed.database not in (None, "", ":memory:")
+    ):
+        return parsed
     raise ConfigError(
         ["database.url must be sqlite:///path/to/file.db or postgresql://user@host/name"]
     )
-
-
-def _connect_by_one_hop(
-    _dialect: Dialect, _record: ConnectionPoolEntry, _arguments: Any, options: dict[str, Any]
-) -> None:
-    options["async_creator_fn"] = one_hop.connect
-
-
-def _prepare_sqlite(connection: Any, pragmas: Iterable[str]) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself: we do
-    cursor = connection.cursor()
-    for pragma in pragmas:
-        cursor.execute(pragma)
-    _switch_to_wal(cursor)
-    cursor.close()
-
-
-def _switch_to_wal(cursor: Any) -> None:
-    """Switch a new file to WAL; of several that do so at once SQLite refuses all but one."""
-    for _ in range(_WAL_TRIES):
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in _OTHERS_AT_IT:  # a full disk, say
-                raise
-            await_only(asyncio.sleep(_WAL_PAUSE))
-        else:
-            return
-    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict
 from monitor.core.event import SubjectKind
-from monitor.storage.database import DIALECTS, Database, encode_rows, rows_of
-from monitor.storage.lanes import lock_subjects, promote
+from monitor.storage.database import reading, writing
+from monitor.storage.lanes import advance, lock_subjects
+from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.times import instant, milliseconds
 
 
@@ -30,74 +30,78 @@ class Settled:
         return replace(self, verdict=replace(self.verdict, response=None))
 
 
-async def claim_deliveries(
-    database: Database, receiver: str, *, limit: int, now: datetime, lease: timedelta, owner: str
+@writing
+def claim_deliveries(
+    connection: Connection,
+    receiver: str,
+    *,
+    limit: int,
+    now: datetime,
+    lease: timedelta,
+    owner: str,
 ) -> list[Delivery]:
     """Claim at most `limit` due heads of a receiver's lanes, the longest due first."""
-    async with database.writing() as connection:
-        rows = await connection.execute(
-            _CLAIM[database.dialect],
-            {
-                "receiver": receiver,
-                "now": milliseconds(now),
-                "lease_until": milliseconds(now + lease),
-                "owner": owner,
-                "limit": limit,
-            },
-        )
-        return [_delivery_of(row) for row in rows]
+    rows = connection.execute(
+        _CLAIM[connection.dialect.name],
+        {
+            "receiver": receiver,
+            "now": milliseconds(now),
+            "lease_until": milliseconds(now + lease),
+            "owner": owner,
+            "limit": limit,
+        },
+    )
+    return [_delivery_of(row) for row in rows]
 
 
-async def due_receivers(database: Database) -> dict[str, datetime]:
+@reading
+def due_receivers(connection: Connection) -> dict[str, datetime]:
     """Return when the next delivery to each receiver is due."""
-    async with database.reading() as connection:
-        rows = await connection.execute(_DUE_RECEIVERS)
-        return {row[0]: instant(row[1]) for row in rows if row[1] is not None}
+    rows = connection.execute(_DUE_RECEIVERS)
+    return {row[0]: instant(row[1]) for row in rows if row[1] is not None}
 
 
-async def settle_deliveries(
-    database: Database, settled: Sequence[Settled], *, now: datetime
+@writing
+def settle_deliveries(
+    connection: Connection, settled: Sequence[Settled], *, now: datetime
 ) -> set[str]:
     """Write attempts and what became of their deliveries; the next of each lane becomes due.
 
     A delivery that somebody else has claimed since is left alone. Returns the receivers for which
     something became due.
     """
-    async with database.writing() as connection:
-        subjects = [(s.delivery.subject_kind, s.delivery.subject_row) for s in settled]
-        await lock_subjects(connection, database.dialect, subjects)
-        kept = await _write_back(connection, database.dialect, settled, now=now)
-        ours = [item for item in settled if item.delivery.row in kept]
-        if ours:
-            await connection.execute(_INSERT_ATTEMPT, [_attempt_row(item) for item in ours])
-        finished = [
-            item.delivery for item in ours if item.settlement.state is not DeliveryState.PENDING
-        ]
-        lanes = {(d.receiver, d.subject_kind.value, d.subject_row) for d in finished}
-        return set(await promote(connection, database.dialect, lanes, now=now))
+    subjects = [(s.delivery.subject_kind, s.delivery.subject_row) for s in settled]
+    lock_subjects(connection, subjects)
+    kept = _write_back(connection, settled, now=now)
+    ours = [item for item in settled if item.delivery.row in kept]
+    if ours:
+        connection.execute(_INSERT_ATTEMPT, [_attempt_row(item) for item in ours])
+    finished = [
+        item.delivery for item in ours if item.settlement.state is not DeliveryState.PENDING
+    ]
+    lanes = {(d.receiver, d.subject_kind.value, d.subject_row) for d in finished}
+    return set(advance(connection, lanes, now=now))
 
 
-async def release_deliveries(database: Database, *, owner: str | None, now: datetime) -> int:
+@writing
+def release_deliveries(connection: Connection, *, owner: str | None, now: datetime) -> int:
     """Give back what `owner`, or anybody, had claimed: due now; return how many."""
-    async with database.writing() as connection:
-        result = await connection.execute(_RELEASE, {"owner": owner, "now": milliseconds(now)})
-        return result.rowcount
+    result = connection.execute(_RELEASE, {"owner": owner, "now": milliseconds(now)})
+    return result.rowcount
 
 
-async def unclaim_deliveries(
-    database: Database, claimed: Sequence[Delivery], *, now: datetime
+@writing
+def unclaim_deliveries(
+    connection: Connection, claimed: Sequence[Delivery], *, now: datetime
 ) -> None:
     """Give back deliveries that were claimed for nothing: due now, unless claimed anew since."""
     rows = [{"id": delivery.row, "epoch": delivery.epoch} for delivery in claimed]
-    async with database.writing() as connection:
-        await connection.execute(
-            _UNCLAIM[database.dialect], {"rows": encode_rows(rows), "now": milliseconds(now)}
-        )
+    connection.execute(
+        _UNCLAIM[connection.dialect.name], {"rows": encode_rows(rows), "now": milliseconds(now)}
+    )
 
 
-async def _write_back(
-    connection: AsyncConnection, dialect: str, settled: Iterable[Settled], *, now: datetime
-) -> set[int]:
+def _write_back(connection: Connection, settled: Iterable[Settled], *, now: datetime) -> set[int]:
     rows = [
         {
             "id": item.delivery.row,
@@ -111,7 +115,7 @@ async def _write_back(
         }
         for item in settled
     ]
-    found = await connection.execute(_WRITE_BACK[dialect], {"rows": encode_rows(rows)})
+    found = connection.execute(_WRITE_BACK[connection.dialect.name], {"rows": encode_rows(rows)})
     return {row[0] for row in found}
 
 

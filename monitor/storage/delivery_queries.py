@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import Connection, bindparam, text
 
 from monitor.core.delivery import DeliveryState
 from monitor.core.event import SubjectKind
-from monitor.storage.database import Database
+from monitor.storage.database import Database, fetch, reading
 from monitor.storage.queries import PAGE
 from monitor.storage.times import instant
 
@@ -65,8 +65,7 @@ async def list_deliveries(
         statement = _ALL
         if state is not None or receiver is not None:
             statement, values = _CHOSEN, values | {"state": state, "receiver": receiver}
-        async with database.reading() as connection:
-            rows = (await connection.execute(statement, values)).all()
+        rows = await fetch(database, statement, values)
         for row in rows:
             yield _delivery_of(row)
         if len(rows) < PAGE:
@@ -74,53 +73,53 @@ async def list_deliveries(
         before = rows[-1][0]
 
 
-async def read_delivery(database: Database, row: int) -> DeliveryView | None:
+@reading
+def read_delivery(connection: Connection, row: int) -> DeliveryView | None:
     """Return one delivery."""
-    async with database.reading() as connection:
-        found = (await connection.execute(_ONE, {"row": row})).one_or_none()
-        return None if found is None else _delivery_of(found)
+    found = connection.execute(_ONE, {"row": row}).one_or_none()
+    return None if found is None else _delivery_of(found)
 
 
-async def deliveries_of_events(database: Database, ids: Sequence[str]) -> list[DeliveryView]:
+@reading
+def deliveries_of_events(connection: Connection, ids: Sequence[str]) -> list[DeliveryView]:
     """Return all deliveries of several events, in their order."""
     if not ids:  # Postgres cannot tell the type of an empty list
         return []
-    async with database.reading() as connection:
-        return [_delivery_of(row) for row in await connection.execute(_OF_EVENTS, {"ids": ids})]
+    return [_delivery_of(row) for row in connection.execute(_OF_EVENTS, {"ids": ids})]
 
 
-async def lane_head(database: Database, delivery_row: int) -> DeliveryView | None:
+@reading
+def lane_head(connection: Connection, delivery_row: int) -> DeliveryView | None:
     """Return the oldest pending delivery of a delivery's lane: the one that all others wait for."""
-    async with database.reading() as connection:
-        found = (await connection.execute(_HEAD, {"row": delivery_row})).one_or_none()
-        return None if found is None else _delivery_of(found)
+    found = connection.execute(_HEAD, {"row": delivery_row}).one_or_none()
+    return None if found is None else _delivery_of(found)
 
 
-async def last_hold(database: Database, receiver: str) -> AttemptView | None:
+@reading
+def last_hold(connection: Connection, receiver: str) -> AttemptView | None:
     """Return the newest attempt that held a receiver as a whole."""
-    async with database.reading() as connection:
-        row = (await connection.execute(_LAST_HOLD, {"receiver": receiver})).one_or_none()
-        return None if row is None else _attempt_of(row)
+    row = connection.execute(_LAST_HOLD, {"receiver": receiver}).one_or_none()
+    return None if row is None else _attempt_of(row)
 
 
-async def pending_of_batch(database: Database, batch_row: int) -> list[DeliveryView]:
+@reading
+def pending_of_batch(connection: Connection, batch_row: int) -> list[DeliveryView]:
     """Return what is still owed of a batch's events, lane by lane."""
     values = {"kind": SubjectKind.BATCH.value, "row": batch_row}
-    async with database.reading() as connection:
-        return [_delivery_of(row) for row in await connection.execute(_PENDING, values)]
+    return [_delivery_of(row) for row in connection.execute(_PENDING, values)]
 
 
-async def attempts_of(database: Database, delivery_row: int) -> list[AttemptView]:
+@reading
+def attempts_of(connection: Connection, delivery_row: int) -> list[AttemptView]:
     """Return all attempts at a delivery, the first one first."""
-    async with database.reading() as connection:
-        rows = await connection.execute(_ATTEMPTS, {"row": delivery_row})
-        return [_attempt_of(row) for row in rows]
+    rows = connection.execute(_ATTEMPTS, {"row": delivery_row})
+    return [_attempt_of(row) for row in rows]
 
 
-async def known_receivers(database: Database) -> list[str]:
+@reading
+def known_receivers(connection: Connection) -> list[str]:
     """Return the names of all receivers that ever were configured."""
-    async with database.reading() as connection:
-        return list((await connection.execute(_RECEIVERS)).scalars().all())
+    return list(connection.execute(_RECEIVERS).scalars().all())
 
 
 def _delivery_of(row: Sequence[Any]) -> DeliveryView:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import Connection, bindparam, text
 
 from monitor.core.event import SubjectKind
-from monitor.storage.database import Database
+from monitor.storage.database import Database, fetch, reading
 from monitor.storage.queries import PAGE
 from monitor.storage.times import instant, milliseconds
 
@@ -35,11 +35,11 @@ class EventKey:
     id: str
 
 
-async def newest_events(database: Database, batch_row: int, *, limit: int) -> list[EventView]:
+@reading
+def newest_events(connection: Connection, batch_row: int, *, limit: int) -> list[EventView]:
     """Return a batch's events, the newest first."""
-    async with database.reading() as connection:
-        values = {"kind": SubjectKind.BATCH.value, "row": batch_row, "limit": limit}
-        return [_event_of(row) for row in await connection.execute(_EVENTS_OF, values)]
+    values = {"kind": SubjectKind.BATCH.value, "row": batch_row, "limit": limit}
+    return [_event_of(row) for row in connection.execute(_EVENTS_OF, values)]
 
 
 async def events_since(database: Database, since: datetime | None) -> AsyncIterator[EventView]:
@@ -47,15 +47,8 @@ async def events_since(database: Database, since: datetime | None) -> AsyncItera
     start = 0 if since is None else milliseconds(since)
     at, sequence, event_id = _NEWEST, _NEWEST, ""
     while True:
-        async with database.reading() as connection:
-            values = {
-                "since": start,
-                "at": at,
-                "sequence": sequence,
-                "id": event_id,
-                "limit": PAGE,
-            }
-            rows = (await connection.execute(_EVENTS, values)).all()
+        values = {"since": start, "at": at, "sequence": sequence, "id": event_id, "limit": PAGE}
+        rows = await fetch(database, _EVENTS, values)
         for row in rows:
             yield _event_of(row)
         if len(rows) < PAGE:
@@ -67,9 +60,8 @@ async def event_keys(database: Database, since: datetime) -> AsyncIterator[list[
     """Yield the keys of the events from a time on, page by page, the oldest first."""
     at, sequence, event_id = milliseconds(since), -1, ""
     while True:
-        async with database.reading() as connection:
-            values = {"at": at, "sequence": sequence, "id": event_id, "limit": PAGE}
-            rows = (await connection.execute(_KEYS, values)).all()
+        values = {"at": at, "sequence": sequence, "id": event_id, "limit": PAGE}
+        rows = await fetch(database, _KEYS, values)
         if rows:
             yield [EventKey(instant(row[0]), row[1], row[2]) for row in rows]
         if len(rows) < PAGE:
@@ -77,19 +69,19 @@ async def event_keys(database: Database, since: datetime) -> AsyncIterator[list[
         at, sequence, event_id = rows[-1]
 
 
-async def newest_event_at(database: Database) -> datetime | None:
+@reading
+def newest_event_at(connection: Connection) -> datetime | None:
     """Return the time of the newest event; none when there are no events."""
-    async with database.reading() as connection:
-        newest: int | None = (await connection.execute(_NEWEST_AT)).scalar_one()
-        return instant(newest)
+    newest: int | None = connection.execute(_NEWEST_AT).scalar_one()
+    return instant(newest)
 
 
-async def read_events(database: Database, ids: Sequence[str]) -> list[EventView]:
+@reading
+def read_events(connection: Connection, ids: Sequence[str]) -> list[EventView]:
     """Return the events of these ids that there are, the oldest first; at most a page of ids."""
     if not ids:  # Postgres cannot tell the type of an empty list
         return []
-    async with database.reading() as connection:
-        return [_event_of(row) for row in await connection.execute(_EVENTS_BY_ID, {"ids": ids})]
+    return [_event_of(row) for row in connection.execute(_EVENTS_BY_ID, {"ids": ids})]
 
 
 async def read_event(database: Database, event_id: str) -> EventView | None:
@@ -98,11 +90,11 @@ async def read_event(database: Database, event_id: str) -> EventView | None:
     return found[0] if found else None
 
 
-async def ids_beginning_with(database: Database, prefix: str, *, limit: int) -> list[str]:
+@reading
+def ids_beginning_with(connection: Connection, prefix: str, *, limit: int) -> list[str]:
     """Return the ids of events that begin so, in their order."""
     values = {"prefix": prefix, "length": len(prefix), "limit": limit}
-    async with database.reading() as connection:
-        return list((await connection.execute(_IDS, values)).scalars().all())
+    return list(connection.execute(_IDS, values).scalars().all())
 
 
 def _event_of(row: Sequence[Any]) -> EventView:

@@ -1,14 +1,13 @@
 """Lanes: the pending deliveries of one receiver and subject, of which only the head is due."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from monitor.core.event import SubjectKind
-from monitor.storage.database import DIALECTS, encode_rows, rows_of
+from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.times import milliseconds
 
 Lane = tuple[str, str, int]
@@ -16,38 +15,45 @@ Lane = tuple[str, str, int]
 Subject = tuple[SubjectKind, int]
 
 
-async def lock_subjects(
-    connection: AsyncConnection, dialect: str, subjects: Iterable[Subject]
-) -> None:
+def lock_subjects(connection: Connection, subjects: Iterable[Subject]) -> None:
     """Lock batches, sources and receivers, each in row order, as every writer of lanes does."""
-    if dialect == "sqlite":
+    if connection.dialect.name == "sqlite":
         return
     distinct = set(subjects)
     for kind, statement in _LOCK_SUBJECTS.items():
         rows = [row for subject, row in distinct if subject is kind]
         if rows:
-            await connection.execute(statement, {"rows": rows})
+            connection.execute(statement, {"rows": rows})
 
 
-async def busy_lanes(connection: AsyncConnection, dialect: str, lanes: Iterable[Lane]) -> set[Lane]:
+def busy_lanes(connection: Connection, lanes: Iterable[Lane]) -> set[Lane]:
     """Return those of the lanes that have a pending delivery."""
     rows = [{"receiver": r, "subject_kind": kind, "subject_row": row} for r, kind, row in lanes]
-    found = await connection.execute(_BUSY[dialect], {"rows": encode_rows(rows)})
+    found = connection.execute(_BUSY[connection.dialect.name], {"rows": encode_rows(rows)})
     return {(row[0], row[1], row[2]) for row in found}
 
 
-async def promote(
-    connection: AsyncConnection, dialect: str, lanes: Iterable[Lane], *, now: datetime
-) -> list[str]:
+def promote(connection: Connection, lanes: Iterable[Lane], *, now: datetime) -> list[str]:
     """Make the oldest pending delivery of each lane due, if none of it is; return the receivers.
 
     One for each delivery that became due.
     """
+    return _make_due(connection, _PROMOTE, lanes, now=now)
+
+
+def advance(connection: Connection, lanes: Iterable[Lane], *, now: datetime) -> list[str]:
+    """Do the same for lanes whose one due delivery has just ended, however much waits in them."""
+    return _make_due(connection, _ADVANCE, lanes, now=now)
+
+
+def _make_due(
+    connection: Connection, statements: Mapping[str, Any], lanes: Iterable[Lane], *, now: datetime
+) -> list[str]:
     rows = [{"receiver": r, "subject_kind": kind, "subject_row": row} for r, kind, row in lanes]
     if not rows:
         return []
-    found = await connection.execute(
-        _PROMOTE[dialect], {"rows": encode_rows(rows), "now": milliseconds(now)}
+    found = connection.execute(
+        statements[connection.dialect.name], {"rows": encode_rows(rows), "now": milliseconds(now)}
     )
     return [row[0] for row in found]
 
@@ -68,15 +74,20 @@ def _busy_statement(dialect: str) -> Any:
     )
 
 
-def _promote_statement(dialect: str) -> Any:
+_NONE_DUE: Final = (
+    " WHERE NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.state = 'pending'"  # noqa: S608 (ours)
+    " AND d.due_at IS NOT NULL AND d.receiver = r.receiver"
+    f" AND d.subject_kind = r.subject_kind AND d.subject_row = r.subject_row{_ONE_BY_ONE})"
+)
+"""Reads a lane to its end when none is, and it may be long."""
+
+
+def _heads_statement(dialect: str, condition: str) -> Any:
     heads = (
         "SELECT (SELECT d.id FROM deliveries AS d WHERE d.state = 'pending'"  # noqa: S608 (ours)
         " AND d.receiver = r.receiver AND d.subject_kind = r.subject_kind"
         " AND d.subject_row = r.subject_row ORDER BY d.sequence LIMIT 1)"
-        f" FROM {rows_of(dialect, _LANE)}"
-        " WHERE NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.state = 'pending'"
-        " AND d.due_at IS NOT NULL AND d.receiver = r.receiver"
-        f" AND d.subject_kind = r.subject_kind AND d.subject_row = r.subject_row{_ONE_BY_ONE})"
+        f" FROM {rows_of(dialect, _LANE)}" + condition
     )
     chosen = f"IN ({heads})" if dialect == "sqlite" else f"= ANY (ARRAY({heads}))"
     return text(
@@ -86,7 +97,8 @@ def _promote_statement(dialect: str) -> Any:
 
 
 _BUSY: Final = {dialect: _busy_statement(dialect) for dialect in DIALECTS}
-_PROMOTE: Final = {dialect: _promote_statement(dialect) for dialect in DIALECTS}
+_PROMOTE: Final = {dialect: _heads_statement(dialect, _NONE_DUE) for dialect in DIALECTS}
+_ADVANCE: Final = {dialect: _heads_statement(dialect, "") for dialect in DIALECTS}
 _LOCK_SUBJECTS: Final = {
     kind: text(f"SELECT id FROM {table} WHERE id = ANY(:rows) ORDER BY id FOR UPDATE")  # noqa: S608 (ours)
     for kind, table in (

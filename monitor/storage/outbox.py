@@ -1,18 +1,17 @@
 """The outbox: events and the deliveries they owe, stored in one unit of work."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from monitor.core.delivery import Delivery, DeliveryState
 from monitor.core.event import Event
-from monitor.storage.database import DIALECTS, encode_rows, rows_of
 from monitor.storage.lanes import Lane, busy_lanes
+from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.times import milliseconds
 
 
@@ -26,17 +25,15 @@ class Owed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Birth:
-    """Say who may send new deliveries at once: `room` tells how many a receiver takes now."""
+    """Say who may send new deliveries at once, by receiver: how many, and how long they are its."""
 
     owner: str
-    lease: Callable[[str], timedelta]
-    """How long a receiver's claims last."""
-    room: Callable[[str], int]
+    room: Mapping[str, int]
+    lease: Mapping[str, timedelta]
 
 
-async def enqueue(
-    connection: AsyncConnection,
-    dialect: str,
+def enqueue(
+    connection: Connection,
     owed: Sequence[Owed],
     *,
     now: datetime,
@@ -49,12 +46,14 @@ async def enqueue(
     """
     if not owed:
         return []
-    await connection.execute(_INSERT_EVENT, [_event_row(item) for item in owed])
-    due = _Due(now=now, birth=birth, busy=await busy_lanes(connection, dialect, _lanes(owed)))
+    connection.execute(_INSERT_EVENT, [_event_row(item) for item in owed])
+    due = _Due(now=now, birth=birth, busy=busy_lanes(connection, _lanes(owed)))
     rows = [due.row(item.event, receiver) for item in owed for receiver in item.receivers]
     if not rows:
         return []
-    inserted = await connection.execute(_INSERT_DELIVERIES[dialect], {"rows": encode_rows(rows)})
+    inserted = connection.execute(
+        _INSERT_DELIVERIES[connection.dialect.name], {"rows": encode_rows(rows)}
+    )
     numbers = {(row[1], row[2]): row[0] for row in inserted}
     by_id = {item.event.id: item.event for item in owed}
     return [
@@ -72,7 +71,7 @@ class _Due:
         self._now = milliseconds(now)
         self._birth = birth
         self._busy = busy
-        self._room: dict[str, int] = {}
+        self._room = dict(birth.room)
 
     def row(self, event: Event, receiver: str) -> dict[str, Any]:
         lane = (receiver, event.subject_kind.value, event.subject_row)
@@ -80,7 +79,7 @@ class _Due:
         self._busy.add(lane)
         claimed = head and self._take(receiver)
         owner = self._birth.owner if claimed else None
-        due_at = milliseconds(self._at + self._birth.lease(receiver)) if claimed else self._now
+        due_at = milliseconds(self._at + self._birth.lease[receiver]) if claimed else self._now
         return {
             "event": event.id,
             "receiver": receiver,
@@ -95,10 +94,9 @@ class _Due:
         }
 
     def _take(self, receiver: str) -> bool:
-        if receiver not in self._room:
-            self._room[receiver] = self._birth.room(receiver)
-        self._room[receiver] -= 1
-        return self._room[receiver] >= 0
+        left = self._room.get(receiver, 0)
+        self._room[receiver] = left - 1
+        return left > 0
 
 
 def _lanes(owed: Sequence[Owed]) -> set[Lane]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from monitor.core.batch import Phase, Watch
-from monitor.storage.database import Database
+from monitor.storage.database import Database, fetch, reading
 from monitor.storage.times import instant
 from monitor.storage.watches import READ_COLUMNS, watch_of
 
@@ -46,9 +46,7 @@ async def watched_batches(database: Database) -> AsyncIterator[BatchView]:
     """Yield the batches that are watched, the last registered first."""
     before = _NEWEST
     while True:
-        async with database.reading() as connection:
-            values = {"before": before, "limit": PAGE}
-            rows = (await connection.execute(_WATCHED, values)).all()
+        rows = await fetch(database, _WATCHED, {"before": before, "limit": PAGE})
         for row in rows:
             yield _batch_of(row)
         if len(rows) < PAGE:
@@ -56,32 +54,32 @@ async def watched_batches(database: Database) -> AsyncIterator[BatchView]:
         before = rows[-1][0]
 
 
-async def read_batch(database: Database, source: str, batch_id: str) -> BatchView | None:
+@reading
+def read_batch(connection: Connection, source: str, batch_id: str) -> BatchView | None:
     """Return a batch, removed or not; none when it was never registered."""
-    async with database.reading() as connection:
-        found = await connection.execute(_BATCH, {"source": source, "id": batch_id})
-        row = found.one_or_none()
-        return None if row is None else _batch_of(row)
+    found = connection.execute(_BATCH, {"source": source, "id": batch_id})
+    row = found.one_or_none()
+    return None if row is None else _batch_of(row)
 
 
-async def has_batches(database: Database, source: str) -> bool:
+@reading
+def has_batches(connection: Connection, source: str) -> bool:
     """Tell whether any batch of a source was ever registered."""
-    async with database.reading() as connection:
-        return (await connection.execute(_OF_SOURCE, {"source": source})).first() is not None
+    return connection.execute(_OF_SOURCE, {"source": source}).first() is not None
 
 
-async def newest_snapshots(database: Database, batch_row: int, *, limit: int) -> list[SnapshotView]:
+@reading
+def newest_snapshots(connection: Connection, batch_row: int, *, limit: int) -> list[SnapshotView]:
     """Return a batch's snapshots, the newest first."""
-    async with database.reading() as connection:
-        rows = await connection.execute(_SNAPSHOTS, {"batch": batch_row, "limit": limit})
-        return [_snapshot_of(row) for row in rows]
+    rows = connection.execute(_SNAPSHOTS, {"batch": batch_row, "limit": limit})
+    return [_snapshot_of(row) for row in rows]
 
 
-async def daemon_seen_at(database: Database) -> datetime | None:
+@reading
+def daemon_seen_at(connection: Connection) -> datetime | None:
     """Return when a daemon last said, as each does once a minute, that it is alive."""
-    async with database.reading() as connection:
-        seen_at: int | None = (await connection.execute(_SEEN)).scalar_one()
-        return instant(seen_at)
+    seen_at: int | None = connection.execute(_SEEN).scalar_one()
+    return instant(seen_at)
 
 
 def _batch_of(row: Sequence[Any]) -> BatchView:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from monitor.core.delivery import Delivery
 from monitor.core.errors import StorageError
 from monitor.core.event import Event, EventType, SubjectKind
-from monitor.storage.database import Database
+from monitor.storage.database import writing
 from monitor.storage.lanes import lock_subjects
 from monitor.storage.outbox import Birth, Owed, enqueue
 from monitor.storage.receivers import ReceiverRow
@@ -26,30 +26,30 @@ class Trial:
     birth: Birth
 
 
-async def owe_trial(database: Database, trial: Trial, *, now: datetime) -> Delivery:
+@writing
+def owe_trial(connection: Connection, trial: Trial, *, now: datetime) -> Delivery:
     """Store the event under the receiver's next sequence number, and its delivery, claimed.
 
     Earlier tests that nobody sends any more are given up: one that was cut off must not block
     this one, nor arrive later. Raises StorageError while another test is under way.
     """
     receiver = trial.receiver
-    async with database.writing() as connection:
-        await lock_subjects(connection, database.dialect, [(SubjectKind.RECEIVER, receiver.row)])
-        values = {
-            "receiver": receiver.name,
-            "row": receiver.row,
-            "type": EventType.TEST.value,
-            "now": milliseconds(now),
-        }
-        await connection.execute(_GIVE_UP, values)
-        sequence = (await connection.execute(_COUNT, {"row": receiver.row})).scalar_one()
-        owed = Owed(event=trial.compose(sequence), receivers=(receiver.name,))
-        born = await enqueue(connection, database.dialect, [owed], now=now, birth=trial.birth)
-        if not born:  # raised inside, so that nothing is stored
-            raise StorageError(
-                f"another test of {receiver.name} is under way: try again when it has ended"
-            )
-        return born[0]
+    lock_subjects(connection, [(SubjectKind.RECEIVER, receiver.row)])
+    values = {
+        "receiver": receiver.name,
+        "row": receiver.row,
+        "type": EventType.TEST.value,
+        "now": milliseconds(now),
+    }
+    connection.execute(_GIVE_UP, values)
+    sequence = connection.execute(_COUNT, {"row": receiver.row}).scalar_one()
+    owed = Owed(event=trial.compose(sequence), receivers=(receiver.name,))
+    born = enqueue(connection, [owed], now=now, birth=trial.birth)
+    if not born:  # raised inside, so that nothing is stored
+        raise StorageError(
+            f"another test of {receiver.name} is under way: try again when it has ended"
+        )
+    return born[0]
 
 
 _GIVE_UP: Final = text(

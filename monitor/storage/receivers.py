@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from monitor.core.delivery import Hold
-from monitor.storage.database import Database
+from monitor.storage.database import reading, writing
 from monitor.storage.times import instant, milliseconds
 
 
@@ -24,53 +24,51 @@ class ReceiverRow:
     hold: Hold | None
 
 
-async def register_receivers(database: Database, names: Iterable[str]) -> dict[str, ReceiverRow]:
+@writing
+def register_receivers(connection: Connection, names: Iterable[str]) -> dict[str, ReceiverRow]:
     """Make sure that every configured receiver has a row; return them by name."""
     wanted = set(names)
-    async with database.writing() as connection:
-        for name in sorted(wanted):
-            await connection.execute(_REGISTER, {"name": name, "key": secrets.token_hex(16)})
-        found = await connection.execute(_READ)
-        rows = (
-            ReceiverRow(
-                row=row[0],
-                name=row[1],
-                key=row[2],
-                sequence=row[3],
-                hold=_hold_of(row),
-            )
-            for row in found
+    for name in sorted(wanted):
+        connection.execute(_REGISTER, {"name": name, "key": secrets.token_hex(16)})
+    found = connection.execute(_READ)
+    rows = (
+        ReceiverRow(
+            row=row[0],
+            name=row[1],
+            key=row[2],
+            sequence=row[3],
+            hold=_hold_of(row),
         )
-        return {receiver.name: receiver for receiver in rows if receiver.name in wanted}
+        for row in found
+    )
+    return {receiver.name: receiver for receiver in rows if receiver.name in wanted}
 
 
-async def read_holds(database: Database) -> dict[str, Hold | None]:
+@reading
+def read_holds(connection: Connection) -> dict[str, Hold | None]:
     """Return the hold of every receiver, as it stands in the database."""
-    async with database.reading() as connection:
-        return {row[1]: _hold_of(row) for row in await connection.execute(_READ)}
+    return {row[1]: _hold_of(row) for row in connection.execute(_READ)}
 
 
-async def hold_receiver(database: Database, receiver: str, hold: Hold) -> None:
+@writing
+def hold_receiver(connection: Connection, receiver: str, hold: Hold) -> None:
     """Pause a receiver as a whole."""
-    async with database.writing() as connection:
-        await connection.execute(
-            _HOLD,
-            {
-                "receiver": receiver,
-                "since": milliseconds(hold.since),
-                "until": milliseconds(hold.until),
-                "step": hold.step,
-            },
-        )
+    connection.execute(
+        _HOLD,
+        {
+            "receiver": receiver,
+            "since": milliseconds(hold.since),
+            "until": milliseconds(hold.until),
+            "step": hold.step,
+        },
+    )
 
 
-async def lift_hold(database: Database, receiver: str, *, now: datetime) -> None:
+@writing
+def lift_hold(connection: Connection, receiver: str, *, now: datetime) -> None:
     """End a receiver's pause and make everything that waits for it due."""
-    async with database.writing() as connection:
-        await connection.execute(
-            _HOLD, {"receiver": receiver, "since": None, "until": None, "step": None}
-        )
-        await connection.execute(_WAKE, {"receiver": receiver, "now": milliseconds(now)})
+    connection.execute(_HOLD, {"receiver": receiver, "since": None, "until": None, "step": None})
+    connection.execute(_WAKE, {"receiver": receiver, "now": milliseconds(now)})
 
 
 def _hold_of(row: Sequence[Any]) -> Hold | None:

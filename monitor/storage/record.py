@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import insert, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, text
 
 from monitor.core.batch import Watch
 from monitor.core.delivery import Delivery
@@ -14,9 +13,10 @@ from monitor.core.errors import SourceMovedError
 from monitor.core.event import SubjectKind
 from monitor.core.observe import Snapshot
 from monitor.core.value import value
-from monitor.storage.database import DIALECTS, Database, encode_rows, rows_of
+from monitor.storage.database import writing
 from monitor.storage.lanes import lock_subjects
 from monitor.storage.outbox import Birth, Owed, enqueue
+from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.sources import SourceRecord, record_source
 from monitor.storage.tables import snapshots
 from monitor.storage.times import milliseconds
@@ -44,8 +44,9 @@ class Recorded:
     born: list[Delivery] = field(default_factory=list)
 
 
-async def record(
-    database: Database,
+@writing
+def record(
+    connection: Connection,
     batches: Sequence[BatchRecord],
     *,
     sources: Sequence[tuple[SourceRecord, tuple[Owed, ...]]] = (),
@@ -59,33 +60,30 @@ async def record(
     Raises SourceMovedError, having written nothing, when a source's health is not what it was
     judged by; DataRefusedError when a value is at fault; StorageError else.
     """
-    dialect = database.dialect
-    async with database.writing() as connection:
-        # Postgres: in row order, as the relay locks them, or the two could wait for each other
-        subjects = [(SubjectKind.BATCH, item.watch.batch.row) for item in batches]
-        await lock_subjects(connection, dialect, subjects)
-        for source, _ in sorted(sources, key=lambda item: item[0].row):
-            if not await record_source(connection, source):
-                raise SourceMovedError("a source's health was moved by another daemon")
-        rows = await _write_back(connection, dialect, batches, owner=birth.owner)
-        kept = [item for item in batches if item.watch.batch.row in rows]
-        await _insert_snapshots(connection, kept)
-        owed = [owed for _, events in sources for owed in events]
-        owed += [owed for item in kept for owed in item.owed]
-        born = await enqueue(connection, dialect, owed, now=now, birth=birth)
-        return Recorded(rows=rows, born=born)
+    # Postgres: in row order, as the relay locks them, or the two could wait for each other
+    subjects = [(SubjectKind.BATCH, item.watch.batch.row) for item in batches]
+    lock_subjects(connection, subjects)
+    for source, _ in sorted(sources, key=lambda item: item[0].row):
+        if not record_source(connection, source):
+            raise SourceMovedError("a source's health was moved by another daemon")
+    rows = _write_back(connection, batches, owner=birth.owner)
+    kept = [item for item in batches if item.watch.batch.row in rows]
+    _insert_snapshots(connection, kept)
+    owed = [owed for _, events in sources for owed in events]
+    owed += [owed for item in kept for owed in item.owed]
+    born = enqueue(connection, owed, now=now, birth=birth)
+    return Recorded(rows=rows, born=born)
 
 
-async def _write_back(
-    connection: AsyncConnection, dialect: str, batches: Iterable[BatchRecord], *, owner: str
-) -> set[int]:
+def _write_back(connection: Connection, batches: Iterable[BatchRecord], *, owner: str) -> set[int]:
     written: set[int] = set()
     items = list(batches)
     for learned in (False, True):
         rows = [_columns(item) for item in items if item.learned is learned]
         if rows:
-            found = await connection.execute(
-                _WRITE_BACK[dialect, learned], {"rows": encode_rows(rows), "owner": owner}
+            found = connection.execute(
+                _WRITE_BACK[connection.dialect.name, learned],
+                {"rows": encode_rows(rows), "owner": owner},
             )
             written.update(row[0] for row in found)
     return written
@@ -107,7 +105,7 @@ def _columns(item: BatchRecord) -> dict[str, Any]:
     return columns
 
 
-async def _insert_snapshots(connection: AsyncConnection, batches: Iterable[BatchRecord]) -> None:
+def _insert_snapshots(connection: Connection, batches: Iterable[BatchRecord]) -> None:
     rows = [
         {
             "batch": item.watch.batch.row,
@@ -124,7 +122,7 @@ async def _insert_snapshots(connection: AsyncConnection, batches: Iterable[Batch
         if (snapshot := item.snapshot) is not None
     ]
     if rows:
-        await connection.execute(insert(snapshots), rows)
+        connection.execute(insert(snapshots), rows)
 
 
 def _write_back_statement(dialect: str, *, learned: bool) -> Any:

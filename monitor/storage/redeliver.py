@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from monitor.core.delivery import DeliveryState
 from monitor.core.event import EventType, SubjectKind
-from monitor.storage.database import DIALECTS, Database, rows_of
+from monitor.storage.database import Database, reading, writing
 from monitor.storage.lanes import Subject, lock_subjects, promote
+from monitor.storage.rows import DIALECTS, rows_of
 from monitor.storage.times import milliseconds
 
 T = TypeVar("T")
@@ -29,22 +30,23 @@ class Candidate:
     subject: Subject
 
 
-async def find_deliveries(
-    database: Database, *, rows: Sequence[int] = (), events: Sequence[str] = ()
+@reading
+def find_deliveries(
+    connection: Connection, *, rows: Sequence[int] = (), events: Sequence[str] = ()
 ) -> list[Candidate]:
     """Return the deliveries of these numbers and of these events, each once, in their order."""
     found: dict[int, Candidate] = {}
-    async with database.reading() as connection:
-        for key, wanted in (("delivery", rows), ("event", events)):
-            for chunk in _chunks(wanted):
-                values = {"rows": json.dumps([{key: value} for value in chunk])}
-                result = await connection.execute(_FIND[database.dialect, key], values)
-                found |= {row[0]: _candidate_of(row) for row in result}
+    for key, wanted in (("delivery", rows), ("event", events)):
+        for chunk in _chunks(wanted):
+            values = {"rows": json.dumps([{key: value} for value in chunk])}
+            result = connection.execute(_FIND[connection.dialect.name, key], values)
+            found |= {row[0]: _candidate_of(row) for row in result}
     return [found[row] for row in sorted(found)]
 
 
-async def find_of_receiver(
-    database: Database, receiver: str, *, state: str, since: datetime | None
+@reading
+def find_of_receiver(
+    connection: Connection, receiver: str, *, state: str, since: datetime | None
 ) -> list[Candidate]:
     """Return a receiver's deliveries in a state, of the events from a time on, in their order.
 
@@ -57,8 +59,7 @@ async def find_of_receiver(
         "since": start,
         "test": EventType.TEST.value,
     }
-    async with database.reading() as connection:
-        return [_candidate_of(row) for row in await connection.execute(_OF_RECEIVER, values)]
+    return [_candidate_of(row) for row in connection.execute(_OF_RECEIVER, values)]
 
 
 async def redeliver(
@@ -75,23 +76,23 @@ async def redeliver(
     return owed
 
 
-async def _redeliver(
-    database: Database, candidates: Iterable[Candidate], *, now: datetime
+@writing
+def _redeliver(
+    connection: Connection, candidates: Iterable[Candidate], *, now: datetime
 ) -> set[int]:
     rows = json.dumps([{"delivery": candidate.row} for candidate in candidates])
-    async with database.writing() as connection:
-        subjects = [candidate.subject for candidate in candidates]
-        await lock_subjects(connection, database.dialect, subjects)
-        found = await connection.execute(
-            _REVIVE[database.dialect], {"rows": rows, "now": milliseconds(now)}
-        )
-        hurried = await connection.execute(
-            _HURRY[database.dialect], {"rows": rows, "now": milliseconds(now)}
-        )
-        revived = found.all()
-        lanes = {(row[1], row[2], row[3]) for row in revived}
-        await promote(connection, database.dialect, lanes, now=now)
-        return {row[0] for row in revived} | {row[0] for row in hurried}
+    subjects = [candidate.subject for candidate in candidates]
+    lock_subjects(connection, subjects)
+    found = connection.execute(
+        _REVIVE[connection.dialect.name], {"rows": rows, "now": milliseconds(now)}
+    )
+    hurried = connection.execute(
+        _HURRY[connection.dialect.name], {"rows": rows, "now": milliseconds(now)}
+    )
+    revived = found.all()
+    lanes = {(row[1], row[2], row[3]) for row in revived}
+    promote(connection, lanes, now=now)
+    return {row[0] for row in revived} | {row[0] for row in hurried}
 
 
 def _candidate_of(row: Sequence[Any]) -> Candidate:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from monitor.core.batch import Origin
-from monitor.storage.database import DIALECTS, Database, encode_rows, rows_of
+from monitor.storage.database import Database, reading, writing
+from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.times import milliseconds
 from monitor.storage.watches import KNOWN_COLUMNS
 
@@ -56,8 +56,7 @@ async def register_batches(
     """
     total = Registered()
     for chunk in _chunks(wanted):
-        async with database.writing() as connection:
-            total = _sum(total, await _register(connection, database, chunk, origin, now, wake))
+        total = _sum(total, await _register_some(database, chunk, origin, now=now, wake=wake))
     return total
 
 
@@ -70,19 +69,11 @@ async def discover_batches(
     """
     new = 0
     for chunk in _chunks(ids):
-        rows = encode_rows([_row(Registration(source=source, id=id_)) for id_ in chunk])
-        async with database.reading() as connection:
-            found = await connection.execute(_KNOWN[database.dialect], {"rows": rows})
-            known = {row[0] for row in found}
-        if known.issuperset(chunk):
-            continue
-        rows = encode_rows(
-            [_row(Registration(source=source, id=id_)) for id_ in chunk if id_ not in known]
-        )
-        async with database.writing() as connection:
-            origin = Origin.DISCOVERED.value
-            values = {"rows": rows, "origin": origin, "now": milliseconds(now)}
-            new += await _count(connection, _INSERT[database.dialect], values)
+        found = [Registration(source=source, id=id_) for id_ in chunk]
+        known = await _known(database, found)
+        unknown = [item for item in found if item.id not in known]
+        if unknown:
+            new += await _insert_found(database, unknown, now=now)
     return new
 
 
@@ -90,11 +81,7 @@ async def unregister_batches(database: Database, source: str, ids: Sequence[str]
     """Stop watching batches; the rows stay. Return the ids that were watched."""
     removed: set[str] = set()
     for chunk in _chunks(ids):
-        rows = encode_rows([{"source": source, "external_id": id_} for id_ in chunk])
-        async with database.writing() as connection:
-            await _lock(connection, database.dialect, rows)
-            found = await connection.execute(_REMOVE[database.dialect], {"rows": rows})
-            removed.update(row[0] for row in found)
+        removed |= await _remove_some(database, source, chunk)
     return removed
 
 
@@ -104,44 +91,71 @@ async def declare_batches(
     """Watch what the config file declares, and no longer what it declared before and not now."""
     registered = await register_batches(database, declared, origin=Origin.FILE, now=now, wake=False)
     keep = {(item.source, item.id) for item in declared}
-    async with database.reading() as connection:
-        rows = await connection.execute(_FROM_FILE, {"origin": Origin.FILE.value})
-        gone = [(row[0], row[1]) for row in rows if (row[0], row[1]) not in keep]
+    gone = await _from_file(database) - keep
     for source in {source for source, _ in gone}:
         await unregister_batches(database, source, [id_ for name, id_ in gone if name == source])
     return registered
 
 
-async def _register(
-    connection: AsyncConnection,
-    database: Database,
+@writing
+def _register_some(
+    connection: Connection,
     chunk: Sequence[Registration],
     origin: Origin,
+    *,
     now: datetime,
     wake: bool,
 ) -> Registered:
     rows = encode_rows([_row(item) for item in chunk])
     values = {"rows": rows, "origin": origin.value, "now": milliseconds(now)}
-    dialect = database.dialect
     plain = {"rows": rows}
-    await _lock(connection, dialect, rows)
-    new = await _count(connection, _INSERT[dialect], values)
-    again = await _count(connection, _AGAIN[dialect], values)
+    dialect = connection.dialect.name
+    _lock(connection, rows)
+    new = _count(connection, _INSERT[dialect], values)
+    again = _count(connection, _AGAIN[dialect], values)
     woken = 0
     if wake:
-        woken = await _count(connection, _AWAKEN[dialect], {**plain, "now": milliseconds(now)})
-    await connection.execute(_DESCRIBE[dialect], {**plain, "origin": origin.value})
+        woken = _count(connection, _AWAKEN[dialect], {**plain, "now": milliseconds(now)})
+    connection.execute(_DESCRIBE[dialect], {**plain, "origin": origin.value})
     return Registered(new=new, again=again, woken=woken, known=len(chunk) - new - again - woken)
 
 
-async def _lock(connection: AsyncConnection, dialect: str, rows: str) -> None:
+@reading
+def _known(connection: Connection, found: Sequence[Registration]) -> set[str]:
+    rows = encode_rows([_row(item) for item in found])
+    known = connection.execute(_KNOWN[connection.dialect.name], {"rows": rows})
+    return {row[0] for row in known}
+
+
+@writing
+def _insert_found(connection: Connection, unknown: Sequence[Registration], *, now: datetime) -> int:
+    rows = encode_rows([_row(item) for item in unknown])
+    values = {"rows": rows, "origin": Origin.DISCOVERED.value, "now": milliseconds(now)}
+    return _count(connection, _INSERT[connection.dialect.name], values)
+
+
+@writing
+def _remove_some(connection: Connection, source: str, ids: Sequence[str]) -> set[str]:
+    rows = encode_rows([{"source": source, "external_id": id_} for id_ in ids])
+    _lock(connection, rows)
+    found = connection.execute(_REMOVE[connection.dialect.name], {"rows": rows})
+    return {row[0] for row in found}
+
+
+@reading
+def _from_file(connection: Connection) -> set[tuple[str, str]]:
+    rows = connection.execute(_FROM_FILE, {"origin": Origin.FILE.value})
+    return {(row[0], row[1]) for row in rows}
+
+
+def _lock(connection: Connection, rows: str) -> None:
     """Lock in row order on Postgres, as the writer does: else the two wait for each other."""
-    if dialect == "postgresql":
-        await connection.execute(_LOCK, {"rows": rows})
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK, {"rows": rows})
 
 
-async def _count(connection: AsyncConnection, statement: Any, values: dict[str, Any]) -> int:
-    result = await connection.execute(statement, values)
+def _count(connection: Connection, statement: Any, values: dict[str, Any]) -> int:
+    result = connection.execute(statement, values)
     return len(result.all())
 
 

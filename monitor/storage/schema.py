@@ -42,14 +42,17 @@ async def migrate(database: Database) -> tuple[str | None, str]:
     Safe when several run at once: Postgres by an advisory lock, SQLite because the whole
     migration is one immediate transaction. Raises SchemaError for a newer schema than ours.
     """
-    async with database.writing(patient=True) as connection:
-        if database.dialect == "postgresql":
-            await connection.execute(text("SET LOCAL statement_timeout = 0"))
-            await connection.execute(text("SET LOCAL lock_timeout = 0"))
-            await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '30s'"))
-            await connection.exec_driver_sql(bound_transactions("0", local=True))
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        return await connection.run_sync(_upgrade)
+    return await database.write_patiently(_migrate)
+
+
+def _migrate(connection: Connection) -> tuple[str | None, str]:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '30s'"))
+        connection.exec_driver_sql(bound_transactions("0", local=True))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    return _upgrade(connection)
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
@@ -67,8 +70,7 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
 
 async def check_schema(database: Database) -> None:
     """Raise NoDatabaseError or SchemaError unless the schema is this program's."""
-    async with database.reading() as connection:
-        found = await connection.run_sync(_found)
+    found = await database.read(_found)
     if found is None:
         raise NoDatabaseError(
             f"no database at {database.place} yet: `monitor run`, `migrate` or `add` makes one"

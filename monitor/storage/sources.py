@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from monitor.core.errors import FailureKind
 from monitor.core.source import Health, RowKind
-from monitor.storage.database import Database
+from monitor.storage.database import reading, writing
 from monitor.storage.times import instant, milliseconds
 
 
@@ -43,38 +42,32 @@ class SourceRecord:
 _COLUMNS = "id, name, key, health, version, blocked_until, tokens, tokens_at"
 
 
-async def register_sources(
-    database: Database, providers: Mapping[str, str]
-) -> dict[str, SourceRow]:
+@writing
+def register_sources(connection: Connection, providers: Mapping[str, str]) -> dict[str, SourceRow]:
     """Make sure that every configured source (name -> provider) has a row; return them by name."""
-    async with database.writing() as connection:
-        for name, provider in providers.items():
-            await connection.execute(
-                text(
-                    "INSERT INTO sources (name, provider, key, tokens, tokens_at)"
-                    " VALUES (:name, :provider, :key, 0, 0)"
-                    " ON CONFLICT (name) DO UPDATE SET provider = excluded.provider"
-                ),
-                {"name": name, "provider": provider, "key": secrets.token_hex(16)},
-            )
-        result = await connection.execute(text(f"SELECT {_COLUMNS} FROM sources"))  # noqa: S608 (ours)
-        found = (source_of(row) for row in result)
-        return {source.name: source for source in found if source.name in providers}
+    for name, provider in providers.items():
+        connection.execute(
+            text(
+                "INSERT INTO sources (name, provider, key, tokens, tokens_at)"
+                " VALUES (:name, :provider, :key, 0, 0)"
+                " ON CONFLICT (name) DO UPDATE SET provider = excluded.provider"
+            ),
+            {"name": name, "provider": provider, "key": secrets.token_hex(16)},
+        )
+    result = connection.execute(text(f"SELECT {_COLUMNS} FROM sources"))  # noqa: S608 (ours)
+    found = (source_of(row) for row in result)
+    return {source.name: source for source in found if source.name in providers}
 
 
-async def lock_source(connection: AsyncConnection, dialect: str, row: int) -> SourceRow:
+def lock_source(connection: Connection, row: int) -> SourceRow:
     """Read a source inside a unit of work, keeping it from others until the end."""
-    lock = "" if dialect == "sqlite" else " FOR UPDATE"
-    result = await connection.execute(
-        text(f"SELECT {_COLUMNS} FROM sources WHERE id = :row{lock}"),  # noqa: S608 (ours)
-        {"row": row},
-    )
-    return source_of(result.one())
+    lock = "" if connection.dialect.name == "sqlite" else " FOR UPDATE"
+    return _read(connection, row, lock)
 
 
-async def record_source(connection: AsyncConnection, record: SourceRecord) -> bool:
+def record_source(connection: Connection, record: SourceRecord) -> bool:
     """Write a source's health; return False, writing nothing, if it moved since it was read."""
-    result = await connection.execute(
+    result = connection.execute(
         text(
             "UPDATE sources SET health = :health, blocked_until = :blocked_until,"
             " version = version + 1 WHERE id = :row AND version = :version"
@@ -89,17 +82,22 @@ async def record_source(connection: AsyncConnection, record: SourceRecord) -> bo
     return bool(result.rowcount)
 
 
-async def read_source(database: Database, row: int) -> SourceRow:
+@reading
+def read_source(connection: Connection, row: int) -> SourceRow:
     """Read a source as it stands now."""
-    async with database.reading() as connection:
-        return await lock_source(connection, "sqlite", row)
+    return _read(connection, row)
 
 
-async def all_sources(database: Database) -> dict[str, SourceRow]:
+@reading
+def all_sources(connection: Connection) -> dict[str, SourceRow]:
     """Return every source that was ever configured, by name."""
-    async with database.reading() as connection:
-        result = await connection.execute(text(f"SELECT {_COLUMNS} FROM sources ORDER BY name"))  # noqa: S608 (ours)
-        return {source.name: source for source in map(source_of, result)}
+    result = connection.execute(text(f"SELECT {_COLUMNS} FROM sources ORDER BY name"))  # noqa: S608 (ours)
+    return {source.name: source for source in map(source_of, result)}
+
+
+def _read(connection: Connection, row: int, lock: str = "") -> SourceRow:
+    statement = text(f"SELECT {_COLUMNS} FROM sources WHERE id = :row{lock}")  # noqa: S608 (ours)
+    return source_of(connection.execute(statement, {"row": row}).one())
 
 
 def source_of(row: Sequence[Any]) -> SourceRow:

@@ -1,15 +1,15 @@
 """Upkeep: what keeps the tables small and the lanes moving."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from monitor.core.event import SubjectKind
-from monitor.storage.database import DIALECTS, Database, encode_rows, rows_of
-from monitor.storage.lanes import lock_subjects, promote
+from monitor.storage.database import Database, reading, writing
+from monitor.storage.lanes import Lane, lock_subjects, promote
+from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.times import instant, milliseconds
 
 CHUNK: Final = 500
@@ -17,89 +17,98 @@ DRIFT: Final = timedelta(seconds=2)
 """Less is drift."""
 
 
-async def touch_instance(database: Database, name: str, *, now: datetime) -> None:
+@writing
+def touch_instance(connection: Connection, name: str, *, now: datetime) -> None:
     """Say that an instance is alive; this is also the proof that the database takes writes."""
-    async with database.writing() as connection:
-        await connection.execute(_SEEN, {"name": name, "now": milliseconds(now)})
+    connection.execute(_SEEN, {"name": name, "now": milliseconds(now)})
 
 
-async def forget_instance(database: Database, name: str) -> None:
+@writing
+def forget_instance(connection: Connection, name: str) -> None:
     """Say that an instance has ended."""
-    async with database.writing() as connection:
-        await connection.execute(_GONE, {"name": name})
+    connection.execute(_GONE, {"name": name})
 
 
-async def heed_step_back(database: Database, *, now: datetime) -> timedelta:
+@writing
+def heed_step_back(connection: Connection, *, now: datetime) -> timedelta:
     """Make due what was planned by a clock that has been put back since; return how far it was.
 
     Else all of it would wait for as long again.
     """
-    async with database.writing() as connection:
-        newest: datetime | None = instant((await connection.execute(_NEWEST_POLL)).scalar())
-        ahead = timedelta() if newest is None else newest - now
-        if ahead < DRIFT:
-            return timedelta()
-        for statement in _MAKE_DUE:
-            await connection.execute(statement, {"now": milliseconds(now)})
-        return ahead
+    newest: datetime | None = instant(connection.execute(_NEWEST_POLL).scalar())
+    ahead = timedelta() if newest is None else newest - now
+    if ahead < DRIFT:
+        return timedelta()
+    for statement in _MAKE_DUE:
+        connection.execute(statement, {"now": milliseconds(now)})
+    return ahead
 
 
 async def repair_lanes(database: Database, *, now: datetime) -> int:
     """Make the head of every lane due that has none; expected 0, or an invariant was broken."""
-    async with database.reading() as connection:
-        stuck = [(row[0], row[1], row[2]) for row in await connection.execute(_STUCK)]
-    if not stuck:
-        return 0
-    async with database.writing() as connection:
-        subjects = [(SubjectKind(kind), row) for _, kind, row in stuck]
-        await lock_subjects(connection, database.dialect, subjects)
-        return len(await promote(connection, database.dialect, stuck, now=now))
+    stuck = await _stuck(database)
+    return await _unstick(database, stuck, now=now) if stuck else 0
+
+
+@reading
+def _stuck(connection: Connection) -> list[Lane]:
+    return [(row[0], row[1], row[2]) for row in connection.execute(_STUCK)]
+
+
+@writing
+def _unstick(connection: Connection, stuck: Sequence[Lane], *, now: datetime) -> int:
+    lock_subjects(connection, [(SubjectKind(kind), row) for _, kind, row in stuck])
+    return len(promote(connection, stuck, now=now))
 
 
 async def expire_deliveries(
     database: Database, receiver: str, *, before: datetime, now: datetime
 ) -> int:
     """Give up deliveries owed since before `before`, the next of their lanes become due."""
-    values = {"receiver": receiver, "before": milliseconds(before), "limit": CHUNK}
-    async with database.reading() as connection:
-        old = (await connection.execute(_OLD, values)).all()
-    if not old:
-        return 0
-    async with database.writing() as connection:
-        subjects = [(SubjectKind(row[1]), row[2]) for row in old]
-        await lock_subjects(connection, database.dialect, subjects)
-        rows = [{"row": row[0]} for row in old]
-        await connection.execute(_GIVE_UP, rows)
-        lanes = {(receiver, row[1], row[2]) for row in old}
-        await promote(connection, database.dialect, lanes, now=now)
+    old = await _old(database, receiver, before)
+    if old:
+        await _give_up(database, old, now=now)
     return len(old)
 
 
-async def prune(database: Database, *, before: datetime) -> int:
+@reading
+def _old(connection: Connection, receiver: str, before: datetime) -> dict[int, Lane]:
+    values = {"receiver": receiver, "before": milliseconds(before), "limit": CHUNK}
+    return {row[0]: (receiver, row[1], row[2]) for row in connection.execute(_OLD, values)}
+
+
+@writing
+def _give_up(connection: Connection, old: Mapping[int, Lane], *, now: datetime) -> None:
+    lock_subjects(connection, [(SubjectKind(kind), row) for _, kind, row in old.values()])
+    connection.execute(_GIVE_UP, [{"row": row} for row in old])
+    promote(connection, set(old.values()), now=now)
+
+
+@writing
+def prune(connection: Connection, *, before: datetime) -> int:
     """Delete up to 500 events older than `before` that owe nothing, with what hangs on them.
 
     Old snapshots go too. Returns how many rows went; none left: 0. Fails, changing nothing, when
     one of them is redelivered meanwhile.
     """
     values = {"before": milliseconds(before), "limit": CHUNK}
-    async with database.writing() as connection:
-        events = (await connection.execute(_OLD_EVENTS, values)).scalars().all()
-        if events:
-            wanted = {"rows": encode_rows([{"event": event} for event in events])}
-            owed = (await connection.execute(_OWED[database.dialect], wanted)).all()
-            await _delete(connection, "attempts", [row[1] for row in owed if row[1] is not None])
-            await _delete(connection, "deliveries", {row[0] for row in owed})
-            await _delete(connection, "events", events)
-        snapshots = (await connection.execute(_OLD_SNAPSHOTS, values)).scalars().all()
-        await _delete(connection, "snapshots", snapshots)
-        return len(events) + len(snapshots)
+    events = connection.execute(_OLD_EVENTS, values).scalars().all()
+    if events:
+        wanted = {"rows": encode_rows([{"event": event} for event in events])}
+        owed = connection.execute(_OWED[connection.dialect.name], wanted).all()
+        _delete(connection, "attempts", [row[1] for row in owed if row[1] is not None])
+        _delete(connection, "deliveries", {row[0] for row in owed})
+        _delete(connection, "events", events)
+    snapshots = connection.execute(_OLD_SNAPSHOTS, values).scalars().all()
+    _delete(connection, "snapshots", snapshots)
+    return len(events) + len(snapshots)
 
 
-async def _delete(connection: AsyncConnection, table: str, ids: Iterable[int | str]) -> None:
+def _delete(connection: Connection, table: str, ids: Iterable[int | str]) -> None:
     """Delete rows one by one by their key, which no plan can read a whole table for."""
     rows = [{"id": id_} for id_ in ids]
     if rows:
-        await connection.execute(_DELETE[table], rows)
+        connection.execute(_DELETE[table], rows)
 
 
 def _owed_statement(dialect: str) -> Any:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from sqlalchemy import Connection
+
 from monitor.core.batch import Origin, Watch
 from monitor.core.conditions import Limits
 from monitor.core.event import SubjectKind
@@ -16,8 +18,8 @@ from monitor.core.observe import Observation, observe
 from monitor.core.source import Source
 from monitor.providers.bolna import parse
 from monitor.storage.batches import claim_batches
-from monitor.storage.database import Database
-from monitor.storage.lanes import lock_subjects
+from monitor.storage.database import Database, writing
+from monitor.storage.lanes import Subject, lock_subjects
 from monitor.storage.outbox import Birth, Owed, enqueue
 from monitor.storage.receivers import register_receivers
 from monitor.storage.record import BatchRecord, record
@@ -29,7 +31,7 @@ from tests.benchmarks.settings import RECEIVER, SOURCE
 
 GROUP: Final = 1000
 OWNER: Final = "stock"
-UNCLAIMED: Final = Birth(owner=OWNER, lease=lambda _: timedelta(), room=lambda _: 0)
+UNCLAIMED: Final = Birth(owner=OWNER, lease={}, room={})
 _ANY_RATE: Final = 1e9
 _LONG: Final = timedelta(days=30)
 
@@ -106,11 +108,17 @@ async def _owe(database: Database, row: SourceRow, watches: list[Watch], *, roun
         watches = [observation.watch for observation in seen]
         subjects = [(SubjectKind.BATCH, watch.batch.row) for watch in watches]
         began = time.process_time()
-        async with database.writing() as connection:
-            await lock_subjects(connection, database.dialect, subjects)
-            await enqueue(connection, database.dialect, owed, now=now, birth=UNCLAIMED)
+        await _store(database, subjects, owed, now=now)
         spent += time.process_time() - began
     return spent
+
+
+@writing
+def _store(
+    connection: Connection, subjects: list[Subject], owed: list[Owed], *, now: datetime
+) -> None:
+    lock_subjects(connection, subjects)
+    enqueue(connection, owed, now=now, birth=UNCLAIMED)
 
 
 def _see(watch: Watch, row: SourceRow, *, completed: int, at: datetime) -> Observation:

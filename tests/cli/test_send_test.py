@@ -33,7 +33,7 @@ async def leave_pending(store: Store, *, at: datetime, owner: str = "cut-off") -
         return compose(EventType.TEST, subject, sequence=sequence, at=at, data=data)
 
     lease = timedelta(seconds=40)
-    birth = Birth(owner=owner, lease=lambda _: lease, room=lambda _: 1)
+    birth = Birth(owner=owner, lease={row.name: lease}, room={row.name: 1})
     await owe_trial(store.database, Trial(receiver=row, compose=compose_test, birth=birth), now=at)
 
 

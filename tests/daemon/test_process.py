@@ -158,11 +158,10 @@ async def test_run_migrates_a_new_file_and_gives_back_what_was_claimed(
     rig.show("b1")
     await rig.build()
     await rig.add("b1")
-    async with rig.database.writing() as connection:
-        await connection.exec_driver_sql(
-            "UPDATE batches SET due_at = next_poll_at, lease_owner = 'killed',"
-            " next_poll_at = 99999999999999"
-        )
+    await rig.run(
+        "UPDATE batches SET due_at = next_poll_at, lease_owner = 'killed',"
+        " next_poll_at = 99999999999999"
+    )
     await rig.database.close()
     config = rig.daemon._config
 

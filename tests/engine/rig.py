@@ -24,7 +24,7 @@ from monitor.daemon.systemd import Systemd
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent, bolna_document
-from monitor.storage.database import Database
+from monitor.storage.database import Database, fetch
 from monitor.storage.registry import Registration, register_batches
 
 KEY = "the key"
@@ -246,8 +246,11 @@ class Rig:
             (api or self.bolna).put(id_, bolna_document(id_, **given))
 
     async def rows(self, statement: str) -> list[Any]:
-        async with self.database.reading() as connection:
-            return list(await connection.execute(text(statement)))
+        return list(await fetch(self.database, text(statement), {}))
+
+    async def run(self, statement: str) -> None:
+        """Write."""
+        await self.database.write(lambda connection: connection.execute(text(statement)))
 
     async def value(self, statement: str) -> Any:
         ((value,),) = await self.rows(statement)

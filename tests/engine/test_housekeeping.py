@@ -23,8 +23,7 @@ async def test_a_lane_without_a_due_head_is_repaired_and_told(
         return bool(await rig.value("SELECT lease_owner IS NULL FROM deliveries"))
 
     await until(waiting)
-    async with rig.database.writing() as connection:
-        await connection.exec_driver_sql("UPDATE deliveries SET due_at = NULL")
+    await rig.run("UPDATE deliveries SET due_at = NULL")
     rig.crm.status = 200
     rig.engine.housekeeping.bell.ring()
 
@@ -132,8 +131,7 @@ async def test_it_works_by_itself_when_nobody_rings(
     await rig.start()
 
     async def seen() -> bool:
-        async with rig.database.writing() as connection:
-            await connection.exec_driver_sql("DELETE FROM instances")
+        await rig.run("DELETE FROM instances")
         return True
 
     await until(seen)

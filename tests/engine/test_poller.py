@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from monitor.core.batch import Known, Reading
 from monitor.core.source import FAILING_POLLS
@@ -191,10 +190,7 @@ async def test_under_pressure_batches_that_run_are_read_before_those_due_longer(
     await rig.build()
     await rig.add(*waiting)
     await rig.add(*at_work)
-    async with rig.database.writing() as connection:
-        await connection.execute(
-            text("UPDATE batches SET phase = 'running' WHERE external_id LIKE 'r%'")
-        )
+    await rig.run("UPDATE batches SET phase = 'running' WHERE external_id LIKE 'r%'")
     await rig.start()
     await until(lambda: rig.polls() >= 25)
 
@@ -223,6 +219,29 @@ async def test_a_429_pauses_the_whole_account_for_as_long_as_it_asks(
     await until(lambda: rig.polls() > paused + 6)
 
     assert set(rig.crm.types) == {"batch.first_seen"}
+
+
+async def test_what_a_paused_account_had_claimed_ahead_is_given_back(
+    rig: Rig, until: Until
+) -> None:
+    """Else it would wait for the end of its lease, however short the pause."""
+    rig.polling = 'interval = "1m"\ndeadline = "30s"\nconcurrency = 1'
+    names = [f"b{n}" for n in range(100)]
+    rig.show(*names)
+    await rig.build()
+    await rig.add(*names)
+    rig.bolna.fault(Fault.rate_limited(1800), times=1)
+    rig.engine.accounts[0].hand.size = len(names)  # as at hundreds of polls a second
+
+    await rig.start()
+    await until(lambda: rig.engine.accounts[0].blocked_until is not None)
+
+    async def free() -> bool:
+        claimed = "SELECT count(*) FROM batches WHERE lease_owner IS NOT NULL"
+        return bool(await rig.value(claimed) == 0)
+
+    await until(free)
+    assert rig.polls() < len(names)
 
 
 @pytest.mark.parametrize(

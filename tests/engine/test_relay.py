@@ -472,13 +472,13 @@ async def test_only_a_commit_that_owes_more_than_there_is_room_for_makes_the_rel
     relay, receiver = rig.engine.relay, rig.engine.receivers[0]
     receiver.backlog = False
     relay.take([])
-    relay.room("crm")
+    relay.promise(["crm"])
     relay.take([])
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(relay.bell.wait(), 0.01)
 
     receiver.in_flight = 2 * receiver.slots
-    relay.room("crm")
+    relay.promise(["crm"])
     relay.take([])
 
     await asyncio.wait_for(relay.bell.wait(), 5)

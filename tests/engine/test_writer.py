@@ -89,18 +89,13 @@ AND NEW.last_poll_at IS NOT OLD.last_poll_at BEGIN SELECT RAISE(ABORT, 'no'); EN
 """
 
 
-async def run(rig: Rig, statement: str) -> None:
-    async with rig.database.writing() as connection:
-        await connection.exec_driver_sql(statement)
-
-
 async def test_a_result_that_the_database_refuses_is_a_failed_poll_and_spoils_no_other(
     rig: Rig, until: Until, log: Log
 ) -> None:
     names = [f"b{n}" for n in range(20)]
     rig.show(*names, "bad")
     await rig.build()
-    await run(rig, REFUSE)
+    await rig.run(REFUSE)
     rig.show("bad", status="poison")
     await rig.add(*names, "bad")
     await rig.start()
@@ -122,7 +117,7 @@ async def test_a_result_that_is_refused_even_as_a_failure_is_dropped_and_stops_n
     names = [f"b{n}" for n in range(20)]
     rig.show(*names, "bad")
     await rig.build()
-    await run(rig, REFUSE_ALL)
+    await rig.run(REFUSE_ALL)
     await rig.add(*names, "bad")
     await rig.start()
 
@@ -152,7 +147,7 @@ async def test_an_outage_amid_a_refused_group_loses_nothing(
     rig.show(*names)
     rig.show("bad", status="poison")
     await rig.build()
-    await run(rig, REFUSE)
+    await rig.run(REFUSE)
     await rig.add(*names, "bad")
     await rig.start()
 

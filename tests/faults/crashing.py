@@ -1,20 +1,16 @@
 """The daemon as a program that kills itself: at a named point, at its n-th passing.
 
 Nothing of this is in the product: the wiring gets wrapped parts. A unit of work bears the name of
-the function of storage that opens it.
+the function of storage that does it.
 """
 
-import asyncio
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 VARIABLE: Final = "MONITOR_CRASH"
 """Holds the point and the passing: `before record/2`."""
@@ -52,7 +48,7 @@ POINTS: Final = (
     *_round("release_batches", Cause.START),
     *_round("release_deliveries", Cause.START),
     *_round("register_sources", Cause.START),
-    *_round("register_batches", Cause.START),
+    *_round("register_some", Cause.START),
     *_round("touch_instance", Cause.START),
     *_round("prune", Cause.START),
     *_round("claim_batches", Cause.WORK),
@@ -64,7 +60,7 @@ POINTS: Final = (
     *_round("claim_deliveries", Cause.WORK),
     *_round("hold_receiver", Cause.HOLD),
     *_round("lift_hold", Cause.HOLD),
-    *_round("discover_batches", Cause.FIND),
+    *_round("insert_found", Cause.FIND),
     *_round("release_batches", Cause.STOP, 2),
     *_round("release_deliveries", Cause.STOP, 2),
     *_round("forget_instance", Cause.STOP),
@@ -99,6 +95,18 @@ class Crash:
 
         return called
 
+    def end(self, step: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        """Put a point at the end of a unit of work, before its commit."""
+
+        def done(*arguments: Any, **named: Any) -> Any:
+            found = work(*arguments, **named)
+            if self.is_due(f"before {step}"):
+                time.sleep(MOMENT)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return found
+
+        return done
+
 
 def wrap(crash: Crash) -> None:
     """Give the wiring wrapped parts."""
@@ -109,15 +117,11 @@ def wrap(crash: Crash) -> None:
     from monitor.storage.database import Database
 
     class CrashingDatabase(Database):
-        @asynccontextmanager
-        async def writing(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
-            unit = sys._getframe(2).f_code.co_name  # beyond this generator's __aenter__
-            async with super().writing(patient=patient) as connection:
-                yield connection
-                if crash.is_due(f"before {unit}"):
-                    await asyncio.sleep(MOMENT)
-                    os.kill(os.getpid(), signal.SIGKILL)
-            crash.reach(f"after {unit}")
+        async def _run(self, work: Callable[..., Any], *given: Any, **how: Any) -> Any:
+            step = work.__name__.lstrip("_")
+            found = await super()._run(crash.end(step, work), *given, **how)
+            crash.reach(f"after {step}")
+            return found
 
     class CrashingRelay(Relay):
         def take(self, born: Sequence[Delivery]) -> None:

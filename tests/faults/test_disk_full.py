@@ -111,8 +111,7 @@ async def test_a_disk_that_takes_nothing_is_not_asked_for_a_database_again_and_a
     database = Database(f"sqlite:///{disk.database}")
 
     with under(disk), pytest.raises(StorageError, match="disk I/O error: make sure that"):
-        async with database.writing():
-            pass
+        await database.write(lambda _: None)
 
     await database.close()
     assert 0 < disk.refused < 5

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from monitor.simulator import Fault, SimulatedBolna
 from monitor.simulator.lives import Life
-from monitor.storage import database as storage
+from monitor.storage import sqlite
 from tests.conftest import Until
 from tests.faults.accounting import Accepted, Account, account
 from tests.faults.consumer import Consumer
@@ -77,8 +77,8 @@ async def test_a_power_loss_at_any_byte_leaves_no_half_transaction(
     figures: Figures,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pragmas = (*storage._SQLITE_PRAGMAS, f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
-    monkeypatch.setattr(storage, "_SQLITE_PRAGMAS", pragmas)
+    pragmas = (*sqlite._PRAGMAS, f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+    monkeypatch.setattr(sqlite, "_PRAGMAS", pragmas)
     async with SimulatedBolna(key="key") as bolna:
         lives = put_lives(bolna, 5, seconds=MOVING, batches=12)
         lived = await live(tmp_path, migrated_sqlite, bolna, lives, until)

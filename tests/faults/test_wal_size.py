@@ -1,10 +1,11 @@
 """The write-ahead log stays small, also where readers come and go; a long one makes it grow."""
 
 import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-from sqlalchemy import text
 
 from monitor.core.batch import Origin
 from monitor.storage.batches import claim_batches, release_batches
@@ -36,8 +37,7 @@ async def test_the_log_is_bounded_while_readers_come_and_go_and_a_long_one_only_
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
 
-    async with database.reading() as connection:
-        await connection.execute(text("SELECT count(*) FROM batches"))
+    with reader(database):
         held = await work(database, source.row, log)
     after = await work(database, source.row, log, rounds=ROUNDS // 4)
     await database.close()
@@ -68,7 +68,15 @@ async def work(database: Database, source: int, log: Path, *, rounds: int = ROUN
 async def come_and_go(database: Database) -> None:
     """Read for a moment, over and over."""
     while True:
-        async with database.reading() as connection:
-            await connection.execute(text("SELECT count(*) FROM batches"))
+        with reader(database):
             await asyncio.sleep(0.002)
         await asyncio.sleep(0.001)
+
+
+@contextmanager
+def reader(database: Database) -> Iterator[None]:
+    """Hold a view of the file open."""
+    with closing(sqlite3.connect(database.file or "", isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM batches").fetchall()
+        yield

@@ -16,6 +16,11 @@ VARIABLE: Final = "MONITOR_PLANTED"
 HARNESSES: Final = ("clock", "disk", "fleet", "kills", "network", "simulation", "steady")
 """The modules here that hold bugs: one for each harness that catches them."""
 
+APART: Final = (
+    '    connection.exec_driver_sql("COMMIT")\n    connection.exec_driver_sql("BEGIN IMMEDIATE")\n'
+)
+"""Breaks a unit of work on SQLite in two."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:

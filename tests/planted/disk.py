@@ -1,6 +1,6 @@
 """Bugs that a power loss, or a disk that is full, brings to light."""
 
-from tests.planted import Bug, Edit
+from tests.planted import APART, Bug, Edit
 
 POWER = "tests/faults/test_power_loss.py"
 FULL = "tests/faults/test_disk_full.py::test_a_disk_that_fails_at_any_write_costs_nothing_but_time"
@@ -10,15 +10,14 @@ PROCESS = (
 )
 
 _FORGIVING = """
-    from contextlib import asynccontextmanager
-    @asynccontextmanager
-    async def forgiving():
-        try:
-            async with database.writing() as connection:
-                yield connection
-        except Exception:
-            pass
-    async with forgiving() as connection:
+        with self._engine.connect() as connection:
+            transaction = connection.begin()
+            found = work(connection)
+            try:
+                transaction.commit()
+            except Exception:
+                transaction.rollback()
+            return found
 """
 
 BUGS = (
@@ -26,7 +25,7 @@ BUGS = (
         name="synchronous-off",
         edits=[
             Edit(
-                module="monitor.storage.database",
+                module="monitor.storage.sqlite",
                 old="PRAGMA synchronous = FULL",
                 new="PRAGMA synchronous = OFF",
             ),
@@ -39,7 +38,7 @@ BUGS = (
         name="synchronous-normal",
         edits=[
             Edit(
-                module="monitor.storage.database",
+                module="monitor.storage.sqlite",
                 old="PRAGMA synchronous = FULL",
                 new="PRAGMA synchronous = NORMAL",
             ),
@@ -53,9 +52,8 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.record",
-                old="        await _insert_snapshots(connection, kept)\n",
-                new="        await _insert_snapshots(connection, kept)\n"
-                "    async with database.writing() as connection:\n",
+                old="    _insert_snapshots(connection, kept)\n",
+                new="    _insert_snapshots(connection, kept)\n" + APART,
             ),
         ],
         test=POWER,
@@ -67,9 +65,8 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.deliveries",
-                old="        if ours:\n            await connection.execute(insert(attempts)",
-                new="    async with database.writing() as connection:\n"
-                "        if ours:\n            await connection.execute(insert(attempts)",
+                old="    if ours:\n        connection.execute(_INSERT_ATTEMPT",
+                new=APART + "    if ours:\n        connection.execute(_INSERT_ATTEMPT",
             ),
         ],
         test=POWER,
@@ -80,8 +77,9 @@ BUGS = (
         name="on-after-a-refused-commit",
         edits=[
             Edit(
-                module="monitor.storage.record",
-                old="    async with database.writing() as connection:\n",
+                module="monitor.storage.sqlite",
+                old="        with self._engine.begin() as connection:\n"
+                "            return work(connection)\n",
                 new=_FORGIVING,
             ),
         ],

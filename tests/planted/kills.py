@@ -1,6 +1,6 @@
 """Bugs that a kill at the wrong moment brings to light, or a writer beside the daemon."""
 
-from tests.planted import Bug, Edit
+from tests.planted import APART, Bug, Edit
 
 KILLS = "tests/faults/test_kills.py"
 NAMED = f"{KILLS}::test_a_kill_at_any_named_point_loses_nothing_and_invents_nothing"
@@ -55,14 +55,13 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.record",
-                old="        await _insert_snapshots(connection, kept)\n",
-                new="        await _insert_snapshots(connection, kept)\n"
-                "    async with database.writing() as connection:\n",
+                old="    _insert_snapshots(connection, kept)\n",
+                new="    _insert_snapshots(connection, kept)\n" + APART,
             ),
         ],
         test=NAMED,
         says="wrong: gaps",
-        environment=at("after record/1"),
+        environment=at("before record/1"),
     ),
     Bug(
         name="hand-over-before-commit",
@@ -70,7 +69,16 @@ BUGS = (
             Edit(
                 module="monitor.storage.record",
                 old="return Recorded(rows=rows, born=born)",
-                new="birth.room.__self__.take(born); return Recorded(rows=rows)",
+                new="from monitor.engine import relay; relay.HASTY(born)\n"
+                "    return Recorded(rows=rows)",
+            ),
+            Edit(
+                module="monitor.engine.relay",
+                old="        return Birth(\n",
+                new="        global HASTY\n"
+                "        loop = asyncio.get_running_loop()\n"
+                "        HASTY = lambda born: loop.call_soon_threadsafe(self.take, born)\n"
+                "        return Birth(\n",
             ),
         ],
         test=NAMED,
@@ -83,14 +91,13 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.deliveries",
-                old="        return set(await promote(",
-                new="    async with database.writing() as connection:\n"
-                "        return set(await promote(",
+                old="    return set(advance(",
+                new=APART + "    return set(advance(",
             ),
         ],
         test=NAMED,
         says="lane.repaired",
-        environment=at("before send/7, after settle_deliveries/1"),
+        environment=at("before send/7, before settle_deliveries/1"),
         slow=True,
     ),
     Bug(
@@ -138,8 +145,8 @@ BUGS = (
         name="deferred-begin",
         edits=[
             Edit(
-                module="monitor.storage.database",
-                old='"BEGIN IMMEDIATE" if writer else "BEGIN"',
+                module="monitor.storage.sqlite",
+                old='"BEGIN IMMEDIATE" if writes else "BEGIN"',
                 new='"BEGIN"',
             ),
         ],

@@ -7,7 +7,13 @@ from typing import Any
 from monitor.core.batch import Origin
 from monitor.core.event import Event, EventType, compose
 from monitor.core.payload import receiver_data, receiver_subject
-from monitor.storage.batches import count_watched, due_sources, hasten_batches, release_batches
+from monitor.storage.batches import (
+    count_watched,
+    due_sources,
+    hasten_batches,
+    release_batches,
+    unclaim_batches,
+)
 from monitor.storage.census import count_batches, count_due, count_pending
 from monitor.storage.deliveries import due_receivers, release_deliveries, unclaim_deliveries
 from monitor.storage.delivery_queries import (
@@ -83,6 +89,13 @@ async def give_back_some(store: Store) -> None:
     taken = await store.take("crm")
     assert taken
     await unclaim_deliveries(store.database, taken, now=NOW)
+
+
+async def give_batches_back(store: Store) -> None:
+    """Give back batches that were claimed for nothing."""
+    claimed = await store.claim(source="s1", want=30, rate=1e6)
+    assert claimed.claims
+    await unclaim_batches(store.database, claimed.claims)
 
 
 async def expire(store: Store) -> None:
@@ -190,6 +203,7 @@ ACTS: dict[str, Act] = {
     ),
     "a test of a receiver": try_a_receiver,
     "the config's batches": lambda s: declare_batches(s.database, [ONE], now=NOW),
+    "batches claimed for nothing": give_batches_back,
     "batches given back": lambda s: release_batches(s.database, owner="one"),
     "deliveries given back": lambda s: release_deliveries(s.database, owner="one", now=NOW),
     "a clock put back": step_back,

@@ -1,7 +1,7 @@
 """A database at work, in the words that the storage tests use."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from monitor.core.observe import Observation, observe
 from monitor.core.payload import batch_data, batch_subject
 from monitor.core.source import Source
 from monitor.storage.batches import Claim, Claimed, claim_batches
-from monitor.storage.database import Database
+from monitor.storage.database import Database, fetch
 from monitor.storage.deliveries import Settled, claim_deliveries, settle_deliveries
 from monitor.storage.outbox import Birth, Owed
 from monitor.storage.receivers import register_receivers
@@ -187,8 +187,7 @@ class Store:
 
     async def rows(self, statement: str, **values: Any) -> list[Any]:
         """Read rows."""
-        async with self.database.reading() as connection:
-            return list(await connection.execute(text(statement), values))
+        return list(await fetch(self.database, text(statement), values))
 
     async def value(self, statement: str, **values: Any) -> Any:
         """Read one value."""
@@ -197,8 +196,7 @@ class Store:
 
     async def run(self, statement: str, **values: Any) -> None:
         """Write."""
-        async with self.database.writing() as connection:
-            await connection.execute(text(statement), values)
+        await self.database.write(lambda connection: connection.execute(text(statement), values))
 
 
 def running(*, calls: int = 1, **about: Any) -> Reading:
@@ -215,12 +213,11 @@ def running(*, calls: int = 1, **about: Any) -> Reading:
 
 def birth(rooms: Mapping[str, int], *, owner: str = "one") -> Birth:
     """Let deliveries be born claimed, as many as each receiver has room for."""
-    room: Callable[[str], int] = lambda receiver: rooms.get(receiver, 0)  # noqa: E731
-    return Birth(owner=owner, lease=lambda _: LEASE, room=room)
+    return Birth(owner=owner, lease=dict.fromkeys(rooms, LEASE), room=rooms)
 
 
 def _born_unclaimed(owner: str) -> Birth:
-    return Birth(owner=owner, lease=lambda _: LEASE, room=lambda _: 0)
+    return Birth(owner=owner, lease={}, room={})
 
 
 def unreachable(claim: Claim, source: Source, *, at: datetime) -> Any:

@@ -15,6 +15,7 @@ from monitor.storage.batches import (
     due_sources,
     hasten_batches,
     release_batches,
+    unclaim_batches,
 )
 from monitor.storage.database import Database
 from monitor.storage.registry import unregister_batches
@@ -292,6 +293,24 @@ async def test_releasing_fences_the_polls_under_way(store: Store) -> None:
     written = await store.write(store.record_of(claim, running()), owner="one")
 
     assert written.rows == set()
+
+
+async def test_batches_claimed_for_nothing_are_due_when_they_were_unless_claimed_anew(
+    store: Store,
+) -> None:
+    await store.add("b1", "b2")
+    claimed = (await store.claim(at=NOW)).claims
+    due = {claim.watch.batch.id: claim.due_at for claim in claimed}
+    await release_batches(store.database, owner=None)
+    (anew,) = (await store.claim(at=NOW, want=1)).claims
+
+    await unclaim_batches(store.database, claimed)
+    (other,) = (await store.claim(at=NOW)).claims
+    assert other.watch.batch.id != anew.watch.batch.id
+
+    await unclaim_batches(store.database, [other, anew])
+    again = (await store.claim(at=NOW)).claims
+    assert {claim.watch.batch.id: claim.due_at for claim in again} == due
 
 
 async def test_an_owner_releases_only_its_own_and_nobody_in_particular_all(store: Store) -> None:

@@ -3,6 +3,7 @@ import os
 import sqlite3
 import stat
 import struct
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -12,7 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.util import await_only
 
 from monitor.core.errors import (
     ConfigError,
@@ -21,7 +23,8 @@ from monitor.core.errors import (
     NoDatabaseError,
     StorageError,
 )
-from monitor.storage.database import Database, encode_rows
+from monitor.storage.database import Database
+from monitor.storage.rows import encode_rows
 from monitor.storage.schema import migrate
 from tests.conftest import Until
 from tests.postgres import Postgres
@@ -40,7 +43,7 @@ def test_a_url_of_anything_else_is_a_mistake_of_the_config(url: str) -> None:
 
 
 def test_an_old_sqlite_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.storage.database.SQLITE_VERSION", (99, 0, 0))
+    monkeypatch.setattr("monitor.storage.sqlite._OLDEST", (99, 0, 0))
 
     with pytest.raises(ConfigError, match=r"SQLite 3\.35 or newer is needed, this is 3\."):
         Database("sqlite:///a.db")
@@ -62,13 +65,12 @@ async def test_a_unit_of_work_is_committed_as_a_whole(store: Store) -> None:
 async def test_a_unit_of_work_that_raises_is_rolled_back_and_its_error_passed_on(
     store: Store,
 ) -> None:
-    async def work() -> None:
-        async with store.database.writing() as connection:
-            await connection.execute(text("INSERT INTO instances VALUES ('one', 1)"))
-            raise ZeroDivisionError
+    def work(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO instances VALUES ('one', 1)"))
+        raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await work()
+        await store.database.write(work)
 
     assert await store.rows("SELECT * FROM instances") == []
 
@@ -110,20 +112,22 @@ async def test_work_goes_on_after_an_error(store: Store) -> None:
 async def test_work_goes_on_after_work_that_was_cancelled(store: Store) -> None:
     """Cancelled while they wait or work, units of work must not keep their connection."""
 
-    async def write() -> None:
-        async with store.database.writing() as connection:
-            await connection.execute(text("INSERT INTO instances VALUES ('one', 1)"))
-            await asyncio.sleep(10)
+    def write(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO instances VALUES ('one', 1) ON CONFLICT DO NOTHING"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_sleep(10)"))
 
     for pause in (0, 0.001, 0.02):
-        tasks = [asyncio.create_task(write()) for _ in range(3)]
+        tasks = [asyncio.create_task(store.database.write(write)) for _ in range(3)]
         await asyncio.sleep(pause)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    assert await store.rows("SELECT * FROM instances") == []
-    await store.run("INSERT INTO instances VALUES ('two', 2)")
+    await store.run("INSERT INTO instances VALUES ('two', 1)")
+    begun = [] if store.database.dialect == "postgresql" else ["one"]  # threads end what they begin
+    found = await store.rows("SELECT name FROM instances ORDER BY name")
+    assert [row[0] for row in found] == [*begun, "two"]
 
 
 async def test_the_clock_is_the_databases(database: Database) -> None:
@@ -201,12 +205,13 @@ async def test_only_the_owner_may_read_the_file_and_what_lies_beside_it(
 
 
 async def test_the_file_is_set_up_for_durability(sqlite_store: Store) -> None:
-    async with sqlite_store.database.writing() as connection:
-        found = {
-            name: (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
+    def settings(connection: Connection) -> dict[str, Any]:
+        return {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
-    assert found == {
+
+    assert await sqlite_store.database.write(settings) == {
         "journal_mode": "wal",
         "synchronous": 2,
         "foreign_keys": 1,
@@ -216,12 +221,21 @@ async def test_the_file_is_set_up_for_durability(sqlite_store: Store) -> None:
 
 
 async def test_readers_see_one_state_while_somebody_writes(sqlite_store: Store) -> None:
-    async with sqlite_store.database.reading() as reader:
-        before = (await reader.execute(text("SELECT count(*) FROM instances"))).scalar_one()
-        await sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
-        after = (await reader.execute(text("SELECT count(*) FROM instances"))).scalar_one()
+    begun, written = threading.Event(), threading.Event()
 
-    assert (before, after) == (0, 0)
+    def count_twice(connection: Connection) -> tuple[int, int]:
+        before = connection.execute(text("SELECT count(*) FROM instances")).scalar_one()
+        begun.set()
+        assert written.wait(10)
+        after = connection.execute(text("SELECT count(*) FROM instances")).scalar_one()
+        return before, after
+
+    seen = asyncio.create_task(sqlite_store.database.read(count_twice))
+    assert await asyncio.to_thread(begun.wait, 10)
+    await sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
+    written.set()
+
+    assert await seen == (0, 0)
     assert await sqlite_store.value("SELECT count(*) FROM instances") == 1
 
 
@@ -242,15 +256,14 @@ async def test_a_full_disk_is_named_and_nothing_half_is_kept(sqlite_store: Store
     pages = await sqlite_store.value("PRAGMA page_count")
     await sqlite_store.run(f"PRAGMA max_page_count = {pages}")
 
-    async def work() -> None:
-        async with sqlite_store.database.writing() as connection:
-            for number in range(1000):
-                await connection.execute(
-                    text("INSERT INTO instances VALUES (:name, 1)"), {"name": f"{number:060}"}
-                )
+    def work(connection: Connection) -> None:
+        for number in range(1000):
+            connection.execute(
+                text("INSERT INTO instances VALUES (:name, 1)"), {"name": f"{number:060}"}
+            )
 
     with pytest.raises(StorageError, match="database or disk is full"):
-        await work()
+        await sqlite_store.database.write(work)
 
     assert await sqlite_store.rows("SELECT * FROM instances") == []
 
@@ -278,17 +291,16 @@ async def test_a_client_that_stands_still_amid_a_statement_keeps_its_locks_for_s
             return False
         return True
 
-    async def stand_still() -> None:
-        async with postgres_store.database.writing() as connection:
-            await connection.execute(text("UPDATE instances SET seen_at = 3"))
-            raw = await connection.get_raw_connection()
-            os.write(raw.driver_connection.fileno(), half)  # type: ignore[union-attr]
-            await until(is_free, seconds=12)
-            freed.append(True)
+    def stand_still(connection: Connection) -> None:
+        connection.execute(text("UPDATE instances SET seen_at = 3"))
+        raw = connection.connection.driver_connection
+        os.write(raw.fileno(), half)  # type: ignore[union-attr]
+        await_only(until(is_free, seconds=12))
+        freed.append(True)
 
     freed: list[bool] = []
     with pytest.raises(StorageError):
-        await stand_still()
+        await postgres_store.database.write(stand_still)
     assert freed
 
 

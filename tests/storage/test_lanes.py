@@ -1,6 +1,8 @@
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from monitor.core.event import SubjectKind
 from monitor.storage.database import Database
 from monitor.storage.lanes import lock_subjects
 from monitor.storage.upkeep import repair_lanes
+from tests.storage.bulk import fill_backlog
 from tests.storage.store import MINUTE, NOW, SECOND, Store, birth
 
 Open = Callable[[str], Database]
@@ -100,8 +103,7 @@ async def test_subjects_of_every_kind_can_be_locked_together(store: Store) -> No
         (SubjectKind.BATCH, 999),
     ]
 
-    async with store.database.writing() as connection:
-        await lock_subjects(connection, store.database.dialect, subjects)
+    await store.database.write(lock_subjects, subjects)
 
 
 async def relay(store: Store, receiver: str, over: asyncio.Event) -> list[Delivery]:
@@ -203,3 +205,38 @@ async def test_daemons_that_settle_and_record_at_once_do_not_lock_each_other_out
 
     assert failures == []
     assert await repair_lanes(store.database, now=NOW) == 0
+
+
+@contextmanager
+def counted(connection: Any) -> Iterator[list[int]]:
+    """Count the steps of SQLite's machine."""
+    steps = [0]
+
+    def step() -> None:
+        steps[0] += 1
+
+    connection.set_progress_handler(step, 1)
+    try:
+        yield steps
+    finally:
+        connection.set_progress_handler(None, 1)
+
+
+async def test_settling_costs_the_same_however_much_waits_behind_it(sqlite_store: Store) -> None:
+    """A receiver that was dead for days owes thousands to one lane."""
+    await sqlite_store.add("b1")
+    await fill_backlog(sqlite_store, 3000, "crm", lane=3000)
+    raw = await sqlite_store.database.write(lambda c: c.connection.driver_connection)
+
+    async def settle_next() -> int:
+        (head,) = await sqlite_store.take()
+        with counted(raw) as steps:
+            assert await sqlite_store.settle(head) == {"crm"}
+        return steps[0]
+
+    many = await settle_next()
+    await sqlite_store.run("DELETE FROM deliveries WHERE sequence > 1000010")
+    few = await settle_next()
+
+    assert many < 1.2 * few
+    assert sequences(await sqlite_store.take()) == [1000002]

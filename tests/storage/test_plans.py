@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Engine, TextClause, event
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Engine, TextClause, event
 
 from monitor import storage
-from monitor.storage.database import DIALECTS
+from monitor.storage.rows import DIALECTS
 from tests.storage.acts import ACTS
 from tests.storage.bulk import fill_backlog, fill_batches, fill_history
 from tests.storage.store import Store
@@ -83,24 +82,21 @@ def statements() -> Iterator[list[tuple[Any, str, Any]]]:
 async def all_scans(store: Store, done: Mapping[tuple[str, str], Any]) -> dict[str, list[str]]:
     """Return the statements that read something large from end to end, and what that is."""
     found: dict[str, list[str]] = {}
-    async with store.database.writing() as connection:
-        for (name, statement), values in done.items():
-            scans = await full_scans(connection, store.database.dialect, statement, values)
-            if scans:
-                found[f"{name}: {statement}"] = scans
+    for (name, statement), values in done.items():
+        scans = await store.database.write(full_scans, statement, values)
+        if scans:
+            found[f"{name}: {statement}"] = scans
     return found
 
 
-async def full_scans(
-    connection: AsyncConnection, dialect: str, statement: str, values: Any
-) -> list[str]:
+def full_scans(connection: Connection, statement: str, values: Any) -> list[str]:
     """Name the large tables, or indexes of theirs, that a statement reads from end to end."""
-    if dialect == "sqlite":
-        plan: Any = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+    if connection.dialect.name == "sqlite":
+        plan: Any = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
         # a search without an index reads all, and so does one that makes an index for itself
         whole = rf"SCAN ({ALIASES})\b|SEARCH ({ALIASES})($| USING AUTOMATIC)"
         return [row[3] for row in plan if re.match(whole, row[3])]
-    plan = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values)
+    plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values)
     return list(_scans(plan.scalar()[0]["Plan"]))
 
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import exc, text
+from sqlalchemy import exc
 from sqlalchemy.engine import make_url
 
 from monitor.core.errors import DataRefusedError, NotAdmittedError, StorageError
 from monitor.storage.database import Database
 from monitor.storage.reason import kind_of, reason_of
 from tests.postgres import Postgres
+from tests.storage.store import Store
 
 Open = Callable[[str], Database]
 
@@ -101,12 +102,8 @@ async def test_a_server_that_takes_nobody_now_may_take_us_later(
 async def test_a_value_that_is_refused_is_told_by_its_kind_alone(
     postgres_url: str, open_database: Open
 ) -> None:
-    async def write() -> None:
-        async with open_database(postgres_url).writing() as connection:
-            await connection.execute(text(f"SELECT CAST('{PASSWORD}' AS integer)"))
-
     with pytest.raises(DataRefusedError) as caught:
-        await write()
+        await Store(open_database(postgres_url)).run(f"SELECT CAST('{PASSWORD}' AS integer)")
 
     assert str(caught.value).endswith("refuses a value: invalid text representation")
 

@@ -78,8 +78,7 @@ async def test_the_tables_in_code_are_those_of_the_migrations(database: Database
         context = MigrationContext.configure(connection, opts=options)
         return list(compare_metadata(context, metadata))
 
-    async with database.writing() as connection:
-        assert await connection.run_sync(differences) == []
+    assert await database.write(differences) == []
 
 
 async def test_the_partial_indexes_are_partial_on_both(database: Database) -> None:
@@ -94,8 +93,7 @@ async def test_the_partial_indexes_are_partial_on_both(database: Database) -> No
             if not index["unique"]
         }
 
-    async with database.reading() as connection:
-        found = await connection.run_sync(conditions)
+    found = await database.read(conditions)
 
     deliveries = {"ix_deliveries_due", "ix_deliveries_lane"}
     assert set(found) == {"ix_batches_due", "ix_batches_running", *deliveries}
@@ -180,6 +178,5 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
     with pytest.raises(Exception, match="attempts"):
         await migrate(store.database)
 
-    async with store.database.reading() as connection:
-        tables = await connection.run_sync(lambda c: inspect(c).get_table_names())
+    tables = await store.database.read(lambda connection: inspect(connection).get_table_names())
     assert tables == ["attempts"]

@@ -31,10 +31,7 @@ async def test_health_is_written_only_over_what_it_was_judged_by(store: Store) -
         row=source.row, version=source.version, health=health, blocked_until=NOW + MINUTE
     )
 
-    written = []
-    for _ in range(2):
-        async with store.database.writing() as connection:
-            written.append(await record_source(connection, record))
+    written = [await store.database.write(record_source, record) for _ in range(2)]
 
     found = await read_source(store.database, source.row)
     assert written == [True, False]
@@ -48,8 +45,7 @@ async def test_every_kind_of_failure_comes_back(sqlite_store: Store, kind: Failu
         row=source.row, version=0, health=Health(failing_since=NOW, kind=kind), blocked_until=None
     )
 
-    async with sqlite_store.database.writing() as connection:
-        await record_source(connection, record)
+    await sqlite_store.database.write(record_source, record)
 
     assert (await read_source(sqlite_store.database, source.row)).health.kind is kind
 
@@ -57,8 +53,7 @@ async def test_every_kind_of_failure_comes_back(sqlite_store: Store, kind: Failu
 async def test_a_locked_source_is_read_as_it_is(store: Store) -> None:
     source = await store.source()
 
-    async with store.database.writing() as connection:
-        assert await lock_source(connection, store.database.dialect, source.row) == source
+    assert await store.database.write(lock_source, source.row) == source
 
 
 async def test_sources_are_read_by_name_with_their_pause(store: Store) -> None:

@@ -3,12 +3,12 @@
 import random
 import secrets
 from collections.abc import Callable, Iterator, MutableMapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from types import SimpleNamespace
 from typing import Any
 
-import aiosqlite.core
 import pytest
 import standardwebhooks.webhooks
 import structlog
@@ -25,6 +25,7 @@ import monitor.engine.writer
 import monitor.providers
 import monitor.providers.api
 import monitor.sinks.webhook
+import monitor.storage.sqlite
 
 LOOPS = (
     monitor.engine.poller,
@@ -66,8 +67,7 @@ def under(
 
     state, logs = random.getstate(), structlog.get_config()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aiosqlite.core, "SimpleQueue", _AtOnce)
-        patch.setattr(aiosqlite.core, "Thread", _NoThread)
+        patch.setattr(monitor.storage.sqlite, "ThreadPoolExecutor", _AtOnce)
         patch.setattr(monitor.engine.clock, "_monotonic", seconds)
         for module in CLOCKS:
             patch.setattr(module, "datetime", Datetime)
@@ -93,22 +93,18 @@ def under(
 
 
 class _AtOnce:
-    """Do at once what aiosqlite hands to its thread: a call is over before anything else is."""
+    """Do at once what SQLite's threads are given: no unit of work is under way beside others."""
 
-    def put_nowait(self, item: tuple[Any, Callable[[], Any]]) -> None:
-        future, function = item
-        try:
-            result = function()
-        except Exception as error:  # noqa: BLE001 (as the thread does: it is the caller's)
-            future.set_exception(error)
-        else:
-            if future is not None:
-                future.set_result(result)
-
-
-class _NoThread:
-    def __init__(self, **_: Any) -> None:
+    def __init__(self, *_: Any, **__: Any) -> None:
         pass
 
-    def start(self) -> None:
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*arguments))
+        except Exception as error:  # noqa: BLE001 (as a thread does: it is the caller's)
+            future.set_exception(error)
+        return future
+
+    def shutdown(self, *, wait: bool) -> None:
         pass

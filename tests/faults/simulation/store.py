@@ -1,18 +1,17 @@
 """The store under faults: the real database, whose units of work fail, or say that they did."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime
 from random import Random
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import Any, TypeVar
 
 from monitor.core.errors import StorageError
 from monitor.storage.database import Database
 from tests.faults.simulation.trace import Trace
 from tests.faults.simulation.weather import Weather
 
+T = TypeVar("T")
 LATENCY = (0.0002, 0.02)
 """Seconds before and after each unit of work: others work meanwhile, or the process dies."""
 
@@ -41,29 +40,27 @@ class FaultyDatabase(Database):
         """Return the world's time."""
         return self._now()
 
-    @asynccontextmanager
-    async def writing(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
-        """Open a unit of work that may fail, and whose outcome may be unknown."""
+    async def _run(
+        self, work: Callable[..., T], *given: Any, writes: bool, patient: bool = False
+    ) -> T:
+        """Run a unit of work that may fail, and whose outcome may be unknown."""
         fault = await self._begin()
-        if fault == "before":
+        if fault == "before" or (fault and not writes):
             raise StorageError("the store fails before")
-        async with super().writing(patient=patient) as connection:
-            yield connection
+
+        def unit(*arguments: Any, **named: Any) -> T:
+            found = work(*arguments, **named)
             if fault == "undone":
                 raise StorageError("the store fails within")
-        self._trace("committed")
+            return found
+
+        found = await super()._run(unit, *given, writes=writes, patient=patient)
+        if writes:
+            self._trace("committed")
         await self._pass()
         if fault == "unknown":
             raise StorageError("the store may have failed")
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Open a view that may fail."""
-        if await self._begin():
-            raise StorageError("the store fails")
-        async with super().reading() as connection:
-            yield connection
-        await self._pass()
+        return found
 
     async def _begin(self) -> str | None:
         await self._pass()
