@@ -44,16 +44,24 @@ class Hand(Generic[T]):
         """Count something that ended."""
         self._ended += 1
 
-    def draw(self, *, at: datetime, patience: timedelta) -> T | None:
-        """Return the next; the leases of those that waited longer than `patience` run out."""
-        while self._claims:
-            claimed_at, claim = self._claims.popleft()
-            if at - claimed_at < patience:
-                return claim
-        return None
+    @property
+    def first(self) -> T:
+        """Return the next; raise IndexError when there is none."""
+        return self._claims[0][1]
+
+    def draw(self) -> T | None:
+        """Take the next, if there is one."""
+        return self._claims.popleft()[1] if self._claims else None
 
     def drop(self) -> list[T]:
-        """Begin none of them; return them, for else their leases have to run out."""
+        """Begin none of them; return them, to be given back: else their leases have to run out."""
         dropped = [claim for _, claim in self._claims]
         self._claims.clear()
         return dropped
+
+    def drop_stale(self, *, at: datetime, patience: timedelta) -> list[T]:
+        """Do so with those that have waited for longer than `patience`."""
+        stale: list[T] = []
+        while self._claims and at - self._claims[0][0] >= patience:
+            stale.append(self._claims.popleft()[1])
+        return stale

@@ -66,7 +66,6 @@ class Poller:
         self.outage = Outage("poller")
         self._closing = False
         self._given_back: list[Claim] = []
-        self._alarm: asyncio.TimerHandle | None = None
         self.bell = Bell()
         self.beat = Beat(every=TURN)
 
@@ -85,9 +84,8 @@ class Poller:
         self, accounts: Sequence[Account], *, concurrency: int, deadline: timedelta
     ) -> set[asyncio.Task[None]]:
         """Poll these sources from now on; return the polls still under way, of any source."""
-        for account in self.accounts:
-            if account not in accounts:
-                self._given_back += account.hand.drop()
+        gone = [account for account in self.accounts if account not in accounts]
+        self._given_back += [claim for account in gone for claim in account.hand.drop()]
         self.accounts = list(accounts)
         self._concurrency = concurrency
         self._lease = _lease(deadline)
@@ -96,23 +94,14 @@ class Poller:
 
     def expect(self, due_at: datetime) -> None:
         """Ring the bell when a batch is due, if that is sooner than it would ring anyway."""
-        wait = max(COMPANY, (due_at - self._clock.now()).total_seconds())
-        if wait >= TURN:
-            return
-        loop = asyncio.get_running_loop()
-        when = loop.time() + wait
-        if self._alarm is not None and not self._alarm.cancelled():
-            if loop.time() < self._alarm.when() <= when:
-                return
-            self._alarm.cancel()
-        self._alarm = loop.call_at(when, self.bell.ring)
+        wait = (due_at - self._clock.now()).total_seconds()
+        if wait < TURN:
+            self.bell.ring_in(max(COMPANY, wait))
 
     async def close(self) -> None:
         """Stop claiming and drop the polls under way: a GET can be repeated."""
         self._closing = True
         self.bell.ring()
-        if self._alarm is not None:
-            self._alarm.cancel()
         polls = list(self._polls)
         for poll in polls:
             poll.cancel()
@@ -184,9 +173,12 @@ class Poller:
         except StorageError:
             account.provider.extra_requests += extra
             raise
-        if self._closing or account not in self.accounts:  # their leases end by themselves
+        if self._closing or account not in self.accounts:
+            self._given_back += claimed.claims
             return
         account.adopt(claimed.source)
+        if account.blocked_until is not None:  # only a probe is begun
+            self._given_back += account.hand.drop()
         account.backlog = len(claimed.claims) == want
         account.pressed = claimed.pressed
         if claimed.claims or extra:
@@ -223,11 +215,11 @@ class Poller:
     def _draw(self, account: Account, now: datetime) -> Claim | None:
         if not account.hand or account.in_flight >= account.cap:
             return None
-        claim = account.hand.draw(at=now, patience=PATIENCE)
-        if claim is not None and account.blocked_until is not None and not claim.probe:
-            self._given_back += [claim, *account.hand.drop()]  # it was paused since
-            return None
-        return claim
+        if account.blocked_until is None:
+            self._given_back += account.hand.drop_stale(at=now, patience=PATIENCE)
+        elif not account.hand.first.probe:  # it was paused since
+            self._given_back += account.hand.drop()
+        return account.hand.draw()
 
     def _begin(self, account: Account, claim: Claim) -> None:
         account.in_flight += 1

@@ -8,7 +8,15 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
-from monitor.core.delivery import Delivery, Hold, Verdict, VerdictKind, hold
+from monitor.core.delivery import (
+    Delivery,
+    DeliveryState,
+    Hold,
+    Settlement,
+    Verdict,
+    VerdictKind,
+    hold,
+)
 from monitor.core.event import stamp
 from monitor.engine.hand import Hand
 from monitor.engine.metrics import Metrics
@@ -85,7 +93,7 @@ class Receiver:
         """Return the next claimed delivery, if there is one and it may be sent now."""
         if not self.hand or self.room(now) < 1:
             return None
-        return self.hand.draw(at=now, patience=self.patience)
+        return self.hand.draw()
 
     def begin(self, now: datetime) -> None:
         """Count an attempt that begins now."""
@@ -120,8 +128,23 @@ class Receiver:
                 next_try=stamp(self.hold.until),
             )
 
-    def count(self, metrics: Metrics, result: str, kind: str) -> None:
+    def count(
+        self,
+        metrics: Metrics,
+        delivery: Delivery,
+        verdict: Verdict,
+        settlement: Settlement,
+        *,
+        at: datetime,
+    ) -> None:
         """Count an attempt, and what it means for the delivery."""
+        accepted = verdict.kind is VerdictKind.DELIVERED
+        kind = "ok" if accepted else verdict.error or str(verdict.status_code)
+        dead = settlement.state is DeliveryState.DEAD
+        result = (VerdictKind.DEAD if dead else verdict.kind).value
+        if accepted:
+            latency = (at - delivery.observed_at).total_seconds()
+            metrics.delivery_latency.observe(max(0.0, latency))
         counters = self.counters.get((result, kind))
         if counters is None:
             deliveries = metrics.deliveries.labels(self.name, result)

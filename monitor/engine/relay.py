@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
+from monitor.core.delivery import Delivery, Verdict, VerdictKind
 from monitor.core.errors import StorageError
 from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
@@ -97,7 +97,9 @@ class Relay:
         for delivery in born:
             granted[delivery.receiver] -= 1
             served = self._receivers.get(delivery.receiver)
-            if served is not None:  # else it left meanwhile: what it is owed waits
+            if served is None or served.hold is not None:  # it left, or is held since
+                self._settler.give_back([delivery])
+            else:
                 served.hand.add([delivery], at=delivery.enqueued_at)
         for name, left in granted.items():
             owed = self._receivers.get(name)
@@ -153,6 +155,7 @@ class Relay:
         await self._look()
         for receiver in list(self._receivers.values()):
             self.beat.turn()  # a slow database makes a round of many receivers long
+            self._fill(receiver)  # the time may have come for what is claimed already
             now = self._clock.now()
             wanted = receiver.wanted(now)
             if receiver.backlog and wanted > 0:
@@ -173,6 +176,7 @@ class Relay:
 
     async def _claim(self, receiver: Receiver, wanted: int, now: datetime) -> None:
         receiver.backlog = False  # what becomes due from now on says so
+        held = receiver.hold
         try:
             claimed = await claim_deliveries(
                 self._database,
@@ -186,7 +190,12 @@ class Relay:
             receiver.backlog = True
             raise
         if self._closing or self._receivers.get(receiver.name) is not receiver:
-            return  # nobody would settle them any more: their leases are given back, or run out
+            self._settler.give_back(claimed)
+            return
+        if receiver.hold is not None and receiver.hold is not held:  # it began meanwhile
+            receiver.backlog = True
+            self._settler.give_back(claimed)
+            return
         receiver.backlog |= len(claimed) == wanted
         receiver.hand.measure(at=now)
         receiver.hand.add(claimed, at=now)
@@ -206,6 +215,8 @@ class Relay:
     def _fill(self, receiver: Receiver) -> None:
         if self._closing or self._receivers.get(receiver.name) is not receiver:
             return
+        now = self._clock.now()
+        self._settler.give_back(receiver.hand.drop_stale(at=now, patience=receiver.patience))
         while (delivery := receiver.draw(self._clock.now())) is not None:
             self._start(receiver, delivery)
 
@@ -244,26 +255,8 @@ class Relay:
             hold_moved=moved,
             last=len(self._sends) == 1 and not receiver.hand,
         )
-        self._count(receiver, delivery, verdict, settlement, at=now)
+        receiver.count(self._metrics, delivery, verdict, settlement, at=now)
         self._go_on(receiver)
-
-    def _count(
-        self,
-        receiver: Receiver,
-        delivery: Delivery,
-        verdict: Verdict,
-        settlement: Settlement,
-        *,
-        at: datetime,
-    ) -> None:
-        accepted = verdict.kind is VerdictKind.DELIVERED
-        kind = "ok" if accepted else verdict.error or str(verdict.status_code)
-        dead = settlement.state is DeliveryState.DEAD
-        result = VerdictKind.DEAD if dead else verdict.kind
-        receiver.count(self._metrics, result.value, kind)
-        if accepted:
-            latency = (at - delivery.observed_at).total_seconds()
-            self._metrics.delivery_latency.observe(max(0.0, latency))
 
     def _pause(self) -> float:
         """Return the seconds until a receiver that was spaced or held takes something again."""

@@ -9,8 +9,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from monitor.core.batch import Watch
+from monitor.core.event import SubjectKind
 from monitor.core.value import value
 from monitor.storage.database import reading, writing
+from monitor.storage.lanes import lock_subjects
 from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.sources import SourceRow, lock_source
 from monitor.storage.times import instant, milliseconds
@@ -129,6 +131,7 @@ def release_batches(connection: Connection, *, owner: str | None) -> int:
 def unclaim_batches(connection: Connection, claims: Sequence[Claim]) -> None:
     """Give back batches that were claimed for nothing: due when they were, unless claimed anew."""
     rows = [{"id": claim.watch.batch.row, "epoch": claim.epoch} for claim in claims]
+    lock_subjects(connection, [(SubjectKind.BATCH, row["id"]) for row in rows])
     connection.execute(_UNCLAIM[connection.dialect.name], {"rows": encode_rows(rows)})
 
 

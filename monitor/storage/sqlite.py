@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -47,13 +48,13 @@ class SqliteFile:
             raise ConfigError([f"SQLite 3.35 or newer is needed, this is {sqlite3.sqlite_version}"])
         self._url = url.set(drivername="sqlite+pysqlite")
         self.path = Path(url.database or "")
-        self._lanes: dict[bool, _Lane] = {}
+        self._crews: dict[bool, _Crew] = {}
         self._hurried = False
 
     async def run(
         self, work: Callable[[Connection], T], *, writes: bool, patient: bool = False
     ) -> T:
-        """Run a unit of work; once begun it goes on to its end, even if nobody waits for it.
+        """Run a unit of work; once it has the file it goes on to its end, even if cancelled.
 
         What bounds it is busy_timeout, `patient` or not. Raises NoDatabaseError when something is
         to be read and there is no file yet.
@@ -63,10 +64,10 @@ class SqliteFile:
             raise NoDatabaseError(
                 f"no database at {self.path} yet: `monitor run`, `migrate` or `add` makes one"
             )
-        lane = self._lanes.get(writes)
-        if lane is None:
-            lane = self._lanes[writes] = self._open(writes=writes)
-        return await lane.run(work)
+        crew = self._crews.get(writes)
+        if crew is None:
+            crew = self._crews[writes] = self._open(writes=writes)
+        return await crew.run(work)
 
     def hurry(self) -> None:
         """Wait no longer for a file that somebody else holds: the process is to end."""
@@ -74,11 +75,11 @@ class SqliteFile:
 
     async def close(self) -> None:
         """Close all connections, after what was begun."""
-        lanes, self._lanes = self._lanes, {}
-        for lane in lanes.values():
-            await lane.close()
+        crews, self._crews = self._crews, {}
+        for crew in crews.values():
+            await crew.close()
 
-    def _open(self, *, writes: bool) -> "_Lane":
+    def _open(self, *, writes: bool) -> "_Crew":
         create_private(self.path)
         size = _WRITERS if writes else _READERS
         engine = create_engine(
@@ -99,10 +100,10 @@ class SqliteFile:
 
         event.listen(engine, "connect", connect)
         event.listen(engine, "begin", begin)
-        return _Lane(engine, threads=size)
+        return _Crew(engine, threads=size)
 
 
-class _Lane:
+class _Crew:
     """Hold connections, and as many threads as there are."""
 
     def __init__(self, engine: Engine, *, threads: int) -> None:
@@ -110,14 +111,21 @@ class _Lane:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="sqlite")
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._do, work)
+        loop, given_up = asyncio.get_running_loop(), Event()
+        try:
+            return await loop.run_in_executor(self._threads, self._do, work, given_up)
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
         self._threads.shutdown(wait=False)
 
-    def _do(self, work: Callable[[Connection], T]) -> T:
+    def _do(self, work: Callable[[Connection], T], given_up: Event) -> T:
         with self._engine.begin() as connection:
+            if given_up.is_set():  # while another process held the file
+                raise asyncio.CancelledError
             return work(connection)
 
 

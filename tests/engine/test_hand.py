@@ -6,9 +6,9 @@ NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 PATIENCE = timedelta(seconds=2)
 
 
-def drawn(hand: Hand[int], at: datetime) -> list[int]:
+def drawn(hand: Hand[int]) -> list[int]:
     found = []
-    while (claim := hand.draw(at=at, patience=PATIENCE)) is not None:
+    while (claim := hand.draw()) is not None:
         found.append(claim)
     return found
 
@@ -27,7 +27,7 @@ def test_claims_are_drawn_in_their_order() -> None:
     hand.add([1, 2, 3], at=NOW)
 
     assert len(hand) == 3
-    assert drawn(hand, NOW) == [1, 2, 3]
+    assert drawn(hand) == [1, 2, 3]
 
 
 def test_it_holds_what_ends_between_two_claims_at_the_pace_of_late() -> None:
@@ -50,13 +50,14 @@ def test_two_claims_at_one_moment_leave_the_size_as_it_is() -> None:
     assert paced(10, 0) == 1
 
 
-def test_what_waited_too_long_is_left_to_the_end_of_its_lease() -> None:
+def test_what_waited_too_long_is_dropped_and_what_came_later_is_not() -> None:
     hand: Hand[int] = Hand(least=1)
     hand.add([1, 2], at=NOW)
     hand.add([3], at=NOW + PATIENCE)
 
-    assert drawn(hand, NOW + PATIENCE) == [3]
-    assert len(hand) == 0
+    assert hand.drop_stale(at=NOW, patience=PATIENCE) == []
+    assert hand.drop_stale(at=NOW + PATIENCE, patience=PATIENCE) == [1, 2]
+    assert (hand.first, drawn(hand)) == (3, [3])
 
 
 def test_what_is_dropped_is_not_begun() -> None:
@@ -64,4 +65,4 @@ def test_what_is_dropped_is_not_begun() -> None:
     hand.add([1], at=NOW)
 
     assert hand.drop() == [1]
-    assert drawn(hand, NOW) == []
+    assert drawn(hand) == []

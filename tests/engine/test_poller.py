@@ -6,9 +6,10 @@ import pytest
 
 from monitor.core.batch import Known, Reading
 from monitor.core.source import FAILING_POLLS
+from monitor.engine.poller import PATIENCE
 from monitor.providers.bolna import Bolna
 from monitor.simulator import Fault, bolna_document
-from monitor.storage.batches import claim_batches
+from monitor.storage.batches import Claim, claim_batches
 from tests.conftest import Until
 from tests.engine.conftest import Log
 from tests.engine.rig import Rig
@@ -242,6 +243,30 @@ async def test_what_a_paused_account_had_claimed_ahead_is_given_back(
 
     await until(free)
     assert rig.polls() < len(names)
+
+
+async def test_what_waited_too_long_for_a_slot_is_given_back(rig: Rig) -> None:
+    rig.show("b1", "b2")
+    await rig.build()
+    await rig.add("b1", "b2")
+    poller, account = rig.engine.poller, rig.engine.accounts[0]
+    now = rig.clock.now()
+    claimed = await claim_batches(
+        rig.database,
+        account.source.row,
+        want=2,
+        rate=1e6,
+        now=now,
+        lease=timedelta(minutes=1),
+        owner="test",
+    )
+    account.hand.add(claimed.claims, at=now - PATIENCE)
+
+    assert not poller._begin_next()
+    await poller._give_back()
+
+    assert await rig.value("SELECT count(*) FROM batches WHERE lease_owner IS NULL") == 2
+    await rig.database.close()
 
 
 @pytest.mark.parametrize(
@@ -486,24 +511,28 @@ async def test_a_forgotten_batch_is_polled_no_more_until_it_is_added_again(
     assert rig.crm.types == ["batch.first_seen", "batch.completed"]
 
 
-async def test_a_source_that_left_during_a_claim_is_not_polled(
+async def test_what_is_claimed_of_a_source_that_left_meanwhile_is_given_back(
     rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig.show("b1")
+    claims: list[Claim] = []
 
     async def leave(*args: Any, **about: Any) -> Any:
         rig.engine.poller.change([], concurrency=10, deadline=timedelta(seconds=1))
-        return await claim_batches(*args, **about)
+        claimed = await claim_batches(*args, **about)
+        claims.extend(claimed.claims)
+        return claimed
 
     await rig.start()
     accounts = rig.engine.accounts
     monkeypatch.setattr("monitor.engine.poller.claim_batches", leave)
     await rig.add("b1")
 
-    async def claimed() -> bool:
-        return bool(await rig.value("SELECT count(*) FROM batches WHERE lease_owner IS NOT NULL"))
+    async def free() -> bool:
+        leased = "SELECT count(*) FROM batches WHERE lease_owner IS NOT NULL"
+        return bool(claims) and bool(await rig.value(leased) == 0)
 
-    await until(claimed)
+    await until(free)
     for account in accounts:
         await account.provider.close()
 

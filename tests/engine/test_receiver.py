@@ -90,15 +90,14 @@ def test_one_that_is_spaced_or_held_wants_one_at_a_time(about: dict[str, Any]) -
     assert receiver.wanted(NOW) == 0
 
 
-def test_an_attempt_begins_only_if_its_claim_outlasts_it() -> None:
+def test_a_claim_is_stale_when_it_might_not_outlast_an_attempt() -> None:
     receiver = make()
     receiver.hand.add([delivery(1)], at=NOW)
     receiver.hand.add([delivery(2)], at=NOW + SECOND)
 
-    drawn = receiver.draw(NOW + 25 * SECOND)
+    stale = receiver.hand.drop_stale(at=NOW + 25 * SECOND, patience=receiver.patience)
 
-    assert drawn is not None
-    assert drawn.row == 2
+    assert [one.row for one in stale] == [1]
 
 
 def test_nothing_is_drawn_without_room() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from monitor.config.load import load
-from monitor.core.delivery import Delivery, Verdict
+from monitor.core.delivery import Delivery, Hold, Verdict
 from monitor.core.errors import StorageError
 from monitor.core.event import SubjectKind
 from monitor.sinks import build
@@ -484,3 +484,58 @@ async def test_only_a_commit_that_owes_more_than_there_is_room_for_makes_the_rel
     await asyncio.wait_for(relay.bell.wait(), 5)
     assert receiver.backlog
     await rig.database.close()
+
+
+async def test_what_is_claimed_already_is_sent_when_its_receiver_takes_something_again(
+    rig: Rig, until: Until
+) -> None:
+    """A claim may come back after the hold began: nothing else wakes its receiver."""
+    rig.crm.status = 503
+    rig.show("b1", "b2")
+    await rig.start()
+    await rig.add("b1", "b2")
+    (crm,) = rig.engine.receivers
+    await until(lambda: crm.hold is not None and crm.in_flight == 0)
+    await until(lambda: crm.unsettled == 0)
+    rig.crm.status = 200
+    later = rig.clock.now() + timedelta(minutes=10)
+    claimed = await claim_deliveries(
+        rig.database, "crm", limit=8, now=later, lease=crm.lease, owner="test"
+    )
+    crm.hand.add(claimed, at=rig.clock.now())
+
+    await rig.advance(until, seconds=6)
+
+    await until(lambda: len(rig.crm.events) == 2)
+
+
+async def test_a_claim_that_comes_back_after_the_hold_began_is_given_back(
+    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.crm.status = 503
+    rig.show("b1", "b2")
+    claims: list[Delivery] = []
+
+    async def meanwhile(*args: Any, **kwargs: Any) -> list[Delivery]:
+        claimed = await claim_deliveries(*args, **kwargs)
+        now = rig.clock.now()
+        crm.hold = Hold(until=now + timedelta(minutes=1), since=now, step=0)
+        claims.extend(claimed)
+        return claimed
+
+    await rig.build()
+    (crm,) = rig.engine.receivers
+    await rig.start()
+    await rig.add("b1", "b2")
+    await until(lambda: crm.hold is not None and crm.in_flight == 0)
+    monkeypatch.setattr("monitor.engine.relay.claim_deliveries", meanwhile)
+
+    await rig.advance(until, seconds=6)
+    await until(lambda: bool(claims))
+
+    async def free() -> bool:
+        leased = "SELECT count(*) FROM deliveries WHERE lease_owner IS NOT NULL"
+        return bool(await rig.value(leased) == 0)
+
+    await until(free)
+    assert len(crm.hand) == 0

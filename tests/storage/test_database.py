@@ -252,6 +252,25 @@ async def test_a_file_held_by_somebody_else_is_waited_for_and_then_named(
     await sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
 
 
+async def test_what_nobody_waits_for_any_more_is_not_done_once_the_file_is_free(
+    sqlite_store: Store,
+) -> None:
+    """As by Ctrl-C, while another process holds the file."""
+    await sqlite_store.value("SELECT 1")
+    with closing(sqlite3.connect(sqlite_store.database.file or "", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        insert = sqlite_store.run("INSERT INTO instances VALUES ('one', 1)")
+        task = asyncio.create_task(insert)
+        done, _ = await asyncio.wait([task], timeout=0.3)
+        assert not done
+        task.cancel()
+        await asyncio.wait([task])
+        other.execute("COMMIT")
+
+    await sqlite_store.run("INSERT INTO instances VALUES ('two', 1)")
+    assert await sqlite_store.rows("SELECT name FROM instances") == [("two",)]
+
+
 async def test_a_full_disk_is_named_and_nothing_half_is_kept(sqlite_store: Store) -> None:
     pages = await sqlite_store.value("PRAGMA page_count")
     await sqlite_store.run(f"PRAGMA max_page_count = {pages}")
