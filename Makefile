@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# Harnesses that hold one time against another: with nothing beside them
+TIMED := tests/faults/steady tests/faults/clock tests/faults/network
 
 .PHONY: help demo run test check format faults day bench docs pictures lock clean
 
@@ -41,7 +43,8 @@ format: .venv/installed ## put the code into shape
 	$(BIN)/ruff check --fix .
 
 faults: .venv/installed ## the fault harnesses in full, and whether they catch planted bugs (hours)
-	MONITOR_FAULTS=full $(BIN)/pytest -n 2 --dist worksteal tests/faults tests/planted $(ARGS)
+	MONITOR_FAULTS=full $(BIN)/pytest $(TIMED) $(ARGS)
+	MONITOR_FAULTS=full $(BIN)/pytest -n 2 --dist worksteal $(TIMED:%=--ignore %) tests/faults tests/planted $(ARGS)
 
 day: .venv/installed ## a day of 50 batches in a minute, and what a day of 200 costs in polls
 	MONITOR_DAY_GRAIN=5 MONITOR_DAY_SECONDS=60 $(BIN)/pytest -s tests/days

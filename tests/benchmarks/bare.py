@@ -76,12 +76,14 @@ async def prepared_loop(url: str, ids: list[str]) -> AsyncIterator[Work]:
 
 @asynccontextmanager
 async def default_loop(url: str, ids: list[str]) -> AsyncIterator[Work]:
-    """Read by `AsyncClient.get` and `json.loads`, on httpx's default transport and limits.
+    """Read by `AsyncClient.get` and `json.loads`, on httpx's default transport.
 
-    These allow 100 connections; all are in use all the time, so none is closed for being idle.
+    By its default limits it keeps no more than 20 connections, and makes the others anew for each
+    read: here it keeps all.
     """
     urls = cycle([f"{url}/batches/{id_}" for id_ in ids])
-    async with httpx.AsyncClient(timeout=60) as client:
+    warm = httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY)
+    async with httpx.AsyncClient(timeout=60, limits=warm) as client:
 
         async def read() -> None:
             json.loads((await client.get(next(urls))).content)

@@ -1,7 +1,7 @@
 """Accounting: what a provider served and a consumer accepted, held against what is stored."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,12 +74,14 @@ def account(
     stored: Stored,
     served: Mapping[tuple[str, str], Sequence[State]],
     *,
-    bad_signatures: int = 0,
+    receivers: Collection[str],
+    bad_signatures: int,
 ) -> Account:
     """Settle the account of a run that has come to rest.
 
     `accepted` is in the order of acceptance, `served` holds each batch's states, by source and id,
-    in the order in which they were served, the last one included.
+    in the order in which they were served, the last one included. Each of `receivers` has to be
+    told of all of it.
     """
     first: dict[tuple[str, str], Accepted] = {}
     other_bytes = 0
@@ -92,7 +94,7 @@ def account(
         lanes.setdefault((one.receiver, event["source"], event["subject"]), []).append(event)
     invented = sum(event_id not in stored.events for event_id, _ in first)
     untold = 0
-    for receiver in {receiver for receiver, _, _ in lanes}:
+    for receiver in {receiver for receiver, _, _ in lanes} | set(receivers):
         for (source, batch), states in served.items():
             told = [shown(event["data"]) for event in lanes.get((receiver, source, batch), [])]
             invented += _unserved(told, states)

@@ -48,6 +48,8 @@ POINTS: Final = (
     *_round("release_batches", Cause.START),
     *_round("release_deliveries", Cause.START),
     *_round("register_sources", Cause.START),
+    *_round("register_receivers", Cause.START),
+    *_round("heed_step_back", Cause.START),
     *_round("register_some", Cause.START),
     *_round("touch_instance", Cause.START),
     *_round("prune", Cause.START),

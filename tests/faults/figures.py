@@ -22,7 +22,7 @@ class Figure:
     @property
     def bound(self) -> str:
         """Return how often it fails at most, with 95 % certainty, after so many without failure."""
-        return f"{3 / self.n:.2g}" if not self.failures and self.n else "-"
+        return f"{min(1, 3 / self.n):.2g}" if not self.failures and self.n else "-"
 
 
 class Figures:

@@ -2,21 +2,22 @@
 
 from tests.planted import APART, Bug, Edit
 
-POWER = "tests/faults/test_power_loss.py"
-FULL = "tests/faults/test_disk_full.py::test_a_disk_that_fails_at_any_write_costs_nothing_but_time"
+POWER = "tests/faults/disk/test_power_loss.py"
+FULL = (
+    "tests/faults/disk/test_disk_full.py"
+    "::test_a_disk_that_fails_at_any_write_costs_nothing_but_time"
+)
 PROCESS = (
-    "tests/faults/test_disk_of_process.py"
+    "tests/faults/disk/test_disk_of_process.py"
     "::test_a_daemon_on_a_full_disk_stays_up_says_so_and_goes_on"
 )
 
 _FORGIVING = """
-        with self._engine.connect() as connection:
-            transaction = connection.begin()
             found = work(connection)
             try:
-                transaction.commit()
+                connection.commit()
             except Exception:
-                transaction.rollback()
+                connection.rollback()
             return found
 """
 
@@ -78,8 +79,7 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.sqlite",
-                old="        with self._engine.begin() as connection:\n"
-                "            return work(connection)\n",
+                old="            return work(connection)\n",
                 new=_FORGIVING,
             ),
         ],

@@ -2,8 +2,8 @@
 
 from tests.planted import Bug, Edit
 
-PAUSED = "tests/faults/test_paused_daemon.py"
-SHARED = "tests/faults/test_shared_account.py"
+PAUSED = "tests/faults/fleet/test_paused_daemon.py"
+SHARED = "tests/faults/fleet/test_shared_account.py"
 LANES = (
     "tests/storage/test_lanes.py"
     "::test_inserting_while_settling_never_leaves_a_lane_without_a_due_head[postgresql]"
@@ -79,7 +79,7 @@ BUGS = (
                 new="",
             )
         ],
-        test="tests/faults/test_failover.py",
+        test="tests/faults/fleet/test_failover.py",
         says="the standby is still asked",
         slow=True,
     ),
@@ -87,9 +87,9 @@ BUGS = (
         name="born-for-150-s",
         edits=[
             Edit(
-                module="monitor.app",
-                old="lease=relay.lease",
-                new="lease=lambda _: __import__('datetime').timedelta(seconds=150)",
+                module="monitor.engine.relay",
+                old="lease={receiver.name: receiver.lease for receiver in served}",
+                new="lease={receiver.name: timedelta(seconds=150) for receiver in served}",
             )
         ],
         test=PAUSED,

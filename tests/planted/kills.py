@@ -2,7 +2,7 @@
 
 from tests.planted import APART, Bug, Edit
 
-KILLS = "tests/faults/test_kills.py"
+KILLS = "tests/faults/kills/test_kills.py"
 NAMED = f"{KILLS}::test_a_kill_at_any_named_point_loses_nothing_and_invents_nothing"
 FAULTLESS = f"{KILLS}::test_without_a_fault_nothing_comes_twice_not_even_over_stops"
 COMMANDS = f"{KILLS}::test_commands_that_write_beside_the_daemon_disturb_nothing"

@@ -2,9 +2,9 @@
 
 from tests.planted import Bug, Edit
 
-NETWORK = "tests/faults/test_network.py::test_after_every_fault_the_next_request_succeeds"
+NETWORK = "tests/faults/network/test_network.py::test_after_every_fault_the_next_request_succeeds"
 ADDRESSES = (
-    "tests/faults/test_network.py"
+    "tests/faults/network/test_network.py"
     "::test_however_an_address_is_written_a_forbidden_one_is_not_contacted"
 )
 

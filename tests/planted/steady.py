@@ -4,7 +4,7 @@ from tests.planted import Bug, Edit
 
 PLANS = "tests/storage/test_plans.py::test_no_statement_reads_a_large_table_from_end_to_end"
 MILLION = (
-    "tests/faults/test_million.py"
+    "tests/faults/steady/test_million.py"
     "::test_a_long_past_slows_nothing_and_goes_without_holding_anybody_up"
 )
 
@@ -53,7 +53,7 @@ BUGS = (
                 new="        self._sends.add(asyncio.create_task(asyncio.sleep(3600)))",
             )
         ],
-        test="tests/faults/test_steady.py",
+        test="tests/faults/steady/test_steady.py",
         says="it grows",
         slow=True,
     ),

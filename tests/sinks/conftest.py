@@ -8,6 +8,7 @@ from aiohttp import web
 
 from monitor.core.delivery import Delivery
 from monitor.core.event import EventType, Subject, SubjectKind, compose
+from tests.first_delivery import first_delivery
 
 Data = dict[str, Any]
 
@@ -86,20 +87,7 @@ def make_delivery(batch_data: Data) -> Callable[..., Delivery]:
             name=batch_data["batch"]["id"],
         )
         event = compose(type_, subject, sequence=4, at=at, data=batch_data | data)
-        return Delivery(
-            row=1,
-            epoch=1,
-            event_id=event.id,
-            event_type=event.type,
-            body=event.body,
-            receiver="r",
-            subject_kind=event.subject_kind,
-            subject_row=event.subject_row,
-            sequence=event.sequence,
-            attempts=0,
-            observed_at=at,
-            enqueued_at=at,
-        )
+        return first_delivery(event, at=at)
 
     return make
 

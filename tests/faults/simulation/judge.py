@@ -101,7 +101,7 @@ class Judge:
         found = self._account()
         weather = world.weather
         faults = weather.struck.total() + len(weather.done)
-        if found.duplicates > (0 if weather.calm else faults * SLOTS):
+        if found.duplicates > weather.doublings(SLOTS):
             self._complain("duplicates", f"{found.duplicates} of {faults} faults")
         for line in world.trace.surprises:
             self._complain(line, "logged")
@@ -235,6 +235,7 @@ class Judge:
             accepted,
             read_stored(f"sqlite:///{world.file}"),
             served,
+            receivers=world.receivers,
             bad_signatures=sum(one.bad_signatures for one in world.receivers.values()),
         )
 

@@ -32,6 +32,8 @@ FAULTS: Final = {
 """What may befall each kind of part."""
 
 
+UNHEARD: Final = ("silent", "lost", "late")
+"""Faults of a receiver that may have accepted, for all that the sender knows."""
 LONGEST_PAUSE: Final = 600
 """Seconds that anybody asks for at most by Retry-After."""
 
@@ -151,6 +153,16 @@ class Weather:
             if "daemon" in parts and act.at <= at:
                 since = max(since, min(at, act.at + act.lasts))
         return since
+
+    def doublings(self, slots: int) -> int:
+        """Return how many deliveries may have been accepted twice for what struck.
+
+        One for each answer that got lost, and what was under way at each death, or each time that
+        the store did not take what had become of it.
+        """
+        lost = sum(self.struck[f"{part} {fault}"] for part in RECEIVERS for fault in UNHEARD)
+        unwritten = sum(self.struck[f"store {fault}"] for fault in FAULTS["database"])
+        return lost + slots * (unwritten + len(self.done))
 
     def disturbs(self, begins: float, ends: float, *parts: str) -> bool:
         """Tell whether any of these parts is struck, or a daemon put down, within a time."""

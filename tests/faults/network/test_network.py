@@ -14,11 +14,11 @@ import uvloop
 
 from monitor.sinks import SlackSettings
 from tests.conftest import Until
-from tests.faults.callers import DEADLINE, KINDS, Caller, caller
 from tests.faults.figures import FULL, Figures, sized
-from tests.faults.hostile_peer import DATA, TRUSTED, Fault, Peer, server_tls
-from tests.faults.machine import Memory, contacts, open_files
-from tests.faults.network_faults import FAULTS, METADATA
+from tests.faults.network.callers import DEADLINE, KINDS, Caller, caller
+from tests.faults.network.hostile_peer import DATA, TRUSTED, Fault, Peer, server_tls
+from tests.faults.network.machine import Memory, contacts, open_files
+from tests.faults.network.network_faults import FAULTS, METADATA
 
 REPETITIONS = sized(short=1, full=25)
 LASTING = sized(short=1, full=5)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from monitor.simulator import SimulatedBolna
 from monitor.simulator.bolna import bolna_document
 from tests.conftest import Until
-from tests.faults import counted
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
 from tests.faults.figures import FULL, Figures, sized
-from tests.faults.footprint import footprint
-from tests.faults.latency import p99
 from tests.faults.settings import config
+from tests.faults.steady import counted
+from tests.faults.steady.footprint import footprint
+from tests.faults.steady.latency import p99
 
 ALONE = float(sized(short=2, full=60))
 SECONDS = float(sized(short=7, full=600))

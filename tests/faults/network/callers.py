@@ -18,6 +18,7 @@ from monitor.providers import BolnaSettings
 from monitor.providers import build as build_provider
 from monitor.sinks import ReceiverSettings
 from monitor.sinks import build as build_sink
+from tests.first_delivery import first_delivery
 
 KINDS: Final = ("provider", "webhook", "slack")
 DEADLINE: Final = timedelta(seconds=1)
@@ -81,17 +82,4 @@ def _delivery() -> Delivery:
     subject = receiver_subject(1, "r", "the receiver's key")
     data = receiver_data("r", "webhook")
     event = compose(EventType.TEST, subject, sequence=1, at=_AT, data=data)
-    return Delivery(
-        row=1,
-        epoch=1,
-        event_id=event.id,
-        event_type=event.type,
-        body=event.body,
-        receiver="r",
-        subject_kind=event.subject_kind,
-        subject_row=event.subject_row,
-        sequence=event.sequence,
-        attempts=0,
-        observed_at=_AT,
-        enqueued_at=_AT,
-    )
+    return first_delivery(event, at=_AT)

@@ -10,8 +10,8 @@ from tests.faults.accounting import Account, account, shown
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
 from tests.faults.figures import Figures, sized
-from tests.faults.latency import p99
 from tests.faults.settings import config
+from tests.faults.steady.latency import p99
 
 DEAD = float(sized(short=6, full=60))
 BATCHES = 20
@@ -70,7 +70,9 @@ async def test_a_dead_receiver_delays_nobody_and_misses_nothing(
             }
             bad = consumer.bad_signatures + dead.bad_signatures
             both = [*consumer.accepted, *dead.accepted]
-            return account(both, daemon.stored(), served, bad_signatures=bad)
+            return account(
+                both, daemon.stored(), served, receivers=["dead", "healthy"], bad_signatures=bad
+            )
 
         def ended() -> bool:
             last = {s.batch: s.document["status"] for s in bolna.served if s.body}

@@ -3,7 +3,7 @@
 import gzip
 from typing import Final
 
-from tests.faults.hostile_peer import (
+from tests.faults.network.hostile_peer import (
     CLOSING,
     DATA,
     DOCUMENT,

@@ -12,8 +12,8 @@ from monitor.storage.sources import register_sources
 from tests.conftest import Until
 from tests.faults.daemon import Daemon
 from tests.faults.figures import FULL, Figures, sized
-from tests.faults.footprint import Footprint, footprint
 from tests.faults.settings import config
+from tests.faults.steady.footprint import Footprint, footprint
 
 BATCHES = sized(short=20_000, full=100_000)
 ROUNDS = sized(short=1, full=7)

@@ -16,10 +16,10 @@ from tests.conftest import Until
 from tests.faults.accounting import account
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
-from tests.faults.ending import is_told, keys, put_lives, served
+from tests.faults.disk.ending import is_told, keys, put_lives, served
+from tests.faults.disk.wholeness import find_halves
 from tests.faults.figures import FULL, Figures
 from tests.faults.settings import config
-from tests.faults.wholeness import find_halves
 
 KINDS = ("small", "limited") if FULL else ("small",)
 SIZES = (4096, 20_000, 60_000, 100_000) if FULL else (60_000,)
@@ -126,7 +126,13 @@ async def test_a_daemon_on_a_full_disk_stays_up_says_so_and_goes_on(
             )
             status, _ = await daemon.stop()
             broken += find_halves(file)
-            found = account(consumer.accepted, daemon.stored(), served(bolna, lives))
+            found = account(
+                consumer.accepted,
+                daemon.stored(),
+                served(bolna, lives),
+                receivers=["crm"],
+                bad_signatures=consumer.bad_signatures,
+            )
     how = "no room" if file.parent != tmp_path else "a limit on its files"
     figures.add(
         f"daemon process on a full disk, {kind}", n=1, unit="run",

@@ -10,7 +10,7 @@ from random import Random
 from struct import Struct
 from typing import Final
 
-from tests.faults.disk import Cut, Sync, Write
+from tests.faults.disk.disk import Cut, Sync, Write
 
 WAL: Final = "-wal"
 SECTOR: Final = 512

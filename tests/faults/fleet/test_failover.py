@@ -12,8 +12,8 @@ from tests.conftest import Until
 from tests.faults.accounting import account
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
-from tests.faults.fleet import Watchkeeper
-from tests.faults.server import run_server, run_standby
+from tests.faults.fleet.fleet import Watchkeeper
+from tests.faults.fleet.server import run_server, run_standby
 from tests.faults.settings import config
 from tests.proxy import Proxy, run_proxy
 
@@ -53,7 +53,13 @@ async def test_a_failover_is_survived_and_so_is_a_name_that_leads_to_a_standby_f
             status, _ = await daemon.stop()
             starts = len(daemon.lines("daemon.started"))
             daemon.database_url = there
-            found = account(consumer.accepted, daemon.stored(), keeper.states)
+            found = account(
+                consumer.accepted,
+                daemon.stored(),
+                keeper.states,
+                receivers=["crm"],
+                bad_signatures=consumer.bad_signatures,
+            )
         finally:
             await daemon.close()
 

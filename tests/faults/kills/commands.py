@@ -18,7 +18,7 @@ def commands(rounds: int, ids: list[str]) -> Iterator[list[str]]:
 def main() -> None:
     """Run them in one process, for that is quicker than others can start; end with 1 if one fails.
 
-    `python -m tests.faults.commands CONFIG ROUNDS ID…`
+    `python -m tests.faults.kills.commands CONFIG ROUNDS ID…`
     """
     path, rounds, *ids = sys.argv[1:]
     statuses = [

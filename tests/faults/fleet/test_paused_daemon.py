@@ -14,8 +14,8 @@ from tests.conftest import Until
 from tests.faults.accounting import account
 from tests.faults.daemon import Daemon
 from tests.faults.figures import Figures
-from tests.faults.fleet import LEASE, SEND_LEASE, UNPOLLED, Fleet, Watchkeeper
-from tests.faults.gate import Gate, GatedConsumer
+from tests.faults.fleet.fleet import LEASE, SEND_LEASE, UNPOLLED, Fleet, Watchkeeper
+from tests.faults.fleet.gate import Gate, GatedConsumer
 
 BATCH, OTHER = "b" * 32, "c" * 32
 SLACK = 5.0
@@ -148,7 +148,13 @@ async def test_what_a_daemon_leaves_undone_others_do_within_a_lease_and_it_wakes
     finally:
         await fleet.close()
 
-    found = account(consumer.accepted, stored, scene.keeper.states)
+    found = account(
+        consumer.accepted,
+        stored,
+        scene.keeper.states,
+        receivers=["crm"],
+        bad_signatures=consumer.bad_signatures,
+    )
     told = ", ".join(f"{what} {after:.1f} s" for what, after in seconds.items())
     figures.add(
         "a daemon paused, or killed, amid its work",

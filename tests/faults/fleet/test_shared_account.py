@@ -13,7 +13,7 @@ import structlog
 from monitor.engine.account import Account
 from tests.conftest import Until
 from tests.engine.rig import KEY, Rig
-from tests.faults.gate import Gate
+from tests.faults.fleet.gate import Gate
 
 NAMES = ("one", "two", "three")
 RATE, BUCKET = 10.0, 50.0

@@ -7,8 +7,8 @@ from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
 
-from tests.faults.power import Loss
-from tests.faults.wholeness import halves
+from tests.faults.disk.power import Loss
+from tests.faults.disk.wholeness import halves
 
 
 class Recovery:

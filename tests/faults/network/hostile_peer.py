@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 DATA: Final = Path(__file__).parent / "data"
-TRUSTED: Final = Path(__file__).parents[1] / "net" / "data" / "localhost.pem"
+TRUSTED: Final = Path(__file__).parents[2] / "net" / "data" / "localhost.pem"
 OK: Final = b"HTTP/1.1 200 OK\r\n"
 DOCUMENT: Final = b'{"batch_id": "b1", "status": "running", "execution_status": {"ringing": 7}}'
 HEALTHY: Final = OK + b"Content-Length: %d\r\n\r\n" % len(DOCUMENT) + DOCUMENT

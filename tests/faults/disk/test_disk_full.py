@@ -18,11 +18,11 @@ from monitor.storage.database import Database
 from tests.conftest import Until
 from tests.faults.accounting import account, read_stored
 from tests.faults.consumer import Consumer
-from tests.faults.disk import Disk, Trouble, under
-from tests.faults.ending import is_told, keys, put_lives, served
+from tests.faults.disk.disk import Disk, Trouble, under
+from tests.faults.disk.ending import is_told, keys, put_lives, served
+from tests.faults.disk.inside import Inside, Log, run_inside
+from tests.faults.disk.wholeness import find_halves
 from tests.faults.figures import Figures, sized
-from tests.faults.inside import Inside, Log, run_inside
-from tests.faults.wholeness import find_halves
 
 RUNS = sized(short=8, full=300)
 AT_ONCE = 8
@@ -154,6 +154,7 @@ async def endure(disk: Disk, trouble: Trouble, after: int, log: Log, until: Unti
             consumer.accepted,
             read_stored(url),
             served(bolna, lives),
+            receivers=["crm"],
             bad_signatures=consumer.bad_signatures,
         )
     await consumer.stop()

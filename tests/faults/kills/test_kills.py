@@ -12,12 +12,12 @@ from random import Random
 from monitor.simulator import SimulatedBolna
 from monitor.simulator.bolna import random_bolna_life
 from tests.conftest import Until
-from tests.faults import commands
 from tests.faults.accounting import Account, account, shown
 from tests.faults.consumer import Consumer
 from tests.faults.crashing import POINTS, Cause, Point
 from tests.faults.daemon import Daemon, program
 from tests.faults.figures import FULL, Figures, sized
+from tests.faults.kills import commands
 from tests.faults.settings import config
 from tests.faults.unrest import AGENT, Unrest
 
@@ -74,7 +74,9 @@ async def come_to_rest(
         for batch_id in ids
     }
     bad = consumer.bad_signatures
-    return account(consumer.accepted, daemon.stored(), served, bad_signatures=bad)
+    return account(
+        consumer.accepted, daemon.stored(), served, receivers=["crm"], bad_signatures=bad
+    )
 
 
 async def test_a_kill_at_any_moment_loses_nothing_and_invents_nothing(

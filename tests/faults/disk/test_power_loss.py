@@ -23,12 +23,12 @@ from tests.conftest import Until
 from tests.faults.accounting import Accepted, Account, account
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
-from tests.faults.disk import Cut, Disk, Sync, Write, under
-from tests.faults.ending import is_told, keys, put_lives, served
+from tests.faults.disk.disk import Cut, Disk, Sync, Write, under
+from tests.faults.disk.ending import is_told, keys, put_lives, served
+from tests.faults.disk.inside import Inside, run_inside
+from tests.faults.disk.power import Loss, losses, states
+from tests.faults.disk.recovery import Recovery
 from tests.faults.figures import Figures, sized
-from tests.faults.inside import Inside, run_inside
-from tests.faults.power import Loss, losses, states
-from tests.faults.recovery import Recovery
 from tests.faults.settings import config
 
 LOSSES = sized(short=500, full=20_000)
@@ -214,5 +214,6 @@ async def go_on(
         consumer.accepted,
         daemon.stored(),
         served(bolna, lives),
+        receivers=["crm"],
         bad_signatures=consumer.bad_signatures,
     )

@@ -12,10 +12,10 @@ import pytest
 
 from monitor.simulator import SimulatedBolna, bolna_document
 from tests.conftest import Until
-from tests.faults import other_clock
+from tests.faults.clock import other_clock
+from tests.faults.clock.other_clock import ClockFile
 from tests.faults.daemon import Daemon
 from tests.faults.figures import FULL, Figures, sized
-from tests.faults.other_clock import ClockFile
 from tests.faults.settings import config
 
 RUNNING, SETTLED = "a" * 32, "b" * 32
