@@ -37,7 +37,7 @@ class InstanceName:
             await _drop(connection)
             raise
         if not taken:
-            await connection.close()
+            await _drop(connection)
             raise InstanceRunningError(
                 f"another daemon named {self._name!r} is at work on {self._database.place}:"
                 " stop it, or give this one a name of its own by MONITOR_INSTANCE"

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import create_engine, text
 
+from monitor.simulator import SimulatedApi
+
 State = tuple[str, str]
 """A batch as observation compares it: its status, and the calls that there are, by status."""
 
@@ -109,6 +111,17 @@ def account(
         other_bytes=other_bytes,
         duplicates=len(accepted) - len(first),
     )
+
+
+def served_states(
+    api: SimulatedApi, ids: Collection[str]
+) -> dict[tuple[str, str], Sequence[State]]:
+    """Return what the source `bolna` served of each batch, as `account` takes it."""
+    found: dict[tuple[str, str], list[State]] = {("/sources/bolna", id_): [] for id_ in ids}
+    for one in api.served:
+        if one.body and one.batch in ids:
+            found["/sources/bolna", one.batch].append(shown(one.document))
+    return {**found}
 
 
 def shown(document: Mapping[str, Any]) -> State:

@@ -13,12 +13,16 @@ PROCESS = (
 )
 
 _FORGIVING = """
-            found = work(connection)
-            try:
-                connection.commit()
-            except Exception:
-                connection.rollback()
-            return found
+        found = []
+        def keep(connection, *arguments, **named):
+            found.append(work(connection, *arguments, **named))
+            return found[0]
+        try:
+            return await self._run(keep, arguments, named, writes=True)
+        except StorageError:
+            if work.__name__ != "record" or not found:
+                raise
+            return found[0]
 """
 
 BUGS = (
@@ -78,8 +82,8 @@ BUGS = (
         name="on-after-a-refused-commit",
         edits=[
             Edit(
-                module="monitor.storage.sqlite",
-                old="            return work(connection)\n",
+                module="monitor.storage.database",
+                old="        return await self._run(work, arguments, named, writes=True)\n",
                 new=_FORGIVING,
             ),
         ],

@@ -32,7 +32,12 @@ async def test_a_planted_bug_is_caught(bug: Bug) -> None:
         "--tb=short", bug.test, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         env={**environment, **bug.environment},
     )  # fmt: skip
-    output, _ = await asyncio.wait_for(process.communicate(), 300)
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), 300)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
     assert process.returncode == 1, output.decode()
     assert bug.says in output.decode()

@@ -8,7 +8,7 @@ from typing import Any
 from monitor.simulator import SimulatedApi
 from monitor.simulator.bolna import random_bolna_life
 from monitor.simulator.lives import Life
-from tests.faults.accounting import State, shown
+from tests.faults.accounting import shown
 from tests.faults.consumer import Consumer
 
 
@@ -39,15 +39,6 @@ def is_told(lives: Mapping[str, Life], receivers: Mapping[str, Consumer]) -> boo
 def keys(consumer: Consumer) -> set[tuple[str, str]]:
     """Return what a consumer accepted, as deliveries are stored: event and receiver."""
     return {(webhook.event_id, webhook.receiver) for webhook in consumer.accepted}
-
-
-def served(api: SimulatedApi, lives: Mapping[str, Life]) -> dict[tuple[str, str], list[State]]:
-    """Return what was served of each batch, as accounting takes it."""
-    found: dict[tuple[str, str], list[State]] = {("/sources/bolna", b): [] for b in lives}
-    for one in api.served:
-        if one.body and one.batch in lives:
-            found["/sources/bolna", one.batch].append(shown(one.document))
-    return found
 
 
 def _last(consumer: Consumer, name: str, wanted: set[str]) -> dict[str, dict[str, Any]]:

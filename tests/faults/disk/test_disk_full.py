@@ -16,10 +16,10 @@ from monitor.core.errors import StorageError
 from monitor.simulator import SimulatedBolna
 from monitor.storage.database import Database
 from tests.conftest import Until
-from tests.faults.accounting import account, read_stored
+from tests.faults.accounting import account, read_stored, served_states
 from tests.faults.consumer import Consumer
 from tests.faults.disk.disk import Disk, Trouble, under
-from tests.faults.disk.ending import is_told, keys, put_lives, served
+from tests.faults.disk.ending import is_told, keys, put_lives
 from tests.faults.disk.inside import Inside, Log, run_inside
 from tests.faults.disk.wholeness import find_halves
 from tests.faults.figures import Figures, sized
@@ -153,7 +153,7 @@ async def endure(disk: Disk, trouble: Trouble, after: int, log: Log, until: Unti
         found = account(
             consumer.accepted,
             read_stored(url),
-            served(bolna, lives),
+            served_states(bolna, lives),
             receivers=["crm"],
             bad_signatures=consumer.bad_signatures,
         )

@@ -13,10 +13,10 @@ import pytest
 
 from monitor.simulator import SimulatedBolna
 from tests.conftest import Until
-from tests.faults.accounting import account
+from tests.faults.accounting import account, served_states
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
-from tests.faults.disk.ending import is_told, keys, put_lives, served
+from tests.faults.disk.ending import is_told, keys, put_lives
 from tests.faults.disk.wholeness import find_halves
 from tests.faults.figures import FULL, Figures
 from tests.faults.settings import config
@@ -129,7 +129,7 @@ async def test_a_daemon_on_a_full_disk_stays_up_says_so_and_goes_on(
             found = account(
                 consumer.accepted,
                 daemon.stored(),
-                served(bolna, lives),
+                served_states(bolna, lives),
                 receivers=["crm"],
                 bad_signatures=consumer.bad_signatures,
             )

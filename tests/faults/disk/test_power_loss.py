@@ -20,11 +20,11 @@ from monitor.simulator import Fault, SimulatedBolna
 from monitor.simulator.lives import Life
 from monitor.storage import sqlite
 from tests.conftest import Until
-from tests.faults.accounting import Accepted, Account, account
+from tests.faults.accounting import Accepted, Account, account, served_states
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
 from tests.faults.disk.disk import Cut, Disk, Sync, Write, under
-from tests.faults.disk.ending import is_told, keys, put_lives, served
+from tests.faults.disk.ending import is_told, keys, put_lives
 from tests.faults.disk.inside import Inside, run_inside
 from tests.faults.disk.power import Loss, losses, states
 from tests.faults.disk.recovery import Recovery
@@ -213,7 +213,7 @@ async def go_on(
     return account(
         consumer.accepted,
         daemon.stored(),
-        served(bolna, lives),
+        served_states(bolna, lives),
         receivers=["crm"],
         bad_signatures=consumer.bad_signatures,
     )

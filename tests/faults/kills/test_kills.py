@@ -12,7 +12,7 @@ from random import Random
 from monitor.simulator import SimulatedBolna
 from monitor.simulator.bolna import random_bolna_life
 from tests.conftest import Until
-from tests.faults.accounting import Account, account, shown
+from tests.faults.accounting import Account, account, served_states
 from tests.faults.consumer import Consumer
 from tests.faults.crashing import POINTS, Cause, Point
 from tests.faults.daemon import Daemon, program
@@ -67,12 +67,7 @@ async def come_to_rest(
     assert status == 0
     assert took < 5
     assert daemon.lines("lane.repaired") == []
-    served = {
-        ("/sources/bolna", batch_id): [
-            shown(s.document) for s in bolna.served if s.batch == batch_id and s.body
-        ]
-        for batch_id in ids
-    }
+    served = served_states(bolna, ids)
     bad = consumer.bad_signatures
     return account(
         consumer.accepted, daemon.stored(), served, receivers=["crm"], bad_signatures=bad

@@ -6,7 +6,7 @@ from monitor.simulator import SimulatedBolna
 from monitor.simulator.bolna import bolna_document
 from monitor.simulator.lives import Life, step
 from tests.conftest import Until
-from tests.faults.accounting import Account, account, shown
+from tests.faults.accounting import Account, account, served_states
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
 from tests.faults.figures import Figures, sized
@@ -62,12 +62,7 @@ async def test_a_dead_receiver_delays_nobody_and_misses_nothing(
         over = time.monotonic()
 
         def settle() -> Account:
-            served = {
-                ("/sources/bolna", batch_id): [
-                    shown(s.document) for s in bolna.served if s.batch == batch_id and s.body
-                ]
-                for batch_id in ids
-            }
+            served = served_states(bolna, ids)
             bad = consumer.bad_signatures + dead.bad_signatures
             both = [*consumer.accepted, *dead.accepted]
             return account(
