@@ -45,7 +45,7 @@ BUGS = (
         "monitor.storage.deliveries",
         "item.settlement.state is not DeliveryState.PENDING",
         "item.settlement.state is DeliveryState.DELIVERED",
-        says="the lane has no head that is due",
+        says="lane.repaired lanes=",
     ),
     _bug(
         "hold-never-probed",

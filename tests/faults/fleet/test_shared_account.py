@@ -32,6 +32,7 @@ TURNS = 6
 """How often the key is refused: the three do not meet each time."""
 REFUSED = ("poll.refused_by_database", "poll.group_failed", "poll.dropped", "database.failing")
 BATCHES = [f"b{number}" for number in range(20)]
+MORE = [f"more{number}" for number in range(150)]
 
 
 class Three:
@@ -127,15 +128,21 @@ async def test_each_batch_is_polled_and_each_event_sent_by_one_at_a_time(
 ) -> None:
     first = three.first
     first.crm.pause = INTERVAL  # what is under way stays so for a while
+    first.show(*MORE)
     await three.start(monkeypatch)
+    await first.add(*MORE)  # more at once than may be born claimed: the rest is claimed
+
+    def often() -> int:
+        """Return how often the one event was sent that was sent most often."""
+        return max(Counter(event["id"] for _, event in first.crm.attempts).values(), default=0)
 
     for calls in range(1, 6):
         first.show(*BATCHES, execution_status={"ringing": calls})
-        await until(lambda c=calls: counts(first) == {c}, 30)
+        await until(lambda c=calls: counts(first) == {c} or often() > 1, 30)
+        assert often() == 1
     await until(first.settled, 30)
 
-    sent = Counter(event["id"] for _, event in first.crm.attempts)
-    assert set(sent.values()) == {1}
+    assert often() == 1
     polled = defaultdict(list)
     for served in first.bolna.served:
         polled[served.batch].append(served.at)

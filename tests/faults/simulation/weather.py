@@ -162,7 +162,8 @@ class Weather:
         """
         lost = sum(self.struck[f"{part} {fault}"] for part in RECEIVERS for fault in UNHEARD)
         unwritten = sum(self.struck[f"store {fault}"] for fault in FAULTS["database"])
-        return lost + slots * (unwritten + len(self.done))
+        cut_off = sum(act.deed in ("crash", "pause") for act in self.done)
+        return lost + slots * (unwritten + cut_off)
 
     def disturbs(self, begins: float, ends: float, *parts: str) -> bool:
         """Tell whether any of these parts is struck, or a daemon put down, within a time."""
