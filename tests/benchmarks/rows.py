@@ -93,7 +93,7 @@ ROWS: Final = (
     ),
     Row(
         number="3",
-        what="÷ httpx's default transport, 100 warm connections",
+        what="÷ httpx's default transport and limits, 100 at a time",
         needs=("bare default", SIZES[0]),
         value=_ratio(SIZES[0], "bare default"),
         bound=8,
