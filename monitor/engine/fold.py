@@ -81,11 +81,11 @@ class Fold:
             self.standings[row] = (account, standing)
         return self.standings[row][1]
 
-    def receivers(self) -> set[str]:
-        """Return whom the events go to."""
+    def receivers(self) -> list[str]:
+        """Return whom the events go to, always in the same order: a day can be played again."""
         owed = [owed for _, standing in self.standings.values() for owed in standing.owed]
         owed += [owed for item in self.records for owed in item.owed]
-        return {receiver for one in owed for receiver in one.receivers}
+        return sorted({receiver for one in owed for receiver in one.receivers})
 
     def sources(self) -> list[tuple[SourceRecord, tuple[Owed, ...]]]:
         """Return the sources whose health or pause has moved."""
