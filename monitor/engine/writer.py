@@ -262,7 +262,7 @@ class Writer:
         """Count the events that were stored, not those of batches claimed anew meanwhile."""
         owed = [owed for _, standing in folded.standings.values() for owed in standing.owed]
         for item in folded.records:
-            if item.owed and item.watch.batch.row in recorded.rows:
+            if item.owed and item.claim in recorded.claims:
                 owed.extend(item.owed)
         for one in owed:
             self._metrics.events.labels(one.event.type.value).inc()

@@ -73,7 +73,7 @@ def settle_deliveries(
     subjects = [(s.delivery.subject_kind, s.delivery.subject_row) for s in settled]
     lock_subjects(connection, subjects)
     kept = _write_back(connection, settled, now=now)
-    ours = [item for item in settled if item.delivery.row in kept]
+    ours = [item for item in settled if (item.delivery.row, item.delivery.epoch) in kept]
     if ours:
         connection.execute(_INSERT_ATTEMPT, [_attempt_row(item) for item in ours])
     finished = [
@@ -101,7 +101,10 @@ def unclaim_deliveries(
     )
 
 
-def _write_back(connection: Connection, settled: Iterable[Settled], *, now: datetime) -> set[int]:
+def _write_back(
+    connection: Connection, settled: Iterable[Settled], *, now: datetime
+) -> set[tuple[int, int]]:
+    """Return what was written, by row and epoch: of one delivery two attempts may come at once."""
     rows = [
         {
             "id": item.delivery.row,
@@ -116,7 +119,7 @@ def _write_back(connection: Connection, settled: Iterable[Settled], *, now: date
         for item in settled
     ]
     found = connection.execute(_WRITE_BACK[connection.dialect.name], {"rows": encode_rows(rows)})
-    return {row[0] for row in found}
+    return {(row[0], row[1]) for row in found}
 
 
 def _attempt_row(item: Settled) -> dict[str, Any]:
@@ -181,7 +184,7 @@ def _write_back_statement(dialect: str) -> Any:
         " delivered_at = r.delivered_at, lease_owner = NULL"
         f" FROM {rows_of(dialect, columns)}"
         " WHERE deliveries.id = r.id AND deliveries.epoch = r.epoch"
-        " AND deliveries.lease_owner IS NOT NULL RETURNING deliveries.id"
+        " AND deliveries.lease_owner IS NOT NULL RETURNING deliveries.id, deliveries.epoch"
     )
 
 

@@ -35,12 +35,17 @@ class BatchRecord:
     snapshot: Snapshot | None = None
     owed: tuple[Owed, ...] = ()
 
+    @property
+    def claim(self) -> tuple[int, int]:
+        """Name the claim whose result this is: a batch may come twice, claimed anew meanwhile."""
+        return self.watch.batch.row, self.epoch
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """Hold what a commit did: the rows of batches written, the deliveries born claimed."""
+    """Hold what a commit did: the claims written back (row, epoch), deliveries born claimed."""
 
-    rows: set[int]
+    claims: set[tuple[int, int]]
     born: list[Delivery] = field(default_factory=list)
 
 
@@ -66,17 +71,19 @@ def record(
     for source, _ in sorted(sources, key=lambda item: item[0].row):
         if not record_source(connection, source):
             raise SourceMovedError("a source's health was moved by another daemon")
-    rows = _write_back(connection, batches, owner=birth.owner)
-    kept = [item for item in batches if item.watch.batch.row in rows]
+    claims = _write_back(connection, batches, owner=birth.owner)
+    kept = [item for item in batches if item.claim in claims]
     _insert_snapshots(connection, kept)
     owed = [owed for _, events in sources for owed in events]
     owed += [owed for item in kept for owed in item.owed]
     born = enqueue(connection, owed, now=now, birth=birth)
-    return Recorded(rows=rows, born=born)
+    return Recorded(claims=claims, born=born)
 
 
-def _write_back(connection: Connection, batches: Iterable[BatchRecord], *, owner: str) -> set[int]:
-    written: set[int] = set()
+def _write_back(
+    connection: Connection, batches: Iterable[BatchRecord], *, owner: str
+) -> set[tuple[int, int]]:
+    written: set[tuple[int, int]] = set()
     items = list(batches)
     for learned in (False, True):
         rows = [_columns(item) for item in items if item.learned is learned]
@@ -85,7 +92,7 @@ def _write_back(connection: Connection, batches: Iterable[BatchRecord], *, owner
                 _WRITE_BACK[connection.dialect.name, learned],
                 {"rows": encode_rows(rows), "owner": owner},
             )
-            written.update(row[0] for row in found)
+            written.update((row[0], row[1]) for row in found)
     return written
 
 
@@ -140,7 +147,7 @@ def _write_back_statement(dialect: str, *, learned: bool) -> Any:
     return text(
         f"UPDATE batches SET {assignments}, due_at = NULL, lease_owner = NULL FROM {rows}"  # noqa: S608 (ours)
         " WHERE batches.id = r.id AND batches.epoch = r.epoch AND batches.lease_owner = :owner"
-        " RETURNING batches.id"
+        " RETURNING batches.id, batches.epoch"
     )
 
 

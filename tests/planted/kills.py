@@ -72,9 +72,9 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.record",
-                old="return Recorded(rows=rows, born=born)",
+                old="return Recorded(claims=claims, born=born)",
                 new="from monitor.engine import relay; relay.HASTY(born)\n"
-                "    return Recorded(rows=rows)",
+                "    return Recorded(claims=claims)",
             ),
             Edit(
                 module="monitor.engine.relay",

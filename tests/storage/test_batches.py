@@ -149,9 +149,26 @@ async def test_the_write_back_of_a_lease_that_ran_out_is_ignored(store: Store) -
     late = await store.write(store.record_of(old, running()), owner="one")
     in_time = await store.write(store.record_of(new, running(calls=2)), owner="two")
 
-    assert (late.rows, len(in_time.rows)) == (set(), 1)
+    assert (late.claims, len(in_time.claims)) == (set(), 1)
     assert await store.value("SELECT count(*) FROM events") == 1
     assert await store.value("SELECT counts FROM batches") == '{"ringing": 2}'
+
+
+async def test_of_two_results_that_come_at_once_only_that_of_the_claim_is_written(
+    store: Store,
+) -> None:
+    """As after a pause beyond the lease, when both answers have come."""
+    await store.add("b1")
+    old = await store.claim_one()
+    new = await store.claim_one(at=NOW + LEASE)
+
+    both = (store.record_of(old, running()), store.record_of(new, running(calls=2)))
+    recorded = await store.write(*both)
+
+    assert len(recorded.claims) == 1
+    assert await store.value("SELECT counts FROM batches") == '{"ringing": 2}'
+    assert await store.value("SELECT count(*) FROM events") == 1
+    assert await store.value("SELECT count(*) FROM snapshots") == 1
 
 
 async def test_a_write_back_twice_counts_once(store: Store) -> None:
@@ -161,7 +178,7 @@ async def test_a_write_back_twice_counts_once(store: Store) -> None:
     first = await store.write(store.record_of(claim, running()))
     again = await store.write(store.record_of(claim, running()))
 
-    assert (len(first.rows), again.rows) == (1, set())
+    assert (len(first.claims), again.claims) == (1, set())
 
 
 async def test_removing_a_batch_fences_the_poll_under_way(store: Store) -> None:
@@ -171,7 +188,7 @@ async def test_removing_a_batch_fences_the_poll_under_way(store: Store) -> None:
 
     written = await store.write(store.record_of(claim, running()))
 
-    assert written.rows == set()
+    assert written.claims == set()
     assert await store.value("SELECT count(*) FROM events") == 0
     assert await store.value("SELECT next_poll_at FROM batches") is None
 
@@ -184,7 +201,7 @@ async def test_removing_and_adding_again_fences_the_poll_under_way(store: Store)
 
     written = await store.write(store.record_of(claim, running()))
 
-    assert written.rows == set()
+    assert written.claims == set()
     assert await store.value("SELECT status FROM batches") is None
 
 
@@ -292,7 +309,7 @@ async def test_releasing_fences_the_polls_under_way(store: Store) -> None:
 
     written = await store.write(store.record_of(claim, running()), owner="one")
 
-    assert written.rows == set()
+    assert written.claims == set()
 
 
 async def test_batches_claimed_for_nothing_are_due_when_they_were_unless_claimed_anew(

@@ -98,6 +98,20 @@ async def test_settling_under_an_old_epoch_is_ignored_and_leaves_no_attempt(stor
     assert await store.value("SELECT count(*) FROM attempts") == 1
 
 
+async def test_of_two_attempts_that_are_settled_at_once_only_the_one_of_the_claim_counts(
+    store: Store,
+) -> None:
+    """As after a pause beyond the lease, when both answers have come."""
+    await owe(store, "b1")
+    (old,) = await store.take()
+    (new,) = await store.take(at=NOW + LEASE)
+
+    await store.settle(old, new)
+
+    assert await store.rows("SELECT state, attempts FROM deliveries") == [("delivered", 1)]
+    assert await store.value("SELECT count(*) FROM attempts") == 1
+
+
 async def test_settling_twice_counts_once(store: Store) -> None:
     await owe(store, "b1")
     (delivery,) = await store.take()

@@ -131,7 +131,7 @@ async def test_touched_and_learned_batches_are_written_in_one_commit(store: Stor
         store.record_of(one, running(), at=at), store.record_of(two, running(calls=9), at=at)
     )
 
-    assert len(written.rows) == 2
+    assert len(written.claims) == 2
     found = await store.rows("SELECT last_poll_at, lease_owner, due_at FROM batches")
     assert {tuple(row) for row in found} == {(int(at.timestamp() * 1000), None, None)}
 
@@ -406,11 +406,11 @@ async def test_a_source_that_was_moved_meanwhile_writes_nothing(store: Store) ->
 
     assert await store.value("SELECT count(*) FROM events") == 0
     assert (await read_source(store.database, source.row)).version == source.version + 1
-    assert len((await store.write(seen)).rows) == 1
+    assert len((await store.write(seen)).claims) == 1
 
 
 async def test_an_empty_group_is_no_harm(store: Store) -> None:
-    assert (await store.write()).rows == set()
+    assert (await store.write()).claims == set()
 
 
 async def test_times_are_kept_to_the_millisecond(store: Store) -> None:

@@ -62,7 +62,7 @@ async def test_adding_a_batch_under_way_does_not_touch_its_claim(store: Store) -
 
     await add(store, *wanted("b1"))
 
-    assert len((await store.write(store.record_of(claim, running()))).rows) == 1
+    assert len((await store.write(store.record_of(claim, running()))).claims) == 1
 
 
 async def test_the_same_id_twice_in_one_go_is_one_batch(store: Store) -> None:
@@ -212,15 +212,15 @@ async def test_a_name_that_no_database_keeps_registers_nothing(store: Store, nam
     assert await store.value("SELECT count(*) FROM batches") == 0
 
 
-async def test_registering_a_hundred_thousand_takes_seconds(sqlite_store: Store) -> None:
-    many = wanted(*(f"{n:032x}" for n in range(100_000)))
-    began = time.process_time()
+async def test_registering_many_costs_little(sqlite_store: Store) -> None:
+    many = wanted(*(f"{n:032x}" for n in range(40_000)))
 
+    began = time.process_time()
     first = await add(sqlite_store, *many)
     again = await add(sqlite_store, *many)
 
-    assert (first, again) == (Registered(new=100_000), Registered(known=100_000))
-    assert time.process_time() - began < 20
+    assert (first, again) == (Registered(new=40_000), Registered(known=40_000))
+    assert time.process_time() - began < 8
 
 
 async def discover(store: Store, *ids: str, at: datetime = NOW) -> int:
