@@ -7,16 +7,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, exc, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.errors import ConfigError, DataRefusedError, NotAdmittedError, StorageError
 from monitor.storage.postgres import PATIENCE, PostgresServer
 from monitor.storage.reason import is_not_admitted, kind_of, reason_of
 from monitor.storage.sqlite import SqliteFile
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 _WHERE: Final = ("host", "port")
 """The options of a URL that say where the database is."""
@@ -86,12 +88,12 @@ class Database:
         """Run a unit of work that reads; raises NoDatabaseError while there is no file yet."""
         return await self._run(work, arguments, named, writes=False)
 
-    async def connect_alone(self) -> AsyncConnection:
+    async def connect_alone(self) -> "AsyncConnection":
         """Open a Postgres connection apart from all others, for what must live as long as it."""
         with _named_errors(self.place):
             return await cast("PostgresServer", self._server).connect_alone()
 
-    async def ask_alone(self, connection: AsyncConnection, statement: Any, **values: Any) -> Any:
+    async def ask_alone(self, connection: "AsyncConnection", statement: Any, **values: Any) -> Any:
         """Return one value by a connection of `connect_alone`."""
         with _named_errors(self.place):
             async with asyncio.timeout(PATIENCE):

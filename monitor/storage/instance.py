@@ -1,13 +1,15 @@
 """The name of an instance on Postgres, which one daemon at a time may bear."""
 
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import exc, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from monitor.core.errors import InstanceRunningError, StorageError
 from monitor.storage.database import Database
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 _CLASS: Final = 0x6E616D65
 """First half of the advisory lock's key; the second is the name's hash."""
@@ -63,7 +65,7 @@ class InstanceName:
             await _drop(self._connection)
 
 
-async def _drop(connection: AsyncConnection) -> None:
+async def _drop(connection: "AsyncConnection") -> None:
     """Close a connection that may be lost already."""
     with suppress(exc.SQLAlchemyError, OSError):
         await connection.close()

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+if TYPE_CHECKING:  # a tenth of a command's start, for nothing where SQLite is used
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 PATIENCE: Final = 15.0
 """Seconds that a unit of work gets: a server that is frozen, or behind a network that drops
@@ -50,15 +52,9 @@ class PostgresServer:
         async with asyncio.timeout(None if patient else PATIENCE), engine.begin() as connection:
             return await connection.run_sync(work)
 
-    async def connect_alone(self) -> AsyncConnection:
+    async def connect_alone(self) -> "AsyncConnection":
         """Open a connection apart from all others, for what must live as long as it."""
-        engine = create_async_engine(
-            self._url,
-            hide_parameters=True,
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",
-            connect_args=_CONNECT_ARGS,
-        )
+        engine = self._create(poolclass=NullPool, isolation_level="AUTOCOMMIT")
         async with asyncio.timeout(PATIENCE):
             return await engine.connect()
 
@@ -68,17 +64,17 @@ class PostgresServer:
         for engine in engines.values():
             await engine.dispose()
 
-    def _open(self) -> AsyncEngine:
-        engine = create_async_engine(
-            self._url,
-            hide_parameters=True,
-            pool_size=3,
-            max_overflow=2,
-            pool_timeout=10,
-            connect_args=_CONNECT_ARGS,
-        )
+    def _open(self) -> "AsyncEngine":
+        engine = self._create(pool_size=3, max_overflow=2, pool_timeout=10)
         event.listen(engine.sync_engine, "connect", _bound_session)
         return engine
+
+    def _create(self, **options: Any) -> "AsyncEngine":
+        from sqlalchemy.ext.asyncio import create_async_engine
+
+        return create_async_engine(
+            self._url, hide_parameters=True, connect_args=_CONNECT_ARGS, **options
+        )
 
 
 def _bound_session(connection: Any, _record: ConnectionPoolEntry) -> None:
