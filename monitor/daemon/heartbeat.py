@@ -1,6 +1,5 @@
 """The heartbeat: a GET once a minute that lets somebody else notice when we are gone."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
@@ -8,6 +7,7 @@ from typing import Final
 import structlog
 
 from monitor.core.errors import NetworkError, SecretMissingError
+from monitor.engine.bell import Bell
 from monitor.net.http import HttpClient, tls_context
 from monitor.secret import Secret
 
@@ -30,13 +30,14 @@ class Heartbeat:
         self.url = url
         self._problems = problems
         self._told: str | None = None
+        self.bell = Bell()
 
     async def run(self) -> None:
         """Beat for ever."""
         while True:
             if self.url is not None and not await self._problems():
                 self._tell(await self._beat(self.url))
-            await asyncio.sleep(EVERY)
+            await self.bell.wait(EVERY)
 
     async def _beat(self, url: Secret) -> str | None:
         """Call once; return what went wrong."""

@@ -152,7 +152,9 @@ class Reload:
         engine.writer.routes = config.routes
         engine.housekeeping.receivers = engine.receivers
         engine.housekeeping.retention = config.monitor.retention
-        self._heartbeat.url = config.monitor.heartbeat_url
+        if config.monitor.heartbeat_url != self._heartbeat.url:
+            self._heartbeat.url = config.monitor.heartbeat_url
+            self._heartbeat.bell.ring()  # a new one need not wait for its minute
         set_up_logs(
             level=config.monitor.log_level,
             log_format=config.monitor.log_format,
