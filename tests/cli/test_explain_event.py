@@ -8,7 +8,7 @@ import pytest
 from monitor.core.delivery import Hold, VerdictKind
 from monitor.storage.receivers import hold_receiver
 from monitor.storage.upkeep import touch_instance
-from tests.cli.conftest import Consumer, Run
+from tests.cli.conftest import Consumer, Run, both
 from tests.storage.store import MINUTE, NOW, SECOND, Store, running
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -57,6 +57,7 @@ async def test_each_route_says_whether_it_applies_and_which_matcher_fails(
     assert "ops nothing owed: no route to it applies" in shown
 
 
+@both
 async def test_a_delivered_one_says_when_and_after_how_many_attempts(
     monitor: Run, store: Store
 ) -> None:
@@ -107,6 +108,7 @@ async def test_a_held_one_says_since_when_until_when_and_why(monitor: Run, store
     ) in shown
 
 
+@both
 async def test_one_under_way_is_being_sent(monitor: Run, store: Store) -> None:
     (event,) = await tell(store, "crm")
     (claimed,) = await store.take(at=datetime.now(UTC))
@@ -183,6 +185,7 @@ async def test_without_routes_nobody_hears_of_anything(
     assert "nothing owed: no route leads here" in shown
 
 
+@both
 async def test_json_holds_routes_fates_and_tries(
     monitor: Run, store: Store, routes: Callable[[str], None]
 ) -> None:

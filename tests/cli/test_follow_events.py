@@ -13,13 +13,12 @@ import pytest
 from monitor.cli.commands import follow_events
 from monitor.storage.database import Database
 from monitor.storage.upkeep import touch_instance
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, both
+from tests.patient import HANG
 from tests.postgres import Postgres
 from tests.storage.store import MINUTE, NOW, Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
-
-SECONDS = 20.0
 
 
 class Following:
@@ -30,16 +29,16 @@ class Following:
 
     async def line(self) -> str:
         assert self.child.stdout is not None
-        return (await asyncio.wait_for(self.child.stdout.readline(), SECONDS)).decode().rstrip("\n")
+        return (await asyncio.wait_for(self.child.stdout.readline(), HANG)).decode().rstrip("\n")
 
     async def complaint(self) -> str:
         assert self.child.stderr is not None
-        return (await asyncio.wait_for(self.child.stderr.readline(), SECONDS)).decode()
+        return (await asyncio.wait_for(self.child.stderr.readline(), HANG)).decode()
 
     async def interrupt(self) -> tuple[int, bytes]:
         """Press Ctrl-C; return the exit code and what was said on standard error."""
         self.child.send_signal(signal.SIGINT)
-        _, said = await asyncio.wait_for(self.child.communicate(), SECONDS)
+        _, said = await asyncio.wait_for(self.child.communicate(), HANG)
         assert self.child.returncode is not None
         return self.child.returncode, said
 
@@ -84,6 +83,7 @@ async def test_the_last_ten_come_first_then_each_as_it_is_committed(store: Store
     assert (code, said.strip()) == (130, b"")
 
 
+@both
 async def test_json_is_a_document_a_line_as_sent_and_since_begins_with_the_oldest(
     store: Store,
 ) -> None:
@@ -124,7 +124,7 @@ async def test_a_closed_pipe_ends_it_quietly_without_another_event(store: Store)
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
 
-    out, err = await asyncio.wait_for(child.communicate(), SECONDS)
+    out, err = await asyncio.wait_for(child.communicate(), HANG)
 
     assert (child.returncode, err) == (0, b"")
     assert b"batch.first_seen" in out

@@ -13,7 +13,7 @@ from monitor.core.source import Health, Source
 from monitor.storage.record import BatchRecord
 from monitor.storage.upkeep import touch_instance
 from monitor.storage.watches import failures_column
-from tests.cli.conftest import Run, fail_source
+from tests.cli.conftest import Run, both, fail_source
 from tests.storage.store import MINUTE, NOW, Store, running
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -56,6 +56,7 @@ async def fail(store: Store, *, kind: FailureKind, code: int | None) -> None:
     )
 
 
+@both
 async def test_json_tells_everything_of_a_batch(monitor: Run, store: Store) -> None:
     await store.add("x", labels={"team": "collections"})
     await store.tell("x", reading=ENDED)
@@ -201,6 +202,7 @@ async def test_times_on_screen_are_local_with_their_zone(process: Run, store: St
     assert "2026-01-29 14:01:00 IST" in shown
 
 
+@both
 async def test_the_newest_come_first_up_to_the_limit(monitor: Run, store: Store) -> None:
     await store.add(*(f"x{number:03}" for number in range(120)))
 
@@ -218,6 +220,7 @@ async def test_the_newest_come_first_up_to_the_limit(monitor: Run, store: Store)
     assert [batch["id"] for batch in some] == ["x119", "x118", "x117"]
 
 
+@both
 async def test_more_than_a_page_is_listed_once_each(monitor: Run, store: Store) -> None:
     await store.add(*(f"x{number}" for number in range(2500)))
 
@@ -242,6 +245,7 @@ async def test_more_than_a_page_is_listed_once_each(monitor: Run, store: Store) 
         (["source != bolna", "phase = running"], []),
     ],
 )
+@both
 async def test_matchers_see_what_those_of_routes_see(
     matchers: list[str], ids: list[str], monitor: Run, store: Store
 ) -> None:
@@ -256,6 +260,7 @@ async def test_matchers_see_what_those_of_routes_see(
     assert sorted(batch["id"] for batch in listed) == ids
 
 
+@both
 async def test_removed_batches_are_not_listed(monitor: Run, store: Store) -> None:
     await store.add("x", "y")
 

@@ -4,7 +4,7 @@ import pytest
 
 from monitor.core.delivery import Hold, VerdictKind
 from monitor.storage.receivers import hold_receiver
-from tests.cli.conftest import Consumer, Run
+from tests.cli.conftest import Consumer, Run, both
 from tests.storage.store import MINUTE, NOW, Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -21,6 +21,7 @@ async def live(store: Store) -> None:
     await store.tell("c")
 
 
+@both
 async def test_json_tells_everything_of_a_delivery(monitor: Run, store: Store) -> None:
     await live(store)
 
@@ -72,6 +73,7 @@ async def test_a_table_fits_80_columns_and_says_what_to_do_about_the_dead(
         (["--limit", "2"], ["c", "b"]),
     ],
 )
+@both
 async def test_states_and_receivers_choose_deliveries(
     arguments: list[str], subjects: list[str], monitor: Run, store: Store
 ) -> None:
@@ -129,6 +131,7 @@ async def test_that_nobody_sends_what_is_pending_is_told(monitor: Run, store: St
     assert dead == ""
 
 
+@both
 async def test_the_table_has_the_newest_100(monitor: Run, store: Store) -> None:
     ids = [f"x{number}" for number in range(1100)]
     await store.add(*ids)

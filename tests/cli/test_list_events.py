@@ -5,12 +5,13 @@ import pytest
 
 from monitor.core.batch import Phase, Reading
 from monitor.core.delivery import VerdictKind
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, both
 from tests.storage.store import MINUTE, NOW, Store, running
 
 pytestmark = pytest.mark.usefixtures("in_force")
 
 
+@both
 async def test_json_is_every_document_exactly_as_sent_the_newest_first(
     monitor: Run, store: Store
 ) -> None:
@@ -69,6 +70,7 @@ async def test_on_a_wide_terminal_an_event_is_one_line(
         (['team = ""'], []),
     ],
 )
+@both
 async def test_matchers_choose_events(
     matchers: list[str], types: list[str], monitor: Run, store: Store
 ) -> None:
@@ -81,6 +83,7 @@ async def test_matchers_choose_events(
     assert [event["type"] for event in found] == types
 
 
+@both
 async def test_since_is_a_time_ago(monitor: Run, store: Store) -> None:
     now = datetime.now(UTC)
     await store.add("x")
@@ -92,6 +95,7 @@ async def test_since_is_a_time_ago(monitor: Run, store: Store) -> None:
     assert [event["data"]["sequence"] for event in found] == [2]
 
 
+@both
 async def test_more_than_a_page_of_one_moment_comes_once_each(monitor: Run, store: Store) -> None:
     ids = [f"x{number}" for number in range(1200)]
     await store.add(*ids)

@@ -4,7 +4,7 @@ import pytest
 
 from monitor.core.delivery import VerdictKind
 from monitor.storage.upkeep import touch_instance
-from tests.cli.conftest import Consumer, Run
+from tests.cli.conftest import Consumer, Run, both
 from tests.storage.store import MINUTE, NOW, Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -20,6 +20,7 @@ async def tell(store: Store, times: int, *, kind: VerdictKind) -> None:
         await store.settle(*await store.take(at=at), kind=kind, at=at, status_code=400)
 
 
+@both
 async def test_a_dead_delivery_is_owed_anew(monitor: Run, store: Store) -> None:
     await tell(store, 1, kind=VerdictKind.DEAD)
     before = datetime.now(UTC)
@@ -38,6 +39,7 @@ async def test_a_dead_delivery_is_owed_anew(monitor: Run, store: Store) -> None:
     assert len((await monitor("delivery", "1", "-o", "json")).json["tries"]) == 1
 
 
+@both
 async def test_an_event_stands_for_all_its_deliveries(monitor: Run, store: Store) -> None:
     await store.receivers("crm", "ops")
     await store.add("x")
@@ -51,6 +53,7 @@ async def test_an_event_stands_for_all_its_deliveries(monitor: Run, store: Store
     assert ended.out.startswith("2 deliveries are owed again")
 
 
+@both
 async def test_lanes_stay_in_order(monitor: Run, store: Store) -> None:
     await tell(store, 3, kind=VerdictKind.DEAD)
     await store.tell("x", at=NOW + 5 * MINUTE)
@@ -67,6 +70,7 @@ async def test_lanes_stay_in_order(monitor: Run, store: Store) -> None:
     assert order == [4, 1, 2, 3]
 
 
+@both
 async def test_pending_ones_are_left_alone(monitor: Run, store: Store) -> None:
     await store.add("x")
     await store.tell("x")
@@ -91,6 +95,7 @@ async def test_that_nobody_sends_them_is_told(monitor: Run, store: Store) -> Non
     assert alive.err == ""
 
 
+@both
 async def test_a_pending_one_that_waits_for_its_next_try_is_due_at_once(
     monitor: Run, store: Store
 ) -> None:
@@ -128,6 +133,7 @@ async def test_unknown_ids_are_named_after_the_others_were_done(monitor: Run, st
         (["--state", "delivered", "--since", "1ms"], set()),
     ],
 )
+@both
 async def test_a_receivers_deliveries_are_chosen_by_state_and_time(
     arguments: list[str], owed: set[int], monitor: Run, store: Store
 ) -> None:
@@ -151,6 +157,7 @@ async def test_a_receivers_deliveries_are_chosen_by_state_and_time(
     assert ("nothing to do" in ended.out) is (not owed)
 
 
+@both
 async def test_hundreds_go_in_one_command(monitor: Run, store: Store) -> None:
     ids = [f"x{number}" for number in range(1100)]
     await store.receivers("crm")
@@ -164,6 +171,7 @@ async def test_hundreds_go_in_one_command(monitor: Run, store: Store) -> None:
     assert len(await store.take(limit=2000, at=datetime.now(UTC) + MINUTE)) == 1100
 
 
+@both
 async def test_tests_do_not_come_back_with_the_others(
     monitor: Run, consumer: Consumer, store: Store
 ) -> None:

@@ -17,7 +17,8 @@ from monitor.core.payload import receiver_data, receiver_subject
 from monitor.storage.outbox import Birth
 from monitor.storage.receiver_trial import Trial, owe_trial
 from monitor.storage.receivers import hold_receiver, register_receivers
-from tests.cli.conftest import SECRET, Consumer, Run
+from tests.cli.conftest import SECRET, Consumer, Run, both
+from tests.patient import HANG
 from tests.storage.store import Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -37,6 +38,7 @@ async def leave_pending(store: Store, *, at: datetime, owner: str = "cut-off") -
     await owe_trial(store.database, Trial(receiver=row, compose=compose_test, birth=birth), now=at)
 
 
+@both
 async def test_a_test_goes_down_the_real_path(
     monitor: Run, consumer: Consumer, store: Store
 ) -> None:
@@ -65,6 +67,7 @@ async def test_a_test_makes_a_missing_database(
     assert (await asyncio.to_thread((in_force.parent / "monitor.db").exists)) is True
 
 
+@both
 async def test_each_test_has_the_receivers_next_sequence(
     monitor: Run, consumer: Consumer, store: Store
 ) -> None:
@@ -123,6 +126,7 @@ async def test_an_unknown_receiver_names_the_known_ones(monitor: Run) -> None:
     assert 'did you mean "crm"?; there are: crm, ops' in ended.err
 
 
+@both
 async def test_a_success_lifts_the_hold_and_a_failure_does_not(
     monitor: Run, consumer: Consumer, store: Store
 ) -> None:
@@ -157,6 +161,7 @@ async def test_a_test_waits_for_nothing_that_was_cut_off(
     assert states == [("dead",), ("delivered",)]
 
 
+@both
 async def test_two_tests_at_once_do_not_mix(monitor: Run, consumer: Consumer, store: Store) -> None:
     await leave_pending(store, at=datetime.now(UTC))
 
@@ -190,7 +195,7 @@ async def test_ctrl_c_leaves_no_test_that_arrives_later(
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG):
         await asked.wait()
     child.send_signal(signal.SIGINT)
     _, err = await child.communicate()

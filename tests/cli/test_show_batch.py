@@ -5,7 +5,7 @@ import pytest
 from monitor.core.batch import Outcome, Phase, Reading
 from monitor.core.delivery import VerdictKind
 from monitor.storage.upkeep import touch_instance
-from tests.cli.conftest import Run, fail_source
+from tests.cli.conftest import Run, both, fail_source
 from tests.storage.store import MINUTE, NOW, Store, running
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -57,6 +57,7 @@ async def test_show_tells_all_of_a_batch(monitor: Run, store: Store) -> None:
     assert all(len(line) <= 80 for line in shown.splitlines())
 
 
+@both
 async def test_json_has_snapshots_events_and_pending_deliveries(monitor: Run, store: Store) -> None:
     await live(store)
 
@@ -78,6 +79,7 @@ async def test_json_has_snapshots_events_and_pending_deliveries(monitor: Run, st
     assert [delivery["sequence"] for delivery in batch["pending_deliveries"]] == [1, 2, 3, 4]
 
 
+@both
 async def test_the_limit_is_for_snapshots_and_for_events(monitor: Run, store: Store) -> None:
     await live(store)
 
@@ -86,6 +88,7 @@ async def test_the_limit_is_for_snapshots_and_for_events(monitor: Run, store: St
     assert len(batch["snapshots"]) == len(batch["events"]) == 1
 
 
+@both
 async def test_delivered_ones_are_not_pending(monitor: Run, store: Store) -> None:
     await store.add("x")
     await store.tell("x")

@@ -4,7 +4,7 @@ import pytest
 
 from monitor.core.delivery import VerdictKind
 from monitor.storage.times import milliseconds
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, both
 from tests.storage.store import MINUTE, NOW, Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -60,6 +60,7 @@ async def test_attempts_that_count_for_nothing_in_the_schedule_are_told_apart(
     assert "attempts    1 (and 1 that held the receiver, 1 before it was owed again)" in again
 
 
+@both
 async def test_json_has_attempts_and_body(monitor: Run, store: Store) -> None:
     event = await live(store)
 
@@ -85,6 +86,7 @@ async def test_a_delivery_without_an_attempt_says_so(monitor: Run, store: Store)
     assert "\nno attempt yet\n" in (await monitor("delivery", "1")).out
 
 
+@both
 async def test_an_event_with_several_deliveries_lists_them(monitor: Run, store: Store) -> None:
     await store.add("x")
     await store.tell("x", receivers=("crm", "ops"))

@@ -17,7 +17,7 @@ from monitor.core.batch import Failures, Outcome, Phase, Reading
 from monitor.core.errors import FailureKind
 from monitor.storage.database import Database
 from monitor.storage.watches import failures_column
-from tests.cli.conftest import Run, fail_source
+from tests.cli.conftest import Run, both, fail_source
 from tests.conftest import Until
 from tests.postgres import Postgres
 from tests.storage.store import MINUTE, NOW, Store, running
@@ -119,6 +119,7 @@ async def wait(
 
 
 @pytest.mark.usefixtures("daemon")
+@both
 async def test_every_change_is_a_line_until_it_settles(
     wait: Callable[..., Waiting], store: Store, until: Until
 ) -> None:
@@ -360,6 +361,11 @@ class Terminal:
                 self.screen += part.decode()
         return text in self.screen
 
+    def has_ended(self) -> bool:
+        """Tell whether it has; what it shows is read on, or it could not write its last words."""
+        self.shows("")
+        return self.child.returncode is not None
+
 
 async def test_a_terminal_shows_a_bar_and_ctrl_c_ends_it_cleanly(
     store: Store, until: Until
@@ -371,9 +377,9 @@ async def test_a_terminal_shows_a_bar_and_ctrl_c_ends_it_cleanly(
     terminal = Terminal()
     await terminal.start("bolna", "x", "--timeout", "2h")
 
-    await until(lambda: terminal.shows("waiting for completed since "), seconds=20)
+    await until(lambda: terminal.shows("waiting for completed since "))
     terminal.child.send_signal(signal.SIGINT)
-    await asyncio.wait_for(terminal.child.wait(), 20)
+    await until(terminal.has_ended)
 
     assert terminal.child.returncode == 130
     assert terminal.shows("█" * 24)

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.config.lines import KeyPath, line_at, lines_of
@@ -109,7 +109,6 @@ def test_the_scan_knows_exactly_the_paths_of_tomllib() -> None:
     assert set(lines_of(EXAMPLE)) == set(_paths(tomllib.loads(EXAMPLE)))
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="ab=.[]{}\"'\\\n#, 1"))
 def test_a_text_that_is_not_toml_ends_the_scan(text: str) -> None:
     assert all(line >= 1 for line in lines_of(text).values())
@@ -236,7 +235,6 @@ def documents(draw: st.DrawFn) -> Writer:
     return writer
 
 
-@settings(deadline=None)
 @given(documents())
 def test_generated_documents_have_every_key_on_its_line(written: Writer) -> None:
     assert lines_of(written.text) == written.lines

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.batch_id import check_batch_id
@@ -68,7 +68,6 @@ def test_a_pasted_url_is_refused_with_what_to_paste_instead(url: str, advice: st
     assert "secret" not in str(refusal.value)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_an_id_or_refused(text: str) -> None:
     try:

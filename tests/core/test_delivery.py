@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.delivery import (
@@ -236,7 +236,6 @@ def test_only_a_429_may_ask_for_a_wait() -> None:
     assert hold(None, verdict_on(503, HOUR), at=NOW).until == NOW + 5 * SECOND
 
 
-@settings(deadline=None)
 @given(
     attempts=st.integers(0, 30),
     kind=st.sampled_from(VerdictKind),

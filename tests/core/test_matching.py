@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.event import MATCHER_NAMES
@@ -129,7 +129,6 @@ def test_every_name_of_the_contract_is_accepted(name: str) -> None:
     assert parse_matcher(f"{name} = x").name == name
 
 
-@settings(deadline=None)
 @given(
     name=st.from_regex(r"[a-z0-9][a-z0-9_-]{0,62}", fullmatch=True),
     op=st.sampled_from([Operator.EQUAL, Operator.NOT_EQUAL]),
@@ -141,7 +140,6 @@ def test_a_written_matcher_reads_as_itself(name: str, op: Operator, value: str) 
     assert parse_matcher(str(matcher)) == matcher
 
 
-@settings(deadline=None)
 @given(value=st.text(max_size=VALUE_LIMIT), other=st.text(max_size=VALUE_LIMIT))
 def test_a_negative_matcher_holds_exactly_when_its_positive_does_not(
     value: str, other: str

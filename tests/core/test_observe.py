@@ -759,7 +759,7 @@ def with_zeros_left_out(counts: Mapping[str, int] | None) -> dict[str, int]:
     return {status: number for status, number in (counts or {}).items() if number}
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(lives)
 def test_sequence_counts_the_events_from_1_without_gaps(
     new_life: NewLife, life_: list[Step]
@@ -775,7 +775,7 @@ def test_sequence_counts_the_events_from_1_without_gaps(
     assert len({event.id for event in life.events}) == len(life.events)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(lives)
 def test_no_event_comes_without_the_difference_that_it_tells(
     new_life: NewLife, life_: list[Step]
@@ -800,7 +800,7 @@ def test_no_event_comes_without_the_difference_that_it_tells(
         assert (REOPENED in told) is (known.settled_at is None and last.settled_at is not None)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(lives, readings)
 def test_the_same_reading_again_is_silent(
     new_life: NewLife, life_: list[Step], fields: dict[str, Any]
@@ -818,7 +818,7 @@ def test_the_same_reading_again_is_silent(
     assert third == [[]] * 3
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(lives)
 def test_the_changes_add_up_to_the_last_known_counts(new_life: NewLife, life_: list[Step]) -> None:
     life = new_life()
@@ -835,7 +835,7 @@ def test_the_changes_add_up_to_the_last_known_counts(new_life: NewLife, life_: l
     assert with_zeros_left_out(total) == with_zeros_left_out(known.counts if known else None)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(lives)
 def test_settled_never_flips_without_a_reading_that_shows_why(
     new_life: NewLife, life_: list[Step]
@@ -861,7 +861,7 @@ def test_settled_never_flips_without_a_reading_that_shows_why(
             assert shows_open or not final
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(lives)
 def test_readings_alone_decide_when_a_batch_settles(new_life: NewLife, life_: list[Step]) -> None:
     """Settle again by the words of the contract, without looking at the code."""
@@ -908,7 +908,7 @@ def stored(watch: Watch) -> Watch:
     return watch_of([row.get(name.strip()) for name in READ_COLUMNS.split(",")])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(lives)
 def test_a_restart_after_any_poll_changes_nothing(new_life: NewLife, life_: list[Step]) -> None:
     life, restarted = new_life(), new_life()

@@ -283,7 +283,7 @@ def test_jitter_spreads_every_interval_by_a_tenth(wait: Wait) -> None:
     assert wait(jitter=1, **ENDED, settled_at=NOW) == SETTLED * 1.1
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     jitter=st.floats(-1, 1),
     phase=st.sampled_from(Phase),

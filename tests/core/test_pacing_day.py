@@ -88,7 +88,7 @@ def waits(watch: Watch, *, lasts: timedelta) -> list[timedelta]:
     return [after - before for before, after in pairwise(polls(watch, lasts=lasts))]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(data=st.data(), jitter=st.floats(-1, 1))
 def test_nothing_that_is_known_to_come_is_missed_whatever_the_jitter(
     known: MakeKnown, batch: MakeBatch, data: st.DataObject, jitter: float
@@ -102,7 +102,7 @@ def test_nothing_that_is_known_to_come_is_missed_whatever_the_jitter(
     assert all(due_at <= moment for moment in moments(watch.known, NOW))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(data=st.data(), jitter=st.floats(-1, 1))
 def test_two_polls_are_never_close_but_for_something_that_comes_between(
     known: MakeKnown, batch: MakeBatch, data: st.DataObject, jitter: float

@@ -160,7 +160,7 @@ def is_open(hours: Schedule, at: datetime) -> bool:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @example(zone=BERLIN, slots=[Slot(day=0, start=135, end=165)], day=DAYS[3], ahead=-60)
 @example(zone="Pacific/Apia", slots=[Slot(day=4, start=1380, end=1500)], day=DAYS[7], ahead=-30)
 @given(

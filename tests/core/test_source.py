@@ -322,7 +322,7 @@ def test_a_poll_proves_that_the_account_works_or_speaks_against_it(
     assert is_answer(kind) is (kind in ANSWERS)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     polls=st.lists(
         st.tuples(

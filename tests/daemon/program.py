@@ -5,11 +5,12 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from tests.patient import HANG
 
 Line = dict[str, Any]
 
@@ -23,12 +24,11 @@ class Process:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self.output = ""
-        self.seconds = 0.0
-        """How long it took to stop."""
 
-    async def start(self) -> None:
+    async def start(self, module: str = "tests.patient") -> None:
+        """Start it; `monitor` is the program that hurries at its end."""
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "error", "-m", "monitor", "run", "-c", str(self._config)),
+            *(sys.executable, "-W", "error", "-m", module, "run", "-c", str(self._config)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env={k: v for k, v in os.environ.items() if not k.startswith("MONITOR_")}
@@ -67,11 +67,9 @@ class Process:
         """Send a signal and return the exit code."""
         assert self._process is not None
         assert self._reader is not None
-        began = time.monotonic()
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
-        code = await asyncio.wait_for(self._process.wait(), 20)
-        self.seconds = time.monotonic() - began
+        code = await asyncio.wait_for(self._process.wait(), HANG)
         await self._reader
         self._process = None
         return code

@@ -23,20 +23,19 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_step_of_the_wall_clock_delays_no_poll_and_the_bells_ring_on(
     rig: Rig, until: Until, hours: int
 ) -> None:
-    rig.polling = 'interval = "500ms"\ndeadline = "1s"'
+    rig.polling = 'interval = "500ms"\ndeadline = "60s"'
     rig.show("b1")
     with freeze_time(datetime.now(UTC), tick=True, real_asyncio=True) as wall:
         await rig.start()
         await rig.add("b1")
         await until(lambda: rig.crm.types == ["batch.first_seen"])
-        assert rig.ringer is not None
-        rig.ringer.cancel()
+        rig.silence()
 
         wall.move_to(datetime.now(UTC) + timedelta(hours=hours))
         polls, silent_since = rig.polls("b1"), rig.daemon._bells._rang_at
 
-        await until(lambda: rig.polls("b1") > polls, seconds=2 * 1.0 + 1)
-        await until(lambda: rig.daemon._bells._rang_at > silent_since + 1, seconds=6)
+        await until(lambda: rig.polls("b1") > polls)
+        await until(lambda: rig.daemon._bells._rang_at > silent_since + 1)
         rig.show("b1", execution_status={"completed": 7})
         await until(lambda: rig.crm.types[-1] == "batch.counts_changed")
         await rig.stop()
@@ -54,9 +53,9 @@ async def test_after_an_exception_in_its_own_loop_the_scheduler_is_replaced(
 
     scheduler._jobstores["default"].get_due_jobs = fail
 
-    await until(lambda: rig.daemon._bells._scheduler is not scheduler, seconds=6)
+    await until(lambda: rig.daemon._bells._scheduler is not scheduler)
     rang_at = rig.daemon._bells._rang_at
-    await until(lambda: rig.daemon._bells._rang_at > rang_at, seconds=3)
+    await until(lambda: rig.daemon._bells._rang_at > rang_at)
     assert "scheduler.replanned" in capsys.readouterr().out
 
 

@@ -5,7 +5,6 @@ import faulthandler
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import psycopg
@@ -17,6 +16,8 @@ from monitor.simulator import Fault, bolna_document
 from tests.conftest import Until
 from tests.daemon.conftest import MakeProcess
 from tests.engine.rig import Rig
+from tests.patient import HANG
+from tests.patient import VARIABLE as UNANSWERED
 
 connect = psycopg.AsyncConnection.connect
 
@@ -25,40 +26,39 @@ def declare(rig: Rig, *names: str) -> None:
     rig.tail = "".join(f'[[batches]]\nsource = "bolna"\nid = "{name}"\n' for name in names)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_stops_it_cleanly(
-    rig: Rig, process: MakeProcess, until: Until, number: int
+async def test_ctrl_c_stops_it_as_cleanly_as_sigterm(
+    rig: Rig, process: MakeProcess, until: Until
 ) -> None:
     rig.show("b1")
     declare(rig, "b1")
     daemon = process(rig)
     await daemon.start()
-    await until(lambda: rig.crm.types == ["batch.first_seen"], seconds=20)
+    await until(lambda: rig.crm.types == ["batch.first_seen"])
 
-    code = await daemon.stop(number)
+    code = await daemon.stop(signal.SIGINT)
 
-    assert (code, daemon.seconds < 5) == (0, True)
+    assert code == 0
     events = [line["event"] for line in daemon.lines()]
     assert events == ["daemon.started", "daemon.stopping", "daemon.stopped"]
 
 
-async def test_it_stops_within_five_seconds_while_a_provider_and_a_receiver_hang(
+async def test_it_stops_while_a_provider_and_a_receiver_hang_and_gives_back_what_it_claimed(
     rig: Rig, process: MakeProcess, until: Until
 ) -> None:
-    rig.polling = 'interval = "50ms"\ndeadline = "60s"'
+    rig.polling = 'interval = "50ms"\ndeadline = "10m"'
     rig.receiver_more = 'timeout = "60s"'
     rig.crm.hang()
     rig.show("b1", "b2", "b3")
     declare(rig, "b1", "b2", "b3")
-    daemon = process(rig)
+    daemon = process(rig, {UNANSWERED: "1"})
     await daemon.start()
-    await until(lambda: rig.crm.in_flight == 3, seconds=20)
-    rig.bolna.fault(Fault.black_hole())
+    await until(lambda: rig.crm.in_flight == 3)
+    rig.bolna.fault(Fault.black_hole(3600))
     await until(lambda: [s.fault for s in rig.bolna.served].count("black_hole") == 3)
 
     code = await daemon.stop()
 
-    assert (code, daemon.seconds < 5) == (0, True)
+    assert code == 0
     rig.crm.release()
     await rig.build()
     for table in ("batches", "deliveries"):
@@ -73,21 +73,20 @@ async def test_a_clean_restart_sends_nothing_again_and_loses_nothing(
     names = [f"b{n}" for n in range(30)]
     declare(rig, *names)
     sent = 0
-    for turn in range(3):
+    for turn in range(2):
         rig.show(*names, execution_status={"ringing": 7 + turn})
         daemon = process(rig)
         await daemon.start()
         sent += 15  # amid its work
-        await until(lambda n=sent: len(rig.crm.events) >= n, seconds=20)
+        await until(lambda n=sent: len(rig.crm.events) >= n)
         assert await daemon.stop() == 0
         sent = len(rig.crm.events)
     daemon = process(rig)
     await daemon.start()
     await until(
         lambda: all(
-            rig.crm.of(n) and rig.crm.of(n)[-1]["data"]["counts"] == {"ringing": 9} for n in names
+            rig.crm.of(n) and rig.crm.of(n)[-1]["data"]["counts"] == {"ringing": 8} for n in names
         ),
-        seconds=20,
     )
     await daemon.stop()
 
@@ -103,10 +102,10 @@ async def test_a_second_daemon_on_one_file_is_refused_and_the_first_goes_on(
 ) -> None:
     first, second = process(rig), process(rig)
     await first.start()
-    await until(first.started, seconds=20)
+    await until(first.started)
 
     await second.start()
-    await until(lambda: "another `monitor run` (pid " in second.output, seconds=20)
+    await until(lambda: "another `monitor run` (pid " in second.output)
 
     assert await second.stop(0) == 1
     assert "Traceback" not in second.output
@@ -120,7 +119,7 @@ async def test_nothing_is_logged_per_poll_and_a_key_never(
     declare(rig, "b1", "b2", "none")
     daemon = process(rig)
     await daemon.start()
-    await until(lambda: rig.polls("b1") > 20, seconds=30)
+    await until(lambda: rig.polls("b1") > 20)
     await daemon.stop()
 
     events = [line["event"] for line in daemon.lines()]
@@ -145,16 +144,17 @@ async def test_a_taken_port_stops_the_start_with_the_reason(
     config = rig.folder / "config.toml"
     config.write_text(config.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
     await daemon.start()
-    await until(lambda: "cannot listen on" in daemon.output, seconds=20)
+    await until(lambda: "cannot listen on" in daemon.output)
 
     assert await daemon.stop(0) == 1
     assert "Traceback" not in daemon.output
 
 
 async def test_run_migrates_a_new_file_and_gives_back_what_was_claimed(
-    rig: Rig, until: Until
+    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Leases of a daemon that was killed are nobody's any more: the file's lock says so."""
+    monkeypatch.setattr("monitor.daemon.process.LONGEST_END", HANG)
     rig.show("b1")
     await rig.build()
     await rig.add("b1")
@@ -169,7 +169,7 @@ async def test_run_migrates_a_new_file_and_gives_back_what_was_claimed(
     await until(lambda: rig.crm.types == ["batch.first_seen"])
     os.kill(os.getpid(), signal.SIGTERM)
 
-    await asyncio.wait_for(daemon, 5)
+    await asyncio.wait_for(daemon, HANG)
     faulthandler.cancel_dump_traceback_later()  # the process that it was to end is ours
 
 
@@ -198,15 +198,18 @@ async def test_a_loop_that_crashes_begins_anew_and_tells_it(
     assert "loop.crashed" in capsys.readouterr().out
 
 
-async def run_script(script: str) -> tuple[int, float, str]:
-    """Run Python code as a program; return its exit code, its seconds and its standard error."""
-    began = time.monotonic()
+async def run_script(script: str) -> tuple[int, str]:
+    """Run Python code as a program; return its exit code and its standard error."""
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", script), stderr=asyncio.subprocess.PIPE
     )
-    _, errors = await asyncio.wait_for(program.communicate(), 30)
+    try:
+        _, errors = await asyncio.wait_for(program.communicate(), HANG)
+    finally:
+        if program.returncode is None:
+            program.kill()
     assert program.returncode is not None
-    return program.returncode, time.monotonic() - began, errors.decode()
+    return program.returncode, errors.decode()
 
 
 async def test_a_name_look_up_that_hangs_does_not_hold_the_end_up() -> None:
@@ -216,14 +219,12 @@ import asyncio, time
 from monitor.daemon import process
 
 async def main():
-    asyncio.get_running_loop().run_in_executor(None, time.sleep, 25)
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 3600)
     process.leave()
 
 asyncio.run(main())
 """
-    code, seconds, errors = await run_script(script)
-
-    assert (code, errors, seconds < 10) == (0, "", True)
+    assert await run_script(script) == (0, "")
 
 
 async def test_an_end_that_hangs_is_forced_and_shows_where_it_hung(rig: Rig) -> None:
@@ -235,7 +236,7 @@ from monitor.daemon import process
 from monitor.daemon.daemon import Daemon
 
 async def hang(self):
-    await asyncio.sleep(25)
+    await asyncio.sleep(3600)
 
 async def start(self):
     os.kill(os.getpid(), signal.SIGTERM)
@@ -243,9 +244,9 @@ async def start(self):
 process.LONGEST_END, Daemon.stop, Daemon.start = 0.5, hang, start
 asyncio.run(process.run(load(Path({str(rig.write())!r}))))
 """
-    code, seconds, errors = await run_script(script)
+    code, errors = await run_script(script)
 
-    assert (code, seconds < 15) == (1, True)
+    assert code == 1
     assert "Timeout (0:00:00.500000)!" in errors
 
 
@@ -258,15 +259,15 @@ async def test_a_second_daemon_of_one_name_on_one_postgres_is_refused(
         process(rig, {"MONITOR_INSTANCE": name}) for name in ("one", "one", "two")
     )
     await first.start()
-    await until(first.started, seconds=20)
+    await until(first.started)
 
     await second.start()
     await other.start()
-    await until(lambda: "another daemon named 'one' is at work" in second.output, seconds=20)
-    await until(other.started, seconds=20)
+    await until(lambda: "another daemon named 'one' is at work" in second.output)
+    await until(other.started)
     assert not second.started()
     assert await first.stop() == 0
-    await until(second.started, seconds=20)
+    await until(second.started)
 
     for daemon in (second, other):
         assert await daemon.stop() == 0
@@ -281,10 +282,10 @@ async def test_a_start_waits_for_a_row_that_a_daemon_which_stands_still_keeps_to
         await other.execute("SELECT 1 FROM sources FOR UPDATE")
         daemon = process(rig)
         await daemon.start()
-        await until(lambda: daemon.lines("database.waiting") != [], seconds=30)
+        await until(lambda: daemon.lines("database.waiting") != [])
 
         await other.commit()
-        await until(daemon.started, seconds=30)
+        await until(daemon.started)
 
         assert "lock timeout" in daemon.lines("database.waiting")[0]["reason"]
 
@@ -292,7 +293,7 @@ async def test_a_start_waits_for_a_row_that_a_daemon_which_stands_still_keeps_to
 async def test_after_a_restart_with_the_clock_put_back_polls_go_on(
     rig: Rig, process: MakeProcess, until: Until
 ) -> None:
-    rig.polling = 'interval = "200ms"\ndeadline = "1s"'
+    rig.polling = 'interval = "200ms"\ndeadline = "60s"'
     rig.show("b1")
     declare(rig, "b1")
     await rig.build()
@@ -305,10 +306,10 @@ async def test_after_a_restart_with_the_clock_put_back_polls_go_on(
 
     daemon = process(rig)
     await daemon.start()
-    await until(lambda: rig.polls("b1") > polls + 3, seconds=20)
+    await until(lambda: rig.polls("b1") > polls + 3)
 
     (stepped,) = daemon.lines("clock.stepped")
-    assert -3700 < stepped["seconds"] < -3500
+    assert -3600 <= stepped["seconds"] < -1800  # it runs on between the two starts
     assert await daemon.stop() == 0
 
 

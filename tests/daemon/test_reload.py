@@ -352,7 +352,7 @@ async def test_a_receiver_that_was_corrected_is_tried_at_once(
 
     await reload(text=rig.write().read_text().replace(rig.crm.url, ops.url))
 
-    await until(lambda: ops.types == ["batch.first_seen"], seconds=3)
+    await until(lambda: ops.types == ["batch.first_seen"])
 
 
 async def test_a_source_cannot_come_back_with_another_provider(
@@ -391,14 +391,14 @@ async def test_sighup_reloads_the_program_and_the_log_level_changes(
 ) -> None:
     daemon = process(rig)
     await daemon.start()
-    await until(daemon.started, seconds=20)
+    await until(daemon.started)
     rig.tail = declare("bolna", "missing")
     rig.bolna.fault(Fault.not_found())
     rig.monitor = 'log_level = "error"'
     rig.write()
 
     daemon.tell(signal.SIGHUP)
-    await until(lambda: rig.bolna.record.answers > 3, seconds=20)
+    await until(lambda: rig.bolna.record.answers > 3)
     rig.monitor = 'log_level = "nonsense"'
     rig.write()
     daemon.tell(signal.SIGHUP)

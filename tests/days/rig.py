@@ -8,16 +8,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, text
 
-from monitor.engine.bell import Bell
 from monitor.simulator import SimulatedBolna, SimulatedVogent
 from tests.days.part import MIDNIGHT
-from tests.engine.rig import KEY, JumpingClock, Rig
+from tests.engine.rig import KEY, JumpingClock, Rig, RoundBell
+from tests.patient import HANG
 
 NEVER = MIDNIGHT + timedelta(days=99)
 CHORES = timedelta(minutes=15)
 """How often housekeeping works; a minute would only be slower."""
-STUCK = 60.0
-"""Seconds after which what is under way will never end."""
 BREATH = 0.001
 """Seconds between two looks at whether all is done."""
 
@@ -42,26 +40,6 @@ class StillClock(JumpingClock):
         self._now = max(at, self._now)
 
 
-class RoundBell(Bell):
-    """A bell by which one can tell that a loop has come round."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._waiting = asyncio.Event()
-
-    async def wait(self, seconds: float | None = None) -> None:
-        self._waiting.set()
-        await super().wait(seconds)
-        self._waiting.clear()
-
-    async def round(self) -> None:
-        """Ring, and return when the loop has done what it was rung for."""
-        await self._waiting.wait()
-        self._waiting.clear()
-        self.ring()
-        await self._waiting.wait()
-
-
 @dataclass(slots=True)
 class DayRig(Rig):
     """Run the daemon from one moment at which something is due to the next."""
@@ -71,7 +49,6 @@ class DayRig(Rig):
     polling: str = ""
     rate: str = ""
     clock: StillClock = field(default_factory=StillClock)
-    rounds: RoundBell = field(default_factory=RoundBell)
     chores_at: datetime = MIDNIGHT
     steps: int = 0
     _look: Connection = field(init=False)
@@ -87,6 +64,12 @@ class DayRig(Rig):
         self._look.close()
         self._look.engine.dispose()
         await super(DayRig, self).__aexit__(*about)
+
+    @property
+    def rounds(self) -> RoundBell:
+        """Return the bell of the poller."""
+        assert isinstance(self.engine.poller.bell, RoundBell)
+        return self.engine.poller.bell
 
     @property
     def key_file(self) -> Path:
@@ -107,7 +90,6 @@ class DayRig(Rig):
     async def begin(self) -> None:
         """Run the loops."""
         await self.build()
-        self.rounds = self.engine.poller.bell = RoundBell()
         self.built = False
         await self.daemon.start()
         self.running = True
@@ -126,7 +108,7 @@ class DayRig(Rig):
     async def run_until(self, end: datetime) -> None:
         """Let the clock go from one due moment to the next."""
         while self.clock.now() < end:
-            async with asyncio.timeout(STUCK):
+            async with asyncio.timeout(HANG):
                 due_at = await self._rest()
             at = min(due_at + self.grain, end)
             if self._acts and self._acts[0][0] <= at:

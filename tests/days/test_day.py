@@ -10,8 +10,18 @@ import uvloop
 
 from tests.days.day import Day, play
 
+FULL = "MONITOR_DAY_GRAIN" in os.environ
+"""Whether it is `make day`, which plays it on Postgres too: the days do not differ."""
 GRAIN = timedelta(seconds=float(os.environ.get("MONITOR_DAY_GRAIN", "15")))
-LONGEST = float(os.environ.get("MONITOR_DAY_SECONDS", "300"))
+LONGEST = float(os.environ.get("MONITOR_DAY_SECONDS", "inf"))
+"""What a day may take, where somebody holds it to that: `make day`."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"] if FULL else ["sqlite"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a fresh database with the newest schema."""
+    url: str = request.getfixturevalue({"sqlite": "sqlite_url"}.get(request.param, "postgres_url"))
+    return url
 
 
 @pytest.fixture

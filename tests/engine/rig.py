@@ -34,20 +34,50 @@ Wait = Callable[..., Awaitable[None]]
 
 
 class JumpingClock(Clock):
-    """A clock that runs, and that a test puts forward."""
+    """A clock that runs until a test holds it, and that a test puts forward."""
 
     def __init__(self) -> None:
         super().__init__(datetime.now(UTC))
         self._ahead = timedelta()
+        self._held: datetime | None = None
 
     def now(self) -> datetime:
-        return super().now() + self._ahead
+        return (self._held or super().now()) + self._ahead
+
+    def hold(self) -> None:
+        """Stand still from now on, but for what it is put forward."""
+        self._held = self._held or super().now()
 
     def follow(self, reference: datetime, *, trusted: bool) -> timedelta:
         return timedelta()
 
     def advance(self, **time: float) -> None:
         self._ahead += timedelta(**time)
+
+
+class RoundBell(Bell):
+    """A bell by which one can tell that a loop has come round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting = asyncio.Event()
+
+    @property
+    def rings(self) -> bool:
+        """Tell whether it rings, and nobody has come yet."""
+        return self._rung.is_set()
+
+    async def wait(self, seconds: float | None = None) -> None:
+        self._waiting.set()
+        await super().wait(seconds)
+        self._waiting.clear()
+
+    async def round(self) -> None:
+        """Ring, and return when the loop has done what it was rung for."""
+        await self._waiting.wait()
+        self._waiting.clear()
+        self.ring()
+        await self._waiting.wait()
 
 
 class Consumer:
@@ -130,12 +160,12 @@ class Rig:
     daemon: Daemon = field(init=False)
     monitor: str = ""
     polling: str = (
-        'interval = "50ms"\nidle_interval = "50ms"\ndeadline = "1s"\nsettled_interval = "1h"'
+        'interval = "50ms"\nidle_interval = "50ms"\ndeadline = "60s"\nsettled_interval = "1h"'
     )
     rate: str = "100000/s"
     bolna_more: str = ""
     vogent_more: str = ""
-    receiver_more: str = 'timeout = "2s"'
+    receiver_more: str = 'timeout = "60s"'
     tail: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     """What systemd would set."""
@@ -198,6 +228,8 @@ class Rig:
         config = load(self.write())
         self.database = Database(self.url)
         self.engine = await build_engine(config, self.database, self.clock)
+        for loop in (self.engine.poller, self.engine.relay, self.engine.discovery):
+            loop.bell = RoundBell()
         self.daemon = build_daemon(
             config,
             self.database,
@@ -223,6 +255,21 @@ class Rig:
             self.engine.poller.bell.ring()
             self.engine.relay.bell.ring()
             self.engine.discovery.bell.ring()
+
+    def silence(self) -> None:
+        """Ring no more: the loops come round as in a program."""
+        assert self.ringer is not None
+        self.ringer.cancel()
+
+    async def round(self) -> None:
+        """Return once all that is due has been begun: each loop has looked twice by then.
+
+        The relay looks but once a turn for whom something is due, if it rang by itself.
+        """
+        for loop in (self.engine.poller, self.engine.relay, self.engine.discovery):
+            assert isinstance(loop.bell, RoundBell)
+            await loop.bell.round()
+            await loop.bell.round()
 
     async def stop(self) -> None:
         """Stop as on SIGTERM."""

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,6 +34,27 @@ def discovering(rig: Rig, *, every: str = "10s", more: str = "") -> Rig:
 def show_jobs(rig: Rig, *ids: str, status: str = "ACTIVE", created_at: str = FRESH) -> None:
     for id_ in ids:
         rig.vogent.put(id_, vogent_document(id_, status=status, createdAt=created_at))
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note each time that a round which waits looks whether it may go on, and let it look often."""
+    found: list[str] = []
+    losable = discovery._Plan.losable
+
+    def look(plan: discovery._Plan) -> AbstractContextManager[None]:
+        found.append(plan.account.source.name)
+        return losable(plan)
+
+    monkeypatch.setattr(discovery, "LOOK", 0.01)
+    monkeypatch.setattr(discovery._Plan, "losable", look)
+    return found
+
+
+async def look_twice(looked: list[str], until: Until) -> None:
+    """Return once a round that waits has looked twice, and waits on."""
+    so_far = len(looked)
+    await until(lambda: len(looked) >= so_far + 3)
 
 
 def lines(log: Log, name: str) -> list[Any]:
@@ -142,14 +163,15 @@ async def test_a_batch_that_had_ended_when_it_was_found_tells_no_end(
 
 
 async def test_pages_count_against_the_budget_and_wait_for_its_debt(
-    vogent: Rig, until: Until
+    vogent: Rig, until: Until, looked: list[str]
 ) -> None:
     vogent.rate = "12/min"  # five seconds' worth is one request
     show_jobs(vogent, *(f"j{n}" for n in range(250)))  # three pages
 
+    vogent.clock.hold()
     await vogent.start()
     await until(lambda: vogent.polls(LIST) == 2)  # the second goes into debt
-    await asyncio.sleep(0.4)
+    await look_twice(looked, until)
 
     assert vogent.polls() == 2
     account = vogent.engine.accounts[1]
@@ -159,17 +181,18 @@ async def test_pages_count_against_the_budget_and_wait_for_its_debt(
 
 
 async def test_a_refused_key_is_heard_of_though_nothing_was_ever_registered(
-    any_rig: Rig, until: Until, log: Log
+    any_rig: Rig, until: Until, log: Log, looked: list[str]
 ) -> None:
     rig = discovering(any_rig)
     show_jobs(rig, "j1")
     rig.vogent.key = "another key"
+    rig.clock.hold()
     await rig.start()
     await until(lambda: rig.crm.types == ["source.failing"])
     await until(lambda: len(lines(log, "source.failing")) == 1)
 
     rig.clock.advance(seconds=30)
-    await asyncio.sleep(0.4)
+    await look_twice(looked, until)
     asked = rig.polls()
     rig.vogent.key = "the key"
     rig.clock.advance(seconds=31)
@@ -203,14 +226,18 @@ async def test_a_failing_account_with_batches_is_left_to_its_probes(
     await until(lambda: vogent.polls(LIST) > looked)
 
 
-async def test_a_429_to_the_list_pauses_the_whole_account(vogent: Rig, until: Until) -> None:
+async def test_a_429_to_the_list_pauses_the_whole_account(
+    vogent: Rig, until: Until, looked: list[str]
+) -> None:
     show_jobs(vogent, "j1")
+    vogent.clock.hold()
     vogent.vogent.fault(Fault.rate_limited(600), batch=LIST, times=1)
     await vogent.start()
     await until(lambda: vogent.engine.accounts[1].blocked_until is not None)
 
     vogent.clock.advance(minutes=9)
-    await asyncio.sleep(0.4)
+    await look_twice(looked, until)
+    await vogent.round()
     assert vogent.polls() == 1
     vogent.clock.advance(minutes=2)
 
@@ -289,14 +316,14 @@ async def test_a_reload_begins_anew_where_discovery_changed_and_ends_it_where_it
     looked = vogent.polls(LIST)
     vogent.clock.advance(minutes=10)
     await until(lambda: vogent.polls("j1") > 0)
-    await asyncio.sleep(0.3)
+    await vogent.round()
 
     assert vogent.polls(LIST) == looked == 2
 
 
 async def test_a_round_under_way_holds_no_reload_and_no_end_up(vogent: Rig, until: Until) -> None:
-    vogent.vogent.fault(Fault.black_hole(), batch=LIST)
-    vogent.polling = 'interval = "50ms"\ndeadline = "60s"'
+    vogent.vogent.fault(Fault.black_hole(3600), batch=LIST)
+    vogent.polling = 'interval = "50ms"\ndeadline = "10m"'
     await vogent.start()
     await until(lambda: vogent.polls(LIST) == 1)
 
@@ -304,8 +331,8 @@ async def test_a_round_under_way_holds_no_reload_and_no_end_up(vogent: Rig, unti
     vogent.reload_bell.ring()
     await until(lambda: vogent.polls(LIST) == 2)
 
-    async with asyncio.timeout(2):
-        await vogent.stop()
+    vogent.engine.discovery.close()
+    await until(vogent.daemon._loops["discovery"].done)
 
 
 async def test_an_outage_of_the_database_is_told_and_outlived(

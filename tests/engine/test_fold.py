@@ -462,7 +462,7 @@ def test_sources_are_judged_apart(play: Playing) -> None:
     assert (health[1].row_polls, health[2].row_polls) == (2, 1)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.dictionaries(
@@ -504,7 +504,7 @@ def test_a_result_whose_lease_ran_out_says_nothing_of_its_account(play: Playing)
     assert play.events == []
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(

@@ -1,4 +1,3 @@
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -6,6 +5,7 @@ import pytest
 
 from monitor.core.batch import Known, Reading
 from monitor.core.source import FAILING_POLLS
+from monitor.engine import poller
 from monitor.engine.poller import PATIENCE
 from monitor.providers.bolna import Bolna
 from monitor.simulator import Fault, bolna_document
@@ -13,6 +13,7 @@ from monitor.storage.batches import Claim, claim_batches
 from tests.conftest import Until
 from tests.engine.conftest import Log
 from tests.engine.rig import Rig
+from tests.patient import HANG
 
 FAULTS = [
     Fault.unauthorized(),
@@ -40,18 +41,18 @@ FAULTS = [
     ),
     Fault.body(b"[" * 100_000, name="deep"),
     Fault.body(b" " * 3_000_000, name="huge"),
-    Fault.black_hole(),
     Fault.reset(),
-    Fault.slow_drip(0.05),
 ]
+ENDLESS = [Fault.black_hole(), Fault.slow_drip(0.05)]
+"""Only a deadline ends them: a short one, which healthy polls may miss, too, on a busy machine."""
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f"{f.name}-{f.status_code}")
+@pytest.mark.parametrize("fault", [*FAULTS, *ENDLESS], ids=lambda f: f"{f.name}-{f.status_code}")
 async def test_a_provider_fault_tells_nothing_and_ends_by_itself(
     rig: Rig, until: Until, log: Log, fault: Fault
 ) -> None:
     """A few bad answers are no event of a batch, and what they hid comes afterwards."""
-    rig.polling = 'interval = "50ms"\ndeadline = "300ms"'
+    rig.polling = f'interval = "50ms"\ndeadline = "{"1s" if fault in ENDLESS else "60s"}"'
     rig.show("b1", "b2", "b3")
     await rig.start()
     await rig.add("b1", "b2", "b3")
@@ -96,7 +97,7 @@ async def test_a_bug_in_a_provider_is_a_failed_poll_and_stops_nobody(
 
 
 async def test_a_black_hole_does_not_delay_the_other_account(rig: Rig, until: Until) -> None:
-    rig.polling = 'interval = "50ms"\ndeadline = "2s"\nconcurrency = 10'
+    rig.polling = 'interval = "50ms"\ndeadline = "60s"\nconcurrency = 10'
     bad, good = [f"b{n}" for n in range(30)], [f"j{n}" for n in range(3)]
     rig.show(*bad)
     rig.show(*good, api=rig.vogent)
@@ -108,11 +109,9 @@ async def test_a_black_hole_does_not_delay_the_other_account(rig: Rig, until: Un
     await rig.add(*good, source="vogent")
     await rig.start()
 
-    began = asyncio.get_running_loop().time()
     await until(lambda: min(rig.polls(name) for name in good) >= 10)
 
-    assert asyncio.get_running_loop().time() - began < 3
-    assert len(rig.bolna.record.served) <= 10 * 2
+    assert rig.engine.accounts[0].in_flight <= 5
 
 
 async def test_one_account_takes_at_most_half_of_the_slots_while_others_are_due(
@@ -129,7 +128,7 @@ async def test_one_account_takes_at_most_half_of_the_slots_while_others_are_due(
     await rig.start()
 
     await until(lambda: rig.polls() == 8)
-    await asyncio.sleep(0.1)
+    await rig.round()
 
     assert [account.in_flight for account in rig.engine.accounts] == [4, 4]
     assert rig.polls() == 8
@@ -145,25 +144,25 @@ async def test_an_account_that_is_alone_takes_every_slot_and_no_more(
     await rig.start()
 
     await until(lambda: rig.polls() == 8)
-    await asyncio.sleep(0.1)
+    await rig.round()
 
-    assert rig.polls() == 8
+    assert rig.engine.accounts[0].in_flight == rig.polls() == 8
 
 
-async def test_a_backlog_goes_on_without_waiting_for_the_next_turn(rig: Rig, until: Until) -> None:
+async def test_a_backlog_goes_on_without_waiting_for_the_next_turn(
+    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rig.polling = 'interval = "1h"\ndeadline = "5s"\nconcurrency = 10'
     names = [f"b{n}" for n in range(300)]
     rig.show(*names)
     await rig.build()
     await rig.add(*names)
-    began = asyncio.get_running_loop().time()
+    monkeypatch.setattr("monitor.engine.poller.TURN", 3600.0)
+    monkeypatch.setattr("monitor.engine.poller.AGAIN", timedelta(hours=1))
     await rig.start()
-    assert rig.ringer is not None
-    rig.ringer.cancel()  # nobody rings: the backlog does
+    rig.silence()  # nobody rings: the backlog does
 
     await until(lambda: rig.polls() == 300)
-
-    assert asyncio.get_running_loop().time() - began < 5
 
 
 async def test_polls_keep_to_the_budget_of_their_account(rig: Rig, until: Until) -> None:
@@ -172,12 +171,15 @@ async def test_polls_keep_to_the_budget_of_their_account(rig: Rig, until: Until)
     rig.show(*names)
     await rig.build()
     await rig.add(*names)
+    rig.clock.hold()
     await rig.start()
 
     await until(lambda: rig.polls() == 1)
-    await asyncio.sleep(0.1)
+    await rig.advance(until, polls_too=True, seconds=4.9)
+    await rig.round()
+    assert not rig.is_polling()
     assert rig.polls() == 1
-    await rig.advance(until, seconds=5.1)
+    await rig.advance(until, seconds=0.1)
     await until(lambda: rig.polls() == 2)
 
 
@@ -211,13 +213,15 @@ async def test_a_429_pauses_the_whole_account_for_as_long_as_it_asks(
 
     rig.bolna.fault(Fault.rate_limited(1800), times=1)
     await until(lambda: rig.engine.accounts[0].blocked_until is not None)
+    rig.clock.hold()
     await until(lambda: not any(account.in_flight for account in rig.engine.accounts))
     paused = rig.polls()
-    await rig.advance(until, minutes=29)
-    await asyncio.sleep(0.2)
+    await rig.advance(until, polls_too=True, minutes=29)
+    await rig.round()
+    assert not rig.is_polling()
     assert rig.polls() == paused
     await rig.advance(until, minutes=1)
-    await until(lambda: rig.polls() > paused + 6)
+    await until(lambda: rig.polls() >= paused + 3)
 
     assert set(rig.crm.types) == {"batch.first_seen"}
 
@@ -249,7 +253,7 @@ async def test_what_waited_too_long_for_a_slot_is_given_back(rig: Rig) -> None:
     rig.show("b1", "b2")
     await rig.build()
     await rig.add("b1", "b2")
-    poller, account = rig.engine.poller, rig.engine.accounts[0]
+    account = rig.engine.accounts[0]
     now = rig.clock.now()
     claimed = await claim_batches(
         rig.database,
@@ -262,8 +266,8 @@ async def test_what_waited_too_long_for_a_slot_is_given_back(rig: Rig) -> None:
     )
     account.hand.add(claimed.claims, at=now - PATIENCE)
 
-    assert not poller._begin_next()
-    await poller._give_back()
+    assert not rig.engine.poller._begin_next()
+    await rig.engine.poller._give_back()
 
     assert await rig.value("SELECT count(*) FROM batches WHERE lease_owner IS NULL") == 2
     await rig.database.close()
@@ -287,6 +291,7 @@ async def test_a_429_pauses_for_seconds_or_until_a_date_within_bounds(
 ) -> None:
     date = rig.clock.now() + asked if isinstance(asked, timedelta) else asked
     rig.bolna.fault(Fault.rate_limited(date), times=1)
+    rig.clock.hold()
     await rig.start()
     began = rig.clock.now()
     await rig.add("b1")
@@ -296,7 +301,8 @@ async def test_a_429_pauses_for_seconds_or_until_a_date_within_bounds(
 
     assert account.blocked_until is not None
     paused = (account.blocked_until - began).total_seconds()
-    assert paused == pytest.approx(wait, abs=5)
+    passed = HANG if isinstance(asked, timedelta) else 0.01  # until the date is read
+    assert paused == pytest.approx(wait, abs=passed)
 
 
 async def test_a_refused_key_is_tried_once_a_minute(rig: Rig, until: Until) -> None:
@@ -439,25 +445,33 @@ async def test_a_batch_that_is_refused_alone_becomes_unreachable_and_reachable_a
     assert not [t for t in rig.crm.types if t.startswith("source.")]
 
 
-async def test_a_batch_that_never_answers_is_unreachable_after_two_minutes(
+async def test_a_batch_that_never_succeeds_is_unreachable_after_two_minutes(
     rig: Rig, until: Until
 ) -> None:
-    rig.polling = 'interval = "50ms"\ndeadline = "100ms"'
     rig.show("b1", "b2")
     await rig.start()
     await rig.add("b1", "b2")
     await until(lambda: len(rig.crm.events) == 2)
+    rig.clock.hold()
 
-    rig.bolna.fault(Fault.black_hole(), batch="b1")
-    await until(lambda: rig.polls("b1") > 6)
-    assert "batch.unreachable" not in rig.crm.types
-    for _ in range(4):
-        polls = rig.polls()
-        await rig.advance(until, seconds=40)
-        await until(lambda polls=polls: rig.polls() > polls + 4)
+    rig.bolna.fault(Fault.server_error(), batch="b1")
+    for _ in range(5):
+        await poll_both(rig, until, seconds=1)
+    await poll_both(rig, until, seconds=113)
+    assert rig.crm.types == ["batch.first_seen"] * 2
+
+    await poll_both(rig, until, seconds=3)
 
     await until(lambda: "batch.unreachable" in rig.crm.types)
-    assert rig.crm.events[-1]["data"]["error"] == {"kind": "timeout", "status_code": None}
+    assert rig.crm.events[-1]["data"]["error"] == {"kind": "server_error", "status_code": 500}
+
+
+async def poll_both(rig: Rig, until: Until, *, seconds: float) -> None:
+    """Put the clock forward; return once both batches were read then."""
+    polls = [rig.polls("b1"), rig.polls("b2")]
+    await rig.advance(until, polls_too=True, seconds=seconds)
+    await until(lambda: rig.polls("b1") > polls[0] and rig.polls("b2") > polls[1])
+    await until(lambda: not rig.is_polling())
 
 
 async def test_polls_are_counted_by_account_and_result(rig: Rig, until: Until) -> None:
@@ -475,17 +489,17 @@ async def test_polls_are_counted_by_account_and_result(rig: Rig, until: Until) -
     assert lag >= 2
 
 
-async def test_a_batch_added_to_a_running_daemon_is_polled_within_two_seconds(
+async def test_a_batch_added_to_a_running_daemon_is_polled_with_the_next_turn_that_nobody_rings_for(
     rig: Rig, until: Until
 ) -> None:
     await rig.start()
-    assert rig.ringer is not None
-    rig.ringer.cancel()
+    rig.silence()
     rig.bolna.put("b1", bolna_document("b1"))
 
     await rig.add("b1")
 
-    await until(lambda: rig.polls("b1") > 0, seconds=2)
+    await until(lambda: rig.polls("b1") > 0)
+    assert poller.TURN <= 1
 
 
 async def test_a_forgotten_batch_is_polled_no_more_until_it_is_added_again(
@@ -503,8 +517,10 @@ async def test_a_forgotten_batch_is_polled_no_more_until_it_is_added_again(
         return bool(await rig.value("SELECT next_poll_at IS NULL FROM batches"))
 
     await until(forgotten)
+    await until(lambda: not rig.is_polling())
     polls = rig.polls()
-    await asyncio.sleep(0.1)
+    await rig.round()
+    assert not rig.is_polling()
     assert rig.polls() == polls
     await rig.add("b1")
     await until(lambda: rig.polls() > polls)

@@ -1,4 +1,3 @@
-import asyncio
 from typing import Any
 
 import pytest
@@ -36,7 +35,8 @@ async def test_results_wait_while_the_database_is_away_and_none_is_lost(
     async with outage():
         await until(lambda: bool(writing(log, "database.failing")))
         rig.bolna.lift()
-        await asyncio.sleep(0.3)
+        await until(lambda: not any(account.in_flight for account in rig.engine.accounts))
+        assert rig.engine.writer.queued
     await until(lambda: len(rig.crm.events) == 40)
     await until(rig.settled)
 
@@ -66,11 +66,9 @@ async def test_connections_that_are_cut_again_and_again_lose_and_repeat_nothing(
         rig.show(*names, execution_status={"ringing": 7 + calls})
         if rig.database.dialect == "postgresql":
             postgres.cut(rig.url)
-        await asyncio.sleep(0.05)
-    await until(
-        lambda: all(rig.crm.of(n)[-1]["data"]["counts"] == {"ringing": 14} for n in names),
-        seconds=20,
-    )
+        polls = rig.polls()
+        await until(lambda p=polls: rig.polls() > p)
+    await until(lambda: all(rig.crm.of(n)[-1]["data"]["counts"] == {"ringing": 14} for n in names))
 
     for name in names:
         told = sequences(rig.crm.of(name))
@@ -198,14 +196,17 @@ async def test_two_daemons_on_one_database_tell_a_failing_account_once(
     assert owners == {"one", "two"}
 
 
-async def test_a_change_waits_for_no_company(rig: Rig, until: Until) -> None:
+async def test_a_change_waits_for_no_company(
+    rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.engine.writer.COMPANY", 3600.0)
+    rig.clock.hold()
     rig.show("b1")
     await rig.start()
     await rig.add("b1")
     await until(lambda: len(rig.crm.events) == 1)
 
     rig.show("b1", execution_status={"completed": 7})
-    polled = asyncio.get_running_loop().time()
-    await until(lambda: len(rig.crm.events) == 2)
+    await rig.advance(until, polls_too=True, seconds=1)
 
-    assert asyncio.get_running_loop().time() - polled < 1
+    await until(lambda: len(rig.crm.events) == 2)

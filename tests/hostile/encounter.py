@@ -1,7 +1,6 @@
 """One watched batch that meets a hostile answer."""
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 
 from monitor.core.batch import Batch, Reading, Watch
@@ -34,13 +33,6 @@ def meet(watch: Watch, api: Api, body: bytes) -> Observation:
     except PollError as error:
         return refuse(watch, error)
     return take(watch, reading)
-
-
-def cpu_seconds(watch: Watch, api: Api, body: bytes) -> float:
-    """Return what one encounter costs."""
-    began = time.process_time()
-    meet(watch, api, body)
-    return time.process_time() - began
 
 
 def take(watch: Watch, reading: Reading) -> Observation:

@@ -77,15 +77,20 @@ class Peer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+async def be_read() -> None:
+    """Let the client, which runs on this very loop, read what was written: RST overtakes it."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 async def _answer(writer: asyncio.StreamWriter, parts: tuple[bytes, ...], then: str) -> None:
-    for number, part in enumerate(parts):
-        await asyncio.sleep(0.01 if number else 0)  # else they arrive as one
+    for part in parts:
         writer.write(part)
+        await be_read()  # else they arrive as one
     while then == "drip" and not writer.is_closing():
         writer.write(b"x")
         await asyncio.sleep(0.01)
     if then == "reset":
-        await asyncio.sleep(0.02)  # lets the bytes leave: RST overtakes them
         linger: socket.socket = writer.get_extra_info("socket")
         linger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()

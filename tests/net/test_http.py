@@ -15,8 +15,10 @@ from monitor import __version__
 from monitor.core.errors import ConfigError, FailureKind, NetworkError, PollError
 from monitor.net import http
 from monitor.net.http import Answer, HttpClient, parse_retry_after, tls_context
+from tests.patient import HANG
 
-DEADLINE = timedelta(seconds=5)
+DEADLINE = timedelta(seconds=HANG)
+SHORT = timedelta(milliseconds=200)
 AT = datetime(2026, 1, 29, 8, 31, 2, tzinfo=UTC)
 OK = b"HTTP/1.1 200 OK\r\n"
 SLOW_DOWN = (
@@ -305,7 +307,9 @@ async def test_a_body_that_breaks_while_it_is_handed_over_names_its_kind(
     url = await peer.serve(*parts, then=then)
 
     with pytest.raises(NetworkError) as caught:
-        await client.get(url, {}, deadline=DEADLINE / 25, take=lambda _: None)
+        await client.get(
+            url, {}, deadline=SHORT if kind == "timeout" else DEADLINE, take=lambda _: None
+        )
 
     assert caught.value.kind == kind
 

@@ -10,6 +10,7 @@ import pytest
 from monitor.engine.ports import Provider
 from monitor.providers import BolnaSettings, VogentSettings, build
 from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent, bolna_document
+from tests.patient import HANG
 
 KEY = "the key"
 Payload = Callable[[str], bytes]
@@ -44,7 +45,7 @@ async def bolna() -> AsyncIterator[SimulatedBolna]:
 
 @asynccontextmanager
 async def _reader(
-    api: SimulatedApi, *, deadline: float = 5.0, **fields: Any
+    api: SimulatedApi, *, deadline: float = HANG, **fields: Any
 ) -> AsyncIterator[Provider]:
     kind = VogentSettings if isinstance(api, SimulatedVogent) else BolnaSettings
     given: dict[str, Any] = {

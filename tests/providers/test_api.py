@@ -16,6 +16,7 @@ from monitor.simulator import (
     bolna_document,
     vogent_document,
 )
+from tests.patient import HANG
 
 KEY = "the key"
 Reader = Callable[..., AbstractAsyncContextManager[Provider]]
@@ -143,7 +144,7 @@ async def test_a_broken_exchange_names_its_kind(
 ) -> None:
     bolna.fault(fault)
 
-    error = await failure(reader(bolna, deadline=0.2))
+    error = await failure(reader(bolna, deadline=0.2 if kind is FailureKind.TIMEOUT else HANG))
 
     assert (error.kind, error.status_code) == (kind, None)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.batch import Outcome, Phase, Reading
@@ -243,13 +243,11 @@ def test_thirty_two_call_statuses_are_read(bolna_batch: Encode) -> None:
     assert reading.open_calls == 32
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_raise_nothing_but_a_poll_error(body: bytes) -> None:
     assert failure(body) is FailureKind.INVALID_BODY
 
 
-@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         {},

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.batch import Outcome, Phase, Reading
@@ -12,6 +12,7 @@ from monitor.core.errors import FailureKind, PollError
 from monitor.providers import GenericSettings, build
 from monitor.providers.finding import Finding
 from monitor.providers.generic import Meaning
+from tests.patient import HANG
 from tests.providers.made_up_api import MadeUpApi
 
 FIELDS = {
@@ -267,7 +268,6 @@ anything = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         {},
@@ -331,7 +331,7 @@ async def test_the_id_goes_where_the_url_says(
 ) -> None:
     fields = FIELDS | {"url": api.origin + template, "allow_http": True, "allow_private": True}
     provider = build(
-        GenericSettings.model_validate(fields | {"bearer": "k"}), deadline=timedelta(seconds=5)
+        GenericSettings.model_validate(fields | {"bearer": "k"}), deadline=timedelta(seconds=HANG)
     )
     body = json.dumps({"id": batch_id, "state": "done"}).encode()
     answered = api.answer_all(body)
@@ -355,7 +355,7 @@ async def test_a_header_of_ones_own_wins(api: MadeUpApi) -> None:
         "allow_http": True,
         "allow_private": True,
     }
-    provider = build(GenericSettings.model_validate(fields), deadline=timedelta(seconds=5))
+    provider = build(GenericSettings.model_validate(fields), deadline=timedelta(seconds=HANG))
     answered = api.answer_all(b'{"state": "done"}')
 
     await provider.read("b1", None)

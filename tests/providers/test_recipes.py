@@ -9,6 +9,7 @@ import pytest
 from monitor.config.load import load
 from monitor.core.batch import Outcome, Phase, Reading
 from monitor.providers import build
+from tests.patient import HANG
 from tests.providers.made_up_api import ACCESS, MadeUpApi
 
 RECIPES = Path(__file__).parents[2] / "deploy" / "recipes"
@@ -188,7 +189,7 @@ async def test_a_documented_answer_is_this_reading(
     text = (RECIPES / f"{recipe}.toml").read_text()
     path = tmp_path / "config.toml"
     path.write_text(re.sub(r"https://(api|voice)\.[a-z.]+(?=/.*\{id\})", api.origin, text) + ACCESS)
-    provider = build(load(path).sources[recipe], deadline=timedelta(seconds=5))
+    provider = build(load(path).sources[recipe], deadline=timedelta(seconds=HANG))
 
     reading = await provider.read(batch_id, None)
     await provider.close()

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.batch import Outcome, Phase, Reading
@@ -85,7 +85,6 @@ def test_what_cannot_be_the_job_fails_the_poll(body: bytes) -> None:
     assert caught.value.kind is FailureKind.INVALID_BODY
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_raise_nothing_but_a_poll_error(body: bytes) -> None:
     with pytest.raises(PollError):

@@ -24,6 +24,11 @@ from monitor.simulator import (
     vogent_life,
 )
 from monitor.simulator.paging import Paging
+from tests.faults.simulation.loop import VirtualLoop
+from tests.patient import HANG
+
+SHORT = 0.2
+"""The deadline of what only a deadline ends, in seconds."""
 
 KEY = "the key"
 AT = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
@@ -393,25 +398,24 @@ async def test_no_page_is_asked_for_when_the_time_is_up() -> None:
     assert caught.value.kind is FailureKind.TOO_LARGE
 
 
-async def test_pages_are_asked_for_as_fast_as_the_rate_allows() -> None:
+def test_pages_are_asked_for_as_fast_as_the_rate_allows() -> None:
     asked: list[float] = []
 
     async def fetch(*_: object) -> Page:
         asked.append(asyncio.get_running_loop().time())
         return Page(rows={}, cursor=str(len(asked)))
 
-    rate, seconds = 20.0, 1.0
-    census = vogent_census.Census(fetch, dials=True, rate=rate)
-    census._spending._free_at = asyncio.get_running_loop().time()  # its burst is spent
-    until = asyncio.get_running_loop().time() + seconds
+    async def take_six() -> list[object]:
+        takes = (census.take(f"j{n}", until=1.0, decisive=True) for n in range(6))
+        return await asyncio.gather(*takes, return_exceptions=True)
 
-    results = await asyncio.gather(
-        *(census.take(f"j{n}", until=until, decisive=True) for n in range(6)),
-        return_exceptions=True,
-    )
+    census = vogent_census.Census(fetch, dials=True, rate=20.0)
+    census._spending._free_at = 0.0  # its burst is spent
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        results = runner.run(take_six())
 
     assert all(isinstance(result, PollError) for result in results)
-    assert rate * seconds * 0.5 < len(asked) <= rate * seconds + 1
+    assert asked == pytest.approx([turn / 20 for turn in range(20)])
 
 
 @pytest.mark.parametrize("listing", ["dials", "queue"])
@@ -441,8 +445,8 @@ async def test_a_list_that_cannot_be_read_costs_the_counts_not_the_reading(
     show(vogent, dials=dials(3), queue=queue(3))
     vogent.fault(fault, batch=f"j1/{listing}")
 
-    async with reader(vogent, deadline=0.2) as provider:
-        reading = await provider.read("j1")
+    async with reader(vogent, deadline=SHORT if kind is FailureKind.TIMEOUT else HANG) as provider:
+        reading = await read_patiently(provider, "j1")
 
     assert reading.status == "ACTIVE"
     assert (reading.counts, reading.counted, reading.uncounted) == (None, False, kind)
@@ -583,6 +587,17 @@ async def test_a_key_that_is_rotated_between_two_pages_is_read_anew(
     assert reading.counts == {"completed": 3}
 
 
+async def read_patiently(provider: Provider, job: str) -> Reading:
+    """Read a job by short deadlines, which on a busy machine its own document may miss."""
+    for _ in range(100):
+        try:
+            return await provider.read(job)
+        except PollError as error:
+            if error.kind is not FailureKind.TIMEOUT:
+                raise
+    raise AssertionError("its document never came in time")
+
+
 async def test_a_reading_ends_within_two_deadlines(
     vogent: SimulatedVogent, reader: Reader, key_file: Path
 ) -> None:
@@ -600,7 +615,7 @@ async def test_a_reading_ends_within_two_deadlines(
     vogent.fault(Fault("slow_refusal", refuse), batch="j1/dials")
 
     async with reader(vogent, deadline=0.4, api_key_file=str(key_file)) as provider:
-        reading = await provider.read("j1")
+        reading = await read_patiently(provider, "j1")
 
     assert reading.uncounted is FailureKind.TIMEOUT
 
@@ -645,7 +660,7 @@ async def test_transcripts_are_never_held(vogent: SimulatedVogent, reader: Reade
     vogent.paging.transcript_bytes = 64 * 1024
     show(vogent, dials=dials(1000))
 
-    async with reader(vogent, deadline=30.0) as provider:
+    async with reader(vogent, deadline=HANG) as provider:
         tracemalloc.start()
         try:
             reading = await provider.read("j1")

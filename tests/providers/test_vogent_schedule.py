@@ -101,7 +101,7 @@ anything = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(anything)
 def test_nonsense_raises_nothing(found: object) -> None:
     assert read_schedule(found) is None

@@ -13,6 +13,7 @@ from monitor.core.errors import NoDatabaseError, SchemaError
 from monitor.storage.database import Database
 from monitor.storage.schema import NEWEST, check_schema, migrate, migrate_if_missing
 from monitor.storage.tables import metadata
+from tests.patient import HANG
 from tests.storage.store import Store
 
 Open = Callable[[str], Database]
@@ -67,7 +68,7 @@ async def test_many_connections_migrate_at_once(empty_url: str, open_database: O
 def test_many_processes_migrate_at_once(empty_url: str) -> None:
     command = [sys.executable, "-W", "error", "-c", MIGRATE, empty_url, "8"]
 
-    ended = subprocess.run(command, capture_output=True, timeout=60, check=False)  # noqa: S603 (ours)
+    ended = subprocess.run(command, capture_output=True, timeout=HANG, check=False)  # noqa: S603 (ours)
 
     assert (ended.stdout.decode().split(), ended.stderr, ended.returncode) == ([NEWEST] * 8, b"", 0)
 

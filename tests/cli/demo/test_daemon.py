@@ -15,7 +15,7 @@ async def test_one_that_does_not_start_is_told_with_its_last_words(
     daemon = Daemon(config)
 
     await daemon.start()
-    await until(lambda: has_ended(daemon), seconds=30)
+    await until(lambda: has_ended(daemon))
 
     assert not daemon.has_started()
     with pytest.raises(DemoError, match=r"(?s)with status 1; its log ends with:.*log_level"):

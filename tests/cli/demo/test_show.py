@@ -28,6 +28,7 @@ from monitor.cli.demo.show import Summary, perform
 from monitor.core.errors import DemoError
 from tests.cli.demo.conftest import Start, processes_naming
 from tests.conftest import Until
+from tests.patient import HANG
 
 SHORTEST = ("--duration", "5s")
 WHOLE = Tally(polls=1_240, events=184, delivered=184, verified=184)
@@ -41,7 +42,7 @@ async def nothing_is_left(folder: Path) -> bool:
 async def first_line_with(process: asyncio.subprocess.Process, word: str) -> str:
     """Read on until a line has this word."""
     assert process.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANG):
         while line := (await process.stdout.readline()).decode():
             if word in line:
                 return line
@@ -87,8 +88,14 @@ async def test_a_webhook_that_nobody_signed_makes_it_fail(start: Start, tmp_path
     assert "not all that was served has arrived as it should" in text
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("word", ["starting", "batch.first_seen"])
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [
+        (signal.SIGINT, "starting"),
+        (signal.SIGTERM, "batch.first_seen"),
+        (signal.SIGHUP, "batch.first_seen"),
+    ],
+)
 async def test_a_signal_at_any_time_ends_it_cleanly(
     number: signal.Signals, word: str, start: Start, tmp_path: Path
 ) -> None:
@@ -126,7 +133,7 @@ async def test_a_reader_that_has_seen_enough_ends_it_quietly(start: Start, tmp_p
     os.close(writing)
     os.close(reading)
 
-    assert await asyncio.wait_for(process.wait(), 60) == 1
+    assert await asyncio.wait_for(process.wait(), HANG) == 1
     assert await nothing_is_left(tmp_path)
 
 
@@ -163,10 +170,10 @@ async def test_on_a_terminal_it_draws_and_leaves_it_as_it_was(
     before = termios.tcgetattr(theirs)
     seen = Seen(ours)
     process = await start(out=theirs, TERM="xterm-256color")
-    await until(lambda: seen.has("first_seen"), seconds=60, what="the first event is drawn")
+    await until(lambda: seen.has("first_seen"), what="the first event is drawn")
 
     process.send_signal(signal.SIGINT)
-    await until(lambda: seen.has("Next, with"), seconds=60, what="the summary")
+    await until(lambda: seen.has("Next, with"), what="the summary")
 
     assert await process.wait() == 0
     assert seen.text.index("\x1b[?1049h") < seen.text.index("renewals.csv")
@@ -182,10 +189,10 @@ async def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
     ours, theirs = terminal
     seen = Seen(ours)
     process = await start(out=theirs, TERM="dumb")
-    await until(lambda: seen.has("  batch.first_seen  "), seconds=60, what="the first line")
+    await until(lambda: seen.has("  batch.first_seen  "), what="the first line")
 
     process.send_signal(signal.SIGINT)
-    await until(lambda: seen.has("Next, with"), seconds=60, what="the summary")
+    await until(lambda: seen.has("Next, with"), what="the summary")
 
     assert await process.wait() == 0
     assert "\x1b" not in seen.text
