@@ -2,10 +2,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-# Harnesses that hold one time against another: with nothing beside them
-TIMED := tests/faults/steady tests/faults/clock tests/faults/network
+N ?= 3
+# Tests by which no coverage is measured: whole programs, and what runs through much
+APART := tests/faults tests/planted tests/days/test_day.py tests/lives tests/hostile \
+	tests/benchmarks tests/cli/demo/test_show.py tests/test_wheel.py tests/test_readme.py
+# Tests of what a fresh machine may not have: `make unit`
+ELSEWHERE := --ignore tests/deploy/systemd
+# Harnesses that hold one time against another, or a promise in seconds: with nothing beside them
+TIMED := tests/faults/promises tests/faults/steady tests/faults/clock tests/faults/network
+# More tests at a time than cores: many wait, for a process or for the end of a lease
+PYTEST := pytest -n 3 --dist worksteal
 
-.PHONY: help demo run test check format faults day bench docs pictures lock clean
+# The tests start hundreds of programs: none is to compile the whole house anew
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo run test covered apart slowest steady unit check format faults day bench docs pictures lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -23,14 +34,31 @@ demo: .venv/installed ## the whole path on one screen, no key needed: make demo 
 run: .venv/installed ## start the daemon: config.toml when there is one, else the example
 	$(BIN)/monitor run --config $(firstword $(wildcard config.toml) config.example.toml) $(ARGS)
 
-test: check ## all checks and all tests, Postgres included, with coverage
+test: .venv/installed ## all checks and all tests, Postgres included, with coverage
+	@$(MAKE) --no-print-directory check apart > .apart.log 2>&1 & apart=$$!; \
+	$(MAKE) --no-print-directory covered; covered=$$?; \
+	wait $$apart; apart=$$?; \
+	cat .apart.log; exit $$((covered | apart))
+
+covered:
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 --dist worksteal --ignore tests/faults --ignore tests/planted --ignore tests/days/test_day.py $(ARGS)
+	$(BIN)/coverage run -m $(PYTEST) $(ELSEWHERE) $(APART:%=--ignore %) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='monitor/core/*' --fail-under=100
 	$(BIN)/coverage report --include='monitor/engine/*' --fail-under=95
 	$(BIN)/coverage report --fail-under=92
-	$(BIN)/pytest -n 4 --dist worksteal tests/faults tests/planted tests/days/test_day.py
+
+apart:
+	$(BIN)/$(PYTEST) $(APART)
+
+slowest: .venv/installed ## run all tests, and print the slowest twenty
+	$(BIN)/$(PYTEST) -p tests.slowest $(ELSEWHERE) tests $(ARGS)
+
+steady: .venv/installed ## make test again and again beside four busy loops: make steady N=3
+	$(BIN)/python -m tests.steady $(N)
+
+unit: .venv/installed ## what systemd says of the unit files (needs its tools)
+	$(BIN)/pytest tests/deploy/systemd $(ARGS)
 
 check: .venv/installed ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
@@ -44,7 +72,7 @@ format: .venv/installed ## put the code into shape
 
 faults: .venv/installed ## the fault harnesses in full, and whether they catch planted bugs (hours)
 	MONITOR_FAULTS=full $(BIN)/pytest $(TIMED) $(ARGS)
-	MONITOR_FAULTS=full $(BIN)/pytest -n 2 --dist worksteal $(TIMED:%=--ignore %) tests/faults tests/planted $(ARGS)
+	MONITOR_FAULTS=full $(BIN)/pytest -n 2 --dist worksteal $(TIMED:%=--ignore %) tests/faults tests/planted tests/hostile/test_generated.py $(ARGS)
 
 day: .venv/installed ## a day of 50 batches in a minute, and what a day of 200 costs in polls
 	MONITOR_DAY_GRAIN=5 MONITOR_DAY_SECONDS=60 $(BIN)/pytest -s tests/days
@@ -63,4 +91,4 @@ lock: .venv/installed ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --python-version 3.11 --no-header --quiet -o requirements.lock
 
 clean: ## remove what make made
-	rm -rf .venv .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
+	rm -rf .venv .coverage* .apart.log .steady .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist

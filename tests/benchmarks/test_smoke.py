@@ -5,7 +5,7 @@ import pytest
 
 from tests.benchmarks.__main__ import main
 
-TINY = ["--rounds=1", "--seconds=0.2", "--backlog=200", "--pace=50", "--batches", "10", "20", "40"]
+TINY = ["--rounds=1", "--seconds=0.2", "--backlog=200", "--pace=5", "--batches", "10", "20", "40"]
 
 
 def test_the_bench_measures_and_writes_every_row_that_there_is_on_sqlite(

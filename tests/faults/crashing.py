@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from tests.patient import be_patient
+
 VARIABLE: Final = "MONITOR_CRASH"
 """Holds the point and the passing: `before record/2`."""
 MOMENT: Final = 0.05
 """Seconds that a commit takes before it is cut off: what goes on beside it goes on."""
-PATIENCE: Final = 10.0
-"""Seconds that the end gets to give leases back: on a busy machine it must not skip a point."""
 
 
 class Cause(StrEnum):
@@ -114,7 +114,6 @@ def wrap(crash: Crash) -> None:
     """Give the wiring wrapped parts."""
     from monitor import app
     from monitor.core.delivery import Delivery
-    from monitor.daemon import daemon
     from monitor.engine.relay import Relay
     from monitor.storage.database import Database
 
@@ -145,14 +144,13 @@ def wrap(crash: Crash) -> None:
     wiring.Database, wiring.Relay = CrashingDatabase, CrashingRelay
     wiring.build_provider = build_with("read", wiring.build_provider)
     wiring.build_sink = build_with("send", wiring.build_sink)
-    patience: Any = daemon
-    patience.FLUSH = PATIENCE
 
 
 def main() -> None:
     """Run the monitor's command line with wrapped parts."""
     from monitor.cli.main import main as monitor
 
+    be_patient()  # the end gives leases back: on a busy machine it must not skip a point
     wrap(Crash(os.environ[VARIABLE]))
     monitor()
 

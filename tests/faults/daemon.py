@@ -11,8 +11,11 @@ from typing import Any
 
 import aiohttp
 
+from tests import patient
 from tests.faults import crashing
 from tests.faults.accounting import Stored, read_stored
+from tests.faults.figures import TIMED
+from tests.patient import HANG
 from tests.planted import VARIABLE
 
 
@@ -24,6 +27,10 @@ def program(module: str = "monitor") -> list[str]:
     bug = os.environ.get(VARIABLE)
     planted = [sys.executable, "-m", "tests.planted", bug or "", module]
     return planted if bug else [sys.executable, "-m", module]
+
+
+PROGRAM = "monitor" if TIMED else patient.__name__
+"""It is held to the seconds in which it must end where nothing else runs."""
 
 
 class Daemon:
@@ -45,7 +52,7 @@ class Daemon:
         own = f'[server]\nlisten = "127.0.0.1:0"\n[database]\nurl = "{self.database_url}"\n'
         self.config.write_text(own + text)
 
-    async def start(self, *, crash_at: str | None = None, module: str = "monitor") -> None:
+    async def start(self, *, crash_at: str | None = None, module: str = PROGRAM) -> None:
         """Start it; it may not be ready yet. It can be one that kills itself at a named point.
 
         Another module may stand for the program.
@@ -93,12 +100,12 @@ class Daemon:
         """End it by SIGTERM; return its exit status and the seconds it took."""
         began = time.monotonic()
         self.terminate()
-        return await self.end(seconds=20), time.monotonic() - began
+        return await self.end(), time.monotonic() - began
 
-    async def end(self, *, seconds: float) -> int:
+    async def end(self) -> int:
         """Wait until it has ended by itself; return its exit status."""
         assert self._process is not None
-        return await asyncio.wait_for(self._process.wait(), seconds)
+        return await asyncio.wait_for(self._process.wait(), HANG)
 
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Run another command of the program; return its exit status and all that it printed."""

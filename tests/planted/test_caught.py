@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.figures import FULL
+from tests.faults.figures import FULL, VARIABLE
+from tests.patient import HANG
 from tests.planted import Bug, all_bugs
 
 BUGS = [bug for bug in all_bugs().values() if FULL or not bug.slow]
@@ -26,14 +27,16 @@ def test_every_edit_finds_its_place() -> None:
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 async def test_a_planted_bug_is_caught(bug: Bug) -> None:
-    environment = {k: v for k, v in os.environ.items() if k != "MONITOR_FAULTS"}
+    environment = {k: v for k, v in os.environ.items() if k != VARIABLE}
+    if bug.slow:
+        environment[VARIABLE] = "timed"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.planted", bug.name, "pytest", "-x", "-p", "no:cacheprovider",
         "--tb=short", bug.test, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         env={**environment, **bug.environment},
     )  # fmt: skip
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), 300)
+        output, _ = await asyncio.wait_for(process.communicate(), 5 * HANG)
     finally:
         if process.returncode is None:
             process.kill()

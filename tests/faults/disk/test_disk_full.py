@@ -22,7 +22,7 @@ from tests.faults.disk.disk import Disk, Trouble, under
 from tests.faults.disk.ending import is_told, keys, put_lives
 from tests.faults.disk.inside import Inside, Log, run_inside
 from tests.faults.disk.wholeness import find_halves
-from tests.faults.figures import Figures, sized
+from tests.faults.figures import TIMED, Figures, sized
 
 RUNS = sized(short=8, full=300)
 AT_ONCE = 8
@@ -65,7 +65,7 @@ async def test_a_disk_that_fails_at_any_write_costs_nothing_but_time(
     )  # fmt: skip
     assert not wrong
     assert [line for line in log if line["event"] == "loop.crashed"] == []
-    assert slowest < SECONDS
+    assert slowest < SECONDS or not TIMED
 
 
 async def test_retention_on_a_full_disk_takes_whole_events_once_there_is_room(
@@ -83,14 +83,12 @@ async def test_retention_on_a_full_disk_takes_whole_events_once_there_is_room(
                 ids=lives,
                 log=log,
             ) as daemon:
-                await until(lambda: is_told(lives, {"crm": consumer}), seconds=30, what="all told")
+                await until(lambda: is_told(lives, {"crm": consumer}), what="all told")
                 housekeeping = daemon.engine.housekeeping
                 housekeeping.retention = timedelta()
                 disk.fail(Trouble.FULL, after=2)
                 housekeeping.bell.ring()
-                await until(
-                    lambda: housekeeping.outage.reason is not None, seconds=30, what="it met that"
-                )
+                await until(lambda: housekeeping.outage.reason is not None, what="it met that")
                 assert await says(daemon, 503)
                 assert find_halves(disk.database, pruned=True) == []
                 disk.mend()
@@ -99,7 +97,7 @@ async def test_retention_on_a_full_disk_takes_whole_events_once_there_is_room(
                     housekeeping.bell.ring()
                     return read_stored(f"sqlite:///{disk.database}").events == frozenset()
 
-                await until(is_empty, seconds=30, what="retention took all")
+                await until(is_empty, what="retention took all")
     assert find_halves(disk.database, pruned=True) == []
 
 
@@ -132,8 +130,8 @@ async def endure(disk: Disk, trouble: Trouble, after: int, log: Log, until: Unti
             log=log,
         ) as daemon:
             disk.fail(trouble, after=after)
-            await until(lambda: disk.refused > 0, seconds=60, what=f"write {after} is refused")
-            await until(lambda: says(daemon, 503), seconds=30, what="it is not ready")
+            await until(lambda: disk.refused > 0, what=f"write {after} is refused")
+            await until(lambda: says(daemon, 503), what="it is not ready")
             await pause(daemon, bolna, disk, until)
             status, text = await daemon.ready()
             if status != 503 or str(disk.database) not in text:
@@ -141,14 +139,12 @@ async def endure(disk: Disk, trouble: Trouble, after: int, log: Log, until: Unti
             wrong += find_halves(disk.database)
             before, mended = len(bolna.served), time.monotonic()
             disk.mend()
-            await until(lambda: len(bolna.served) > before, seconds=60, what="it polls again")
+            await until(lambda: len(bolna.served) > before, what="it polls again")
             seconds = time.monotonic() - mended
-            await until(lambda: says(daemon, 200), seconds=30, what="it is ready again")
-            await until(lambda: is_told(lives, {"crm": consumer}), seconds=60, what="all is told")
+            await until(lambda: says(daemon, 200), what="it is ready again")
+            await until(lambda: is_told(lives, {"crm": consumer}), what="all is told")
             url = f"sqlite:///{disk.database}"
-            await until(
-                lambda: read_stored(url).owed <= keys(consumer), seconds=60, what="all has arrived"
-            )
+            await until(lambda: read_stored(url).owed <= keys(consumer), what="all has arrived")
             wrong += find_halves(disk.database)
         found = account(
             consumer.accepted,
@@ -171,6 +167,4 @@ async def pause(daemon: Inside, bolna: SimulatedBolna, disk: Disk, until: Until)
     polls = -1
     while daemon.polling or polls != len(bolna.served):
         polls, refused = len(bolna.served), disk.refused
-        await until(
-            lambda r=refused: disk.refused > r + TRIES, seconds=60, what="more writes are tried"
-        )
+        await until(lambda r=refused: disk.refused > r + TRIES, what="more writes are tried")

@@ -109,21 +109,19 @@ async def test_a_daemon_on_a_full_disk_stays_up_says_so_and_goes_on(
             lives = put_lives(bolna, kind, seconds=3, batches=8)
             daemon.configure(config(bolna.base_url, {"crm": consumer.url}, lives))
             await daemon.start()
-            await until(lambda: len(consumer.accepted) > 3, seconds=30, what="first webhooks")
+            await until(lambda: len(consumer.accepted) > 3, what="first webhooks")
 
             disk.fill()
-            await until(lambda: is_ready(daemon, "not ready"), seconds=30, what="it is not ready")
-            await until(lambda: is_telling(daemon), seconds=30, what="a loop meets it")
+            await until(lambda: is_ready(daemon, "not ready"), what="it is not ready")
+            await until(lambda: is_telling(daemon), what="a loop meets it")
             said = await daemon.get("/-/ready")
             broken = find_halves(file)
             alive = daemon.alive and await daemon.get("/-/healthy")
             disk.empty()
 
-            await until(lambda: is_ready(daemon, "ready"), seconds=10, what="it is ready again")
-            await until(lambda: is_told(lives, {"crm": consumer}), seconds=60, what="all is told")
-            await until(
-                lambda: daemon.stored().owed <= keys(consumer), seconds=60, what="all has arrived"
-            )
+            await until(lambda: is_ready(daemon, "ready"), what="it is ready again")
+            await until(lambda: is_told(lives, {"crm": consumer}), what="all is told")
+            await until(lambda: daemon.stored().owed <= keys(consumer), what="all has arrived")
             status, _ = await daemon.stop()
             broken += find_halves(file)
             found = account(
@@ -158,13 +156,13 @@ async def test_a_start_on_a_full_disk_ends_with_the_reason_and_leaves_nothing_ha
         for size in SIZES:
             with limited(size):
                 await daemon.start()
-            assert await daemon.end(seconds=30) == 1
+            assert await daemon.end() == 1
             said = daemon.log.read_text().splitlines()[-1]
             assert said == f"the database {file} failed: {IO_ERROR}"
             assert tables(file) == set()
 
         await daemon.start()
-        await until(lambda: is_told(lives, {"crm": consumer}), seconds=30, what="all is told")
+        await until(lambda: is_told(lives, {"crm": consumer}), what="all is told")
         await daemon.stop()
     assert find_halves(file) == []
 

@@ -30,6 +30,7 @@ from tests.faults.disk.power import Loss, losses, states
 from tests.faults.disk.recovery import Recovery
 from tests.faults.figures import Figures, sized
 from tests.faults.settings import config
+from tests.patient import HANG
 
 LOSSES = sized(short=500, full=20_000)
 DAEMONS = sized(short=2, full=20)
@@ -132,10 +133,12 @@ async def live(
             file, provider_url=bolna.base_url, receivers=receivers, ids=lives, log=log
         ) as daemon:
             await disturb(daemon, bolna, receivers["ops"], until)
-            await until(lambda: is_told(lives, receivers), seconds=MOVING + 60, what="all is told")
+            await until(
+                lambda: is_told(lives, receivers), seconds=MOVING + HANG, what="all is told"
+            )
             pruned_from = len(disk.log)
             daemon.engine.housekeeping.retention = timedelta()
-            await until(lambda: has_forgotten(daemon, file), seconds=30, what="all is forgotten")
+            await until(lambda: has_forgotten(daemon, file), what="all is forgotten")
             written = disk.log[:]
     for receiver in receivers.values():
         await receiver.stop()
@@ -152,18 +155,18 @@ async def disturb(daemon: Inside, bolna: SimulatedBolna, ops: Consumer, until: U
     """Let a receiver be held and the account fail for a while each."""
     (account,) = daemon.engine.accounts
     held = {receiver.name: receiver for receiver in daemon.engine.receivers}["ops"]
-    await until(lambda: len(ops.accepted) > 3, seconds=30, what="first webhooks")
+    await until(lambda: len(ops.accepted) > 3, what="first webhooks")
     ops.answer_with = 503
-    await until(lambda: held.hold is not None, seconds=30, what="a hold")
+    await until(lambda: held.hold is not None, what="a hold")
     daemon.engine.housekeeping.bell.ring()
     ops.answer_with = 200
     daemon.clock.advance(seconds=6)
-    await until(lambda: held.hold is None, seconds=30, what="the hold's end")
+    await until(lambda: held.hold is None, what="the hold's end")
     bolna.fault(Fault.unauthorized())
-    await until(lambda: account.health.failing_since is not None, seconds=30, what="a failure")
+    await until(lambda: account.health.failing_since is not None, what="a failure")
     bolna.lift()
     daemon.clock.advance(seconds=61)
-    await until(lambda: account.health.failing_since is None, seconds=30, what="a recovery")
+    await until(lambda: account.health.failing_since is None, what="a recovery")
 
 
 def has_forgotten(daemon: Inside, file: Path) -> bool:
@@ -200,7 +203,7 @@ async def go_on(
     try:
         await daemon.start()
         both = dict.fromkeys(RECEIVERS, consumer)
-        await until(lambda: is_told(lives, both), seconds=60, what="all ends are told")
+        await until(lambda: is_told(lives, both), what="all ends are told")
         await until(  # the last poll's events come one after the other
             lambda: daemon.stored().owed <= keys(consumer),
             seconds=60,

@@ -12,14 +12,16 @@ from tests.conftest import Until
 from tests.faults.accounting import State, shown
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
+from tests.faults.figures import TIMED
 from tests.faults.settings import config
 
 INTERVAL: Final = 1.0
-DEADLINE: Final = 1.0
+DEADLINE: Final = 1.0 if TIMED else 4.0
+"""Of a poll and of an attempt, in seconds: what is under way is paused or killed before."""
 LEASE: Final = 2 * DEADLINE + 5
 """Of a claimed batch, in seconds."""
-SEND_LEASE: Final = 2 * 1.0 + 10
-"""Of a claimed delivery, with the shortest time-out."""
+SEND_LEASE: Final = 2 * DEADLINE + 10
+"""Of a claimed delivery."""
 UNPOLLED: Final = max(3 * INTERVAL, 2 * LEASE)
 """Seconds that no batch may go unpolled, whichever daemon is killed or paused."""
 POLLING: Final = f"""
@@ -28,8 +30,6 @@ idle_interval = "{INTERVAL:.0f}s"
 settled_interval = "{INTERVAL:.0f}s"
 deadline = "{DEADLINE:.0f}s"
 """
-START: Final = 60.0
-"""Seconds that a start may take on a slow machine."""
 
 
 class Fleet:
@@ -44,17 +44,16 @@ class Fleet:
 
     def configure(self, bolna: SimulatedBolna, consumer: Consumer, ids: Iterable[str]) -> None:
         """Write all their configs, with the shortest leases for polls and deliveries."""
-        text = config(bolna.base_url, {"crm": consumer.url}, ids, polling=POLLING)
+        receivers, receiver = {"crm": consumer.url}, f'timeout = "{DEADLINE:.0f}s"'
+        text = config(bolna.base_url, receivers, ids, polling=POLLING, receiver=receiver)
         for daemon in self.daemons.values():
-            daemon.configure(
-                text.replace('kind = "webhook"\n', 'kind = "webhook"\ntimeout = "1s"\n')
-            )
+            daemon.configure(text)
 
     async def start(self, until: Until) -> None:
         """Start all at once; return when all have started."""
         await asyncio.gather(*(daemon.start() for daemon in self.daemons.values()))
         for daemon in self.daemons.values():
-            await until(lambda d=daemon: bool(d.lines("daemon.started")), START, "a start")
+            await until(lambda d=daemon: bool(d.lines("daemon.started")), what="a start")
 
     async def restart(self, name: str, until: Until) -> None:
         """Kill one and start it anew."""
@@ -66,7 +65,7 @@ class Fleet:
         def over() -> bool:
             return len(daemon.lines("daemon.started")) > started or not daemon.alive
 
-        await until(over, START, f"{name} again")
+        await until(over, what=f"{name} again")
         assert daemon.alive, daemon.log.read_text()[-2000:]
 
     def logged(self, event: str) -> list[str]:

@@ -1,6 +1,7 @@
 """A gate: what comes through is held until it is opened, at a provider or at a consumer."""
 
 import asyncio
+from collections import Counter
 
 from aiohttp import web
 
@@ -44,6 +45,27 @@ class Gate:
             return web.Response(body=body, status=status_code, content_type="application/json")
 
         return Fault("held", answer, status_code)
+
+
+class Pause:
+    """Answer a moment late, and see how many requests for one batch are under way at once."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._under_way: Counter[str] = Counter()
+        self.most_at_once = 0
+
+    def fault(self) -> Fault:
+        """Give the true answer, late."""
+
+        async def answer(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+            self._under_way[request.path] += 1
+            self.most_at_once = max(self.most_at_once, self._under_way[request.path])
+            await asyncio.sleep(self._seconds)
+            self._under_way[request.path] -= 1
+            return web.Response(body=body, content_type="application/json")
+
+        return Fault("late", answer)
 
 
 class GatedConsumer(Consumer):

@@ -36,20 +36,20 @@ async def test_a_failover_is_survived_and_so_is_a_name_that_leads_to_a_standby_f
         try:
             show(bolna, 1)
             await daemon.start()
-            await until(told(consumer, 1), 60, "told at first")
+            await until(told(consumer, 1), what="told at first")
 
             await move(proxy, there)  # nothing can be written there
-            await until(refused(daemon), 30, "a standby is refused")
+            await until(refused(daemon), what="a standby is refused")
             proxy.lead_to(url)  # connections that are open stay
             show(bolna, 2)
-            await until(told(consumer, 2), 30, "told after the way back")
+            await until(told(consumer, 2), what="told after the way back")
             assert await connections(there) == 0, "the standby is still asked"
 
             await old.stop()
             new.postgres.execute("SELECT pg_promote()")
             await move(proxy, there)
             show(bolna, 3)
-            await until(told(consumer, 3), 30, "told after the failover")
+            await until(told(consumer, 3), what="told after the failover")
             status, _ = await daemon.stop()
             starts = len(daemon.lines("daemon.started"))
             daemon.database_url = there

@@ -12,12 +12,12 @@ from monitor.simulator import SimulatedBolna
 from tests.conftest import Until
 from tests.faults.accounting import account
 from tests.faults.consumer import Consumer
-from tests.faults.figures import Figures, sized
+from tests.faults.figures import TIMED, Figures, sized
 from tests.faults.fleet.fleet import SEND_LEASE, UNPOLLED, Fleet, Watchkeeper
 from tests.faults.fleet.server import Server, run_server
 from tests.faults.unrest import Unrest
 
-ROUNDS = sized(short=2, full=50)
+ROUNDS = sized(short=1, full=50)
 KILLS = sized(short=2, full=4)
 """In each round."""
 STOPS = sized(short=1, full=20)
@@ -69,7 +69,7 @@ async def test_kills_pauses_and_stops_lose_nothing_and_leave_no_batch_unpolled(
     for number in range(ROUNDS):
         await one_round(fleet, number, server if number in stopping else None, dice, until)
     unrest.end()
-    await until(lambda: at_rest(fleet.url), 120, "all ends are told")
+    await until(lambda: at_rest(fleet.url), what="all ends are told")
     unpolled = keeper.close()
     ended = [await daemon.stop() for daemon in fleet.daemons.values()]
 
@@ -82,8 +82,9 @@ async def test_kills_pauses_and_stops_lose_nothing_and_leave_no_batch_unpolled(
     )
     faults = ROUNDS * (KILLS + 1) + STOPS
     wrong = found.complaints.splitlines()
-    wrong += [f"{unpolled:.1f} s unpolled"] * (unpolled > UNPOLLED)
-    wrong += [f"{found.duplicates} duplicates"] * (found.duplicates > faults * SLOTS)
+    if TIMED:  # a machine that does other things lets attempts and polls time out
+        wrong += [f"{unpolled:.1f} s unpolled"] * (unpolled > UNPOLLED)
+        wrong += [f"{found.duplicates} duplicates"] * (found.duplicates > faults * SLOTS)
     wrong += [f"{event}: {fleet.logged(event)}" for event in NEVER if fleet.logged(event)]
     wrong += [f"ended by {status}" for status, _ in ended if status]
     figures.add(

@@ -13,13 +13,14 @@ from monitor.simulator import SimulatedBolna, bolna_document
 from tests.conftest import Until
 from tests.faults.accounting import account
 from tests.faults.daemon import Daemon
-from tests.faults.figures import Figures
+from tests.faults.figures import TIMED, Figures
 from tests.faults.fleet.fleet import LEASE, SEND_LEASE, UNPOLLED, Fleet, Watchkeeper
 from tests.faults.fleet.gate import Gate, GatedConsumer
+from tests.patient import HANG
 
 BATCH, OTHER = "b" * 32, "c" * 32
-SLACK = 5.0
-"""Seconds beyond a lease that a slow machine may take."""
+SLACK = 5.0 if TIMED else HANG
+"""Seconds that may pass beyond a lease."""
 SUBJECT = ("/sources/bolna", BATCH)
 STATE = """
     SELECT b.sequence, b.snapshots, b.counts, s.health, s.version, r.held_since, d.state,
@@ -85,7 +86,7 @@ class Scene:
             found.extend(await self.ask(f"SELECT lease_owner FROM {table} WHERE {where}"))  # noqa: S608 (ours)
             return found[-1] is not None
 
-        await self.until(claimed, 20, "a claim")
+        await self.until(claimed, what="a claim")
         return self.fleet.daemons[str(found[-1])]
 
     async def told(self, calls: int, seconds: float) -> None:
@@ -109,7 +110,7 @@ class Scene:
         async def works_on() -> bool:
             return await count(daemon, "monitor_polls_total") > counted
 
-        await self.until(works_on, 20, "it polls again")
+        await self.until(works_on, what="it polls again")
         assert await self.ask(STATE) == before, "what was stale is written"
 
 
@@ -135,7 +136,7 @@ async def test_what_a_daemon_leaves_undone_others_do_within_a_lease_and_it_wakes
         scene.show(1)
         scene.show(1, OTHER)
         await fleet.start(until)
-        await scene.told(1, 20)
+        await scene.told(1, HANG)
 
         seconds = {
             "amid a claim": await amid_a_claim(scene),
@@ -164,7 +165,7 @@ async def test_what_a_daemon_leaves_undone_others_do_within_a_lease_and_it_wakes
         detail=f"done by another after: {told}; longest unpolled {unpolled:.1f} s; {found}",
     )
     assert found.failures == 0, found
-    assert unpolled <= UNPOLLED
+    assert unpolled <= UNPOLLED or not TIMED
     for event in (
         "receiver.held",
         "poll.refused_by_database",
@@ -186,16 +187,16 @@ async def amid_a_claim(scene: Scene) -> float:
 
     async with await psycopg.AsyncConnection.connect(scene.fleet.url) as other:
         await other.execute("SELECT 1 FROM sources FOR UPDATE")
-        await scene.until(both_wait, 20, "both daemons wait for the source")
+        await scene.until(both_wait, what="both daemons wait for the source")
         one.pause()
     began = time.monotonic()
 
     async def holds_it() -> bool:
         return bool(await scene.ask(stuck) == (1,))
 
-    await scene.until(holds_it, 4, "the paused one holds the source")
+    await scene.until(holds_it, what="the paused one holds the source")
     scene.show(2)
-    await scene.told(2, UNPOLLED)
+    await scene.told(2, UNPOLLED + SLACK)
     after = time.monotonic() - began
     await scene.wake(one, "monitor_polls_total")
     return after

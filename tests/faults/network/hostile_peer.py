@@ -16,8 +16,8 @@ TRUSTED: Final = Path(__file__).parents[2] / "net" / "data" / "localhost.pem"
 OK: Final = b"HTTP/1.1 200 OK\r\n"
 DOCUMENT: Final = b'{"batch_id": "b1", "status": "running", "execution_status": {"ringing": 7}}'
 HEALTHY: Final = OK + b"Content-Length: %d\r\n\r\n" % len(DOCUMENT) + DOCUMENT
-_READ: Final = 0.02
-"""Seconds in which the other side reads what has arrived."""
+_TURNS: Final = 20
+"""Of the loop, on which the other side runs too, until it has read what has arrived."""
 CLOSING: Final = HEALTHY.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
 
 
@@ -60,15 +60,21 @@ class Line:
 
     async def reset(self) -> None:
         """Send RST, once the bytes before it have been read: it overtakes them."""
-        await asyncio.sleep(_READ)
+        await be_read()
         raw: socket.socket = self._writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.cut()
-        await asyncio.sleep(_READ)  # until the other side has noticed
+        await be_read()
 
     def cut(self) -> None:
         """Hang up, in the midst of TLS too."""
         self._writer.transport.abort()
+
+
+async def be_read() -> None:
+    """Return when the other side has read, or noticed, what has become of the connection."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 Act = Callable[[Line], Awaitable[None]]
@@ -170,7 +176,7 @@ class Peer:
             task.cancel()
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.sleep(_READ)
+            await be_read()
 
     async def _open(self, shown: ssl.SSLContext | None) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=shown)

@@ -1,5 +1,6 @@
 """Six marked values, every error path: none of them is found where it does not belong."""
 
+import asyncio
 import base64
 import json
 from pathlib import Path
@@ -8,7 +9,9 @@ import psycopg
 import pytest
 from aiohttp import web
 from sqlalchemy.engine import make_url
+from typer.testing import CliRunner
 
+from monitor.cli.main import app
 from monitor.simulator import Fault, SimulatedBolna
 from monitor.simulator.bolna import bolna_document
 from tests.conftest import Until
@@ -105,20 +108,20 @@ async def test_no_marked_value_shows_where_it_does_not_belong(
         daemon.database_url = url
         daemon.configure(config(bolna.base_url, slack.url + SLACK_PATH, crm.url))
         await daemon.start()
-        await until(lambda: bool(bolna.served), seconds=20, what="a first reading")
+        await until(lambda: bool(bolna.served), what="a first reading")
         for fault in FAULTS:
             before = len(bolna.served)
             bolna.fault(fault, times=1)
-            await until(lambda b=before: len(bolna.served) > b, seconds=90, what=fault.name)
+            await until(lambda b=before: len(bolna.served) > b, what=fault.name)
             bolna.lift()
         bolna.put("b1", {**document, "status": "completed", "execution_status": {"completed": 7}})
-        await until(lambda: "batch.completed" in str(crm.bodies), seconds=30, what="the end")
+        await until(lambda: "batch.completed" in str(crm.bodies), what="the end")
         bolna.fault(Fault.unauthorized())
-        await until(lambda: daemon.lines("source.failing") != [], seconds=20, what="a refused key")
-        await until(lambda: len(slack.bodies) > 3, seconds=60, what="Slack messages")
-        await until(lambda: len(crm.bodies) > 3, seconds=60, what="webhooks")
+        await until(lambda: daemon.lines("source.failing") != [], what="a refused key")
+        await until(lambda: len(slack.bodies) > 3, what="Slack messages")
+        await until(lambda: len(crm.bodies) > 3, what="webhooks")
         shown = [await daemon.get("/metrics"), await daemon.get("/-/ready")]
-        shown += [(await daemon.command(*arguments))[1] for arguments in COMMANDS]
+        shown += [await said_by(daemon, *arguments) for arguments in COMMANDS]
         await daemon.stop()
         bolna.key = "another"
         shown.append((await daemon.command("poll", "bolna", "b1"))[1])
@@ -142,6 +145,15 @@ async def test_no_marked_value_shows_where_it_does_not_belong(
     assert "source.failing" in places["log"]
     found = [(mark, place) for mark in MARKS for place, text in places.items() if mark in text]
     assert found == []
+
+
+async def said_by(daemon: Daemon, *arguments: str) -> str:
+    """Return all that a command prints; it runs in this process, which starts sooner."""
+    command = [*arguments, "-c", str(daemon.config)]
+    ended = await asyncio.to_thread(CliRunner().invoke, app, command)
+    if not isinstance(ended.exception, SystemExit | None):
+        raise ended.exception
+    return ended.output
 
 
 COMMANDS = (

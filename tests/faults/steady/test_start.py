@@ -11,7 +11,7 @@ from monitor.storage.registry import Registration, register_batches
 from monitor.storage.sources import register_sources
 from tests.conftest import Until
 from tests.faults.daemon import Daemon
-from tests.faults.figures import FULL, Figures, sized
+from tests.faults.figures import FULL, TIMED, Figures, sized
 from tests.faults.settings import config
 from tests.faults.steady.footprint import Footprint, footprint
 
@@ -50,7 +50,7 @@ async def test_a_start_with_many_batches_takes_at_most_twice_as_long(
         f" CPU {cpu[full]:.2f} s and {cpu[empty]:.2f} s ({more:.2f}); memory"
         f" {memory[full] / 1024:.0f} MiB, {(memory[full] - memory[empty]) / BATCHES:.3f} KiB each",
     )  # fmt: skip
-    assert least[full] <= 2 * least[empty] + NOISE
+    assert least[full] <= 2 * least[empty] + NOISE or not TIMED
     assert more <= 2
     assert memory[full] <= MOST_KIB
     assert memory[full] - memory[empty] <= BATCHES
@@ -74,12 +74,12 @@ async def start(daemon: Daemon, until: Until) -> tuple[float, Footprint]:
     try:
         began = time.perf_counter()
         await daemon.start()
-        await until(lambda: daemon.lines("daemon.started") != [], seconds=60, what="the start")
+        await until(lambda: daemon.lines("daemon.started") != [], what="the start")
 
         async def ready() -> bool:
             return await daemon.get("/-/ready") == "ready\n"
 
-        await until(ready, seconds=20, what="it is ready")
+        await until(ready, what="it is ready")
         return time.perf_counter() - began, footprint(daemon.pid)
     finally:
         await daemon.close()

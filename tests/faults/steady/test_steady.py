@@ -14,11 +14,12 @@ from monitor.simulator.bolna import bolna_document
 from tests.conftest import Until
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
-from tests.faults.figures import FULL, Figures, sized
+from tests.faults.figures import FULL, TIMED, Figures, sized
 from tests.faults.settings import config
 from tests.faults.steady import counted
 from tests.faults.steady.footprint import footprint
 from tests.faults.steady.latency import p99
+from tests.patient import HANG
 
 ALONE = float(sized(short=2, full=60))
 SECONDS = float(sized(short=7, full=600))
@@ -82,20 +83,20 @@ async def test_with_two_dead_receivers_it_stays_as_small_and_as_fast(
         healthy = {"healthy": consumer.url}
         daemon.configure(config(bolna.base_url, healthy, ids, polling=POLLING))
         await daemon.start(module=counted.__name__)
-        await until(lambda: len(consumer.received) > 3 * BATCHES, seconds=30, what="events arrive")
+        await until(lambda: len(consumer.received) > 3 * BATCHES, what="events arrive")
         alone = time.monotonic()
-        await until(lambda: time.monotonic() > alone + ALONE, seconds=ALONE + 5, what="time")
+        await until(lambda: time.monotonic() > alone + ALONE, seconds=ALONE + HANG, what="time")
 
         dead = {"refusing": "http://127.0.0.1:9", "silent": hole}
         daemon.configure(config(bolna.base_url, healthy | dead, ids, polling=POLLING))
         os.kill(daemon.pid, signal.SIGHUP)
-        await until(lambda: daemon.lines("config.reloaded") != [], seconds=20, what="the reload")
+        await until(lambda: daemon.lines("config.reloaded") != [], what="the reload")
         began = time.monotonic()
         while time.monotonic() < began + SECONDS:
             await samples.take(daemon, until)
             await asyncio.sleep(EVERY)
         ended = time.monotonic()
-    await until(lambda: not owed_to("healthy", daemon, consumer), seconds=20, what="all arrived")
+    await until(lambda: not owed_to("healthy", daemon, consumer), what="all arrived")
     status, _ = await daemon.stop()
 
     waiting = sum(receiver in dead for _, receiver in daemon.stored().owed)
@@ -107,15 +108,17 @@ async def test_with_two_dead_receivers_it_stays_as_small_and_as_fast(
     shown = {name: "{:,.0f} -> {:,.0f}".format(*samples.thirds(name)) for name in FORGIVEN}
     figures.add(
         "small and steady", n=round(SECONDS), unit="s",
-        failures=len(growing) + (wal > WAL_KIB) + slower,
+        failures=len(growing) + (wal > WAL_KIB) + (slower and TIMED),
         detail=f"memory {shown['memory']} KiB, tasks {shown['tasks']}, files {shown['files']},"
         f" WAL at most {wal:,.0f} KiB; healthy p99 {during * 1000:.0f} ms, without dead ones"
         f" {without * 1000:.0f} ms; {waiting:,} deliveries wait",
     )  # fmt: skip
     assert growing == {}, "it grows"
     assert wal <= WAL_KIB
-    assert not slower
-    assert waiting >= BATCHES * SECONDS
+    assert waiting >= BATCHES
+    if TIMED:
+        assert not slower
+        assert waiting >= BATCHES * SECONDS
     assert status == 0
 
 
