@@ -205,9 +205,7 @@ async def go_on(
         both = dict.fromkeys(RECEIVERS, consumer)
         await until(lambda: is_told(lives, both), what="all ends are told")
         await until(  # the last poll's events come one after the other
-            lambda: daemon.stored().owed <= keys(consumer),
-            seconds=60,
-            what="all that is owed has arrived",
+            lambda: daemon.stored().owed <= keys(consumer), what="all that is owed has arrived"
         )
         await daemon.stop()
     finally:
