@@ -346,6 +346,7 @@ async def test_two_hundred_batches_of_a_failing_account_are_one_event_and_one_re
     rig: Rig, until: Until, log: Log, fault: Fault
 ) -> None:
     names = [f"b{n}" for n in range(200)]
+    rig.polling = 'interval = "500ms"\ndeadline = "60s"'
     rig.show(*names)
     await rig.start()
     await rig.add(*names)
