@@ -36,6 +36,7 @@ run: .venv/installed ## start the daemon: config.toml when there is one, else th
 
 test: .venv/installed ## all checks and all tests, Postgres included, with coverage
 	@$(MAKE) --no-print-directory check apart > .apart.log 2>&1 & apart=$$!; \
+	trap "kill $$apart" INT TERM; \
 	$(MAKE) --no-print-directory covered; covered=$$?; \
 	wait $$apart; apart=$$?; \
 	cat .apart.log; exit $$((covered | apart))

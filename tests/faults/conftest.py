@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
-from tests.faults.figures import Figures, print_table
+from tests.faults.figures import TIMED, Figures, print_table
 from tests.postgres import Postgres
 
 
@@ -30,7 +30,7 @@ async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
     await found.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"] if TIMED else ["sqlite"])
 def two_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]]:
     """Return the URLs of two fresh databases of one kind, to be held against each other."""
     template: Any = request.getfixturevalue(f"migrated_{request.param.removesuffix('ql')}")

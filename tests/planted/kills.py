@@ -53,6 +53,7 @@ BUGS = (
         test=NAMED,
         says="wrong: phantom",
         environment=at("after send/1"),
+        slow=True,
     ),
     Bug(
         name="state-and-outbox-apart",
@@ -66,6 +67,7 @@ BUGS = (
         test=NAMED,
         says="wrong: gaps",
         environment=at("before record/1"),
+        slow=True,
     ),
     Bug(
         name="hand-over-before-commit",

@@ -151,5 +151,6 @@ BUGS = (
         ],
         test=ADDRESSES,
         says="169.254.169.254 was contacted",
+        slow=True,
     ),
 )

@@ -11,12 +11,13 @@ import structlog
 from monitor.engine.account import Account
 from tests.conftest import Until
 from tests.engine.rig import KEY, Rig
+from tests.faults.figures import sized
 from tests.faults.fleet.gate import Gate, Pause
 
 NAMES = ("one", "two", "three")
 RATE, BUCKET = 10.0, 50.0
 """Of a second, and what may be saved up."""
-STEPS = 20
+STEPS = 10
 INTERVAL = 0.2
 POLLING = """
 interval = "{0}ms"
@@ -27,7 +28,7 @@ deadline = "60s"
 concurrency = 7  # a third of the batches: nobody takes them all
 """
 LEASE = 2 * 60 + 5
-TURNS = 6
+TURNS = sized(short=3, full=6)
 """How often the key is refused: the three do not meet each time."""
 REFUSED = ("poll.refused_by_database", "poll.group_failed", "poll.dropped", "database.failing")
 BATCHES = [f"b{number}" for number in range(20)]

@@ -10,7 +10,7 @@ from tests.faults.simulation.world import live
 
 VARIABLE: Final = "MONITOR_SEEDS"
 """Names the seeds to live through instead, as `7` or `0-39`."""
-SEEDS: Final = sized(short=6, full=1000)
+SEEDS: Final = sized(short=4, full=1000)
 
 
 def seeds(*, odd: bool) -> list[int]:
