@@ -131,7 +131,8 @@ async def test_each_batch_is_polled_and_each_event_sent_by_one_at_a_time(
 ) -> None:
     first, pause = three.first, Pause(INTERVAL)
     first.crm.pause = INTERVAL  # what is under way stays so for a while
-    first.bolna.fault(pause.fault())
+    for batch in BATCHES:  # but not those that are to bring many events at once
+        first.bolna.fault(pause.fault(), batch=batch)
     first.show(*MORE)
     await three.start(monkeypatch)
     await first.add(*MORE)  # more at once than may be born claimed: the rest is claimed
