@@ -1,14 +1,24 @@
 """What the daemon's tests share: the rig on SQLite, and `monitor run` as a process."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 
 from tests.daemon.program import Process
 from tests.engine.rig import Rig
 
 MakeProcess = Callable[..., Process]
+Log = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """Collect what is logged."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
 
 
 @pytest.fixture

@@ -1,22 +1,12 @@
-from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any
-
-import pytest
-import structlog
+from collections.abc import Callable
 
 from monitor.daemon.namesake import Namesake
 from monitor.storage.database import Database
 from monitor.storage.instance import InstanceName
+from tests.daemon.conftest import Log
 from tests.postgres import Postgres
 
 Open = Callable[[str], Database]
-Log = list[MutableMapping[str, Any]]
-
-
-@pytest.fixture
-def log() -> Iterator[Log]:
-    with structlog.testing.capture_logs() as lines:
-        yield lines
 
 
 async def test_a_name_that_was_lost_is_taken_anew_and_a_second_bearer_is_told_once(

@@ -1,31 +1,23 @@
 import os
 import signal
 import socket
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-import structlog
 
 from monitor.daemon import liveness
 from monitor.daemon.systemd import Systemd
 from tests.conftest import Until
-from tests.daemon.conftest import MakeProcess
+from tests.daemon.conftest import Log, MakeProcess
 from tests.engine.rig import Rig
 from tests.patient import HANG
 from tests.proxy import run_proxy
 from tests.systemd import notify_socket
 
 WATCHED = {"WATCHDOG_USEC": "60000000"}
-Log = list[MutableMapping[str, Any]]
-
-
-@pytest.fixture
-def log() -> Iterator[Log]:
-    with structlog.testing.capture_logs() as lines:
-        yield lines
 
 
 async def test_it_is_ready_once_it_listens_and_says_when_it_reloads_and_stops(

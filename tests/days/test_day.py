@@ -20,7 +20,8 @@ LONGEST = float(os.environ.get("MONITOR_DAY_SECONDS", "inf"))
 @pytest.fixture(params=["sqlite", "postgresql"] if FULL else ["sqlite"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """Return the URL of a fresh database with the newest schema."""
-    url: str = request.getfixturevalue({"sqlite": "sqlite_url"}.get(request.param, "postgres_url"))
+    postgres = request.param == "postgresql"
+    url: str = request.getfixturevalue("postgres_url" if postgres else "sqlite_url")
     return url
 
 

@@ -12,6 +12,7 @@ import pytest
 import uvloop
 
 from monitor.net.http import HttpClient, tls_context
+from tests.faults.network.hostile_peer import be_read
 
 HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nok"
 
@@ -77,16 +78,10 @@ class Peer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def be_read() -> None:
-    """Let the client, which runs on this very loop, read what was written: RST overtakes it."""
-    for _ in range(10):
-        await asyncio.sleep(0)
-
-
 async def _answer(writer: asyncio.StreamWriter, parts: tuple[bytes, ...], then: str) -> None:
     for part in parts:
         writer.write(part)
-        await be_read()  # else they arrive as one
+        await be_read()  # else they arrive as one, and RST overtakes them
     while then == "drip" and not writer.is_closing():
         writer.write(b"x")
         await asyncio.sleep(0.01)
