@@ -1,5 +1,6 @@
 """How the log is written: one event a line, no values of other libraries' making."""
 
+import io
 import logging
 import sys
 from contextlib import suppress
@@ -55,17 +56,23 @@ def _renderers(*, console: bool, colors: bool) -> list[Any]:
 
 
 class _Lasting:
-    """Drop what nobody can read any more: a terminal that closed must not stop the daemon."""
+    """Drop what nobody can read any more: an output that closed must not stop the daemon.
+
+    Nor must what the output cannot spell. JSON is UTF-8 whatever the locale says (RFC 8259, 8.1),
+    and half a surrogate pair, which a provider's JSON can hold, is written as its escape.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
     def write(self, text: str) -> None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # the latter: this process closed it
             self._stream.write(text)
 
     def flush(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             self._stream.flush()
 
 

@@ -162,3 +162,24 @@ def test_a_log_that_nobody_reads_any_more_disturbs_nobody() -> None:
 
     with pytest.raises(BrokenPipeError):  # it is really gone
         stream.close()
+
+
+def test_a_log_whose_output_was_closed_disturbs_nobody() -> None:
+    stream = io.TextIOWrapper(io.BytesIO())
+    set_up_logs(level="info", log_format="json", stream=stream)
+    stream.close()
+
+    structlog.stdlib.get_logger().info("poll.failing")
+
+    with pytest.raises(ValueError, match="closed"):  # it is really gone
+        stream.write("")
+
+
+def test_what_the_output_cannot_spell_is_written_nevertheless() -> None:
+    raw = io.BytesIO()
+    set_up_logs(level="info", log_format="json", stream=io.TextIOWrapper(raw, encoding="ascii"))
+
+    structlog.stdlib.get_logger().info("poll.failing", batch="Zoë", reason="half \ud83d")
+
+    said = json.loads(raw.getvalue())
+    assert (said["batch"], said["reason"]) == ("Zoë", "half \ud83d")
