@@ -119,8 +119,11 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def impatient_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let SQLite give up on a locked file at once, not after 5 seconds."""
-    pragmas = ("PRAGMA busy_timeout = 50", *sqlite._PRAGMAS[1:])
+    """Let SQLite give up on a locked file after 1 second, not 5.
+
+    Not sooner: a thread that has the lock may wait for its turn on the processor that long.
+    """
+    pragmas = ("PRAGMA busy_timeout = 1000", *sqlite._PRAGMAS[1:])
     monkeypatch.setattr(sqlite, "_PRAGMAS", pragmas)
 
 
