@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tests.patient import HANG
+from tests.signals import send
 
 Line = dict[str, Any]
 
@@ -52,7 +52,7 @@ class Process:
     def tell(self, number: int) -> None:
         """Send a signal."""
         assert self._process is not None
-        self._process.send_signal(number)
+        send(self._process, number)
 
     @property
     def pid(self) -> int:
@@ -67,8 +67,8 @@ class Process:
         """Send a signal and return the exit code."""
         assert self._process is not None
         assert self._reader is not None
-        with suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        if self._process.returncode is None:
+            send(self._process, number)
         code = await asyncio.wait_for(self._process.wait(), HANG)
         await self._reader
         self._process = None

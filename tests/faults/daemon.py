@@ -17,6 +17,7 @@ from tests.faults.accounting import Stored, read_stored
 from tests.faults.figures import TIMED
 from tests.patient import HANG
 from tests.planted import VARIABLE
+from tests.signals import send
 
 
 def program(module: str = "monitor") -> list[str]:
@@ -78,7 +79,7 @@ class Daemon:
         """End it by kill -9."""
         assert self._process is not None
         if self._process.returncode is None:
-            self._process.send_signal(signal.SIGKILL)
+            send(self._process, signal.SIGKILL)
         await self._process.wait()
 
     def pause(self) -> None:
@@ -94,7 +95,7 @@ class Daemon:
     def terminate(self) -> None:
         """Ask it to end, by SIGTERM."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        send(self._process, signal.SIGTERM)
 
     async def stop(self) -> tuple[int, float]:
         """End it by SIGTERM; return its exit status and the seconds it took."""

@@ -58,7 +58,8 @@ class Daemon:
             return
         for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
-                process.send_signal(number)
+                # not by send_signal: that looks first whether it has ended, and takes its status
+                os.kill(process.pid, number)
             with suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), PATIENCE)
                 return
