@@ -46,6 +46,12 @@ async def test_results_wait_while_the_database_is_away_and_none_is_lost(
     for name in names:
         assert sequences(rig.crm.of(name)) == [1, 2]
     assert not [line for line in log if line["event"].endswith("crashed")]
+
+    def all_recovered() -> bool:
+        last = {line["loop"]: line["event"] for line in log if "loop" in line}
+        return set(last.values()) == {"database.recovered"}
+
+    await until(all_recovered)  # told after the commit
     for loop in {line["loop"] for line in log if "loop" in line}:
         told = [line["event"] for line in log if line.get("loop") == loop]
         assert told == ["database.failing", "database.recovered"] * (len(told) // 2)
