@@ -17,28 +17,38 @@ _ESCAPES: Final = {
     "`": "\u02cb",
 }
 _JOINER: Final = "\u2060"
-_LINKABLE: Final = re.compile(r"(?<=[@#])(?=\S)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
-"""Where Slack would start to see a mention, a channel, an address or a link."""
+_LINKABLE: Final = re.compile(
+    r"(?<=[@#])(?=\S)|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=:)(?=[^\s:]+:)", re.IGNORECASE
+)
+"""Where Slack would start to see a mention, a channel, an address, a link or an emoji."""
+_UNDERLINE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+"""An underscore that may begin or end italics: none within a word does."""
+_LOOKALIKE: Final = "\u02cd"
+
+
+def units(text: str) -> int:
+    """Measure a text as Slack does, in UTF-16 code units: an emoji is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def inert(value: str, limit: int) -> str:
     """Return strangers' text with all markup, mentions and links dead, escaped, at most `limit`."""
-    text = _LINKABLE.sub(_JOINER, printable(value).strip())
+    text = _UNDERLINE.sub(_LOOKALIKE, _LINKABLE.sub(_JOINER, printable(value).strip()))
     parts = [_ESCAPES.get(character, character) for character in text]
-    if sum(map(len, parts)) <= limit:
+    lengths = list(accumulate(map(units, parts)))
+    if not lengths or lengths[-1] <= limit:
         return "".join(parts)
-    lengths = accumulate(map(len, parts))
     fitting = sum(length < limit for length in lengths)
     return "".join(parts[:fitting]) + "…"
 
 
 def join(parts: Iterable[str], *, separator: str, limit: int) -> str:
-    """Join as many parts as fit into `limit` characters and say how many are left out."""
+    """Join as many parts as fit into `limit` units and say how many are left out."""
     left = list(parts)
     room = limit - len(f"{separator}and {len(left)} more")
     kept: list[str] = []
     for part in left:
-        room -= len(part) + len(separator)
+        room -= units(part) + len(separator)
         if room < 0:
             break
         kept.append(part)

@@ -11,6 +11,8 @@ KEEPALIVE: Final = timedelta(seconds=4)
 
 _SHORTEST_KEY: Final = 16
 """Shorter parts of a path are taken for plain words."""
+_SHORTEST_TARGET: Final = 8
+"""A shorter path or query is found in any text: hiding it would blacken the receiver's answers."""
 
 
 class HttpReceiverSettings(Settings):
@@ -48,5 +50,5 @@ def url_secrets(url: str) -> tuple[str, ...]:
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     words = (*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query)))
     long = (word for word in words if len(word) >= _SHORTEST_KEY)
-    whole = (part for part in (url, target, parts.path, parts.query) if len(part) > 1)
-    return (*whole, *long)
+    whole = (target, parts.path, parts.query)
+    return (url, *(part for part in whole if len(part) >= _SHORTEST_TARGET), *long)
