@@ -1,7 +1,7 @@
 """Wiring: the only place that knows everybody."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.config.schema import Config, database_url
@@ -22,6 +22,7 @@ from monitor.engine.settler import Settler
 from monitor.engine.trouble import Trouble
 from monitor.engine.writer import Writer
 from monitor.providers import build as build_provider
+from monitor.settings import OFF, Patience
 from monitor.sinks import build as build_sink
 from monitor.storage.database import Database
 from monitor.storage.receivers import ReceiverRow, register_receivers
@@ -83,14 +84,23 @@ def open_database(config: Config) -> Database:
 
 def pace_of(config: Config, source: str) -> Pace:
     """Return how a source's batches are paced."""
-    polling = config.polling
+    polling, settings = config.polling, config.sources[source]
     return Pace(
-        interval=config.sources[source].interval or polling.interval,
+        interval=settings.interval or polling.interval,
         idle_interval=polling.idle_interval,
         settled_interval=polling.settled_interval,
         forget_after=polling.forget_after,
-        limits=Limits(stall_after=polling.stall_after, overdue_after=polling.overdue_after),
+        limits=Limits(
+            stall_after=_limit(settings.stall_after, polling.stall_after),
+            overdue_after=_limit(settings.overdue_after, polling.overdue_after),
+            settle_after=settings.settle_after or polling.settle_after,
+        ),
     )
+
+
+def _limit(own: Patience | None, common: Patience) -> timedelta | None:
+    limit = own or common
+    return None if limit == OFF else limit
 
 
 async def register(

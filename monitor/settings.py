@@ -5,18 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    PlainValidator,
     ValidationInfo,
     model_validator,
 )
 
-from monitor.core.event import MATCHER_NAMES
+from monitor.core.event import CONDITION_NAMES, MATCHER_NAMES
 from monitor.secret import Secret, take_secret, twins_of
 
 _UNITS: Final = {
@@ -77,6 +78,22 @@ Span = Annotated[timedelta, BeforeValidator(parse_duration)]
 
 Duration = Annotated[Span, duration_between("1ms", LONGEST_DURATION)]
 
+INTERVAL_BOUNDS: Final = Bounds(shortest="10ms", longest=LONGEST_DURATION)
+Interval = Annotated[Span, AfterValidator(INTERVAL_BOUNDS)]
+
+OFF: Final = "off"
+
+
+def _parse_patience(value: object) -> timedelta | Literal["off"]:
+    try:
+        return OFF if value == OFF else INTERVAL_BOUNDS(parse_duration(value))
+    except ValueError as error:
+        raise ValueError(f'{error}; "off" is never') from None
+
+
+Patience = Annotated[timedelta | Literal["off"], PlainValidator(_parse_patience)]
+"""How long something may last until it is told; `"off"`: for ever."""
+
 
 def parse_rate(value: object) -> float:
     match = re.fullmatch(r"([1-9][0-9]{0,8})/(s|min|h)", value) if isinstance(value, str) else None
@@ -108,6 +125,12 @@ def _check_label_name(name: str) -> str:
     return check_name(name)
 
 
+def _check_new_label_name(name: str) -> None:
+    if name in CONDITION_NAMES:  # the file's own are only warned of: they may be in use already
+        raise ValueError("cannot be a label: matchers know a condition by that name")
+    _check_label_name(name)
+
+
 def _check_label_value(value: str) -> str:
     if len(value) > 256 or not value.isprintable():
         raise ValueError("must be printable, at most 256 characters")
@@ -125,7 +148,7 @@ def check_labels(labels: Mapping[str, str]) -> None:
     _check_label_count(dict(labels))
     for name, value in labels.items():
         try:
-            _check_label_name(name)
+            _check_new_label_name(name)
             _check_label_value(value)
         except ValueError as error:
             raise ValueError(f"label {name!r}: {error}") from None

@@ -23,7 +23,15 @@ from monitor.providers import SourceSettings
 from monitor.providers.discovery import BolnaDiscoverySettings, DiscoverySettings
 from monitor.providers.expression import Expression
 from monitor.secret import Secret, twins_of
-from monitor.settings import LONGEST_DURATION, Bounds, Settings, parse_rate, write_duration
+from monitor.settings import (
+    INTERVAL_BOUNDS,
+    LONGEST_DURATION,
+    OFF,
+    Bounds,
+    Settings,
+    parse_rate,
+    write_duration,
+)
 from monitor.sinks import ReceiverSettings
 
 _PURPOSES: Final = {
@@ -146,13 +154,14 @@ def _type(field: FieldInfo) -> str:
     if origin is Literal:
         return ", ".join(f"`{_toml(word)}`" for word in arguments)
     if origin is tuple:
-        names = {Matcher: "matchers", str: "texts", timedelta: "durations"}
+        names = {tuple[Matcher, ...]: "matchers", str: "texts", timedelta: "durations"}
         what = next(names[name] for name in _names(arguments) if name in names)
         return f"array of {_amount(metadata)}{what}"
     if origin is dict:
         return f"table of {'secrets' if Secret in arguments else 'texts'}"
-    if plain is timedelta:
-        return f"duration{_bounds(metadata)}"
+    if plain is timedelta or timedelta in arguments:
+        off = f', or `"{OFF}"`' if arguments else ""
+        return f"duration{_bounds([INTERVAL_BOUNDS, *metadata])}{off}"
     if any(getattr(check, "func", None) is parse_rate for check in metadata):
         return "rate"
     words = {
@@ -181,7 +190,8 @@ def _names(arguments: Iterable[Any]) -> set[Any]:
 
 
 def _bounds(metadata: Iterable[Any]) -> str:
-    bounds = [check.func for check in metadata if isinstance(getattr(check, "func", None), Bounds)]
+    checks = [getattr(check, "func", check) for check in metadata]
+    bounds = [check for check in checks if isinstance(check, Bounds)]
     shortest, longest = bounds[-1].shortest, bounds[-1].longest
     if longest == LONGEST_DURATION:
         return f", at least {shortest}"

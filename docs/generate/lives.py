@@ -34,7 +34,11 @@ _PACE: Final = Pace(
     idle_interval=timedelta(minutes=5),
     settled_interval=timedelta(hours=1),
     forget_after=timedelta(days=1),
-    limits=Limits(stall_after=timedelta(minutes=15), overdue_after=timedelta(minutes=15)),
+    limits=Limits(
+        stall_after=timedelta(minutes=15),
+        overdue_after=timedelta(minutes=15),
+        settle_after=timedelta(minutes=15),
+    ),
 )
 
 

@@ -118,6 +118,7 @@ class BatchFacts:
             "phase": data["phase"],
             "outcome": data["outcome"],
             "settled": data["settled"],
+            "settled_by": known.settled_by if known else None,
             "counts": data["counts"],
             "total_contacts": data["total_contacts"],
             "valid_contacts": data["valid_contacts"],

@@ -20,7 +20,7 @@ def summarise(document: Mapping[str, Any]) -> str:
             | EventType.CANCELLED
             | EventType.REOPENED
         ):
-            return _with_percent(str(data["status"]), data)
+            return _with_percent(str(data["status"]), data) + _left_open(data)
         case EventType.STATUS_CHANGED:
             return f"{data['previous_status']} -> {data['status']}"
         case EventType.COUNTS_CHANGED:
@@ -47,6 +47,12 @@ def _lasting(document: Mapping[str, Any]) -> str:
 
 def _lasted(document: Mapping[str, Any], since: str) -> str:
     return write_wait(datetime.fromisoformat(document["time"]) - datetime.fromisoformat(since))
+
+
+def _left_open(data: Mapping[str, Any]) -> str:
+    """Say how many calls an end leaves open; other events have none of that."""
+    left = data["progress"]["open"] if "settled_by" in data else None
+    return f", {left:,} left open" if left else ""
 
 
 def _with_percent(text: str, data: Mapping[str, Any]) -> str:

@@ -53,6 +53,7 @@ def write_phase(known: Known | None) -> Text:
     parts = [word(known.phase), word(known.outcome)]
     if known.settled_at is not None:
         parts.append(safe(f"settled {write_time(known.settled_at)}"))
+        parts.append(safe(write_left_open(known)))
     elif known.outcome is not None:
         parts.append(safe("not settled"))
     if known.stalled_at is not None:
@@ -60,6 +61,13 @@ def write_phase(known: Known | None) -> Text:
     if known.is_overdue:
         parts.append(safe(f"overdue since {write_short_time(known.scheduled_at)}", "red"))
     return Text(", ").join(part for part in parts if part)
+
+
+def write_left_open(known: Known) -> str:
+    """Write how many calls an end left open; empty when none is, or it has not settled."""
+    if known.settled_at is None or not known.open_calls:
+        return ""
+    return f"{known.open_calls:,} call{'' if known.open_calls == 1 else 's'} left open"
 
 
 def write_progress(measured: Progress) -> Text:

@@ -10,8 +10,9 @@ import typer
 
 from monitor.config.mistakes import suggest
 from monitor.config.schema import Config, database_url
+from monitor.core import matcher_text
 from monitor.core.errors import UnknownNameError
-from monitor.core.matching import Matcher, parse_matcher
+from monitor.core.matching import Matcher
 from monitor.net.redact import printable
 from monitor.storage.database import Database
 from monitor.storage.schema import check_schema, migrate_if_missing
@@ -51,7 +52,7 @@ async def _opened(
 def parse_matchers(texts: Iterable[str]) -> list[Matcher]:
     """Read a command's matchers; a mistake in one is wrong usage."""
     try:
-        return [parse_matcher(text) for text in texts]
+        return [matcher for text in texts for matcher in matcher_text.parse_matchers(text)]
     except ValueError as error:
         raise typer.BadParameter(printable(str(error)), param_hint="MATCHER") from None
 

@@ -14,6 +14,7 @@ from monitor.config.lines import KeyPath, line_at, lines_of
 from monitor.config.mistakes import Mistake, mistakes_of
 from monitor.config.references import check_references
 from monitor.config.schema import Config, ConfigFile, Monitor
+from monitor.config.unmatched import check_matchers
 from monitor.core.errors import ConfigError
 from monitor.secret import twins_of
 
@@ -32,6 +33,7 @@ def load(path: Path | None = None) -> Config:
     merged, variables = override(tables, os.environ)
     file, mistakes = _validate(merged, found.absolute().parent)
     mistakes.extend(check_references(tables))
+    mistakes.extend(check_matchers(tables))
     instance, complaints = _instance()
     if file is None or mistakes or complaints:
         raise ConfigError([*_report(found, text, mistakes, variables), *complaints])

@@ -109,7 +109,7 @@ def _mistake(found: ErrorDetails) -> Mistake:
         case "literal_error":
             return Mistake(path=path, text=f"must be {context['expected']}")
         case "union_tag_invalid" | "union_tag_not_found":
-            tags = ", ".join(_tables(str(path[0])))
+            tags = ", ".join(tables_of(str(path[0])))
             return Mistake(
                 path=(*path, context["discriminator"].strip("'")), text=f"must be one of {tags}"
             )
@@ -150,9 +150,9 @@ def _table_at(loc: KeyPath) -> type[Settings]:
         case ("routes", int()):
             return RouteTable
         case (("sources" | "receivers") as union, _, str(tag)):
-            return _tables(union)[tag]
+            return tables_of(union)[tag]
         case ("sources", _, str(tag), str(key)):
-            parts = get_args(_tables("sources")[tag].model_fields[key].annotation)
+            parts = get_args(tables_of("sources")[tag].model_fields[key].annotation)
             inner: type[Settings] = next(part for part in parts if part is not NoneType)
             return inner
         case (str(name),):
@@ -162,7 +162,7 @@ def _table_at(loc: KeyPath) -> type[Settings]:
             return ConfigFile
 
 
-def _tables(union: str) -> dict[str, type[Settings]]:
+def tables_of(union: str) -> dict[str, type[Settings]]:
     """Return the tables of a union by tag: what `provider` or `kind` may say."""
     members, discriminator = get_args(_UNIONS[union])
     return {

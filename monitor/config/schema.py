@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv6Address
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -14,14 +15,17 @@ from monitor.config.database import SQLITE, Database, check_url
 from monitor.core.batch import NAME_LIMIT
 from monitor.core.batch_id import check_batch_id
 from monitor.core.errors import ConfigError
-from monitor.core.matching import Matcher, parse_matcher
+from monitor.core.matcher_text import parse_matchers
+from monitor.core.matching import Matcher
 from monitor.core.routing import Route
 from monitor.providers import SourceSettings
 from monitor.secret import Secret
 from monitor.settings import (
     LONGEST_DURATION,
     Duration,
+    Interval,
     Labels,
+    Patience,
     Settings,
     Span,
     check_name,
@@ -108,9 +112,6 @@ class Server(Settings):
         return parse_listen(self.listen)[1]
 
 
-Interval = Annotated[Span, duration_between("10ms", LONGEST_DURATION)]
-
-
 class Polling(Settings):
     """Parse `[polling]`."""
 
@@ -125,12 +126,16 @@ class Polling(Settings):
     forget_after: Duration = parse_duration("24h")
     """How long after it settled, or became unreachable for 7 days, it is still polled;
     `monitor add` wakes it."""
-    stall_after: Interval = parse_duration("15m")
+    settle_after: Interval = parse_duration("15m")
+    """How long calls that are still open may stand still after a final status, until the end is
+    believed as it is; 7 days while all of them wait by plan. Each source may have its own, as of
+    the next two."""
+    stall_after: Patience = parse_duration("15m")
     """How long nothing may move while calls are open or a batch runs, until it is told as
-    stalled."""
-    overdue_after: Interval = parse_duration("15m")
-    """How late after its scheduled start a pending batch is told as overdue; Bolna rounds starts
-    up to the next 10 minutes."""
+    stalled; `"off"` for never."""
+    overdue_after: Patience = parse_duration("15m")
+    """How late after its scheduled start a pending batch is told as overdue, `"off"` for never;
+    Bolna rounds starts up to the next 10 minutes."""
     deadline: Annotated[Span, duration_between("100ms", "10m")] = parse_duration("15s")
     """Bound of one whole request to a provider, from connect to the last byte."""
     concurrency: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 100
@@ -161,10 +166,10 @@ class DeclaredBatch(Settings):
     """Go with each of its events, for matchers and readers; they win over the source's."""
 
 
-def _parse_matcher(value: object) -> Matcher:
+def _parse_matchers(value: object) -> tuple[Matcher, ...]:
     if not isinstance(value, str):
         raise ValueError("must be a text such as 'type = batch.completed'")  # noqa: TRY004 (pydantic)
-    return parse_matcher(value)
+    return parse_matchers(value)
 
 
 class RouteTable(Settings):
@@ -172,13 +177,13 @@ class RouteTable(Settings):
 
     receiver: str
     """Who gets the events: the name of a `[receivers.NAME]` table."""
-    matchers: tuple[Annotated[Matcher, PlainValidator(_parse_matcher)], ...] = ()
+    matchers: tuple[Annotated[tuple[Matcher, ...], PlainValidator(_parse_matchers)], ...] = ()
     """Conditions on an event, all of which must hold: [events.md](events.md#matchers). None: all
     events."""
 
     def route(self) -> Route:
         """Return it as core knows it."""
-        return Route(receiver=self.receiver, matchers=self.matchers)
+        return Route(receiver=self.receiver, matchers=tuple(chain.from_iterable(self.matchers)))
 
 
 Name = Annotated[str, AfterValidator(check_name)]

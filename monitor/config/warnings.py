@@ -3,26 +3,34 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
+from monitor.config.mistakes import suggest
 from monitor.config.schema import Config
 from monitor.core.batch import fold
 from monitor.core.errors import SecretMissingError
-from monitor.core.event import EventType
+from monitor.core.event import CONDITION_NAMES, MATCHER_NAMES, EventType
 from monitor.core.matching import Matcher
 from monitor.core.routing import Route
 from monitor.providers import BolnaSettings, GenericSettings
 from monitor.secret import Secret
-from monitor.settings import Settings, write_duration
+from monitor.settings import OFF, Settings, write_duration
 
 _MINUTE = timedelta(minutes=1)
 _BOLNA_ROUNDS = timedelta(minutes=10)
 
 
-def warnings_of(config: Config) -> list[str]:
-    """List everything worth a second look, one line each."""
+def warnings_of(config: Config, *, deliberate: bool = True) -> list[str]:
+    """List everything worth a second look, one line each.
+
+    Without `deliberate` not what may well be meant: that a route turns a type away, or wants a
+    label that only `add` can give.
+    """
     return [
         *_absent_sources(config),
-        *_silent_types(config),
+        *_silent_types(config, deliberate=deliberate),
+        *(_unknown_labels(config) if deliberate else ()),
+        *_overruled_labels(config),
         *_unused_receivers(config),
         *_tight_budgets(config),
         *_hasty_conditions(config),
@@ -80,8 +88,10 @@ def _absent_sources(config: Config) -> Iterator[str]:
         )
 
 
-def _silent_types(config: Config) -> Iterator[str]:
+def _silent_types(config: Config, *, deliberate: bool) -> Iterator[str]:
     silent = [kind for kind in EventType if not _heard(kind, config)]
+    if not deliberate and config.routes:
+        silent = [kind for kind in silent if not _is_turned_away(kind, config)]
     if not silent:
         return
     if not config.routes:
@@ -105,6 +115,14 @@ def _heard(kind: EventType, config: Config) -> bool:
     )
 
 
+def _is_turned_away(kind: EventType, config: Config) -> bool:
+    return any(
+        matcher.op.negative and not matcher.matches({"type": kind.value})
+        for route in config.routes
+        for matcher in _on_type(route.matchers)
+    )
+
+
 def _can_match_batch(kind: EventType, route: Route) -> bool:
     """Judge by the type alone: some batch may satisfy every other matcher."""
     return all(matcher.matches({"type": kind.value}) for matcher in _on_type(route.matchers))
@@ -118,6 +136,35 @@ def _source_facts(kind: EventType, config: Config) -> Iterator[Mapping[str, str]
     for name, source in config.sources.items():
         own = {"type": kind.value, "source": name, "provider": source.provider}
         yield {**source.labels, **own}
+
+
+def _unknown_labels(config: Config) -> Iterator[str]:
+    """Name labels that neither the sources nor the declared batches have; `add` may give them."""
+    labels = {name for source in config.sources.values() for name in source.labels}
+    labels |= {name for batch in config.batches for name in batch.labels}
+    for number, route in enumerate(config.routes if config.sources else ()):
+        for matcher in route.matchers:
+            known = matcher.name in labels or matcher.name in (*MATCHER_NAMES, *CONDITION_NAMES)
+            if not known and not matcher.matches({}):
+                yield (
+                    f"routes[{number}]: {matcher}: no source and no declared batch has a label"
+                    f" {matcher.name!r}, so only `monitor add --label` can give it one"
+                    f"{suggest(matcher.name, [*labels, *MATCHER_NAMES, *CONDITION_NAMES])}"
+                )
+
+
+def _overruled_labels(config: Config) -> Iterator[str]:
+    tables: list[tuple[str, Iterable[str]]] = [
+        *((f"sources.{name}", source.labels) for name, source in config.sources.items()),
+        *((f"batches[{n}]", batch.labels) for n, batch in enumerate(config.batches)),
+    ]
+    for table, labels in tables:
+        for name in CONDITION_NAMES:
+            if name in labels:
+                yield (
+                    f"{table}.labels.{name}: matchers see the condition of that name, not this"
+                    " label: give it another name"
+                )
 
 
 def _unused_receivers(config: Config) -> Iterator[str]:
@@ -144,31 +191,35 @@ def _tight_budgets(config: Config) -> Iterator[str]:
 
 
 def _hasty_conditions(config: Config) -> Iterator[str]:
-    polling = config.polling
-    for key, interval in _intervals(config).items():
-        if polling.stall_after <= interval:
-            yield (
-                f"polling.stall_after: {write_duration(polling.stall_after)} is no longer than "
-                f"{key}, {write_duration(interval)}: it takes extra polls, and one quiet poll "
-                "makes a batch stalled"
-            )
-    bolna = [name for name, each in config.sources.items() if isinstance(each, BolnaSettings)]
-    if bolna and polling.overdue_after <= _BOLNA_ROUNDS:
+    """Name each pair of keys once, whose lengths make polls that tell too much."""
+    said = (warning for name in config.sources for warning in _hasty(name, config))
+    yield from dict.fromkeys(said)
+
+
+def _hasty(name: str, config: Config) -> Iterator[str]:
+    key, interval = _in_force(name, "interval", config)
+    own, limit = _in_force(name, "stall_after", config)
+    if limit != OFF and limit <= interval:
         yield (
-            f"polling.overdue_after: {write_duration(polling.overdue_after)} is no longer than "
-            f"the {write_duration(_BOLNA_ROUNDS)} to which Bolna rounds starts up: batches of "
-            f"{', '.join(bolna)} may be told as overdue that are on time"
+            f"{own}: {write_duration(limit)} is no longer than {key}, {write_duration(interval)}: "
+            "it takes extra polls, and one quiet poll makes a batch stalled"
+        )
+    own, limit = _in_force(name, "overdue_after", config)
+    bolna = isinstance(config.sources[name], BolnaSettings)
+    if bolna and limit != OFF and limit <= _BOLNA_ROUNDS:
+        yield (
+            f"{own}: {write_duration(limit)} is no longer than the "
+            f"{write_duration(_BOLNA_ROUNDS)} to which Bolna rounds starts up: batches of {name} "
+            "may be told as overdue that are on time"
         )
 
 
-def _intervals(config: Config) -> dict[str, timedelta]:
-    """Return the intervals that some source is polled at, by key."""
-    return {
-        f"sources.{name}.interval" if source.interval else "polling.interval": (
-            source.interval or config.polling.interval
-        )
-        for name, source in config.sources.items()
-    }
+def _in_force(name: str, key: str, config: Config) -> tuple[str, Any]:
+    """Return a setting of a source with the key that says it: its own, or that of all."""
+    own = getattr(config.sources[name], key)
+    if own is not None:
+        return f"sources.{name}.{key}", own
+    return f"polling.{key}", getattr(config.polling, key)
 
 
 def _strange_statuses(config: Config) -> Iterator[str]:

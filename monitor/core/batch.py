@@ -41,6 +41,17 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+class SettledBy(StrEnum):
+    """Say what an end was believed by."""
+
+    COUNTS = "counts"
+    """A reading whose calls are all over."""
+    CONFIRMED = "confirmed"
+    """Two readings by which nobody is dialled or spoken any more."""
+    SILENCE = "silence"
+    """Calls stay open and have not moved for a long while."""
+
+
 class Origin(StrEnum):
     """Say who registered a batch."""
 
@@ -63,6 +74,8 @@ class Reading:
     """The open ones that wait for a later time by plan: `scheduled`, `rescheduled`."""
     live_calls: int = 0
     """The open ones that somebody dials or speaks: neither parked nor still in a queue."""
+    tells_live: bool = True
+    """False: nobody says which of the open calls are live, but for those that are parked."""
     counted: bool = True
     """False: nobody can see whether calls move; counts are never told, or were not read now."""
     uncounted: FailureKind | None = None
@@ -94,6 +107,8 @@ class Batch:
     """Name given at registration; it wins over the provider's."""
     registered_at: datetime | None = None
     """When it was registered, or woken after it was forgotten."""
+    found_first: bool = False
+    """It was in the lists before the first complete round of discovery had ended."""
 
 
 @value
@@ -122,8 +137,10 @@ class Known:
     born_final: bool = False
     """Its status was final at the first reading and always since."""
     unconfirmed_since: datetime | None = None
-    """First of the readings in a row that are final without usable counts."""
+    """First of the readings in a row by which it is final and nobody is dialled or spoken."""
     settled_at: datetime | None = None
+    settled_by: SettledBy | None = None
+    """None for what settled before this was noted."""
     unknown_statuses: tuple[str, ...] = ()
     """Status words already reported as unknown."""
     begun_until: datetime | None = None

@@ -1,17 +1,23 @@
-"""Conditions with time in them: a batch that stands still, a start that does not come."""
+"""Conditions with time in them: what stands still, a start that does not come, a silent end."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.core.batch import Known, Phase
 
+PLANNED_WAIT = timedelta(days=7)
+"""After an end, calls that wait by plan are waited for so long: a retry may take days."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Hold how long a batch may stand still, and how late it may start."""
+    """Hold how long a batch may stand still, before its end and after it, and be late to start."""
 
-    stall_after: timedelta
-    overdue_after: timedelta
+    stall_after: timedelta | None
+    """None: standing still is nothing to tell."""
+    overdue_after: timedelta | None
+    """None: neither is a start that does not come."""
+    settle_after: timedelta
 
 
 def stalls_at(known: Known, limits: Limits, *, at: datetime) -> datetime | None:
@@ -20,7 +26,7 @@ def stalls_at(known: Known, limits: Limits, *, at: datetime) -> datetime | None:
     It counts from the last movement, or from the opening of its hours if that came later. Outside
     of its hours there is no such time.
     """
-    if known.stalled_at is not None or not _may_stall(known):
+    if limits.stall_after is None or known.stalled_at is not None or not _may_stall(known):
         return None
     still_since = known.changed_at
     if known.schedule is not None:
@@ -37,6 +43,8 @@ def overdue_at(known: Known, limits: Limits) -> datetime | None:
     A batch that ran since that start is only dialled again.
     """
     start = known.scheduled_at
+    if limits.overdue_after is None:
+        return None
     if start is None or known.told_overdue or known.begun or known.settled_at:
         return None
     if known.begun_until is not None and known.begun_until >= start:
@@ -44,16 +52,23 @@ def overdue_at(known: Known, limits: Limits) -> datetime | None:
     return start + limits.overdue_after
 
 
+def settles_at(known: Known, limits: Limits) -> datetime | None:
+    """Return when its end is believed though calls stay open, if none of them moves until then."""
+    if known.phase is not Phase.ENDED or known.settled_at is not None or not known.open_calls:
+        return None
+    parked = known.open_calls == known.parked_calls
+    wait = max(PLANNED_WAIT, limits.settle_after) if parked else limits.settle_after
+    return known.changed_at + wait
+
+
 def _may_stall(known: Known) -> bool:
     """Tell whether calls should move: some are open and not parked, or it runs before the first.
 
     While the counts say that all calls are final, a status that still runs only lags. A start
     that is scheduled and does not come is overdue, not stalled. Calls that nobody can count move
-    unseen, but those that are open after the end, and not counted any more, keep it from settling.
+    unseen. After a final status nothing stalls: silence settles it.
     """
-    if known.phase is Phase.PAUSED or known.settled_at is not None:
-        return False
-    if not known.counted and known.phase is not Phase.ENDED:
+    if known.phase in {Phase.PAUSED, Phase.ENDED} or not known.counted:
         return False
     if known.scheduled_at is not None and not known.begun:
         return False

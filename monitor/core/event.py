@@ -82,6 +82,9 @@ MATCHER_NAMES: Final = (
 )
 """Names that matchers may use besides labels; no label may take one."""
 
+CONDITION_NAMES: Final = ("stalled", "unreachable", "overdue", "late")
+"""Conditions of a batch as matchers see them: `true`, or the empty string."""
+
 
 _HEAD: Final = b'{"specversion":"1.0"'
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -134,7 +137,10 @@ def facts(document: Document) -> dict[str, str]:
         "phase": data.get("phase"),
         "outcome": data.get("outcome"),
     }
-    return {**about.get("labels", {}), **{name: value or "" for name, value in own.items()}}
+    lasting = data.get("conditions") or ()
+    conditions = {name: "true" if name in lasting else "" for name in CONDITION_NAMES}
+    told = {name: value or "" for name, value in own.items()}
+    return {**about.get("labels", {}), **told, **conditions}
 
 
 def stamp(at: datetime) -> str:

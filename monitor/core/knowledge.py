@@ -3,13 +3,15 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.core.batch import Counts, Known, Phase, Reading, fold
-from monitor.core.conditions import Limits, overdue_at, stalls_at
+from monitor.core.batch import Counts, Known, Outcome, Phase, Reading, SettledBy, fold
+from monitor.core.conditions import Limits, overdue_at, settles_at, stalls_at
 from monitor.core.forecast import course_of
 
 CONFIRM_AFTER = 0.9
-"""A final status without usable counts is believed at a second reading this many intervals on."""
+"""An end that counts do not show is believed at a second reading this many intervals on."""
 UNKNOWN_STATUSES_LIMIT = 100
+_CUT_SHORT = (Outcome.CANCELLED, Outcome.FAILED)
+"""Outcomes after which what still waits is not dialled any more."""
 _PLAIN = (Phase.RUNNING, Phase.PENDING, Phase.PAUSED)
 """Phases in which the same reading again means the same: neither confirmed nor reported."""
 
@@ -78,14 +80,16 @@ def _join(last: Known | None, reading: Reading, *, confirm_after: timedelta, at:
     else:
         counts, shown = base.counts, base
     total = _total(base, reading)
-    settling = _settle(
-        base,
-        final=reading.phase is Phase.ENDED and not (counted and shown.open_calls),
-        open_calls=shown.open_calls,
-        sure=counted and not _lacks_calls(reading, total),
-        confirm_after=confirm_after,
-        at=at,
-    )
+    settling = _Settling()
+    if reading.phase is Phase.ENDED:
+        settling = _settle(
+            base,
+            shown,
+            counted=counted and not _lacks_calls(reading, total),
+            waits_only=_waits_only(reading, shown),
+            confirm_after=confirm_after,
+            at=at,
+        )
     reopened = base.settled_at is not None and settling.settled_at is None
     born_final = base.born_final and reading.phase is Phase.ENDED and not reopened
     began = reading.phase is not Phase.PENDING and not born_final
@@ -109,6 +113,7 @@ def _join(last: Known | None, reading: Reading, *, confirm_after: timedelta, at:
         born_final=born_final,
         unconfirmed_since=settling.unconfirmed_since,
         settled_at=settling.settled_at,
+        settled_by=settling.settled_by,
         unknown_statuses=_unknown_statuses(base, reading),
         begun_until=base.begun_until,
         stalled_at=base.stalled_at,
@@ -122,30 +127,46 @@ def _join(last: Known | None, reading: Reading, *, confirm_after: timedelta, at:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Settling:
-    """Hold since when a batch is settled, or since when it seems to be."""
+    """Hold since when a batch is settled and by what, or since when it seems to be."""
 
     settled_at: datetime | None = None
+    settled_by: SettledBy | None = None
     unconfirmed_since: datetime | None = None
 
 
 def _settle(
     base: Known,
+    shown: Reading | Known,
     *,
-    final: bool,
-    open_calls: int,
-    sure: bool,
+    counted: bool,
+    waits_only: bool,
     confirm_after: timedelta,
     at: datetime,
 ) -> _Settling:
-    """Believe an end at once if its counts are sure, else when a second reading says so too."""
-    if not final:
+    """Believe a final status at once by whole counts, else when a second reading says so too.
+
+    What had settled stays so until more calls are open than before. Silence, which time brings, is
+    weighed apart.
+    """
+    if base.settled_at is not None and shown.open_calls <= base.open_calls:
+        return _Settling(settled_at=base.settled_at, settled_by=base.settled_by)
+    if counted and not shown.open_calls:
+        return _Settling(settled_at=at, settled_by=SettledBy.COUNTS)
+    if shown.open_calls and not waits_only:
         return _Settling()
-    if base.settled_at is not None or open_calls:
-        return _Settling(settled_at=base.settled_at)
-    since = at if sure else base.unconfirmed_since or at
-    if sure or at - since >= confirm_after:
-        return _Settling(settled_at=at)
+    since = base.unconfirmed_since or at
+    if at - since >= confirm_after:
+        return _Settling(settled_at=at, settled_by=SettledBy.CONFIRMED)
     return _Settling(unconfirmed_since=since)
+
+
+def _waits_only(reading: Reading, shown: Reading | Known) -> bool:
+    """Tell whether the batch was cut short, and nobody is dialled or spoken any more."""
+    if reading.outcome not in _CUT_SHORT:
+        return False
+    if not reading.tells_live:
+        return shown.open_calls == shown.parked_calls
+    return not shown.live_calls
 
 
 def _moved(base: Known, known: Known, *, at: datetime) -> Known:
@@ -154,14 +175,17 @@ def _moved(base: Known, known: Known, *, at: datetime) -> Known:
     return replace(
         known,
         changed_at=at if moved else base.changed_at,
-        stalled_at=None if moved else base.stalled_at,
+        stalled_at=None if moved or known.settled_at else base.stalled_at,
         course=course_of(base.course, known, at=at),
     )
 
 
 def _weigh_time(known: Known, limits: Limits, *, at: datetime) -> Known:
     """Tell what has lasted for too long by this reading."""
-    if at - known.changed_at >= limits.stall_after:
+    silent_at = settles_at(known, limits)
+    if silent_at is not None and at >= silent_at:
+        return _silenced(known, at=at)
+    if limits.stall_after is not None and at - known.changed_at >= limits.stall_after:
         stall_at = stalls_at(known, limits, at=at)
         if stall_at is not None and at >= stall_at:
             known = replace(known, stalled_at=at)
@@ -169,6 +193,17 @@ def _weigh_time(known: Known, limits: Limits, *, at: datetime) -> Known:
     if late_at is not None and at >= late_at:
         known = replace(known, overdue_at=at)
     return known
+
+
+def _silenced(known: Known, *, at: datetime) -> Known:
+    return replace(
+        known,
+        settled_at=at,
+        settled_by=SettledBy.SILENCE,
+        unconfirmed_since=None,
+        stalled_at=None,
+        course=(),
+    )
 
 
 def _total(base: Known, reading: Reading) -> int | None:

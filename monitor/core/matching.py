@@ -1,18 +1,17 @@
-"""A matcher: one condition on the facts of an event, written as Alertmanager writes it."""
+"""A matcher: one condition on the facts of an event, as Alertmanager knows it."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Final
 
-VALUE_LIMIT = 256
-"""Characters of a value that a regular expression sees: its cost stays bounded."""
+import re2
 
-_NAME = re.compile(r"\s*([a-z0-9][a-z0-9_-]{0,62})(?![A-Za-z0-9_.-])\s*")
-_OPERATOR = re.compile(r"(=~|!=|!~|=)\s*")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_BARE = re.compile(r"[^\s\"',=~!][^\s\",]*")
-_ESCAPE = re.compile(r'\\(["\\])')
+_BARE: Final = re.compile(r"[a-zA-Z0-9_:.-]+")
+_OPTIONS: Final = re2.Options()
+_OPTIONS.log_errors = False  # to standard error, beside our own
+_OPTIONS.never_capture = True  # groups that nobody asks for can make a match cost many times more
 
 
 class Operator(StrEnum):
@@ -28,24 +27,32 @@ class Operator(StrEnum):
         """Tell whether the matcher holds when the comparison does not."""
         return self in {Operator.NOT_EQUAL, Operator.NOT_MATCHES}
 
+    @property
+    def by_pattern(self) -> bool:
+        """Tell whether the value is a regular expression."""
+        return self in {Operator.MATCHES, Operator.NOT_MATCHES}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
-    """Compare one fact; raises ValueError for a regular expression that does not compile."""
+    """Compare one fact; raises ValueError for a regular expression that does not compile.
+
+    Expressions are RE2's: what they cost grows with the length of a value, and never faster. The
+    whole value must match.
+    """
 
     name: str
     op: Operator
     value: str
-    _pattern: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    _pattern: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        by_pattern = self.op in {Operator.MATCHES, Operator.NOT_MATCHES}
-        object.__setattr__(self, "_pattern", _compile(self.value) if by_pattern else None)
+        object.__setattr__(self, "_pattern", _compile(self.value) if self.op.by_pattern else None)
 
     def __str__(self) -> str:
-        """Write it so that `parse_matcher` reads the same matcher."""
-        value = self.value.replace("\\", r"\\").replace('"', r"\"")
-        return f'{self.name} {self.op} "{value}"'
+        """Write it so that `parse_matchers` reads the same matcher."""
+        name = self.name if _BARE.fullmatch(self.name) else _quoted(self.name)
+        return f"{name} {self.op} {_quoted(self.value)}"
 
     def matches(self, facts: Mapping[str, str]) -> bool:
         """Tell whether it holds; a missing fact is the empty string."""
@@ -53,51 +60,22 @@ class Matcher:
         if self._pattern is None:
             same = value == self.value
         else:
-            same = self._pattern.fullmatch(value[:VALUE_LIMIT]) is not None
+            same = self._pattern.fullmatch(value) is not None
         return same is not self.op.negative
 
 
-def parse_matcher(text: str) -> Matcher:
-    r"""Read `name op value`; raises ValueError with what is wrong, where, and what to do.
-
-    A value is bare or in double quotes; inside quotes only `\"` and `\\` are escapes, any other
-    backslash stands for itself, so that regular expressions need no doubling.
-    """
-    name = _NAME.match(text)
-    if name is None:
-        raise ValueError(
-            f"{text!r} must begin with a name of a-z, 0-9, _ and -, such as type, source or a label"
-        )
-    operator = _OPERATOR.match(text, name.end())
-    if operator is None:
-        raise ValueError(f'{text!r} has no operator after "{name[1]}": put =, !=, =~ or !~ there')
-    return Matcher(
-        name=name[1],
-        op=Operator(operator[1]),
-        value=_read_value(text, operator.end(), after=operator[1]),
-    )
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    return f'"{escaped}"'
 
 
-def _read_value(text: str, start: int, *, after: str) -> str:
-    rest = text[start:].rstrip()
-    if quoted := _QUOTED.fullmatch(rest):
-        return _ESCAPE.sub(r"\1", quoted[1])
-    if rest.startswith('"'):
-        raise ValueError(
-            f'{text!r} must have one closing " at its end: inside quotes write " as \\" and '
-            "a \\ at the very end as \\\\"
-        )
-    if not rest:
-        raise ValueError(f'{text!r} has no value after "{after}": for the empty one write ""')
-    if not _BARE.fullmatch(rest):
-        raise ValueError(f'{text!r} needs its value after "{after}" in double quotes')
-    return rest
-
-
-def _compile(expression: str) -> re.Pattern[str]:
+def _compile(expression: str) -> Any:
+    """Compile it as Alertmanager does, between its anchors; raise ValueError."""
     try:
-        return re.compile(expression, re.DOTALL)
-    except (re.error, OverflowError, RecursionError) as error:
+        return re2.compile(f"^(?:{expression})$", _OPTIONS)
+    except (re2.error, UnicodeEncodeError) as error:
+        why = error.args[0]
+        reason = why.decode(errors="replace") if isinstance(why, bytes) else str(error)
         raise ValueError(
-            f"the regular expression {expression!r} does not compile: {error}"
-        ) from error
+            f"the regular expression {expression!r} does not compile: {reason}"
+        ) from None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.core.batch import NO_FAILURES, Known, Origin, Outcome, Phase, Reading, Watch
+from monitor.core.batch import NO_FAILURES, Batch, Known, Outcome, Phase, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.event import Document, Event, EventType, compose, stamp
 from monitor.core.knowledge import calls_moved, changes_between, learn
@@ -65,7 +65,7 @@ def observe(
     reachable = watch.failures.unreachable_since is not None
     types: tuple[EventType, ...] = ()
     if known is not last or reachable:
-        types = tuple(_event_types(last, known, origin=watch.batch.origin, reachable=reachable))
+        types = tuple(_event_types(last, known, batch=watch.batch, reachable=reachable))
     after = Watch(
         batch=watch.batch,
         known=known,
@@ -78,19 +78,19 @@ def observe(
     return Observation(
         watch=after,
         snapshot=Snapshot(number=after.snapshots, at=at, known=known) if moved else None,
-        events=_events(types, watch, after, source=source, at=at) if types else (),
+        events=_events(types, watch, after, reading, source=source) if types else (),
     )
 
 
 def _event_types(
-    last: Known | None, known: Known, *, origin: Origin, reachable: bool
+    last: Known | None, known: Known, *, batch: Batch, reachable: bool
 ) -> Iterator[EventType]:
     """Yield what this poll tells, in the order in which it is told."""
     yield from _moves(last, known)
     if known.phase is Phase.UNKNOWN and known.unknown_statuses != _reported(last):
         yield EventType.STATUS_UNKNOWN
     was_settled = last is not None and last.settled_at is not None
-    if known.settled_at and not (known.born_final and origin is Origin.DISCOVERED):
+    if known.settled_at and not _is_old_news(batch, known):
         yield from _end(last if was_settled else None, known)
     if was_settled and known.settled_at is None:
         yield EventType.REOPENED
@@ -105,11 +105,17 @@ def _end(settled: Known | None, known: Known) -> Iterator[EventType]:
         yield _END[known.outcome]
 
 
+def _is_old_news(batch: Batch, known: Known) -> bool:
+    """Tell whether it had ended when whole lists were first read, and has not moved since."""
+    return batch.found_first and known.born_final and known.changed_at == known.phase_since
+
+
 def _lasting(last: Known | None, known: Known) -> Iterator[EventType]:
+    """Yield what has lasted too long, and what does no longer: an end needs no word of that."""
     stalled, was_stalled = known.stalled_at, last.stalled_at if last else None
     if stalled is not None and was_stalled is None:
         yield EventType.STALLED
-    if was_stalled is not None and stalled is None:
+    if last is not None and was_stalled is not None and known.changed_at > last.changed_at:
         yield EventType.PROGRESSING
     if known.overdue_at is not None and (last is None or known.overdue_at != last.overdue_at):
         yield EventType.OVERDUE
@@ -130,10 +136,12 @@ def _reported(last: Known | None) -> tuple[str, ...]:
 
 
 def _events(
-    types: tuple[EventType, ...], before: Watch, after: Watch, *, source: Source, at: datetime
+    types: tuple[EventType, ...], before: Watch, after: Watch, reading: Reading, *, source: Source
 ) -> tuple[Event, ...]:
-    last, known = before.known, after.known
-    changes = changes_between(last.counts, known.counts) if last and known else {}
+    last, known, at = before.known, after.known, after.last_poll_at
+    if known is None or at is None:
+        raise TypeError("a watch that was just read knows what and when")
+    changes = changes_between(last.counts, known.counts) if last else {}
     data = batch_data(source, before, after, changes=changes)
     subject = batch_subject(before.batch)
     return tuple(
@@ -142,22 +150,27 @@ def _events(
             subject,
             sequence=before.sequence + number,
             at=at,
-            data=data | _extra(event_type, before, after, at),
+            data=data | _extra(event_type, before, known, reading),
         )
         for number, event_type in enumerate(types, start=1)
     )
 
 
-def _extra(event_type: EventType, before: Watch, after: Watch, at: datetime) -> Document:
-    known = after.known
-    if event_type in _END.values() and known is not None:
-        started_at, ended_at = known.started_at, known.settled_at or at
-        duration = None if started_at is None else (ended_at - started_at).total_seconds()
-        return {"duration_seconds": duration, "late": known.born_final}
+def _extra(event_type: EventType, before: Watch, known: Known, reading: Reading) -> Document:
+    if event_type in _END.values() and known.settled_at is not None:
+        started_at = known.started_at
+        duration = None if started_at is None else (known.settled_at - started_at).total_seconds()
+        return {
+            "duration_seconds": duration,
+            "late": known.born_final,
+            "settled_by": known.settled_by,
+            "unknown_call_statuses": list(reading.unknown_call_statuses),
+        }
     if event_type is EventType.REACHABLE and before.failures.since is not None:
         return {"since": stamp(before.failures.since)}
-    if event_type is EventType.STALLED and known is not None:
-        return {"since": stamp(known.changed_at)}
+    if event_type is EventType.STALLED:
+        unknown = list(reading.unknown_call_statuses)
+        return {"since": stamp(known.changed_at), "unknown_call_statuses": unknown}
     if event_type is EventType.PROGRESSING and before.known is not None:
         return {"since": stamp(before.known.changed_at)}
     return {}

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.core.batch import Known, Phase, Watch
-from monitor.core.conditions import Limits, overdue_at, stalls_at
+from monitor.core.batch import Known, Phase, SettledBy, Watch
+from monitor.core.conditions import Limits, overdue_at, settles_at, stalls_at
 from monitor.core.forecast import forecast
 
 FRESH = timedelta(hours=1)
@@ -34,9 +34,14 @@ class Pace:
             self.interval < other.interval
             or self.idle_interval < other.idle_interval
             or self.settled_interval < other.settled_interval
-            or self.limits.stall_after < other.limits.stall_after
-            or self.limits.overdue_after < other.limits.overdue_after
+            or self.limits.settle_after < other.limits.settle_after
+            or _is_sooner(self.limits.stall_after, other.limits.stall_after)
+            or _is_sooner(self.limits.overdue_after, other.limits.overdue_after)
         )
+
+
+def _is_sooner(one: timedelta | None, other: timedelta | None) -> bool:
+    return one is not None and (other is None or one < other)
 
 
 def next_poll_at(watch: Watch, pace: Pace, *, at: datetime, jitter: float) -> datetime | None:
@@ -64,8 +69,11 @@ def _interval(watch: Watch, pace: Pace, at: datetime) -> timedelta:
         return pace.settled_interval
     if known is None:
         return pace.interval
-    if known.settled_at is not None or _is_quiet(known, at):
+    if _is_quiet(known, at):
         return pace.settled_interval
+    if known.settled_at is not None:
+        silent = known.settled_by is SettledBy.SILENCE  # its calls may move after all
+        return pace.idle_interval if silent else pace.settled_interval
     if _is_idle(known, pace, at):
         return pace.idle_interval
     return pace.interval * (SHORTER if _turns_soon(known, pace, at) else 1)
@@ -109,6 +117,9 @@ def _moments(known: Known, pace: Pace, at: datetime) -> Iterator[datetime]:
     stall_at = stalls_at(known, pace.limits, at=at)
     if stall_at is not None:
         yield stall_at
+    silent_at = settles_at(known, pace.limits)
+    if silent_at is not None:
+        yield silent_at
     late_at = overdue_at(known, pace.limits)
     if late_at is not None:
         yield late_at

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from monitor.core.batch import Batch, Known, Watch, progress
 from monitor.core.errors import FailureKind
-from monitor.core.event import Document, Subject, SubjectKind, stamp
+from monitor.core.event import CONDITION_NAMES, Document, Subject, SubjectKind, stamp
 from monitor.core.forecast import forecast
 from monitor.core.source import Source
 
@@ -75,11 +75,24 @@ def batch_data(
         "total_contacts": known.total_contacts if known else None,
         "valid_contacts": known.valid_contacts if known else None,
         "progress": asdict(progress(known)),
+        "conditions": _conditions(after),
         "forecast": forecast_data(after),
         "scheduled_at": stamp(known.scheduled_at) if known and known.scheduled_at else None,
         "observed_at": None,
         "previous_observed_at": stamp(before.observed_at) if before.observed_at else None,
     }
+
+
+def _conditions(watch: Watch) -> list[str]:
+    """Name what is the matter with a batch, or was when it was first seen."""
+    known = watch.known
+    holds = {
+        "stalled": known is not None and known.stalled_at is not None,
+        "unreachable": watch.failures.unreachable_since is not None,
+        "overdue": known is not None and known.is_overdue,
+        "late": known is not None and known.born_final,
+    }
+    return [name for name in CONDITION_NAMES if holds[name]]
 
 
 def forecast_data(watch: Watch) -> Document | None:

@@ -127,7 +127,7 @@ class Reload:
             routes=len(config.routes),
             batches=len(config.batches),
         )
-        for warning in warnings_of(config):
+        for warning in warnings_of(config, deliberate=False):
             log.warning("config.doubtful", reason=warning)
 
     async def _hasten(self, change: _Change) -> None:

@@ -27,6 +27,7 @@ from monitor.engine.writer import Writer
 from monitor.storage.batches import count_watched, draw_extra
 from monitor.storage.database import Database
 from monitor.storage.registry import discover_batches
+from monitor.storage.sources import note_listed
 
 TURN: Final = 1.0
 """Seconds after which the loop looks whether a round is due."""
@@ -52,6 +53,8 @@ class _Plan:
     waiting: bool = False
     """The round waits for others than the database: it can be cut off."""
     over: bool = False
+    listed: bool = False
+    """A complete round was noted: what is found from now on is new at the provider."""
 
     def end(self) -> None:
         """Let the round end: a GET can be repeated, a unit of work is finished."""
@@ -154,6 +157,9 @@ class Discovery:
         tally = Tally()
         try:
             await self._look(plan, tally)
+            if tally.complete and not plan.listed:
+                await note_listed(self._database, plan.account.source.row, now=self._clock.now())
+                plan.listed = True
             self._settle(plan, tally)
         except StorageError as error:
             self.outage.began(error, at=self._clock.now())

@@ -6,6 +6,7 @@ import structlog
 
 from monitor.core.errors import PollError
 from monitor.core.found import Found
+from monitor.core.source import is_answer
 
 log = structlog.stdlib.get_logger()
 
@@ -27,6 +28,11 @@ class Tally:
     def failure(self) -> PollError | None:
         """Return the first one."""
         return next(iter(self.failures.values()), None)
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether all that there is was found: a list that is refused holds nothing for us."""
+        return self.whole and all(is_answer(failure.kind) for failure in self.failures.values())
 
     def add(self, found: Found | PollError) -> PollError | None:
         """Take one answer; return its failure."""

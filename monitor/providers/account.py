@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from monitor.headers import check_header_value
 from monitor.secret import Secret
-from monitor.settings import CaFile, Duration, Labels, Rate, Settings
+from monitor.settings import CaFile, Duration, Interval, Labels, Patience, Rate, Settings
 
 
 class SharedSettings(Settings):
@@ -19,6 +19,13 @@ class SharedSettings(Settings):
     """Allow loopback and private addresses."""
     interval: Duration | None = None
     """Instead of `[polling]` `interval`, for the batches of this source."""
+    settle_after: Interval | None = None
+    """Instead of `[polling]` `settle_after`."""
+    stall_after: Patience | None = None
+    """Instead of `[polling]` `stall_after`: longer, or `"off"`, where counts do not move for hours
+    though all is well."""
+    overdue_after: Patience | None = None
+    """Instead of `[polling]` `overdue_after`."""
     rate_limit: Rate
     """Requests that the account may spend at most: polls, pages of calls, lists of batches."""
     labels: Labels = Field(default_factory=dict)

@@ -83,6 +83,7 @@ class Meaning:
             open_calls=calls.open,
             parked_calls=calls.parked,
             live_calls=calls.live,
+            tells_live=False,
             counted="counts" in self._expressions,
             total_contacts=None if lacking else total,
             least_contacts=total if lacking else None,

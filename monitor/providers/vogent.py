@@ -148,7 +148,7 @@ def _may_move(reading: Reading, known: Known | None) -> bool:
         case Phase.RUNNING | Phase.PAUSED | Phase.UNKNOWN:
             return True
         case Phase.ENDED:
-            return known is None or known.settled_at is None
+            return known is None or known.settled_at is None or known.open_calls > 0
         case _:
             return False
 

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from monitor.core.event import Document
 from monitor.core.forecast import write_rate
-from monitor.sinks.mrkdwn import date, duration, inert, join
+from monitor.sinks.mrkdwn import date, duration, inert, join, units
 
 HEADER_LIMIT: Final = 150
 SECTION_LIMIT: Final = 2800
 TEXT_LIMIT: Final = 2000
-"""Slack's own: 150, 3000 a section, and some 13,000 characters over all."""
+"""Slack's own: 150, 3000 a section, and some 13,000 over all, in UTF-16 code units."""
 
 _BAR_CELLS: Final = 20
 _LABELS_SHOWN: Final = 10
@@ -46,6 +46,11 @@ _LASTING: Final = {
     "batch.progressing": "No call had moved for {}",
     "batch.overdue": "Late by {}",
 }
+_LEFT_OPEN: Final = {
+    "silence": "none of them has moved for a long while",
+    "confirmed": "nobody is dialled or spoken any more",
+}
+"""By what an end was believed."""
 _ENDS_OF_TROUBLE: Final = frozenset({"batch.reachable", "source.recovered"})
 
 
@@ -85,7 +90,7 @@ def _name(document: Document) -> str:
 
 def _headline(document: Document) -> str:
     what = f"{_what(document)}: "
-    return what + inert(_name(document), HEADER_LIMIT - len(what))
+    return what + inert(_name(document), HEADER_LIMIT - units(what))
 
 
 def _summary(document: Document) -> str:
@@ -95,7 +100,7 @@ def _summary(document: Document) -> str:
     """
     data = document["data"]
     parts = [f"{_what(document)}: {inert(_name(document), 300)}"]
-    parts += [_trouble(document, dated=False), _lasting(document, dated=False)]
+    parts += [_trouble(document, dated=False), _lasting(document, dated=False), _left_open(data)]
     if batch := data.get("batch"):
         origin = f"batch {inert(batch['id'], 300)} of {inert(batch['source'], 100)}"
         parts += [_status(data), _percent(data), _finished(data), _rate(data), origin]
@@ -108,7 +113,7 @@ def _facts(document: Document) -> str:
     whole = inert(_name(document), 400)
     lines = ["" if _headline(document).endswith(whole) else f"*{whole}*"]
     lines += [_trouble(document), _remedy(document), _lasting(document)]
-    lines += [_status_line(document), _ending(data)]
+    lines += [_status_line(document), _ending(data), _left_open(data), _unknown_words(data)]
     if document["type"] == "monitor.test":
         lines.append("This receiver works: events that its routes match arrive here.")
     return join([line for line in lines if line], separator="\n", limit=SECTION_LIMIT)
@@ -151,7 +156,7 @@ def _word(status: str) -> str:
 def _calls(data: Document) -> str:
     amounts = " · ".join(filter(None, (_finished(data), _totals(data))))
     lines = [_bar(data), amounts, _pace(data)]
-    room = SECTION_LIMIT - sum(map(len, lines)) - len(lines)
+    room = SECTION_LIMIT - sum(map(units, lines)) - len(lines)
     lines.append(join(_counts(data), separator=" · ", limit=room))
     return "\n".join(line for line in lines if line)
 
@@ -217,6 +222,24 @@ def _ending(data: Document) -> str:
         return "It had already ended when it was first seen."
     seconds = data.get("duration_seconds")
     return "" if seconds is None else f"Duration: {duration(seconds)}"
+
+
+def _left_open(data: Document) -> str:
+    """Say how many calls an end left open, and why it was believed all the same."""
+    calls = (data.get("progress") or {}).get("open")
+    why = _LEFT_OPEN.get(data.get("settled_by") or "")
+    if not calls or not why:
+        return ""
+    return f"{calls:,} call{' was' if calls == 1 else 's were'} left open: {why}"
+
+
+def _unknown_words(data: Document) -> str:
+    """Name the call statuses that we do not know: they count as open, and may be over."""
+    words = [_word(status) for status in data.get("unknown_call_statuses") or ()]
+    if not words:
+        return ""
+    shown = join(words, separator=", ", limit=400)
+    return f"Calls with a status that we do not know count as open: {shown}"
 
 
 def _trouble(document: Document, *, dated: bool = True) -> str:

@@ -107,12 +107,14 @@ def _register_some(
     wake: bool,
 ) -> Registered:
     rows = encode_rows([_row(item) for item in chunk])
-    values = {"rows": rows, "origin": origin.value, "now": milliseconds(now)}
+    values = {"rows": rows, "origin": origin.value, "now": milliseconds(now), "found": False}
     plain = {"rows": rows}
     dialect = connection.dialect.name
     _lock(connection, rows)
     new = _count(connection, _INSERT[dialect], values)
-    again = _count(connection, _AGAIN[dialect], values)
+    again = _count(
+        connection, _AGAIN[dialect], {**plain, "origin": origin.value, "now": milliseconds(now)}
+    )
     woken = 0
     if wake:
         woken = _count(connection, _AWAKEN[dialect], {**plain, "now": milliseconds(now)})
@@ -130,7 +132,8 @@ def _known(connection: Connection, found: Sequence[Registration]) -> set[str]:
 @writing
 def _insert_found(connection: Connection, unknown: Sequence[Registration], *, now: datetime) -> int:
     rows = encode_rows([_row(item) for item in unknown])
-    values = {"rows": rows, "origin": Origin.DISCOVERED.value, "now": milliseconds(now)}
+    origin = Origin.DISCOVERED.value
+    values = {"rows": rows, "origin": origin, "now": milliseconds(now), "found": True}
     return _count(connection, _INSERT[connection.dialect.name], values)
 
 
@@ -197,8 +200,9 @@ def _insert_statement(dialect: str) -> Any:
     # SQLite needs the WHERE, or it takes ON CONFLICT for a join
     return text(
         "INSERT INTO batches (source, external_id, key, origin, labels, name, watched,"  # noqa: S608 (ours)
-        " registered_at, next_poll_at) SELECT r.source, r.external_id, r.key, :origin,"
-        " COALESCE(r.labels, '{}'), r.name, TRUE, :now, :now"
+        " registered_at, next_poll_at, found_first) SELECT r.source, r.external_id, r.key,"
+        " :origin, COALESCE(r.labels, '{}'), r.name, TRUE, :now, :now, CAST(:found AS boolean)"
+        " AND (SELECT listed_at IS NULL FROM sources WHERE sources.name = r.source)"
         f" FROM {rows_of(dialect, _WANTED)} WHERE TRUE"
         " ON CONFLICT (source, external_id) DO NOTHING RETURNING id"
     )
@@ -216,7 +220,7 @@ def _again_statement(dialect: str) -> Any:
     forgotten = ", ".join(f"{name} = NULL" for name in ("observed_at", "failures", *KNOWN_COLUMNS))
     return text(
         "UPDATE batches SET watched = TRUE, origin = :origin, registered_at = :now,"  # noqa: S608 (ours)
-        f" next_poll_at = :now, {forgotten} FROM {rows_of(dialect, _WANTED)}"
+        f" next_poll_at = :now, found_first = FALSE, {forgotten} FROM {rows_of(dialect, _WANTED)}"
         f" WHERE {_SAME} AND NOT batches.watched RETURNING batches.id"
     )
 

@@ -13,7 +13,7 @@ from monitor.storage.tables import metadata
 if TYPE_CHECKING:  # it takes a while to load, and mostly there is nothing to migrate
     from alembic.config import Config
 
-NEWEST: Final = "0002"
+NEWEST: Final = "0003"
 """The version that this program needs."""
 
 _LOCK: Final = 0x62617463

@@ -59,6 +59,15 @@ def register_sources(connection: Connection, providers: Mapping[str, str]) -> di
     return {source.name: source for source in found if source.name in providers}
 
 
+@writing
+def note_listed(connection: Connection, row: int, *, now: datetime) -> None:
+    """Note that a source's lists were read to their end, unless that was noted before."""
+    connection.execute(
+        text("UPDATE sources SET listed_at = :now WHERE id = :row AND listed_at IS NULL"),
+        {"row": row, "now": milliseconds(now)},
+    )
+
+
 def lock_source(connection: Connection, row: int) -> SourceRow:
     """Read a source inside a unit of work, keeping it from others until the end."""
     lock = "" if connection.dialect.name == "sqlite" else " FOR UPDATE"

@@ -46,6 +46,8 @@ sources = Table(
     Column("blocked_until", BigInteger),
     Column("tokens", Float, nullable=False, server_default="0"),
     Column("tokens_at", BigInteger, nullable=False, server_default="0"),
+    # when its first complete round of discovery had ended
+    Column("listed_at", BigInteger),
 )
 
 batches = Table(
@@ -96,6 +98,8 @@ batches = Table(
     Column("stalled_at", BigInteger),
     Column("overdue_at", BigInteger),
     Column("course", Text),
+    Column("settled_by", String(16)),
+    Column("found_first", Boolean),
     UniqueConstraint("source", "external_id"),
     Index(
         "ix_batches_due",

@@ -5,7 +5,17 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from monitor.core.batch import NO_FAILURES, Batch, Failures, Known, Origin, Outcome, Phase, Watch
+from monitor.core.batch import (
+    NO_FAILURES,
+    Batch,
+    Failures,
+    Known,
+    Origin,
+    Outcome,
+    Phase,
+    SettledBy,
+    Watch,
+)
 from monitor.core.errors import FailureKind
 from monitor.core.schedule import Schedule, Slot
 from monitor.storage.times import instant, milliseconds
@@ -15,7 +25,7 @@ READ_COLUMNS: Final = (
     " observed_at, failures, status, phase, outcome, counts, open_calls, total_contacts,"
     " valid_contacts, provider_name, scheduled_at, changed_at, phase_since, started_at, born_final,"
     " unconfirmed_since, settled_at, unknown_statuses, registered_at, parked_calls, live_calls,"
-    " counted, schedule, stalled_at, overdue_at, course, begun_until"
+    " counted, schedule, stalled_at, overdue_at, course, begun_until, settled_by, found_first"
 )
 """What `watch_of` needs, in its order."""
 
@@ -44,6 +54,7 @@ KNOWN_COLUMNS: Final = {
     "stalled_at": "bigint",
     "overdue_at": "bigint",
     "course": "text",
+    "settled_by": "text",
 }
 """Columns of what is known, with their Postgres types."""
 
@@ -64,6 +75,7 @@ def watch_of(row: Sequence[Any]) -> Watch:
             labels=_NO_LABELS if row[5] == "{}" else json.loads(row[5]),
             name=row[6],
             registered_at=instant(row[28]),
+            found_first=bool(row[38]),
         ),
         sequence=row[7],
         snapshots=row[8],
@@ -100,6 +112,7 @@ def _known_of(row: Sequence[Any]) -> Known:
         overdue_at=instant(row[34]),
         course=() if row[35] is None else tuple(map(tuple, _decode(row[35])[0])),
         begun_until=instant(row[36]),
+        settled_by=None if row[37] is None else SettledBy(row[37]),
     )
 
 
@@ -144,6 +157,7 @@ def known_columns(known: Known) -> dict[str, Any]:
         "stalled_at": milliseconds(known.stalled_at),
         "overdue_at": milliseconds(known.overdue_at),
         "course": json.dumps(known.course) if known.course else None,
+        "settled_by": known.settled_by,
     }
 
 

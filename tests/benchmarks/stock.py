@@ -125,7 +125,7 @@ def _see(watch: Watch, row: SourceRow, *, completed: int, at: datetime) -> Obser
     """Observe one more reading of a batch, as the daemon does."""
     source = Source(row=row.row, name=row.name, provider="bolna", key=row.key)
     document = (DOCUMENT % (watch.batch.id, completed)).encode()
-    limits = Limits(stall_after=_LONG, overdue_after=_LONG)
+    limits = Limits(stall_after=_LONG, overdue_after=_LONG, settle_after=_LONG)
     reading = parse(document, watch.batch.id)
     return observe(watch, reading, source=source, interval=_LONG, limits=limits, at=at)
 

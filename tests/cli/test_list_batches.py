@@ -74,6 +74,7 @@ async def test_json_tells_everything_of_a_batch(monitor: Run, store: Store) -> N
         "phase": "ended",
         "outcome": "completed",
         "settled": True,
+        "settled_by": "counts",
         "counts": {"completed": 5, "busy": 2},
         "total_contacts": 11,
         "valid_contacts": 7,

@@ -73,7 +73,7 @@ async def test_no_help_imports_anything_heavy() -> None:
         (["list", "-o", "yaml"], "'yaml' is not one of table, json"),
         (["list", "--limit", "0"], "must be a whole number from 1 on"),
         (["list", "--limit", "some"], "must be a whole number from 1 on"),
-        (["list", "phase running"], "has no operator"),
+        (["list", "phase running"], "needs an operator"),
         (["events", "--since", "yesterday"], "must be a duration"),
         (["events", "--since", "9999999d"], "out of range"),
         (["redeliver", "-r", "crm", "--since", "soon"], "must be a duration"),

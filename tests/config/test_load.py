@@ -9,7 +9,7 @@ from monitor.config import load as loading
 from monitor.config.load import load
 from monitor.config.schema import DeclaredBatch, database_url
 from monitor.core.errors import ConfigError
-from monitor.core.matching import parse_matcher
+from monitor.core.matcher_text import parse_matchers
 from monitor.core.routing import Route
 
 Write = Callable[[str], Path]
@@ -79,8 +79,8 @@ def test_a_file_becomes_typed_tables(write: Write, tmp_path: Path) -> None:
         Route(
             receiver="ops",
             matchers=(
-                parse_matcher(r'type !~ "batch\.(first_seen|counts_changed)"'),
-                parse_matcher("team = collections"),
+                *parse_matchers(r'type !~ "batch\.(first_seen|counts_changed)"'),
+                *parse_matchers("team = collections"),
             ),
         ),
         Route(receiver="ops"),

@@ -55,12 +55,13 @@ receiver = "opps"
     assert mistakes_in(path) == [
         "2: monitor.log_level: must be 'debug', 'info', 'warning' or 'error'",
         '7: sources.bolna-prod.rate_limt: is not a known key; did you mean "rate_limit"?; '
-        "allowed: allow_http, allow_private, interval, rate_limit, labels, ca_file, "
-        "api_key, api_key_env, api_key_file, base_url, provider, discover",
+        "allowed: allow_http, allow_private, interval, settle_after, stall_after, overdue_after, "
+        "rate_limit, labels, ca_file, api_key, api_key_env, api_key_file, base_url, provider, "
+        "discover",
         "10: batches[0].source: there is no source 'bolna'; did you mean \"bolna-prod\"?; "
         "there are: bolna-prod",
         "21: routes[0].matchers[1]: the regular expression '(' does not compile: "
-        "missing ), unterminated subpattern at position 0",
+        "missing ): ^(?:()$",
         "25: routes[1].receiver: there is no receiver 'opps'; did you mean \"ops\"?; "
         "there are: ops",
     ]

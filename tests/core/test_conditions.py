@@ -1,11 +1,12 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from monitor.core.batch import Known, Phase
-from monitor.core.conditions import Limits, overdue_at, stalls_at
+from monitor.core.conditions import Limits, overdue_at, settles_at, stalls_at
 from monitor.core.schedule import Schedule, Slot
 
 MakeKnown = Callable[..., Known]
@@ -13,7 +14,7 @@ MakeKnown = Callable[..., Known]
 NOW = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 """A Thursday."""
 MINUTE = timedelta(minutes=1)
-LIMITS = Limits(stall_after=15 * MINUTE, overdue_after=20 * MINUTE)
+LIMITS = Limits(stall_after=15 * MINUTE, overdue_after=20 * MINUTE, settle_after=15 * MINUTE)
 
 
 def dials(start: int, end: int) -> Schedule:
@@ -47,7 +48,7 @@ def test_open_calls_that_do_not_move_stall_after_stall_after(still: MakeKnown) -
     assert stalls_at(still(), LIMITS, at=NOW) == NOW + 15 * MINUTE
 
 
-@pytest.mark.parametrize("phase", [Phase.PENDING, Phase.ENDED, Phase.UNKNOWN])
+@pytest.mark.parametrize("phase", [Phase.PENDING, Phase.UNKNOWN])
 def test_open_calls_stall_whatever_the_status_says(still: MakeKnown, phase: Phase) -> None:
     assert stalls_at(still(phase=phase), LIMITS, at=NOW) == NOW + 15 * MINUTE
 
@@ -66,7 +67,7 @@ def test_a_batch_that_runs_stalls_before_its_first_call(
     [
         {"stalled_at": NOW},
         {"phase": Phase.PAUSED},
-        {"settled_at": NOW},
+        {"phase": Phase.ENDED},
         {"counted": False},
         {"parked_calls": 2, "live_calls": 0},
         {"counts": {"completed": 7}, "open_calls": 0, "live_calls": 0},
@@ -82,7 +83,7 @@ def test_a_batch_that_runs_stalls_before_its_first_call(
     ids=[
         "told already",
         "paused",
-        "settled",
+        "ended",
         "nobody counts",
         "all open calls are parked",
         "all calls are final and the status lags",
@@ -92,6 +93,34 @@ def test_a_batch_that_runs_stalls_before_its_first_call(
 )
 def test_what_should_not_move_does_not_stall(still: MakeKnown, fields: dict[str, Any]) -> None:
     assert stalls_at(still(**fields), LIMITS, at=NOW) is None
+
+
+def test_what_is_off_has_no_time(still: MakeKnown, waiting: MakeKnown) -> None:
+    off = replace(LIMITS, stall_after=None, overdue_after=None)
+
+    assert stalls_at(still(), off, at=NOW) is None
+    assert overdue_at(waiting(), off) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "after"),
+    [
+        ({"phase": Phase.ENDED}, 10 * MINUTE),
+        ({"phase": Phase.ENDED, "parked_calls": 2}, timedelta(days=7)),
+        ({"phase": Phase.ENDED, "parked_calls": 1}, 10 * MINUTE),
+        ({"phase": Phase.ENDED, "open_calls": 0}, None),
+        ({"phase": Phase.ENDED, "settled_at": NOW}, None),
+        ({"phase": Phase.RUNNING}, None),
+    ],
+)
+def test_calls_that_stay_open_after_an_end_are_waited_for(
+    still: MakeKnown, fields: dict[str, Any], after: timedelta | None
+) -> None:
+    limits = replace(LIMITS, settle_after=10 * MINUTE)
+
+    found = settles_at(still(**fields), limits)
+
+    assert found == (None if after is None else NOW + after)
 
 
 def test_a_start_that_is_scheduled_and_has_come_may_stall(still: MakeKnown) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.core.event import (
+    CONDITION_NAMES,
     MATCHER_NAMES,
     EventType,
     Subject,
@@ -166,10 +167,13 @@ def test_the_types_are_those_of_the_contract() -> None:
 # what matchers see
 
 
+NO_CONDITIONS = dict.fromkeys(CONDITION_NAMES, "")
+
+
 def test_matchers_see_the_batch_and_its_labels() -> None:
     event = compose(EventType.COMPLETED, subject(), sequence=4, at=AT, data=DATA)
 
-    assert event.facts == {
+    assert event.facts == NO_CONDITIONS | {
         "type": "batch.completed",
         "source": "bolna-prod",
         "provider": "bolna",
@@ -194,8 +198,9 @@ def test_matchers_see_the_empty_string_for_what_is_missing() -> None:
         "status",
         "phase",
         "outcome",
+        *CONDITION_NAMES,
     }
-    assert set(seen) == set(MATCHER_NAMES)
+    assert set(seen) == {*MATCHER_NAMES, *CONDITION_NAMES}
 
 
 def test_matchers_see_of_a_source_its_name_provider_and_labels() -> None:
@@ -204,7 +209,7 @@ def test_matchers_see_of_a_source_its_name_provider_and_labels() -> None:
     seen = facts({"type": "source.failing", "data": {"source": about}})
 
     missing = dict.fromkeys(("batch", "name", "status", "phase", "outcome"), "")
-    assert seen == missing | {
+    assert seen == missing | NO_CONDITIONS | {
         "type": "source.failing",
         "source": "bolna-prod",
         "provider": "bolna",
@@ -215,7 +220,17 @@ def test_matchers_see_of_a_source_its_name_provider_and_labels() -> None:
 def test_matchers_see_of_a_receiver_only_the_type() -> None:
     seen = facts({"type": "monitor.test", "data": {"receiver": {"name": "ops", "kind": "slack"}}})
 
-    assert seen == dict.fromkeys(MATCHER_NAMES, "") | {"type": "monitor.test"}
+    assert seen == dict.fromkeys(MATCHER_NAMES, "") | NO_CONDITIONS | {"type": "monitor.test"}
+
+
+def test_matchers_see_what_is_the_matter_whatever_a_label_says() -> None:
+    about = DATA["batch"] | {"labels": {"late": "often", "stalled": "no"}}
+
+    seen = facts(
+        {"type": "batch.stalled", "data": DATA | {"batch": about, "conditions": ["stalled"]}}
+    )
+
+    assert {name: seen[name] for name in CONDITION_NAMES} == NO_CONDITIONS | {"stalled": "true"}
 
 
 def test_no_label_hides_what_matchers_use_themselves() -> None:

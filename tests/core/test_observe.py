@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.batch import Batch, Failures, Origin, Phase, Watch
+from monitor.core.batch import Batch, Failures, Origin, Phase, SettledBy, Watch
 from monitor.core.errors import FailureKind
 from monitor.core.event import EventType
 from monitor.core.observe import instant
-from monitor.storage.times import milliseconds
-from monitor.storage.watches import READ_COLUMNS, failures_column, known_columns, watch_of
+from tests.lives.stage import stored
 
 if TYPE_CHECKING:
     from tests.core.conftest import Life
@@ -130,15 +129,74 @@ def test_missing_counts_settle_when_the_last_known_hold_no_open_call(life: "Life
 
 
 @pytest.mark.parametrize("counts", [None, {}])
-def test_a_final_status_without_counts_never_settles_after_known_open_calls(
+def test_a_final_status_without_counts_settles_in_silence_after_known_open_calls(
     life: "Life", counts: dict[str, int] | None
 ) -> None:
     life.reads("running", {"completed": 5, "ringing": 2})
 
     assert life.reads("completed", counts) == [STATUS]
-    assert [told for _ in range(50) for told in life.reads("completed", counts)] == [STALLED]
+    assert [told for _ in range(29) for told in life.reads("completed", counts)] == []
     assert not life.settled
-    assert life.reads("completed", {"completed": 7}) == [COUNTS, COMPLETED, PROGRESSING]
+    assert life.reads("completed", counts) == [COMPLETED]
+    assert life.data(COMPLETED)["settled_by"] == "silence"
+    assert life.data(COMPLETED)["progress"]["open"] == 2
+    assert life.reads("completed", {"completed": 7}) == [COUNTS]
+
+
+@pytest.mark.parametrize(
+    ("counts", "twice", "settled_by"),
+    [
+        ({"completed": 2}, False, "counts"),
+        ({}, True, "confirmed"),
+        ({"completed": 1, "queued": 1}, True, "confirmed"),
+        ({"completed": 1, "rescheduled": 1}, True, "confirmed"),
+    ],
+)
+def test_an_end_says_by_what_it_was_believed(
+    life: "Life", counts: dict[str, int], twice: bool, settled_by: str
+) -> None:
+    life.reads("running", {})
+    life.reads("stopped", counts)
+    assert life.settled is not twice
+    if twice:
+        life.reads("stopped", counts)
+
+    assert life.data(CANCELLED)["settled_by"] == settled_by
+
+
+def test_where_nobody_says_who_is_live_a_cut_short_batch_waits_for_silence(life: "Life") -> None:
+    life.reads("running", {"queued": 3})
+
+    for _ in range(5):
+        life.reads("stopped", {"queued": 3}, tells_live=False)
+    assert not life.settled
+
+    assert life.reads("stopped", {"queued": 3}, tells_live=False, parked_calls=3) == []
+    assert life.reads("stopped", {"queued": 3}, tells_live=False, parked_calls=3) == [CANCELLED]
+
+
+def test_a_silent_end_needs_no_word_of_the_stall_that_an_older_version_told(life: "Life") -> None:
+    life.reads("running", {"queued": 3})
+    life.reads("completed", {"queued": 3})
+    stalled = replace(life.known, stalled_at=life.watch.observed_at)
+    life.watch = replace(life.watch, known=stalled)
+
+    assert life.reads("completed", {"queued": 3}, after=timedelta(minutes=15)) == [COMPLETED]
+    assert life.known.stalled_at is None
+
+
+@pytest.mark.parametrize("told", [STALLED, COMPLETED])
+def test_a_stall_and_an_end_name_the_call_words_that_nobody_knows(life: "Life", told: str) -> None:
+    status = "running" if told == STALLED else "completed"
+    fields: dict[str, Any] = {
+        "live_calls": 1,
+        "open_calls": 1,
+        "unknown_call_statuses": ("dozing",),
+    }
+    life.reads(status, {"dozing": 1}, **fields)
+    life.reads(status, {"dozing": 1}, after=timedelta(minutes=15), **fields)
+
+    assert life.data(told)["unknown_call_statuses"] == ["dozing"]
 
 
 def test_a_reading_that_says_otherwise_between_the_two_starts_the_row_anew(life: "Life") -> None:
@@ -287,21 +345,30 @@ def test_a_batch_seen_before_it_ended_does_not_end_late(life: "Life") -> None:
     assert life.data(COMPLETED)["late"] is False
 
 
-def test_a_discovered_batch_already_ended_has_no_end_event(
+def test_a_batch_found_first_and_already_ended_has_no_end_event(
     new_life: NewLife, batch: MakeBatch
 ) -> None:
-    life = new_life(batch=batch(origin=Origin.DISCOVERED))
+    life = new_life(batch=batch(origin=Origin.DISCOVERED, found_first=True))
 
-    assert life.reads("executed", {"ringing": 2}) == [FIRST]
-    assert life.reads("executed", {"completed": 2}) == [COUNTS]
+    assert life.reads("executed", {"completed": 2}) == [FIRST]
     assert life.settled
     assert life.reads("executed", {"completed": 2}) == []
+
+
+def test_a_batch_found_first_whose_calls_move_ends_late(
+    new_life: NewLife, batch: MakeBatch
+) -> None:
+    life = new_life(batch=batch(origin=Origin.DISCOVERED, found_first=True))
+
+    assert life.reads("executed", {"ringing": 2}) == [FIRST]
+    assert life.reads("executed", {"completed": 2}) == [COUNTS, COMPLETED]
+    assert life.data(COMPLETED)["late"] is True
 
 
 def test_a_discovered_batch_that_is_reopened_ends_as_any_other(
     new_life: NewLife, batch: MakeBatch
 ) -> None:
-    life = new_life(batch=batch(origin=Origin.DISCOVERED))
+    life = new_life(batch=batch(origin=Origin.DISCOVERED, found_first=True))
     life.reads("completed", {"failed": 1})
 
     assert life.reads("completed", {"rescheduled": 1}) == [COUNTS, REOPENED]
@@ -582,7 +649,7 @@ def test_events_of_one_poll_all_carry_the_same_new_state(life: "Life") -> None:
 
     told = [life.data(event) for event in (COUNTS, STATUS, COMPLETED)]
 
-    own = {"sequence", "duration_seconds", "late"}
+    own = {"sequence", "duration_seconds", "late", "settled_by", "unknown_call_statuses"}
     states = [{key: value for key, value in data.items() if key not in own} for data in told]
     assert states[0] == states[1] == states[2]
     assert states[0]["settled"] is True
@@ -742,7 +809,7 @@ readings = st.fixed_dictionaries(
 )
 failures = st.fixed_dictionaries({"kind": st.sampled_from(FailureKind), "answered": st.booleans()})
 steps = st.tuples(
-    readings | failures, st.sampled_from([INTERVAL, INTERVAL * 0.5, timedelta(), -INTERVAL])
+    readings | failures, st.sampled_from([INTERVAL, INTERVAL * 0.5, timedelta(), -INTERVAL, STILL])
 )
 lives = st.lists(steps, max_size=25)
 Step = tuple[dict[str, Any], timedelta]
@@ -855,8 +922,7 @@ def test_settled_never_flips_without_a_reading_that_shows_why(
         final = fields["status"] in {"executed", "completed", "failed", "stopped"}
         if now:
             assert final
-            assert not shows_open
-            assert life.known.open_calls == 0
+            assert life.known.open_calls == 0 or life.known.settled_by is not SettledBy.COUNTS
         else:
             assert shows_open or not final
 
@@ -866,7 +932,9 @@ def test_settled_never_flips_without_a_reading_that_shows_why(
 def test_readings_alone_decide_when_a_batch_settles(new_life: NewLife, life_: list[Step]) -> None:
     """Settle again by the words of the contract, without looking at the code."""
     life = new_life()
-    settled, last_open, row_since = False, False, None
+    settled, row_since, last_open = False, None, 0
+    seen: dict[str, int] = {}
+    moved_at, last = None, None
 
     for fields, after in life_:
         play(life, (fields, after))
@@ -875,37 +943,24 @@ def test_readings_alone_decide_when_a_batch_settles(new_life: NewLife, life_: li
         at = life.watch.observed_at
         assert at is not None
         shown = with_zeros_left_out(fields["counts"])
-        opens = bool({"ringing", "rescheduled"} & shown.keys())
-        last_open = opens if shown else last_open
+        seen = shown or seen
+        totals = (life.known.total_contacts, life.known.valid_contacts)
+        if last != (fields["status"], seen, totals):
+            last, moved_at = (fields["status"], seen, totals), at
+        assert moved_at is not None
+        live = seen.get("ringing", 0)
+        opens = live + seen.get("rescheduled", 0)
         final = fields["status"] in {"executed", "completed", "failed", "stopped"}
-        says_so = final and not shown and not last_open
-        row_since = (row_since or at) if says_so else None
-        if not final or opens:
-            settled = False
-        elif shown or (row_since is not None and at - row_since >= INTERVAL * 0.9):
-            settled = True
+        settled = settled and final and opens <= last_open
+        cut_short = fields["status"] in {"failed", "stopped"}
+        quiet = final and not settled and (not opens or (cut_short and not live))
+        by_counts = final and bool(shown) and not opens
+        row_since = (row_since or at) if quiet and not by_counts else None
+        confirmed = row_since is not None and at - row_since >= INTERVAL * 0.9
+        silent = final and opens > 0 and at - moved_at >= STILL
+        settled = settled or by_counts or confirmed or silent
+        last_open = opens
         assert life.settled is settled
-
-
-def stored(watch: Watch) -> Watch:
-    """Return a watch as another process reads it from the database."""
-    batch = watch.batch
-    row: dict[str, Any] = {
-        "id": batch.row,
-        "source": batch.source,
-        "external_id": batch.id,
-        "key": batch.key,
-        "origin": batch.origin.value,
-        "labels": "{}",
-        "name": batch.name,
-        "sequence": watch.sequence,
-        "snapshots": watch.snapshots,
-        "last_poll_at": milliseconds(watch.last_poll_at),
-        "observed_at": milliseconds(watch.observed_at),
-        "failures": failures_column(watch.failures),
-    }
-    row |= known_columns(watch.known) if watch.known else {}
-    return watch_of([row.get(name.strip()) for name in READ_COLUMNS.split(",")])
 
 
 @settings(max_examples=50)

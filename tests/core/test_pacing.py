@@ -20,7 +20,7 @@ NOW = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MOMENT = timedelta(milliseconds=1)
 INTERVAL, IDLE, SETTLED, FORGET = timedelta(seconds=30), timedelta(minutes=5), HOUR, DAY
-LIMITS = Limits(stall_after=DAY, overdue_after=DAY)
+LIMITS = Limits(stall_after=DAY, overdue_after=DAY, settle_after=DAY)
 PACE = Pace(
     interval=INTERVAL,
     idle_interval=IDLE,
@@ -150,7 +150,7 @@ def test_an_end_nearer_than_an_interval_is_looked_for_twice_as_often(wait: Wait)
 
 
 def test_the_moment_at_which_it_has_stalled_is_never_missed(wait: Wait) -> None:
-    limits = Limits(stall_after=timedelta(seconds=20), overdue_after=DAY)
+    limits = Limits(stall_after=timedelta(seconds=20), overdue_after=DAY, settle_after=DAY)
     pace = replace(PACE, limits=limits)
 
     assert wait(phase=Phase.RUNNING, pace=pace, jitter=1) == timedelta(seconds=20)
@@ -159,7 +159,7 @@ def test_the_moment_at_which_it_has_stalled_is_never_missed(wait: Wait) -> None:
 
 
 def test_the_moment_at_which_its_start_is_overdue_is_never_missed(wait: Wait) -> None:
-    limits = Limits(stall_after=DAY, overdue_after=timedelta(hours=2))
+    limits = Limits(stall_after=DAY, overdue_after=timedelta(hours=2), settle_after=DAY)
     start = NOW - timedelta(hours=2) + timedelta(seconds=9)
 
     found = wait(

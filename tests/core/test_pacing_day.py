@@ -25,7 +25,7 @@ PACE = Pace(
     idle_interval=5 * MINUTE,
     settled_interval=HOUR,
     forget_after=DAY,
-    limits=Limits(stall_after=15 * MINUTE, overdue_after=15 * MINUTE),
+    limits=Limits(stall_after=15 * MINUTE, overdue_after=15 * MINUTE, settle_after=15 * MINUTE),
 )
 SHORTEST = PACE.interval * 0.5 * 0.9
 OFFICE = Schedule(

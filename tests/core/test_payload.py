@@ -83,6 +83,7 @@ def test_a_body_is_the_contracts_example_byte_for_byte(example: "Life") -> None:
             "total_contacts": 11,
             "valid_contacts": 7,
             "progress": {"total": 7, "finished": 5, "open": 2, "percent": 71.4},
+            "conditions": [],
             "forecast": None,
             "scheduled_at": "2026-01-29T08:30:00.000Z",
             "observed_at": "2026-01-29T08:31:02.114Z",
@@ -117,7 +118,8 @@ def test_only_end_events_have_a_duration_and_late(life: "Life") -> None:
 
     plain = set(life.data("batch.status_changed"))
 
-    assert set(life.data("batch.completed")) - plain == {"duration_seconds", "late"}
+    own = {"duration_seconds", "late", "settled_by", "unknown_call_statuses"}
+    assert set(life.data("batch.completed")) - plain == own
     assert set(life.data("batch.first_seen")) == plain
 
 
@@ -131,15 +133,23 @@ def test_unreachable_events_add_error_and_since(life: "Life") -> None:
     assert set(life.data("batch.unreachable")) - plain == {"error", "since"}
 
 
-@pytest.mark.parametrize("event_type", ["batch.stalled", "batch.progressing"])
-def test_a_stall_and_its_end_add_since_when_nothing_moved(life: "Life", event_type: str) -> None:
+@pytest.mark.parametrize(
+    ("event_type", "own"),
+    [
+        ("batch.stalled", {"since", "unknown_call_statuses"}),
+        ("batch.progressing", {"since"}),
+    ],
+)
+def test_a_stall_and_its_end_add_since_when_nothing_moved(
+    life: "Life", event_type: str, own: set[str]
+) -> None:
     life.reads(counts={"ringing": 1})
     life.reads(counts={"ringing": 1}, after=timedelta(minutes=15))
     life.reads(counts={"completed": 1})
 
     plain = set(life.data("batch.first_seen"))
 
-    assert set(life.data(event_type)) - plain == {"since"}
+    assert set(life.data(event_type)) - plain == own
 
 
 def test_every_event_of_a_batch_tells_its_pace_and_end(life: "Life") -> None:

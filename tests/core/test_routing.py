@@ -1,11 +1,13 @@
-from monitor.core.matching import parse_matcher
+from monitor.core.matcher_text import parse_matchers
 from monitor.core.routing import Route, receivers_of
 
 FACTS = {"type": "batch.completed", "team": "collections"}
 
 
 def route(receiver: str, *matchers: str) -> Route:
-    return Route(receiver=receiver, matchers=tuple(map(parse_matcher, matchers)))
+    return Route(
+        receiver=receiver, matchers=tuple(m for text in matchers for m in parse_matchers(text))
+    )
 
 
 def test_every_route_that_matches_applies_in_order() -> None:

@@ -20,7 +20,7 @@ PACE = Pace(
     idle_interval=timedelta(minutes=5),
     settled_interval=timedelta(hours=1),
     forget_after=timedelta(hours=24),
-    limits=Limits(stall_after=QUARTER, overdue_after=QUARTER),
+    limits=Limits(stall_after=QUARTER, overdue_after=QUARTER, settle_after=QUARTER),
 )
 SOURCE = Source(row=1, name="bolna-prod", provider="bolna", key="the source's key")
 TOMORROW = clock(33)

@@ -16,7 +16,7 @@ from docs.generate.regions import PAGES, names_in, rewrite
 from monitor.config.load import load
 from monitor.core.errors import FailureKind
 from monitor.core.event import MATCHER_NAMES, EventType
-from monitor.core.matching import parse_matcher
+from monitor.core.matcher_text import parse_matchers
 from monitor.engine.metrics import Metrics
 from monitor.settings import Settings
 from tests.docs.log_events import logged
@@ -130,7 +130,7 @@ def test_every_name_of_matchers_is_described_and_every_example_is_one() -> None:
 
     assert set(MATCHER_NAMES) <= quoted(cells(matchers))
     for example in re.findall(r"`([a-z]+ [=!]~? [^`]+)`", matchers):
-        parse_matcher(example.replace(r"\|", "|"))
+        parse_matchers(example.replace(r"\|", "|"))
 
 
 def test_every_event_of_the_log_is_described_with_its_level() -> None:

@@ -37,7 +37,7 @@ def account() -> Account:
         idle_interval=5 * MINUTE,
         settled_interval=HOUR,
         forget_after=HOUR,
-        limits=Limits(stall_after=HOUR, overdue_after=HOUR),
+        limits=Limits(stall_after=HOUR, overdue_after=HOUR, settle_after=HOUR),
     )
     source = Source(row=1, name="bolna-prod", provider="bolna", key="key")
     return Account(source=source, provider=Silent(), pace=pace, rate=10.0)

@@ -335,6 +335,37 @@ async def test_a_round_under_way_holds_no_reload_and_no_end_up(vogent: Rig, unti
     await until(vogent.daemon._loops["discovery"].done)
 
 
+async def test_what_had_ended_before_the_first_whole_round_is_old_news_and_later_finds_are_not(
+    any_rig: Rig, until: Until
+) -> None:
+    rig = discovering(any_rig)
+    show_jobs(rig, "old", status="COMPLETE")
+    await rig.start()
+    await until(lambda: rig.polls("old") > 1)
+    show_jobs(rig, "new", status="COMPLETE")
+    rig.clock.advance(seconds=12)
+
+    await until(lambda: "batch.completed" in rig.crm.types)
+    await until(rig.settled)
+
+    assert [event["type"] for event in rig.crm.of("old")] == ["batch.first_seen"]
+    assert [event["type"] for event in rig.crm.of("new")] == ["batch.first_seen", "batch.completed"]
+    assert rig.crm.of("new")[-1]["data"]["late"] is True
+
+
+async def test_a_first_round_that_was_cut_off_is_not_the_whole(vogent: Rig, until: Until) -> None:
+    show_jobs(vogent, "old", status="COMPLETE")
+    vogent.vogent.fault(Fault.server_error(), batch=LIST)
+    await vogent.start()
+    await until(lambda: vogent.polls(LIST) > 0)
+    vogent.vogent.lift()
+
+    vogent.clock.advance(seconds=61)
+    await until(lambda: vogent.polls("old") > 1)
+
+    assert [event["type"] for event in vogent.crm.of("old")] == ["batch.first_seen"]
+
+
 async def test_an_outage_of_the_database_is_told_and_outlived(
     any_rig: Rig,
     until: Until,

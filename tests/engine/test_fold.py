@@ -11,7 +11,7 @@ from monitor.core.batch import Batch, Known, Outcome, Phase, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import Event
-from monitor.core.matching import parse_matcher
+from monitor.core.matcher_text import parse_matchers
 from monitor.core.observe import Observation, instant
 from monitor.core.pacing import Pace
 from monitor.core.routing import Route
@@ -29,7 +29,7 @@ PACE = Pace(
     idle_interval=5 * MINUTE,
     settled_interval=60 * MINUTE,
     forget_after=1440 * MINUTE,
-    limits=Limits(stall_after=15 * MINUTE, overdue_after=15 * MINUTE),
+    limits=Limits(stall_after=15 * MINUTE, overdue_after=15 * MINUTE, settle_after=15 * MINUTE),
 )
 FAILING, RECOVERED = "source.failing", "source.recovered"
 FIRST, STATUS, COMPLETED = "batch.first_seen", "batch.status_changed", "batch.completed"
@@ -189,10 +189,10 @@ def test_a_poll_good_or_bad_is_repeated_after_the_ordinary_interval(
 def test_events_go_to_every_receiver_with_a_route_that_applies() -> None:
     play = Playing(
         routes=[
-            Route(receiver="ops", matchers=(parse_matcher('type =~ "source[.].+"'),)),
-            Route(receiver="crm", matchers=(parse_matcher("source = bolna-1"),)),
-            Route(receiver="ops", matchers=(parse_matcher("env = prod"),)),
-            Route(receiver="nobody", matchers=(parse_matcher("env = test"),)),
+            Route(receiver="ops", matchers=parse_matchers('type =~ "source[.].+"')),
+            Route(receiver="crm", matchers=parse_matchers("source = bolna-1")),
+            Route(receiver="ops", matchers=parse_matchers("env = prod")),
+            Route(receiver="nobody", matchers=parse_matchers("env = test")),
         ]
     )
 

@@ -35,7 +35,7 @@ def account(health: Health | None = None) -> Account:
         idle_interval=MINUTE,
         settled_interval=MINUTE,
         forget_after=MINUTE,
-        limits=Limits(stall_after=MINUTE, overdue_after=MINUTE),
+        limits=Limits(stall_after=MINUTE, overdue_after=MINUTE, settle_after=MINUTE),
     )
     return Account(
         source=Source(row=1, name="bolna", provider="bolna", key="key"),

@@ -17,7 +17,11 @@ CPU_SECONDS = 0.05
 INTERVAL = timedelta(seconds=30)
 START = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 SOURCE = Source(row=1, name="account", provider="any", key="the source's key")
-LIMITS = Limits(stall_after=timedelta(minutes=15), overdue_after=timedelta(minutes=15))
+LIMITS = Limits(
+    stall_after=timedelta(minutes=15),
+    overdue_after=timedelta(minutes=15),
+    settle_after=timedelta(minutes=15),
+)
 
 
 def watched(api: Api) -> Watch:

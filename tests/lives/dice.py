@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
 
-from monitor.core.batch import Origin
 from monitor.storage.batches import Claim
 from tests.lives.model.account import difference
 from tests.lives.model.poll import Poll, Shown
@@ -55,12 +54,12 @@ class Life:
     def __post_init__(self) -> None:
         self.dice = Random(self.seed)
         self.provider = self.dice.choice(("bolna", "bolna", "vogent"))
-        origins = {
-            f"b{n}": self.dice.choice((Origin.ADDED, Origin.FILE, Origin.DISCOVERED))
+        batches = {
+            f"b{n}": self.dice.choice((False, False, True))
             for n in range(self.dice.choice((1, 2, 2, 3, 4)))
         }
-        self.stage = Stage(origins, provider=self.provider)
-        self.cast = [Character(shown=self._first()) for _ in origins]
+        self.stage = Stage(batches, provider=self.provider)
+        self.cast = [Character(shown=self._first()) for _ in batches]
 
     def play(self, steps: int = 20) -> str | None:
         """Play so many steps; return where code and model part."""
@@ -106,7 +105,7 @@ class Life:
                 shown=shown,
                 fault=fault,
                 watched=self.stage.watched,
-                discovered=batch.origin is Origin.DISCOVERED,
+                found_first=batch.found_first,
                 run=self.runs,
             )
             found = FAULTS[fault] if fault else document_of(self.provider, batch.id, poll.shown)

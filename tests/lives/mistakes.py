@@ -27,20 +27,20 @@ MISTAKES = (
     Mistake(
         name="it settles without regard to open calls",
         module=KNOWLEDGE,
-        old="    if base.settled_at is not None or open_calls:\n",
-        new="    if base.settled_at is not None:\n",
+        old="    if counted and not shown.open_calls:\n",
+        new="    if counted:\n",
     ),
     Mistake(
         name="an end without counts is believed at once",
         module=KNOWLEDGE,
-        old="        sure=counted and not _lacks_calls(reading, total),\n",
-        new="        sure=True,\n",
+        old="            counted=counted and not _lacks_calls(reading, total),\n",
+        new="            counted=True,\n",
     ),
     Mistake(
         name="an end that lacks calls is believed at once",
         module=KNOWLEDGE,
-        old="        sure=counted and not _lacks_calls(reading, total),\n",
-        new="        sure=counted,\n",
+        old="            counted=counted and not _lacks_calls(reading, total),\n",
+        new="            counted=counted,\n",
     ),
     Mistake(
         name="two readings confirm an end however near they are",
@@ -63,8 +63,56 @@ MISTAKES = (
     Mistake(
         name="an open call does not reopen what had settled",
         module=KNOWLEDGE,
-        old="        final=reading.phase is Phase.ENDED and not (counted and shown.open_calls),\n",
-        new="        final=reading.phase is Phase.ENDED,\n",
+        old="    if base.settled_at is not None and shown.open_calls <= base.open_calls:\n",
+        new="    if base.settled_at is not None:\n",
+    ),
+    Mistake(
+        name="any open call reopens what had settled",
+        module=KNOWLEDGE,
+        old="    if base.settled_at is not None and shown.open_calls <= base.open_calls:\n",
+        new="    if base.settled_at is not None and not shown.open_calls:\n",
+    ),
+    Mistake(
+        name="what is live does not keep a cut short batch from its end",
+        module=KNOWLEDGE,
+        old="    return not shown.live_calls\n",
+        new="    return True\n",
+    ),
+    Mistake(
+        name="calls that wait are taken for waste after a plain end",
+        module=KNOWLEDGE,
+        old="    if reading.outcome not in _CUT_SHORT:\n",
+        new="    if reading.outcome is None:\n",
+    ),
+    Mistake(
+        name="no end is believed in silence",
+        module=CONDITIONS,
+        old="    return known.changed_at + wait\n",
+        new="    return known.changed_at + PLANNED_WAIT\n",
+    ),
+    Mistake(
+        name="silence ends what waits for a retry",
+        module=CONDITIONS,
+        old="    parked = known.open_calls == known.parked_calls\n",
+        new="    parked = False\n",
+    ),
+    Mistake(
+        name="silence does not begin anew when something moves",
+        module=CONDITIONS,
+        old="    return known.changed_at + wait\n",
+        new="    return known.phase_since + wait\n",
+    ),
+    Mistake(
+        name="old news are told",
+        module=OBSERVE,
+        old="    if known.settled_at and not _is_old_news(batch, known):\n",
+        new="    if known.settled_at:\n",
+    ),
+    Mistake(
+        name="what was found first never ends",
+        module=OBSERVE,
+        old="known.born_final and known.changed_at == known.phase_since\n",
+        new="known.born_final\n",
     ),
     Mistake(
         name="what is reopened is not told",
@@ -81,8 +129,8 @@ MISTAKES = (
     Mistake(
         name="an end is never late",
         module=OBSERVE,
-        old='"late": known.born_final}',
-        new='"late": False}',
+        old='"late": known.born_final,',
+        new='"late": False,',
     ),
     Mistake(
         name="previous is what is new",
@@ -93,7 +141,7 @@ MISTAKES = (
     Mistake(
         name="a stall ends in silence",
         module=KNOWLEDGE,
-        old="        stalled_at=None if moved else base.stalled_at,\n",
+        old="        stalled_at=None if moved or known.settled_at else base.stalled_at,\n",
         new="        stalled_at=base.stalled_at,\n",
     ),
     Mistake(

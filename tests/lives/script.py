@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from monitor.core.batch import Origin
 from monitor.core.errors import PollError
 from monitor.core.event import Event
 from monitor.settings import parse_duration, write_duration
@@ -70,13 +69,12 @@ class Player:
         self._script, settings = script, script.settings
         self._zone = ZoneInfo(settings["zone"]) if "zone" in settings else None
         self._provider = "vogent" if "vogent" in settings else "bolna"
-        origin = Origin.DISCOVERED if "discovered" in settings else Origin.ADDED
         copies = int(settings.get("batches", "1"))
         names = [f"{name}{n}" for n in range(copies) for name in script.batches]
         self._year = ""
         self._start = self._wall(settings["from"]) if self._zone else START
         self._stage = Stage(
-            dict.fromkeys(names, origin),
+            dict.fromkeys(names, "found" in settings),
             provider=self._provider,
             jitter=float(settings.get("jitter", "0")),
             start=self._start,
@@ -182,7 +180,9 @@ class Player:
             case "completed" | "failed" | "cancelled":
                 seconds = data["duration_seconds"]
                 took = None if seconds is None else write_duration(timedelta(seconds=seconds))
-                about = ", ".join(filter(None, [data["late"] and "late", took and f"took {took}"]))
+                silent = data["settled_by"] == "silence" and "by silence"
+                parts = [data["late"] and "late", took and f"took {took}", silent]
+                about = ", ".join(filter(None, parts))
             case "stalled" | "progressing":
                 about = f"still since {self._written_time(datetime.fromisoformat(data['since']))}"
             case "unreachable" | "source.failing":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from monitor.core.batch import Batch, Counts, Known, Origin, Reading, Watch
+from monitor.core.batch import Batch, Counts, Known, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import Event
@@ -25,7 +25,7 @@ from monitor.storage.watches import READ_COLUMNS, failures_column, known_columns
 
 START: Final = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 MINUTE: Final = timedelta(minutes=1)
-LIMITS: Final = Limits(stall_after=15 * MINUTE, overdue_after=15 * MINUTE)
+LIMITS: Final = Limits(stall_after=15 * MINUTE, overdue_after=15 * MINUTE, settle_after=15 * MINUTE)
 PACE: Final = Pace(
     interval=MINUTE / 2,
     idle_interval=5 * MINUTE,
@@ -112,11 +112,14 @@ class Silent:
 
 
 class Stage:
-    """Claim, fold and keep as poller and writer do, without a database."""
+    """Claim, fold and keep as poller and writer do, without a database.
+
+    `batches` says of each whether the first complete round of discovery found it.
+    """
 
     def __init__(
         self,
-        batches: Mapping[str, Origin],
+        batches: Mapping[str, bool],
         *,
         provider: str = "bolna",
         jitter: float = 0.0,
@@ -129,9 +132,9 @@ class Stage:
         )
         self.watches = {
             row: Watch(
-                batch=Batch(row=row, source="prod", id=name, key=f"key {row}", origin=origin)
+                batch=Batch(row=row, source="prod", id=name, key=f"key {row}", found_first=first)
             )
-            for row, (name, origin) in enumerate(batches.items())
+            for row, (name, first) in enumerate(batches.items())
         }
         self.due: dict[int, datetime | None] = dict.fromkeys(self.watches, start)
 
@@ -197,7 +200,7 @@ class Stage:
 
     def restart(self) -> None:
         """Go on as another process does, with nothing but what the database holds."""
-        self.watches = {row: _stored(watch) for row, watch in self.watches.items()}
+        self.watches = {row: stored(watch) for row, watch in self.watches.items()}
         self.account.health = _health_of(_health_column(self.account.health))
         self.account.answered_at = None
 
@@ -211,7 +214,7 @@ class Stage:
         )
 
 
-def _stored(watch: Watch) -> Watch:
+def stored(watch: Watch) -> Watch:
     """Return a watch as another process reads it from the database."""
     batch = watch.batch
     row: dict[str, Any] = {
@@ -227,6 +230,7 @@ def _stored(watch: Watch) -> Watch:
         "last_poll_at": milliseconds(watch.last_poll_at),
         "observed_at": milliseconds(watch.observed_at),
         "failures": failures_column(watch.failures),
+        "found_first": batch.found_first,
     }
     row |= known_columns(watch.known) if watch.known else {}
     return watch_of([row.get(name.strip()) for name in READ_COLUMNS.split(",")])

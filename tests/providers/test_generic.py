@@ -73,6 +73,7 @@ def test_an_answer_is_put_in_our_words() -> None:
         counts={"answered": 3, "NO_ANSWER": 1, "call-back": 2, "ringing": 1},
         open_calls=3,
         parked_calls=2,
+        tells_live=False,
         total_contacts=9,
         valid_contacts=7,
         name="January",

@@ -41,6 +41,7 @@ ASKED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
 
 PENDING, RUNNING, PAUSED = Phase.PENDING, Phase.RUNNING, Phase.PAUSED
 COMPLETED = {"phase": Phase.ENDED, "outcome": Outcome.COMPLETED}
+FAILED = {"phase": Phase.ENDED, "outcome": Outcome.FAILED}
 CANCELLED = {"phase": Phase.ENDED, "outcome": Outcome.CANCELLED}
 
 
@@ -68,6 +69,10 @@ READINGS: Mapping[str, Mapping[str, Any]] = {
     },
     "anthropic-ended": COMPLETED
     | {"status": "ended", "counts": ANTHROPIC | {"errored": 30, "canceled": 10, "expired": 10}},
+    "anthropic-failed": FAILED
+    | {"status": "failed", "counts": ANTHROPIC | {"succeeded": 0, "errored": 60, "expired": 40}},
+    "anthropic-cancelled-too-late": COMPLETED
+    | {"status": "ended", "counts": ANTHROPIC | {"succeeded": 100}},
     "anthropic-cancelled": CANCELLED
     | {"status": "canceled", "counts": ANTHROPIC | {"canceled": 50}},
     "cartesia-pending": {
@@ -112,6 +117,8 @@ READINGS: Mapping[str, Mapping[str, Any]] = {
     },
     "openai-ended": COMPLETED
     | {"status": "completed", "counts": {"completed": 95, "failed": 5}, "total_contacts": 100},
+    "openai-failed": FAILED
+    | {"status": "failed", "counts": {"completed": 0, "failed": 9}, "total_contacts": 9},
     "sinch-pending": {
         "status": "queued",
         "phase": PENDING,
@@ -162,6 +169,13 @@ READINGS: Mapping[str, Mapping[str, Any]] = {
         "open_calls": 2,
     },
     "vapi-ended": COMPLETED | {"status": "ended", "counts": {"ended": 3}},
+    "vapi-ended-by-user": CANCELLED
+    | {
+        "status": "cancelled",
+        "counts": {"ended": 2},
+        "total_contacts": None,
+        "least_contacts": 3,
+    },
 }
 
 
@@ -194,7 +208,7 @@ async def test_a_documented_answer_is_this_reading(
     reading = await provider.read(batch_id, None)
     await provider.close()
 
-    assert reading == Reading(**{**COMMON[recipe], **READINGS[payload]})
+    assert reading == Reading(**{"tells_live": False, **COMMON[recipe], **READINGS[payload]})
     assert {name: api.requests[0].headers.get(name) for name in headers} == headers
 
 

@@ -27,7 +27,7 @@ from monitor.storage.sources import SourceRow, register_sources
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
-LIMITS = Limits(stall_after=15 * MINUTE, overdue_after=15 * MINUTE)
+LIMITS = Limits(stall_after=15 * MINUTE, overdue_after=15 * MINUTE, settle_after=15 * MINUTE)
 LEASE = timedelta(seconds=35)
 
 

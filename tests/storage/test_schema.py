@@ -118,7 +118,7 @@ async def test_an_older_schema_stops_readers_and_both_are_named(
     await set_version(database, "0001")
 
     for act in (check_schema, migrate_if_missing):
-        with pytest.raises(SchemaError, match=r"schema 0001, this program needs 0002: run `mon"):
+        with pytest.raises(SchemaError, match=r"schema 0001, this program needs 0003: run `mon"):
             await act(database)
 
 

@@ -14,6 +14,7 @@ from monitor.cli.daemon_seen import missing_daemon
 from monitor.cli.listing import take, write_array
 from monitor.cli.options import Output
 from monitor.cli.pace import write_wait
+from monitor.cli.page import write_left_open
 from monitor.cli.remedy import describe_failures, write_standing
 from monitor.cli.screen import put, safe, whole, word, write_short_time
 from monitor.cli.session import parse_matchers, reading, run, unknown
@@ -104,7 +105,7 @@ def _row(batch: BatchFacts, found: Forecast | None, *, now: datetime) -> list[Te
         safe(watch.batch.id),
         safe(batch.data["batch"]["name"] or "", "dim"),
         word(known.phase) if known else safe("not read", "dim"),
-        safe(_state(known, now=now) if known else "", "red"),
+        _state(known, now=now) if known else safe(""),
         word(known.outcome if known else None),
         safe(write_calls(measured)),
         safe("" if measured.percent is None else f"{measured.percent:g}%"),
@@ -116,13 +117,13 @@ def _row(batch: BatchFacts, found: Forecast | None, *, now: datetime) -> list[Te
     ]
 
 
-def _state(known: Known, *, now: datetime) -> str:
-    """Write for how long it stalls, or is overdue."""
+def _state(known: Known, *, now: datetime) -> Text:
+    """Write for how long it stalls, or is overdue, or how many calls its end left open."""
     if known.stalled_at is not None:
-        return f"stalled {write_wait(now - known.changed_at)}"
+        return safe(f"stalled {write_wait(now - known.changed_at)}", "red")
     if known.is_overdue and known.scheduled_at is not None:
-        return f"overdue {write_wait(now - known.scheduled_at)}"
-    return ""
+        return safe(f"overdue {write_wait(now - known.scheduled_at)}", "red")
+    return safe(write_left_open(known), "yellow")
 
 
 def _pace(found: Forecast | None, *, now: datetime) -> str:

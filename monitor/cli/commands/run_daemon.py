@@ -56,7 +56,7 @@ def run(path: Path | None) -> None:
         instance=config.monitor.instance,
     )
     log = structlog.stdlib.get_logger()
-    for warning in warnings_of(config):
+    for warning in warnings_of(config, deliberate=False):
         log.warning("config.doubtful", reason=warning)
     _run_loop(_serve(config))
 

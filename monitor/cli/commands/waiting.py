@@ -10,7 +10,7 @@ from rich.text import Text
 from monitor.cli.batch_facts import BatchFacts, Polling
 from monitor.cli.options import ANY_END
 from monitor.cli.pace import write_forecast
-from monitor.cli.page import draw_progress, write_phase, write_progress
+from monitor.cli.page import draw_progress, write_left_open, write_phase, write_progress
 from monitor.cli.screen import safe, write_short_time
 from monitor.core.batch import progress
 from monitor.core.forecast import Forecast
@@ -51,6 +51,8 @@ class Sight:
         known = self.batch.watch.known
         if known is not None and known.settled_at is not None and known.outcome is not None:
             reason = f"{known.outcome}, settled {write_short_time(known.settled_at)}"
+            if left := write_left_open(known):
+                reason += f", {left}"
             if wanted in (known.outcome, ANY_END):
                 return End(code=0, reason=reason)
             return End(code=1, reason=f"{reason}; waited for {wanted}")

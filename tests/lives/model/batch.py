@@ -37,7 +37,8 @@ WAITING: Final = {"prepared", "queued"} | PARKED
 
 CONFIRM: Final = timedelta(seconds=27)
 LIMIT: Final = timedelta(minutes=15)
-"""Of a stall, and of a late start."""
+"""Of a stall, of a late start, and of calls that stay open after an end."""
+WEEK: Final = timedelta(days=7)
 
 
 class Batch:
@@ -68,12 +69,13 @@ class Batch:
         yield from self._tells_lasting(i)
 
     def _tells_end(self, i: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        ended, ended_before = self.settled[i], i > 0 and self.settled[i - 1]
+        ended, ended_before = self.settled_by[i], i > 0 and self.settled_by[i - 1]
         outcome = ENDS.get(_bare(self.shown[i].status), "")
         again = ended_before and outcome != ENDS.get(_bare(self.shown[i - 1].status))
         late = self._born_ended(i)
-        if ended and (not ended_before or again) and not (late and self.polls[i].discovered):
-            yield outcome, {"late": late}
+        old = late and self.polls[i].found_first and not any(self.moves[: i + 1])
+        if ended and (not ended_before or again) and not old:
+            yield outcome, {"late": late, "settled_by": self.settled_by[i]}
         if ended_before and not ended:
             yield "reopened", {}
 
@@ -92,7 +94,7 @@ class Batch:
             "status": self.shown[i].status,
             "phase": self.phases[i],
             "outcome": outcome,
-            "settled": self.settled[i],
+            "settled": bool(self.settled_by[i]),
             "counts": self.calls[i],
             "total_contacts": self.totals[i][0],
             "valid_contacts": self.totals[i][1],
@@ -175,30 +177,38 @@ class Batch:
     # its end
 
     @cached_property
-    def settled(self) -> list[bool]:
-        """Tell of each reading whether the batch is settled by it."""
-        found: list[bool] = []
+    def settled_by(self) -> list[str]:
+        """Tell of each reading by what the batch is settled then; "": it is not."""
+        found: list[str] = []
         for i in range(len(self.shown)):
-            final = self.phases[i] == "ended"
-            shows_open = any((self.shown[i].calls or {}).values()) and self._open(i) > 0
-            stays = bool(found) and found[-1]
-            believed = self._usable(i) or self._is_confirmed(i)
-            found.append(final and not shows_open and (stays or (not self._open(i) and believed)))
+            found.append(self._proof(i, found) if self.phases[i] == "ended" else "")
         return found
 
-    def _is_confirmed(self, i: int) -> bool:
-        """Tell whether readings in a row, far enough apart, all end without usable counts."""
+    def _proof(self, i: int, before: Sequence[str]) -> str:
+        if before and before[-1] and self._open(i) <= self._open(i - 1):
+            return before[-1]
+        if self._usable(i) and not self._open(i):
+            return "counts"
         row = i
-        while row >= 0 and self._is_quiet_end(row):
+        while row >= 0 and self._is_quiet_end(row) and (row == i or not before[row]):
             row -= 1
-        return row < i and self.polls[i].at - self.polls[row + 1].at >= CONFIRM
+        if row < i and self.polls[i].at - self.polls[row + 1].at >= CONFIRM:
+            return "confirmed"
+        parked = self._open(i) == self._sum(i, PARKED)
+        still = self.polls[i].at - self.polls[self._last_move(i)].at
+        return "silence" if self._open(i) and still >= (WEEK if parked else LIMIT) else ""
 
     def _is_quiet_end(self, i: int) -> bool:
-        return self.phases[i] == "ended" and not self._usable(i) and not self._open(i)
+        """Tell whether it ended, and nobody is dialled or spoken as far as one can see."""
+        if self.phases[i] != "ended":
+            return False
+        cut_short = ENDS[_bare(self.shown[i].status)] != "completed"
+        return not self._open(i) or (cut_short and self._open(i) == self._sum(i, WAITING))
 
     def _born_ended(self, i: int) -> bool:
         """Tell whether it had ended before it was first seen, and has never been open again."""
-        reopened = any(self.settled[n] and not self.settled[n + 1] for n in range(i))
+        settled = self.settled_by
+        reopened = any(settled[n] and not settled[n + 1] for n in range(i))
         return not reopened and all(self.phases[n] == "ended" for n in range(i + 1))
 
     # what lasts too long
@@ -221,7 +231,7 @@ class Batch:
             if not opens <= at < closes:
                 return False
             since = max(since, opens)
-        if at - since < LIMIT or self.settled[i] or self.phases[i] == "paused":
+        if at - since < LIMIT or self.phases[i] in {"paused", "ended"}:
             return False
         if self.phases[i] == "pending" and shown.start is not None and not self._begun(i):
             return False

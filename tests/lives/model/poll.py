@@ -32,7 +32,7 @@ class Poll:
     shown: Shown | None = None
     fault: str = ""
     watched: int
-    discovered: bool = False
+    found_first: bool = False
     run: int = 0
     """How often the program had been started anew."""
     told: list[dict[str, Any]] = field(default_factory=list)

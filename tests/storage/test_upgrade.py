@@ -1,0 +1,78 @@
+"""Databases of older versions, with what they hold, brought to the newest schema."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection
+
+from monitor.storage import schema
+from monitor.storage.database import Database
+from tests.storage.store import Store
+
+Open = Callable[[str], Database]
+
+
+@pytest.fixture
+async def old(empty_url: str, open_database: Open) -> Store:
+    """Make a database with the schema that knew no silent ends."""
+    database = open_database(empty_url)
+
+    def upgrade(connection: Connection) -> None:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+
+    await database.write_patiently(upgrade)
+    return Store(database)
+
+
+async def insert(store: Store, name: str, **fields: Any) -> None:
+    given = {
+        "source": "bolna",
+        "external_id": name,
+        "key": name,
+        "origin": "added",
+        "watched": True,
+        "registered_at": 0,
+        "status": "executed",
+        "phase": "ended",
+        "open_calls": 0,
+        "born_final": False,
+    }
+    row = given | fields
+    names, values = ", ".join(row), ", ".join(f":{column}" for column in row)
+    await store.run(f"INSERT INTO batches ({names}) VALUES ({values})", **row)  # noqa: S608 (ours)
+
+
+async def test_ends_that_were_never_told_come_late_and_old_news_stay_untold(old: Store) -> None:
+    await insert(old, "running", status="running", phase="running", open_calls=3)
+    await insert(old, "open", open_calls=3)
+    await insert(old, "settled", settled_at=1)
+    await insert(old, "found ended", origin="discovered", born_final=True, settled_at=1)
+    await insert(old, "found running, ended open", origin="discovered", open_calls=3)
+
+    await schema.migrate(old.database)
+
+    found = await old.rows("SELECT external_id, born_final, found_first, settled_by FROM batches")
+    assert {row[0]: (bool(row[1]), bool(row[2]), row[3]) for row in found} == {
+        "running": (False, False, None),
+        "open": (True, False, None),
+        "settled": (False, False, None),
+        "found ended": (True, True, None),
+        "found running, ended open": (True, False, None),
+    }
+
+
+async def test_a_source_that_discovered_before_has_had_its_first_round(old: Store) -> None:
+    await insert(old, "found", origin="discovered", settled_at=1)
+    for name in ("bolna", "other"):
+        await old.run(
+            "INSERT INTO sources (name, provider, key) VALUES (:name, 'bolna', 'k')", name=name
+        )
+
+    await schema.migrate(old.database)
+
+    found = await old.rows("SELECT name, listed_at FROM sources")
+    assert {row[0]: row[1] for row in found} == {"bolna": 0, "other": None}
