@@ -109,6 +109,14 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 LABELS_LIMIT: Final = 32
 
 
+_DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
+
+
+def has_dot_segments(path: str) -> bool:
+    """Tell whether a path holds `.` or `..`, maybe encoded: who reads it may go elsewhere."""
+    return _DOT_SEGMENT.search(path) is not None
+
+
 def check_name(name: str) -> str:
     """Return a source's, a receiver's or a label's name; raise ValueError when it is none."""
     if not NAME.fullmatch(name):

@@ -78,7 +78,7 @@ def observe(
     return Observation(
         watch=after,
         snapshot=Snapshot(number=after.snapshots, at=at, known=known) if moved else None,
-        events=_events(types, watch, after, reading, source=source) if types else (),
+        events=_events(types, watch, after, reading, source=source, at=at) if types else (),
     )
 
 
@@ -136,12 +136,16 @@ def _reported(last: Known | None) -> tuple[str, ...]:
 
 
 def _events(
-    types: tuple[EventType, ...], before: Watch, after: Watch, reading: Reading, *, source: Source
+    types: tuple[EventType, ...],
+    before: Watch,
+    after: Watch,
+    reading: Reading,
+    *,
+    source: Source,
+    at: datetime,
 ) -> tuple[Event, ...]:
-    last, known, at = before.known, after.known, after.last_poll_at
-    if known is None or at is None:
-        raise TypeError("a watch that was just read knows what and when")
-    changes = changes_between(last.counts, known.counts) if last else {}
+    last, known = before.known, after.known
+    changes = changes_between(last.counts, known.counts) if last and known else {}
     data = batch_data(source, before, after, changes=changes)
     subject = batch_subject(before.batch)
     return tuple(
@@ -150,14 +154,15 @@ def _events(
             subject,
             sequence=before.sequence + number,
             at=at,
-            data=data | _extra(event_type, before, known, reading),
+            data=data | _extra(event_type, before, after, reading),
         )
         for number, event_type in enumerate(types, start=1)
     )
 
 
-def _extra(event_type: EventType, before: Watch, known: Known, reading: Reading) -> Document:
-    if event_type in _END.values() and known.settled_at is not None:
+def _extra(event_type: EventType, before: Watch, after: Watch, reading: Reading) -> Document:
+    known = after.known
+    if event_type in _END.values() and known is not None and known.settled_at is not None:
         started_at = known.started_at
         duration = None if started_at is None else (known.settled_at - started_at).total_seconds()
         return {
@@ -168,7 +173,7 @@ def _extra(event_type: EventType, before: Watch, known: Known, reading: Reading)
         }
     if event_type is EventType.REACHABLE and before.failures.since is not None:
         return {"since": stamp(before.failures.since)}
-    if event_type is EventType.STALLED:
+    if event_type is EventType.STALLED and known is not None:
         unknown = list(reading.unknown_call_statuses)
         return {"since": stamp(known.changed_at), "unknown_call_statuses": unknown}
     if event_type is EventType.PROGRESSING and before.known is not None:

@@ -15,6 +15,7 @@ import aiohttp
 import httpx
 from aiohttp.http_exceptions import HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
 from monitor import __version__
 from monitor.core.errors import ConfigError, NetworkError, NetworkKind
@@ -129,12 +130,15 @@ class HttpClient:
         # there is no public way; a partial is invariant
         bounded = partial(BoundedHandler, loop=asyncio.get_running_loop())
         connector._factory = bounded  # type: ignore[assignment]
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             trust_env=False,
         )
+        # there is no public way: it would decode `%2F` in a query, which breaks signed URLs
+        session._build_url = partial(URL, encoded=True)  # type: ignore[method-assign]
+        return session
 
     async def _request(
         self, request: httpx.Request, deadline: timedelta, take: Take | None = None

@@ -7,7 +7,16 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from monitor.headers import check_header_value
 from monitor.secret import Secret
-from monitor.settings import CaFile, Duration, Interval, Labels, Patience, Rate, Settings
+from monitor.settings import (
+    CaFile,
+    Duration,
+    Interval,
+    Labels,
+    Patience,
+    Rate,
+    Settings,
+    has_dot_segments,
+)
 
 
 class SharedSettings(Settings):
@@ -85,5 +94,5 @@ def check_url(url: str, *, allow_http: bool) -> None:
         raise ValueError('must start with "https://" ("http://" needs allow_http = true)')
     if "@" in parts.netloc or "#" in url:
         raise ValueError("must hold no user, password, query or fragment")
-    if "\\" in url or any(segment in {".", ".."} for segment in parts.path.split("/")):
+    if "\\" in url or has_dot_segments(parts.path):
         raise ValueError("must hold no backslash and no dot segments")

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from monitor.settings import CaFile, Settings
+from monitor.settings import CaFile, Settings, has_dot_segments
 
 KEEPALIVE: Final = timedelta(seconds=4)
 """Shorter than most servers': a reused POST connection that they close is a failed attempt."""
@@ -41,6 +41,8 @@ def check_url(
         raise ValueError('must start with "https://" ("http://" needs allow_http = true)')
     if "@" in parts.netloc or "#" in url:
         raise ValueError("must hold no user, password or fragment")
+    if has_dot_segments(parts.path):
+        raise ValueError("must hold no dot segments, such as /../ or /%2e%2e/")
     return url
 
 

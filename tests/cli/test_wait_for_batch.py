@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,26 @@ async def test_an_end_that_is_there_already_ends_the_wait_at_once(
     assert done.code == code
     assert said.startswith(f"bolna x: {outcome}, settled 2026-01-29 08:32:00 UTC")
     assert ("waited for" in said) is bool(code)
+
+
+@both
+async def test_a_wait_and_the_pages_say_what_was_left_open(store: Store, monitor: Run) -> None:
+    await store.add("x")
+    await store.tell("x", reading=running(calls=7, valid_contacts=7))
+    stopped = replace(ended(Outcome.CANCELLED), counts={"completed": 4, "queued": 3}, open_calls=3)
+    await store.tell("x", reading=stopped, at=NOW + MINUTE)
+    await store.tell("x", reading=stopped, at=NOW + 2 * MINUTE)
+
+    waited = await monitor("wait", "bolna", "x", "--for", "cancelled")
+    listed = await monitor("list")
+    shown = await monitor("show", "bolna", "x")
+    told = await monitor("events")
+
+    assert waited.code == 0
+    assert waited.out.splitlines()[-1].endswith(", 3 calls left open")
+    assert "3 calls left open" in " ".join(shown.out.split())
+    assert "left open" in " ".join(listed.out.split())
+    assert "3 left open" in told.out
 
 
 class Waiting:

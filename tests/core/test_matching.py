@@ -95,6 +95,7 @@ def test_a_value_is_read_as_alertmanagers_fallback_mode_reads_it(text: str, valu
     [
         (r'my-team = "a\.b"', r"a\.b"),
         (r'my-team = "a\tb"', "a\tb"),
+        (r'my-team = "a\.b\\c"', r"a\.b\c"),
         (r'my-team = "\xc3\xa4\u00e4\U000000e4\344"', None),
         (r'my-team = "\xc3\xa4\u00e4\U000000e4\303\244"', "ääää"),
         (r'"my team" = "\a\b\f\n\r\v"', "\a\b\f\n\r\v"),

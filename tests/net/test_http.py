@@ -36,6 +36,30 @@ async def test_an_answer_comes_whole_with_its_headers(client: HttpClient, peer: 
     assert answer == Answer(status_code=429, body=b"bye", retry_after="7")
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/triggers/a/run?sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=a%2Bb%3A%40_-",
+        "/a%2Fb/%41%7E~/c;d=1,2/",
+        "/hook?a=b+c&d&e=&&f=%20%26%3D%23",
+        "/%2f?x=%2f",
+        "//double//slash",
+        "?only=query",
+        "/'(!*)$[]|^`",
+    ],
+)
+async def test_a_url_leaves_as_it_was_written(client: HttpClient, peer: Peer, target: str) -> None:
+    """A signed URL (Azure's workflows, Teams) is valid in no other spelling."""
+    url = (await peer.serve()).removesuffix("/batches/1") + target
+
+    await client.get(url, {}, deadline=DEADLINE)
+    await client.post(url, {}, b"x", deadline=DEADLINE)
+
+    written = target if target.startswith("/") else f"/{target}"
+    lines = [request.split(b"\r\n", 1)[0].decode() for request in peer.requests]
+    assert lines == [f"GET {written} HTTP/1.1", f"POST {written} HTTP/1.1"]
+
+
 async def test_a_request_says_who_asks_and_wants_no_encoding(
     client: HttpClient, peer: Peer
 ) -> None:

@@ -83,6 +83,8 @@ def test_the_key_has_twins_and_is_never_shown() -> None:
         ("https://api.bolna.ai?", "query"),
         ("https://api.bolna.ai#", "fragment"),
         ("https://api.bolna.ai/a/../b", "dot segments"),
+        ("https://api.bolna.ai/a/%2E./b", "dot segments"),
+        ("https://api.bolna.ai/%2e", "dot segments"),
         ("https://api.bolna.ai\\b", "backslash"),
         (7, "string"),
     ],

@@ -2,12 +2,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.sinks.mrkdwn import date, duration, inert, join
+from monitor.sinks.mrkdwn import date, duration, inert, join, units
 
 
 @given(st.text(), st.integers(min_value=1, max_value=100))
 def test_inert_text_keeps_its_limit(text: str, limit: int) -> None:
-    assert len(inert(text, limit)) <= limit
+    assert units(inert(text, limit)) <= limit
+
+
+def test_an_emoji_is_two_units_as_slack_counts() -> None:
+    assert units("a\U0001f4de") == 3
+    assert inert("\U0001f4de\U0001f4de", 4) == "\U0001f4de\U0001f4de"
+    assert inert("\U0001f4de\U0001f4de", 3) == "\U0001f4de…"
 
 
 def test_no_entity_is_cut_in_two() -> None:
@@ -25,6 +31,8 @@ def test_no_entity_is_cut_in_two() -> None:
         ("WWW.a.b", "WWW\u2060.a.b"),
         ("*a* ~b~ `c`", "\u2217a\u2217 \u223cb\u223c \u02cbc\u02cb"),
         ("  customers_2024 final.csv ", "customers_2024 final.csv"),
+        ("_x_ __y__ a_b_", "\u02cdx\u02cd \u02cd\u02cdy\u02cd\u02cd a_b\u02cd"),
+        (":tada: at 8:30", ":\u2060tada: at 8:30"),
     ],
 )
 def test_markup_of_strangers_is_dead(text: str, shown: str) -> None:

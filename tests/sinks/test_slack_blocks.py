@@ -236,6 +236,36 @@ def test_an_end_shows_its_duration_or_lateness(
     assert message(document)["blocks"][1]["text"]["text"].splitlines()[-1] == shown
 
 
+@pytest.mark.parametrize(
+    ("settled_by", "left", "shown"),
+    [
+        ("silence", 2, "2 calls were left open: none of them has moved for a long while"),
+        ("confirmed", 1, "1 call was left open: nobody is dialled or spoken any more"),
+    ],
+)
+def test_an_end_shows_what_it_left_open_in_the_blocks_and_in_the_line(
+    document: Document, settled_by: str, left: int, shown: str
+) -> None:
+    document["type"] = "batch.cancelled"
+    document["data"]["progress"]["open"] = left
+    document["data"] |= {"settled_by": settled_by, "unknown_call_statuses": ["_dozing_"]}
+
+    told = message(document)
+
+    *_, before, last = told["blocks"][1]["text"]["text"].splitlines()
+    assert before == shown
+    assert last.startswith("Calls with a status that we do not know count as open: \u02cddozing")
+    assert shown in told["text"]
+
+
+def test_an_end_that_left_nothing_open_says_nothing_of_it(document: Document) -> None:
+    document["type"] = "batch.completed"
+    document["data"]["progress"]["open"] = 0
+    document["data"] |= {"settled_by": "counts", "unknown_call_statuses": []}
+
+    assert "open" not in str(message(document))
+
+
 def test_the_context_shows_source_provider_time_and_a_short_id(document: Document) -> None:
     context = message(document)["blocks"][-1]["elements"][0]["text"]
 

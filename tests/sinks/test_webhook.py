@@ -212,6 +212,8 @@ def test_ca_files_are_looked_up_from_the_config_files_folder() -> None:
         ({"url": "ftp://crm.example.com/", "allow_http": True}, 'start with "https://"'),
         ({"url": "crm.example.com"}, "must be a URL"),
         ({"url": "https:///hooks"}, "must be a URL"),
+        ({"url": "https://crm.example.com/a/../b"}, "dot segments"),
+        ({"url": "https://crm.example.com/a/.%2E"}, "dot segments"),
         ({"url": "https://[::1/"}, "must be a URL"),
         ({"url": "https://crm.example.com:99999/"}, "must be a URL"),
         ({"url": "https://crm.example.com/a b"}, "must be a URL"),
