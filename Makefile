@@ -5,7 +5,8 @@ ARGS ?=
 N ?= 3
 # Tests by which no coverage is measured: whole programs, and what runs through much
 APART := tests/faults tests/planted tests/days/test_day.py tests/lives tests/hostile \
-	tests/benchmarks tests/cli/demo/test_show.py tests/test_wheel.py tests/test_readme.py
+	tests/benchmarks tests/cli/demo/test_show.py tests/cli/test_follow_events.py \
+	tests/daemon/test_process.py tests/test_wheel.py tests/test_readme.py
 # Tests of what a fresh machine may not have: `make unit`
 ELSEWHERE := --ignore tests/deploy/systemd
 # Harnesses that hold one time against another, or a promise in seconds: with nothing beside them

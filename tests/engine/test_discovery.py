@@ -79,6 +79,7 @@ async def test_what_is_found_is_watched_at_once_and_told_in_one_line(
 
     assert await origins(rig) == {"j1": "discovered", "j2": "discovered"}
     assert set(rig.crm.types) == {"batch.first_seen"}
+    await until(lambda: bool(lines(log, "discovery.found")))  # told at the end of the round
     (line,) = lines(log, "discovery.found")
     assert (line["source"], line["new"], line["seen"], line["skipped"]) == ("vogent", 2, 0, 1)
 
@@ -200,6 +201,7 @@ async def test_a_refused_key_is_heard_of_though_nothing_was_ever_registered(
 
     await until(lambda: rig.polls("j1") > 0)
     assert asked == 1
+    await until(lambda: bool(lines(log, "discovery.recovered")))
     assert [len(lines(log, f"discovery.{word}")) for word in ("failed", "recovered")] == [1, 1]
     (line,) = lines(log, "discovery.failed")
     assert (line["source"], line["kind"], line["status_code"]) == ("vogent", "unauthorized", 401)
@@ -277,7 +279,7 @@ async def test_the_agents_of_an_account_are_asked_for_their_batches(
     await until(lambda: rig.polls("b1") > 0 and rig.polls("b2") > 0)
 
     assert await origins(rig) == {"b1": "discovered", "b2": "discovered"}
-    assert [line["new"] for line in lines(log, "discovery.found")] == [2]
+    await until(lambda: [line["new"] for line in lines(log, "discovery.found")] == [2])
 
 
 async def test_each_agent_that_is_gone_is_named_once(rig: Rig, until: Until, log: Log) -> None:
