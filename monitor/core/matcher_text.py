@@ -2,13 +2,13 @@
 
 That mode knows two grammars: the newer one, in which names and values stand bare or in quotes with
 Go's escapes, and the classic one, which is tolerant: any other backslash stands for itself, so that
-regular expressions need no doubling. The newer one is tried first; where both can read a text and
-differ, the classic one holds. Its rules:
+regular expressions need no doubling. Where both can read a text, the classic one holds. Its rules:
 https://prometheus.io/docs/alerting/latest/configuration/#matcher
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from monitor.core.matching import Matcher, Operator
@@ -41,23 +41,14 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
 
     Raises ValueError with what is wrong, where, and what to do.
     """
-    newer, problem = _try(_read_newer, text)
-    classic, _ = _try(_read_classic, text)
-    if newer is None:
-        found = classic if classic is not None else _try(_read_ours, text)[0]
-        if found is None:
-            raise ValueError(problem)
-        return found
-    return newer if classic is None else classic
-
-
-def _try(
-    read: Callable[[str], Iterator[Matcher]], text: str
-) -> tuple[tuple[Matcher, ...] | None, str]:
+    with suppress(ValueError):
+        return tuple(_read_classic(text))
     try:
-        return tuple(read(text)), ""
+        return tuple(_read_newer(text))
     except ValueError as error:
-        return None, str(error)
+        with suppress(ValueError):
+            return tuple(_read_classic(text, _OURS))
+        raise error from None  # the newer grammar says best what is wrong
 
 
 # the newer grammar
@@ -176,10 +167,6 @@ def _read_classic(text: str, head: re.Pattern[str] = _CLASSIC) -> Iterator[Match
             raise ValueError(f"{part!r} is no matcher")
         value = _unescaped(part[begin.end() :].strip(_ASCII_SPACE))
         yield Matcher(name=begin[1], op=Operator(begin[2]), value=value)
-
-
-def _read_ours(text: str) -> Iterator[Matcher]:
-    return _read_classic(text, _OURS)
 
 
 def _parts(text: str) -> Iterator[str]:

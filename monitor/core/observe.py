@@ -57,7 +57,7 @@ def observe(
     """Compare a reading with all that is known of its batch.
 
     `interval` is the source's polling interval: it says how far apart two readings must be to
-    confirm an end that shows no counts.
+    confirm an end that counts do not show.
     """
     last = watch.known
     known = learn(last, reading, interval=interval, limits=limits, at=at)

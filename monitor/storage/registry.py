@@ -107,14 +107,12 @@ def _register_some(
     wake: bool,
 ) -> Registered:
     rows = encode_rows([_row(item) for item in chunk])
-    values = {"rows": rows, "origin": origin.value, "now": milliseconds(now), "found": False}
+    values = {"rows": rows, "origin": origin.value, "now": milliseconds(now)}
     plain = {"rows": rows}
     dialect = connection.dialect.name
     _lock(connection, rows)
-    new = _count(connection, _INSERT[dialect], values)
-    again = _count(
-        connection, _AGAIN[dialect], {**plain, "origin": origin.value, "now": milliseconds(now)}
-    )
+    new = _count(connection, _INSERT[dialect], {**values, "found": False})
+    again = _count(connection, _AGAIN[dialect], values)
     woken = 0
     if wake:
         woken = _count(connection, _AWAKEN[dialect], {**plain, "now": milliseconds(now)})

@@ -14,6 +14,7 @@ from tests.benchmarks.databases import Databases
 from tests.benchmarks.settings import config
 from tests.benchmarks.spent import Spent, cpu_seconds, peak_memory
 from tests.benchmarks.target import fetch, free_port, wait_for
+from tests.patient import HANG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +55,11 @@ def run_daemon(folder: Path, database: str, *, name: str = "one", **about: Any) 
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_for(f"{url}/-/ready", seconds=60)
+        wait_for(f"{url}/-/ready", seconds=HANG)
         yield Daemon(pid=process.pid, url=url)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(HANG)
 
 
 @contextmanager
@@ -69,6 +70,16 @@ def run_daemons(number: int, folder: Path, database: str, **about: Any) -> Itera
         yield [
             stack.enter_context(run_daemon(folder, database, name=name, **about)) for name in names
         ]
+
+
+def _wait_for(served: Callable[[], int], *, beyond: int) -> int:
+    """Return how much was served once it is more than that; raise TimeoutError in a hang."""
+    deadline = time.monotonic() + HANG
+    while (now := served()) <= beyond:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the target is not asked")
+        time.sleep(0.02)
+    return now
 
 
 def measure(
@@ -83,15 +94,12 @@ def measure(
 
     The count is the target's own, so that asking for it costs the daemon nothing.
     """
-    begun = served()
-    while served() <= begun + len(daemons):
-        time.sleep(0.02)
+    _wait_for(served, beyond=served() + len(daemons))
     time.sleep(warming)
     before, of_database = sum(cpu_seconds(d.pid) for d in daemons), databases.cpu()
     first = served()
     time.sleep(seconds)
-    while (done := served() - first) == 0:  # others have the processor
-        time.sleep(0.02)
+    done = _wait_for(served, beyond=first) - first  # it may be that others have the processor
     cpu = sum(cpu_seconds(d.pid) for d in daemons) - before
     of_database_now = databases.cpu()
     for daemon in daemons:

@@ -7,10 +7,9 @@ from tests.benchmarks.bench import Bench, Found
 from tests.benchmarks.daemon import Daemon, run_daemon
 from tests.benchmarks.polling import figures
 from tests.benchmarks.spent import Spent, cpu_seconds, peak_memory
+from tests.patient import HANG
 
 BATCHES = 100
-PATIENCE = 120.0
-"""Seconds that a backlog may take."""
 
 
 def bare_posts(bench: Bench) -> Found:
@@ -46,7 +45,7 @@ def deliveries(bench: Bench) -> Found:
 
 def _reached(bench: Bench, daemon: Daemon, served: int) -> tuple[int, float, float]:
     """Wait until so much is served; return how much, and the CPU of daemon and database by then."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + HANG
     while (now := bench.target.served()) < served:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{served - now} deliveries are missing")

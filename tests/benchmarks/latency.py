@@ -16,6 +16,7 @@ from tests.benchmarks.bench import Bench, Found
 from tests.benchmarks.daemon import run_daemon
 from tests.benchmarks.documents import batch_ids
 from tests.benchmarks.target import Target, fetch, run_target
+from tests.patient import HANG
 
 SAMPLES = 200
 """Posts, and commits, that are timed bare."""
@@ -25,8 +26,6 @@ MORE = 1.06
 """Batches for each poll a second: beyond its interval each of them waits for company."""
 KEPT = 0.9
 """Of the pace: a daemon that does not keep up says nothing about delays."""
-PATIENCE = 120.0
-"""In seconds."""
 
 
 def latency(bench: Bench) -> Found:
@@ -62,7 +61,7 @@ def _watch(target: Target, bench: Bench) -> tuple[list[float], float]:
 
     What the daemon's first two seconds bring is not counted.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + HANG
     enough = target.served() + 2 * 2 * bench.sizes.pace  # polls and webhooks
     while target.served() < enough:
         if time.monotonic() > deadline:
