@@ -136,6 +136,7 @@ def test_one_text_may_hold_several_matchers(text: str, names: list[str]) -> None
         ("type is x", "and has 'is' at character 6"),
         ("type ~ x", "has '~' at character 6, which must stand within double quotes"),
         ("a=b,,", "needs a matcher after the comma, and has ',' at character 5"),
+        ('"my team" = "a\nb"', "holds a line break: write it as"),
         ('type = x"', 'must have a closing " for the one at character 9'),
         ('type = "x', 'must have a closing " for the one at character 8'),
         ('type = "x" y', "needs a comma, or the end, and has 'y' at character 12"),
