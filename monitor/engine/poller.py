@@ -64,6 +64,8 @@ class Poller:
         self._lease = _lease(deadline)
         self._polls: set[asyncio.Task[None]] = set()
         self.outage = Outage("poller")
+        self._refused = False
+        """The last claim: a round that only reads does not say that writing works again."""
         self._closing = False
         self._given_back: list[Claim] = []
         self.bell = Bell()
@@ -75,7 +77,8 @@ class Poller:
             self.beat.turn()
             try:
                 await self._round()
-                self.outage.ended()
+                if not self._refused:
+                    self.outage.ended()
             except StorageError as error:
                 self.outage.began(error, at=self._clock.now())
             await self.bell.wait(TURN)
@@ -87,6 +90,7 @@ class Poller:
         gone = [account for account in self.accounts if account not in accounts]
         self._given_back += [claim for account in gone for claim in account.hand.drop()]
         self.accounts = list(accounts)
+        self._refused = False
         self._concurrency = concurrency
         self._lease = _lease(deadline)
         self.bell.ring()
@@ -172,7 +176,9 @@ class Poller:
             )
         except StorageError:
             account.provider.extra_requests += extra
+            self._refused = True
             raise
+        self._refused = False
         if self._closing or account not in self.accounts:
             self._given_back += claimed.claims
             return

@@ -121,7 +121,8 @@ class Relay:
             self.beat.turn()
             try:
                 await self._round()
-                self.outage.ended()
+                if not any(receiver.backlog for receiver in self._receivers.values()):
+                    self.outage.ended()  # else a claim that was refused is still to be made
             except StorageError as error:
                 self.outage.began(error, at=self._clock.now())
             await self.bell.wait(self._pause())
@@ -189,6 +190,7 @@ class Relay:
         except StorageError:
             receiver.backlog = True
             raise
+        self.outage.ended()
         if self._closing or self._receivers.get(receiver.name) is not receiver:
             self._settler.give_back(claimed)
             return

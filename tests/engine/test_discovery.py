@@ -364,6 +364,8 @@ async def test_a_first_round_that_was_cut_off_is_not_the_whole(vogent: Rig, unti
 
     vogent.clock.advance(seconds=61)
     await until(lambda: vogent.polls("old") > 1)
+    await until(lambda: len(vogent.crm.of("old")) > 0)
+    await until(vogent.settled)
 
     assert [event["type"] for event in vogent.crm.of("old")] == ["batch.first_seen"]
 
