@@ -7,8 +7,8 @@ N ?= 3
 APART := tests/faults tests/planted tests/days/test_day.py tests/lives tests/hostile \
 	tests/benchmarks tests/cli/demo/test_show.py tests/cli/test_follow_events.py \
 	tests/daemon/test_process.py tests/test_wheel.py tests/test_readme.py
-# Tests of what a fresh machine may not have: `make unit`
-ELSEWHERE := --ignore tests/deploy/systemd
+# Tests of what a fresh machine may not have: `make unit`, `make alerts`
+ELSEWHERE := --ignore tests/deploy/systemd --ignore tests/deploy/prometheus
 # Harnesses that hold one time against another, or a promise in seconds: with nothing beside them
 TIMED := tests/faults/promises tests/faults/steady tests/faults/clock tests/faults/network
 # More tests at a time than cores: many wait, for a process or for the end of a lease
@@ -17,7 +17,7 @@ PYTEST := pytest -n 3 --dist worksteal
 # The tests start hundreds of programs: none is to compile the whole house anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo run test covered apart slowest steady unit check format faults day bench docs pictures lock clean
+.PHONY: help demo run test covered apart slowest steady unit alerts check format faults day bench docs pictures lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -61,6 +61,9 @@ steady: .venv/installed ## make test again and again beside four busy loops: mak
 
 unit: .venv/installed ## what systemd says of the unit files (needs its tools)
 	$(BIN)/pytest tests/deploy/systemd $(ARGS)
+
+alerts: .venv/installed ## what Prometheus says of the alert rules (needs promtool)
+	$(BIN)/pytest tests/deploy/prometheus $(ARGS)
 
 check: .venv/installed ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

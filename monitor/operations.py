@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
+from prometheus_client.aiohttp import make_aiohttp_handler
 
 from monitor.core.errors import ConfigError
 
@@ -26,7 +27,7 @@ class Operations:
     ) -> None:
         self._ready = ready
         self._before_scrape = before_scrape
-        self._registry = registry
+        self._write_metrics = make_aiohttp_handler(registry)
         app = web.Application()
         app.add_routes(
             [
@@ -71,9 +72,9 @@ class Operations:
             )
         return web.Response(text="ready\n")
 
-    async def _answer_metrics(self, _request: web.Request) -> web.Response:
+    async def _answer_metrics(self, request: web.Request) -> web.StreamResponse:
+        """Answer in the format and the compression that the scraper asks for."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CHECK_TIMEOUT):
                 await self._before_scrape()
-        body = generate_latest(self._registry)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return await self._write_metrics(request)

@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,15 +7,17 @@ from pathlib import Path
 import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from docs.generate.metrics import ALERTS
 from monitor import operations
 from monitor.core.errors import ConfigError
 from monitor.daemon import liveness
 from monitor.operations import Operations
 from monitor.simulator import Fault
 from tests.conftest import Outage, Until
-from tests.engine.rig import Rig
+from tests.engine.rig import SECRET, Rig
 from tests.engine.test_metrics import CONTRACT
 
 
@@ -107,6 +110,85 @@ async def test_metrics_have_exactly_the_documented_names(rig: Rig, until: Until)
     assert 'monitor_polls_total{result="not_found",source="bolna"}' in text
     assert 'monitor_source_up{source="bolna"} 1.0' in text
     assert "b1" not in text
+
+
+def selectors(rule: str) -> list[tuple[str, dict[str, str]]]:
+    """Return the series that an alert rule is about: name, and the labels it asks for."""
+    return [
+        (name, dict(re.findall(r'(\w+)="([^"]*)"', labels)))
+        for name, labels in re.findall(r"(monitor_\w+)(?:{([^}]*)})?", rule)
+    ]
+
+
+RULES = re.findall(r"expr: (.*monitor_.*)", ALERTS.read_text())
+
+
+@pytest.mark.parametrize("rule", RULES)
+async def test_what_an_alert_rule_counts_is_there_before_anything_happens(
+    rig: Rig, rule: str
+) -> None:
+    rig.vogent_more = "discover = true"
+    await rig.start()
+
+    found = [
+        (sample.name, sample.labels)
+        for family in text_string_to_metric_families((await get(rig, "/metrics"))[1])
+        for sample in family.samples
+    ]
+
+    assert selectors(rule)
+    for name, labels in selectors(rule):
+        assert any(name == one and labels.items() <= has.items() for one, has in found)
+
+
+async def test_each_counter_is_born_at_0_and_so_are_those_that_a_reload_brings(rig: Rig) -> None:
+    await rig.start()
+
+    assert 'monitor_events_total{type="batch.failed"} 0.0' in (await get(rig, "/metrics"))[1]
+    assert 'receiver="pager"' not in (await get(rig, "/metrics"))[1]
+    rig.tail = f"""
+[sources.second]
+provider = "vogent"
+api_key = "{"k" * 20}"
+base_url = "{rig.vogent.base_url}"
+allow_http = true
+allow_private = true
+discover = true
+
+[receivers.pager]
+kind = "webhook"
+url = "{rig.crm.url}"
+secret = "{SECRET}"
+allow_http = true
+allow_private = true
+"""
+    rig.write()
+    await rig.daemon._reload.reload()
+
+    text = (await get(rig, "/metrics"))[1]
+    for kind in ("timeout", "dns", "server_error"):
+        assert f'monitor_polls_total{{result="{kind}",source="second"}} 0.0' in text
+        assert f'monitor_discovery_rounds_total{{result="{kind}",source="second"}} 0.0' in text
+    for result in ("delivered", "retry", "hold", "dead"):
+        assert f'monitor_deliveries_total{{receiver="pager",result="{result}"}} 0.0' in text
+    assert 'monitor_attempts_total{kind="timeout",receiver="pager"} 0.0' in text
+
+
+async def test_metrics_are_written_as_the_scraper_asks_for_them(rig: Rig) -> None:
+    await rig.start()
+    port = rig.daemon._operations._runner.addresses[0][1]
+    asks = {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"}
+
+    async with (
+        aiohttp.ClientSession(auto_decompress=False) as http,
+        http.get(f"http://127.0.0.1:{port}/metrics", headers=asks) as response,
+    ):
+        text = gzip.decompress(await response.read()).decode()
+
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert response.content_type == "application/openmetrics-text"
+    families = list(openmetrics.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
+    assert {family.name for family in families} == set(CONTRACT)
 
 
 async def test_a_failing_account_is_down_in_the_metrics(rig: Rig, until: Until) -> None:

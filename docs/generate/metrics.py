@@ -1,10 +1,12 @@
-"""The table of metrics, from the registry."""
+"""The table of metrics, from the registry, and the alert rules, from their file."""
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
-from docs.generate.regions import table
+from docs.generate.regions import PAGES, table
 from monitor.engine.metrics import Metrics
+
+ALERTS = PAGES.parent / "deploy" / "alerts.yml"
 
 _SUFFIXES = {"counter": "_total", "info": "_info"}
 
@@ -13,6 +15,12 @@ def write_metrics() -> str:
     """Write each metric as it shows at `/metrics`, with labels, type and meaning."""
     rows = [_row(collector) for collector in _collectors(Metrics().registry)]
     return table(("metric", "type", "meaning"), rows)
+
+
+def write_alert_rules() -> str:
+    """Write the rules as they stand in deploy/, without the comment on top."""
+    rules = ALERTS.read_text(encoding="utf-8")
+    return f"```yaml\n{rules[rules.index('groups:') :]}```\n"
 
 
 def _collectors(registry: CollectorRegistry) -> list[Collector]:

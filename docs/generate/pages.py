@@ -9,5 +9,6 @@ WRITERS: Final[dict[str, Callable[[], str]]] = {
     "configuration_tables": configuration.write_tables,
     "configuration_environment": configuration.write_environment,
     "metrics": metrics.write_metrics,
+    "alert_rules": metrics.write_alert_rules,
     **bodies.writers(),
 }

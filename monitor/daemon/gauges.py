@@ -1,4 +1,4 @@
-"""The gauges: what a scrape of /metrics finds out at that moment."""
+"""The gauges: what a scrape of /metrics finds out at that moment, and for whom it counts."""
 
 from monitor.app import Engine
 from monitor.core.errors import StorageError
@@ -8,7 +8,10 @@ from monitor.storage.database import Database
 
 
 class Gauges:
-    """Fill in the gauges before a scrape; what left the config leaves them too."""
+    """Fill in the gauges before a scrape; what left the config leaves them too.
+
+    Whatever the config names has its counters from then on, after a reload as from the start.
+    """
 
     def __init__(self, engine: Engine, database: Database, readiness: Readiness) -> None:
         self._engine = engine
@@ -33,6 +36,7 @@ class Gauges:
         metrics.source_paused.clear()
         for account in self._engine.accounts:
             name = account.source.name
+            metrics.begin_source(name, discovers=account.provider.finder is not None)
             metrics.source_up.labels(name).set(account.health.failing_since is None)
             metrics.budget_used.labels(name).set(account.budget_used(now))
             metrics.source_paused.labels(name).set(account.paused_for(now).total_seconds())
@@ -41,6 +45,7 @@ class Gauges:
         metrics = self._engine.metrics
         metrics.receiver_held.clear()
         for receiver in self._engine.receivers:
+            metrics.begin_receiver(receiver.name)
             metrics.receiver_held.labels(receiver.name).set(receiver.hold is not None)
 
     async def _count(self) -> None:

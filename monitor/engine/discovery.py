@@ -19,7 +19,7 @@ from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.engine.fold import Sign
-from monitor.engine.metrics import Metrics
+from monitor.engine.metrics import OK, Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.ports import Finder
 from monitor.engine.tally import Tally, Told
@@ -242,7 +242,7 @@ class Discovery:
         if plan.over:
             return
         name, every, failure = plan.account.source.name, plan.finder.every, tally.failure
-        self._metrics.discovery_rounds.labels(name, failure.kind.value if failure else "ok").inc()
+        self._metrics.discovery_rounds.labels(name, failure.kind.value if failure else OK).inc()
         plan.told.tell_failures(tally)
         wait = every * (1 + JITTER * random.uniform(-1, 1))  # noqa: S311 (spreads load, guards nothing)
         soon = failure is not None and not is_answer(failure.kind)

@@ -1,6 +1,7 @@
 """What the engine counts, for `/metrics`; no batch ids, names or labels."""
 
 import platform
+from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -12,6 +13,12 @@ from prometheus_client import (
 )
 
 from monitor import __version__
+from monitor.core.delivery import VerdictKind
+from monitor.core.errors import FailureKind, NetworkKind
+from monitor.core.event import EventType
+
+OK: Final = "ok"
+"""The result, or kind, of what went well."""
 
 
 class Metrics:
@@ -24,6 +31,26 @@ class Metrics:
         self._polling()
         self._delivering()
         self._running(instance)
+        for event in EventType:
+            self.events.labels(event.value)
+
+    def begin_source(self, name: str, *, discovers: bool) -> None:
+        """Let the counters of a source exist, at 0 until they are raised.
+
+        `increase()` sees no step in a series that is born with its first occurrence, so that one
+        would alert nobody (Prometheus' "Instrumentation": avoid missing metrics).
+        """
+        for result in (OK, *(kind.value for kind in FailureKind)):
+            self.polls.labels(name, result)
+            if discovers:
+                self.discovery_rounds.labels(name, result)
+
+    def begin_receiver(self, name: str) -> None:
+        """Let the counters of a receiver exist, but for the status codes, which nobody foresees."""
+        for result in VerdictKind:
+            self.deliveries.labels(name, result.value)
+        for kind in (OK, *(kind.value for kind in NetworkKind)):
+            self.attempts.labels(name, kind)
 
     def _polling(self) -> None:
         self.polls = Counter(

@@ -17,7 +17,7 @@ from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.engine.fold import Result
-from monitor.engine.metrics import Metrics
+from monitor.engine.metrics import OK, Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.writer import Writer
 from monitor.storage.batches import Claim, claim_batches, due_sources, unclaim_batches
@@ -268,7 +268,7 @@ class Poller:
         self._writer.put(
             Result(account=account, claim=claim, at=at, reading=reading, failure=failure)
         )
-        result = failure.kind.value if failure else "ok"
+        result = failure.kind.value if failure else OK
         account.count(self._metrics, result)
 
     def _refill(self, account: Account, poll: asyncio.Task[None]) -> None:

@@ -19,7 +19,7 @@ from monitor.core.delivery import (
 )
 from monitor.core.event import stamp
 from monitor.engine.hand import Hand
-from monitor.engine.metrics import Metrics
+from monitor.engine.metrics import OK, Metrics
 from monitor.engine.ports import Sink
 
 UNSETTLED: Final = 16
@@ -139,7 +139,7 @@ class Receiver:
     ) -> None:
         """Count an attempt, and what it means for the delivery."""
         accepted = verdict.kind is VerdictKind.DELIVERED
-        kind = "ok" if accepted else verdict.error or str(verdict.status_code)
+        kind = OK if accepted else verdict.error or str(verdict.status_code)
         dead = settlement.state is DeliveryState.DEAD
         result = (VerdictKind.DEAD if dead else verdict.kind).value
         if accepted:
