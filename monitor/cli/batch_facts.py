@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from monitor.cli.remedy import describe_failures
 from monitor.cli.screen import stamp_if
 from monitor.cli.session import unknown
 from monitor.config.schema import Config
@@ -79,6 +80,15 @@ class BatchFacts:
     def source_fails(self) -> bool:
         """Tell whether the whole account fails: it is then probed, each time by another batch."""
         return self.account is not None and self.account.health.failing_since is not None
+
+    @property
+    def last_error(self) -> str:
+        """Say why its polls fail, and what to do while it was never read; empty if they do not."""
+        return describe_failures(
+            self.watch.failures,
+            provider=self.data["batch"]["provider"],
+            read_before=self.watch.known is not None,
+        )
 
     @property
     def is_read(self) -> bool:

@@ -9,31 +9,55 @@ from rich.text import Text
 from monitor.cli.screen import safe, write_short_time
 from monitor.core.batch import Failures
 from monitor.core.errors import FailureKind
-from monitor.core.source import Health
 from monitor.storage.sources import SourceRow
+
+_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
+    "generic": {"url": "url", "key": "bearer, headers or password"},
+}
+"""By provider: the keys of its sources' tables that a remedy may name."""
+_USUAL_KEYS: Final[Mapping[str, str]] = {"url": "base_url", "key": "api_key"}
 
 REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.ADDRESS: (
-        "base_url leads to an address that is not public; allow_private = true opens private ones"
+        "{url} leads to an address that is not public; allow_private = true opens private ones"
     ),
-    FailureKind.DNS: "the host of base_url has no address: check its spelling and the network",
-    FailureKind.CONNECT: "nobody listens there: check base_url, firewall and proxy",
-    FailureKind.TLS: "its certificate is not trusted: check base_url, or name its CA by ca_file",
+    FailureKind.DNS: "the host of {url} has no address: check its spelling and the network",
+    FailureKind.CONNECT: "nobody listens there: check {url}, firewall and proxy",
+    FailureKind.TLS: "its certificate is not trusted: check {url}, or name its CA by ca_file",
+    FailureKind.TLS_EXPIRED: (
+        "its certificate has expired, or is not valid yet: whoever runs it renews it; check the"
+        " clock of this machine too"
+    ),
+    FailureKind.TLS_WRONG_NAME: "its certificate is for another host: check the host of {url}",
+    FailureKind.TLS_OLD_PROTOCOL: (
+        "it speaks only TLS 1.1 or older, which is not safe: whoever runs it upgrades it"
+    ),
+    FailureKind.TLS_PLAIN_HTTP: (
+        "what answers there does not speak TLS: check the port of {url}, or whether it is to be"
+        " http:// (with allow_http = true)"
+    ),
+    FailureKind.TLS_CLIENT_CERTIFICATE: (
+        "it wants a client certificate, which the monitor cannot show: ask for an address without"
+    ),
+    FailureKind.TLS_REFUSED: (
+        "it ends the TLS handshake: it wants a client certificate, which the monitor cannot show,"
+        " or shares no cipher with this machine"
+    ),
     FailureKind.DISCONNECTED: "the connection broke off: try again",
     FailureKind.TIMEOUT: "no whole answer within [polling] deadline: try again, or raise it",
-    FailureKind.PROTOCOL: "what answers there does not speak HTTP: check base_url",
-    FailureKind.TOO_LARGE: "the answer is no batch: check base_url",
-    FailureKind.ENCODING: "the answer is compressed unasked: check base_url for a proxy in between",
-    FailureKind.UNAUTHORIZED: "the key is refused: check api_key and its account",
-    FailureKind.FORBIDDEN: "the key is refused, or may not read this batch: check api_key",
+    FailureKind.PROTOCOL: "what answers there does not speak HTTP: check {url}",
+    FailureKind.TOO_LARGE: "the answer is no batch: check {url}",
+    FailureKind.ENCODING: "the answer is compressed unasked: check {url} for a proxy in between",
+    FailureKind.UNAUTHORIZED: "the key is refused: check {key} and its account",
+    FailureKind.FORBIDDEN: "the key is refused, or may not read this batch: check {key}",
     FailureKind.NOT_FOUND: "wrong id, key or account?",
     FailureKind.REFUSED: "the provider does not take this for an id of its own",
     FailureKind.RATE_LIMITED: "too many requests: wait, and lower rate_limit if it goes on",
     FailureKind.SERVER_ERROR: "the provider itself fails: try again later",
-    FailureKind.REDIRECT: "base_url leads elsewhere: give the API's own address",
-    FailureKind.UNEXPECTED_STATUS: "no answer of this API: check base_url",
+    FailureKind.REDIRECT: "{url} leads elsewhere: give the API's own address",
+    FailureKind.UNEXPECTED_STATUS: "no answer of this API: check {url}",
     FailureKind.INVALID_BODY: (
-        "the answer is no document of this batch, or one that makes no sense: check base_url and id"
+        "the answer is no document of this batch, or one that makes no sense: check {url} and id"
     ),
     FailureKind.EXPRESSION: (
         "an expression does not fit the answer: `monitor poll SOURCE ID --raw` shows both"
@@ -44,10 +68,7 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
 
 def remedy(kind: FailureKind, *, provider: str) -> str:
     """Say what to do about a failed poll, by the keys that the provider's table has."""
-    text = REMEDIES[kind]
-    if provider != "generic":
-        return text
-    return text.replace("base_url", "url").replace("api_key", "bearer, headers or password")
+    return REMEDIES[kind].format_map(_KEYS.get(provider, _USUAL_KEYS))
 
 
 def describe(kind: FailureKind, status_code: int | None) -> str:
@@ -55,28 +76,29 @@ def describe(kind: FailureKind, status_code: int | None) -> str:
     return kind.value.replace("_", " ") if status_code in (None, 200) else str(status_code)
 
 
-def describe_failures(failures: Failures, *, read_before: bool) -> str:
+def describe_failures(failures: Failures, *, provider: str, read_before: bool) -> str:
     """Say why a batch's polls fail; empty when they do not."""
     if failures.kind is None:
         return ""
     name = describe(failures.kind, failures.status_code)
     if read_before:
         return name
-    return f"never read: {name}, {REMEDIES[failures.kind]}"
+    return f"never read: {name}, {remedy(failures.kind, provider=provider)}"
 
 
-def write_failing(health: Health) -> str:
+def write_failing(source: SourceRow) -> str:
     """Say since when an account fails, why, and what to do; empty when it does not."""
+    health = source.health
     if health.failing_since is None or health.kind is None:
         return ""
     why = describe(health.kind, health.status_code)
     since = write_short_time(health.failing_since)
-    return f"failing since {since}: {why}, {REMEDIES[health.kind]}"
+    return f"failing since {since}: {why}, {remedy(health.kind, provider=source.provider)}"
 
 
 def write_standing(source: SourceRow, *, now: datetime) -> Text:
     """Write what is wrong with an account: it fails, or a 429 pauses it; empty for nothing."""
-    if failing := write_failing(source.health):
+    if failing := write_failing(source):
         return safe(f"{source.name} is {failing}", "red")
     paused_until = source.blocked_until
     if paused_until is not None and paused_until > now:

@@ -84,7 +84,13 @@ class NetworkKind(StrEnum):
     ADDRESS = "address"  # the guard forbids it
     DNS = "dns"
     CONNECT = "connect"
-    TLS = "tls"
+    TLS = "tls"  # its certificate is not trusted, and whatever has no kind of its own
+    TLS_EXPIRED = "tls_expired"  # or not valid yet
+    TLS_WRONG_NAME = "tls_wrong_name"
+    TLS_OLD_PROTOCOL = "tls_old_protocol"
+    TLS_PLAIN_HTTP = "tls_plain_http"  # what answers does not speak TLS
+    TLS_CLIENT_CERTIFICATE = "tls_client_certificate"  # it wants one
+    TLS_REFUSED = "tls_refused"  # it ends the handshake, and says no more
     DISCONNECTED = "disconnected"  # after the request left: its outcome is unknown
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"
@@ -107,6 +113,12 @@ class FailureKind(StrEnum):
     DNS = "dns"
     CONNECT = "connect"
     TLS = "tls"
+    TLS_EXPIRED = "tls_expired"
+    TLS_WRONG_NAME = "tls_wrong_name"
+    TLS_OLD_PROTOCOL = "tls_old_protocol"
+    TLS_PLAIN_HTTP = "tls_plain_http"
+    TLS_CLIENT_CERTIFICATE = "tls_client_certificate"
+    TLS_REFUSED = "tls_refused"
     DISCONNECTED = "disconnected"
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"

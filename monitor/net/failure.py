@@ -21,6 +21,27 @@ _KINDS: Final = (
     (OSError, NetworkKind.DISCONNECTED),
 )
 """The first that fits counts: each stands before what it derives from."""
+_TLS_BY_VERIFICATION: Final = {
+    9: NetworkKind.TLS_EXPIRED,  # X509_V_ERR_CERT_NOT_YET_VALID
+    10: NetworkKind.TLS_EXPIRED,  # X509_V_ERR_CERT_HAS_EXPIRED
+    62: NetworkKind.TLS_WRONG_NAME,  # X509_V_ERR_HOSTNAME_MISMATCH
+    64: NetworkKind.TLS_WRONG_NAME,  # X509_V_ERR_IP_ADDRESS_MISMATCH
+}
+"""By OpenSSL's code for a certificate that it does not trust (x509_vfy.h)."""
+_TLS_BY_REASON: Final = {
+    "TLSV1_ALERT_PROTOCOL_VERSION": NetworkKind.TLS_OLD_PROTOCOL,
+    "UNSUPPORTED_PROTOCOL": NetworkKind.TLS_OLD_PROTOCOL,
+    "WRONG_SSL_VERSION": NetworkKind.TLS_OLD_PROTOCOL,
+    "HTTP_REQUEST": NetworkKind.TLS_PLAIN_HTTP,
+    "PACKET_LENGTH_TOO_LONG": NetworkKind.TLS_PLAIN_HTTP,
+    "RECORD_LAYER_FAILURE": NetworkKind.TLS_PLAIN_HTTP,  # OpenSSL 3.2 and newer
+    "WRONG_VERSION_NUMBER": NetworkKind.TLS_PLAIN_HTTP,
+    "SSLV3_ALERT_BAD_CERTIFICATE": NetworkKind.TLS_CLIENT_CERTIFICATE,  # Go's, in TLS 1.2
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": NetworkKind.TLS_CLIENT_CERTIFICATE,
+    "TLSV1_ALERT_UNKNOWN_CA": NetworkKind.TLS_CLIENT_CERTIFICATE,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": NetworkKind.TLS_REFUSED,
+}
+"""By OpenSSL's name for what went wrong, an alert of the other side among them."""
 
 
 def kind_of(error: Exception) -> NetworkKind:
@@ -32,10 +53,21 @@ def kind_of(error: Exception) -> NetworkKind:
     causes = list(_causes(error))
     if any(isinstance(cause, AddressForbiddenError) for cause in causes):
         return NetworkKind.ADDRESS
+    if named := next(filter(None, map(_kind_of_tls, causes)), None):
+        return named
     if isinstance(error, httpx.HTTPError):
         causes = causes[1:] or causes
     fitting = (kind for known, kind in _KINDS if isinstance(causes[0], known))
     return next(fitting, NetworkKind.PROTOCOL)
+
+
+def _kind_of_tls(error: BaseException) -> NetworkKind | None:
+    """Name what OpenSSL says, if there is a name for it; aiohttp's errors say nothing of it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _TLS_BY_VERIFICATION.get(getattr(error, "verify_code", 0))
+    if isinstance(error, ssl.SSLError):
+        return _TLS_BY_REASON.get(getattr(error, "reason", None) or "")
+    return None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

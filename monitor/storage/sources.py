@@ -21,6 +21,7 @@ class SourceRow:
 
     row: int
     name: str
+    provider: str
     key: str
     health: Health
     version: int
@@ -39,7 +40,7 @@ class SourceRecord:
     blocked_until: datetime | None
 
 
-_COLUMNS = "id, name, key, health, version, blocked_until, tokens, tokens_at"
+_COLUMNS = "id, name, provider, key, health, version, blocked_until, tokens, tokens_at"
 
 
 @writing
@@ -114,12 +115,13 @@ def source_of(row: Sequence[Any]) -> SourceRow:
     return SourceRow(
         row=row[0],
         name=row[1],
-        key=row[2],
-        health=_health_of(row[3]),
-        version=row[4],
-        blocked_until=instant(row[5]),
-        tokens=row[6],
-        tokens_at=instant(row[7]),
+        provider=row[2],
+        key=row[3],
+        health=_health_of(row[4]),
+        version=row[5],
+        blocked_until=instant(row[6]),
+        tokens=row[7],
+        tokens_at=instant(row[8]),
     )
 
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.remedy import REMEDIES
-from monitor.core.errors import FailureKind
 from monitor.simulator import Fault, SimulatedBolna, bolna_document
 from tests.cli.conftest import Run
 from tests.providers.made_up_api import ACCESS, MadeUpApi
@@ -339,7 +337,3 @@ async def test_what_cannot_be_polled_is_refused(
     assert ended.code == 1
     assert reason in ended.err
     assert bolna.served == []
-
-
-def test_every_kind_of_failure_has_a_remedy() -> None:
-    assert set(REMEDIES) == set(FailureKind)

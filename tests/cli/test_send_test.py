@@ -110,6 +110,20 @@ async def test_a_receiver_that_nobody_listens_for_gets_a_hint(
     assert "nobody listens there" in ended.out
 
 
+async def test_a_hint_names_the_key_that_the_receiver_has(
+    monitor: Run, rewrite: Callable[[str], None]
+) -> None:
+    rewrite(
+        '[receivers.ops]\nkind = "slack"\nwebhook_url = "https://127.0.0.1:9/services/T/B/x"\n'
+        "allow_private = true\n"
+    )
+
+    ended = await monitor("test", "ops")
+
+    assert ended.out.startswith("ops: failed, connect, ")
+    assert "check webhook_url, firewall and proxy" in ended.out
+
+
 async def test_only_that_receivers_secrets_are_needed(monitor: Run) -> None:
     ended = await monitor("test", "ops")
 

@@ -47,6 +47,7 @@ def row(version: int) -> SourceRow:
     return SourceRow(
         row=1,
         name="bolna-prod",
+        provider="bolna",
         key="key",
         health=UNWELL,
         version=version,

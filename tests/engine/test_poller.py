@@ -346,7 +346,7 @@ async def test_two_hundred_batches_of_a_failing_account_are_one_event_and_one_re
     rig: Rig, until: Until, log: Log, fault: Fault
 ) -> None:
     names = [f"b{n}" for n in range(200)]
-    rig.polling = 'interval = "500ms"\ndeadline = "60s"'
+    rig.polling = 'interval = "5s"\nidle_interval = "5s"\ndeadline = "60s"'
     rig.show(*names)
     await rig.start()
     await rig.add(*names)
@@ -360,6 +360,7 @@ async def test_two_hundred_batches_of_a_failing_account_are_one_event_and_one_re
     await rig.advance(until, seconds=61)
     await until(lambda: "source.recovered" in rig.crm.types)
     polls = rig.polls()
+    rig.clock.advance(seconds=6)
     await until(lambda: rig.polls() > polls + 200)
     await until(rig.settled)
 

@@ -1,15 +1,17 @@
 import asyncio
 import gzip
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from monitor.core.errors import NetworkError, NetworkKind
-from monitor.net.http import Answer, HttpClient
+from monitor.net.http import Answer, HttpClient, tls_context
 from tests.patient import HANG
 
 DEADLINE = timedelta(seconds=HANG)
@@ -40,9 +42,23 @@ FAULTS = [
     Fault(name="self-signed", kind=NetworkKind.TLS, tls=True),
     Fault(
         name="no TLS there",
-        kind=NetworkKind.TLS,
+        kind=NetworkKind.TLS_PLAIN_HTTP,
         url="https://127.0.0.1:{port}/",
         greeting=b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    ),
+    *(
+        Fault(
+            name=f"alert {number}",
+            kind=kind,
+            url="https://127.0.0.1:{port}/",
+            greeting=bytes([0x15, 3, 3, 0, 2, 2, number]),  # RFC 8446, 6
+        )
+        for number, kind in (
+            (40, NetworkKind.TLS_REFUSED),  # handshake_failure
+            (42, NetworkKind.TLS_CLIENT_CERTIFICATE),  # bad_certificate
+            (70, NetworkKind.TLS_OLD_PROTOCOL),  # protocol_version
+            (80, NetworkKind.TLS),  # internal_error
+        )
     ),
     Fault(name="silence for TLS", kind=NetworkKind.TIMEOUT, url="https://127.0.0.1:{port}/"),
     Fault(
@@ -149,7 +165,74 @@ FAULTS = [
 
 
 def test_every_kind_is_driven() -> None:
-    assert {fault.kind for fault in FAULTS} == set(NetworkKind)
+    shown = {NetworkKind.TLS_EXPIRED, NetworkKind.TLS_WRONG_NAME}
+    assert {fault.kind for fault in FAULTS} | shown == set(NetworkKind)
+
+
+@pytest.mark.parametrize(
+    ("shown", "kind"),
+    [
+        ("expired", NetworkKind.TLS_EXPIRED),
+        ("early", NetworkKind.TLS_EXPIRED),
+        ("elsewhere", NetworkKind.TLS_WRONG_NAME),
+    ],
+)
+async def test_a_certificate_that_is_trusted_and_of_no_use_says_why(
+    peer: Peer, make_client: Callable[..., HttpClient], certificate: Path, shown: str, kind: str
+) -> None:
+    file = certificate.with_name(f"{shown}.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, certificate.with_suffix(".key"))
+    client = make_client(tls=tls_context(file))
+
+    with pytest.raises(NetworkError) as caught:
+        await send(client, "GET", await peer.serve(tls=context), DEADLINE)
+
+    assert caught.value.kind is kind
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_server_that_wants_a_client_certificate_says_so(
+    make_client: Callable[..., HttpClient],
+    certificate: Path,
+    server_tls: ssl.SSLContext,
+    version: ssl.TLSVersion,
+) -> None:
+    """In TLS 1.3 the handshake is over by then: the first read brings it."""
+    server_tls.maximum_version = version
+    server_tls.verify_mode = ssl.CERT_REQUIRED
+    client = make_client(tls=tls_context(certificate))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
+        shaking = asyncio.create_task(asyncio.to_thread(shake_hands, listening, server_tls))
+        with pytest.raises(NetworkError) as caught:
+            await send(client, "POST", url, DEADLINE)  # aiohttp tries a GET twice
+        await client.close()
+        await shaking
+
+    assert caught.value.kind in (NetworkKind.TLS_REFUSED, NetworkKind.TLS_CLIENT_CERTIFICATE)
+    assert (caught.value.kind is NetworkKind.TLS_REFUSED) == (version < ssl.TLSVersion.TLSv1_3)
+
+
+def shake_hands(listening: socket.socket, tls: ssl.SSLContext) -> None:
+    """Refuse one client by an alert (asyncio's server hangs up instead), and hear it out."""
+    connection, _ = listening.accept()
+    with connection:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        server = tls.wrap_bio(incoming, outgoing, server_side=True)
+        while heard := connection.recv(65536):
+            incoming.write(heard)
+            try:
+                server.do_handshake()
+            except ssl.SSLWantReadError:
+                connection.sendall(outgoing.read())
+            except ssl.SSLError:
+                break
+        connection.sendall(outgoing.read())
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):  # else a reset overtakes the alert
+            pass
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

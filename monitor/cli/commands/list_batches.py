@@ -15,13 +15,13 @@ from monitor.cli.listing import take, write_array
 from monitor.cli.options import Output
 from monitor.cli.pace import write_wait
 from monitor.cli.page import write_left_open
-from monitor.cli.remedy import describe_failures, write_standing
+from monitor.cli.remedy import write_standing
 from monitor.cli.screen import put, safe, whole, word, write_short_time
 from monitor.cli.session import parse_matchers, reading, run, unknown
 from monitor.cli.table import show_table
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.core.batch import Known, Progress, Watch, progress
+from monitor.core.batch import Known, Progress, progress
 from monitor.core.errors import UnknownNameError
 from monitor.core.forecast import Forecast, write_rate
 from monitor.core.matching import Matcher, Operator
@@ -113,7 +113,7 @@ def _row(batch: BatchFacts, found: Forecast | None, *, now: datetime) -> list[Te
         safe(watch.batch.origin.value, "dim"),
         whole(write_short_time(watch.last_poll_at)),
         _next_poll(batch),
-        safe(_error(watch), "red"),
+        safe(batch.last_error, "red"),
     ]
 
 
@@ -148,10 +148,6 @@ def _next_poll(batch: BatchFacts) -> Text:
     if batch.polling is not Polling.POLLED:
         return safe(batch.polling, "yellow" if batch.polling is Polling.NO_SOURCE else "dim")
     return whole(write_short_time(batch.next_poll_at), "dim")
-
-
-def _error(watch: Watch) -> str:
-    return describe_failures(watch.failures, read_before=watch.known is not None)
 
 
 def _nothing(config: Config, matchers: Sequence[Matcher]) -> Text:

@@ -7,24 +7,27 @@ from typing import Final
 import typer
 
 from monitor.app import build_receiver
+from monitor.cli.remedy import REMEDIES
 from monitor.cli.screen import put, safe, write_latency, write_short_time
 from monitor.cli.session import run, unknown, writing
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.core.errors import SecretMissingError
+from monitor.core.errors import FailureKind, NetworkKind, SecretMissingError
 from monitor.engine.trial import Tried, try_receiver
 from monitor.storage.receivers import ReceiverRow, register_receivers
 
+_ON_THE_WAY: Final = (
+    *(NetworkKind.ADDRESS, NetworkKind.DNS, NetworkKind.CONNECT),
+    *(kind for kind in NetworkKind if kind.startswith("tls")),
+)
+"""What fails on the way to a receiver fails as it does on the way to a provider."""
+_URL_KEYS: Final = {"slack": "webhook_url", "webhook": "url"}
+"""By the kind of a receiver."""
 _HINTS: Final[Mapping[object, str]] = {
     401: "it does not believe who sends: has it another secret, or does it want a header?",
     403: "it does not let this in: has it another secret, or does it want a header?",
-    404: "nothing is there: check the path of its url",
-    "address": (
-        "its url leads to an address that is not public; allow_private = true opens private ones"
-    ),
-    "dns": "its host has no address: check the spelling of the url and the network",
-    "connect": "nobody listens there: check url, firewall and proxy",
-    "tls": "its certificate is not trusted: check the url, or name its CA by ca_file",
+    404: "nothing is there: check the path of its {url}",
+    **{kind.value: REMEDIES[FailureKind(kind)] for kind in _ON_THE_WAY},
     "timeout": "no whole answer in time: let it answer first and work later",
     "secret_malformed": "its secret has the wrong form: config.example.toml shows the right one",
 }
@@ -59,12 +62,12 @@ async def _send(config: Config, name: str) -> None:
             tried = await try_receiver(database, receiver, row)
         finally:
             await receiver.sink.close()
-    _tell(row, tried)
+    _tell(row, tried, kind=receiver.kind)
     if not tried.arrived:
         raise typer.Exit(1)
 
 
-def _tell(row: ReceiverRow, tried: Tried) -> None:
+def _tell(row: ReceiverRow, tried: Tried, *, kind: str) -> None:
     verdict, arrived, delivery = tried.verdict, tried.arrived, tried.delivery
     words = ["delivered" if arrived else "failed"]
     words += [str(word) for word in (verdict.status_code, verdict.error) if word is not None]
@@ -74,7 +77,7 @@ def _tell(row: ReceiverRow, tried: Tried) -> None:
     if verdict.response:
         put(safe(f"response: {verdict.response}"))
     if not arrived and (hint := _HINTS.get(verdict.error or verdict.status_code)):
-        put(safe(hint))
+        put(safe(hint.format(url=_URL_KEYS[kind])))
     if row.hold is not None:
         since = write_short_time(row.hold.since)
         end = "lifted" if arrived else "goes on"

@@ -25,7 +25,7 @@ from monitor.cli.page import (
     write_labels,
     write_phase,
 )
-from monitor.cli.remedy import describe_failures, write_failing
+from monitor.cli.remedy import write_failing
 from monitor.cli.screen import (
     make_console,
     put,
@@ -78,7 +78,7 @@ def _show_batch(portrait: Portrait) -> None:
     batch = portrait.batch
     watch, data = batch.watch, batch.data
     known, failures = watch.known, watch.failures
-    error = describe_failures(failures, read_before=known is not None)
+    error = batch.last_error
     if error and failures.since is not None:
         error += f", since {write_time(failures.since)}"
     show_page(
@@ -98,7 +98,7 @@ def _show_batch(portrait: Portrait) -> None:
             ("last poll", safe(write_time(watch.last_poll_at) or "none yet")),
             ("last error", safe(error, "red")),
             ("unreachable", safe(_since(failures.unreachable_since), "red")),
-            ("source", safe(write_failing(batch.account.health) if batch.account else "", "red")),
+            ("source", safe(write_failing(batch.account) if batch.account else "", "red")),
             ("next poll", safe(_write_next_poll(batch))),
         ],
     )

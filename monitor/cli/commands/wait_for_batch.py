@@ -18,7 +18,7 @@ from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, Polling, find_batch
 from monitor.cli.commands.waiting import End, Sight
 from monitor.cli.daemon_seen import missing_daemon
 from monitor.cli.options import ANY_END
-from monitor.cli.remedy import describe_failures, write_standing
+from monitor.cli.remedy import write_standing
 from monitor.cli.screen import make_console, safe, write_short_time
 from monitor.cli.session import reading
 from monitor.config.load import load
@@ -116,12 +116,12 @@ class Lookout:
 
 def _troubles(batch: BatchFacts, no_daemon: str) -> Iterator[Text]:
     """Yield what keeps this batch from being read: itself, the daemon, the account."""
-    failures, read_before = batch.watch.failures, batch.watch.known is not None
+    failures = batch.watch.failures
     if batch.polling is Polling.FORGOTTEN:
         yield safe(FORGOTTEN, "yellow")
     if batch.polling is Polling.NO_SOURCE:
         yield safe("the config has no source of this name: it is not polled", "yellow")
-    error = describe_failures(failures, read_before=read_before)
+    error = batch.last_error
     if failures.unreachable_since is not None:
         since = write_short_time(failures.unreachable_since)
         yield safe(f"unreachable since {since}: {error}", "red")

@@ -108,6 +108,18 @@ DISCONNECTED: Final = Meaning(read="disconnected", sent="hold disconnected")
 TIMEOUT: Final = Meaning(read="timeout", sent="hold timeout")
 PROTOCOL: Final = Meaning(read="protocol", sent="hold protocol")
 TLS: Final = Meaning(read="tls", sent="hold tls")
+
+
+def alert(description: int) -> bytes:
+    """Return a fatal alert of TLS (RFC 8446, 6)."""
+    return bytes([0x15, 3, 3, 0, 2, 2, description])
+
+
+def tls(kind: str) -> Meaning:
+    """Say that the handshake fails for a reason that has a name of its own."""
+    return Meaning(read=f"tls_{kind}", sent=f"hold tls_{kind}")
+
+
 ADDRESS: Final = Meaning(read="address", sent="hold address")
 WELL: Final = Meaning(read="ok", sent="delivered 200")
 TOO_LARGE: Final = Meaning(read="too_large", sent="delivered 200")
@@ -230,8 +242,18 @@ HANDSHAKES: Final = (
         tls=True,
         raw=True,
         act=shake(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
-        means=TLS,
+        means=tls("plain_http"),
     ),
+    Fault(name="old protocol", tls=True, raw=True, act=shake(alert(70)), means=tls("old_protocol")),
+    Fault(
+        name="client certificate wanted",
+        tls=True,
+        raw=True,
+        act=shake(alert(42)),
+        means=tls("client_certificate"),
+    ),
+    Fault(name="no handshake", tls=True, raw=True, act=shake(alert(40)), means=tls("refused")),
+    Fault(name="internal error", tls=True, raw=True, act=shake(alert(80)), means=TLS),
     Fault(name="silence for TLS", tls=True, raw=True, act=_say_nothing, lasts=True, means=TIMEOUT),
     Fault(
         name="TLS cut off",
@@ -241,8 +263,8 @@ HANDSHAKES: Final = (
         means=CONNECT,
     ),
     Fault(name="stranger's certificate", tls=True, shown=_STRANGER, means=TLS),
-    Fault(name="another name's certificate", tls=True, shown=_ELSEWHERE, means=TLS),
-    Fault(name="expired certificate", tls=True, shown=_EXPIRED, means=TLS),
+    Fault(name="another name's certificate", tls=True, shown=_ELSEWHERE, means=tls("wrong_name")),
+    Fault(name="expired certificate", tls=True, shown=_EXPIRED, means=tls("expired")),
 )
 
 FAULTS: Final = (*CONNECTIONS, *ANSWERS, *NAMES, *HANDSHAKES)
