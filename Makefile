@@ -3,16 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 N ?= 3
-# Tests by which no coverage is measured: whole programs, and what runs through much
-APART := tests/faults tests/planted tests/days/test_day.py tests/lives tests/hostile \
-	tests/benchmarks tests/cli/demo/test_show.py tests/cli/test_follow_events.py \
-	tests/daemon/test_process.py tests/test_wheel.py tests/test_readme.py
 # Tests of what a fresh machine may not have: `make unit`, `make alerts`
 ELSEWHERE := --ignore tests/deploy/systemd --ignore tests/deploy/prometheus
 # Harnesses that hold one time against another, or a promise in seconds: with nothing beside them
 TIMED := tests/faults/promises tests/faults/steady tests/faults/clock tests/faults/network
-# More tests at a time than cores: many wait, for a process or for the end of a lease
-PYTEST := pytest -n 3 --dist worksteal
+PYTEST := pytest -n 2 --dist worksteal
 
 # The tests start hundreds of programs: none is to compile the whole house anew
 unexport PYTHONDONTWRITEBYTECODE
@@ -44,14 +39,14 @@ test: .venv/installed ## all checks and all tests, Postgres included, with cover
 
 covered:
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m $(PYTEST) $(ELSEWHERE) $(APART:%=--ignore %) $(ARGS)
+	$(BIN)/coverage run -m $(PYTEST) -p tests.parts --part covered $(ELSEWHERE) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='monitor/core/*' --fail-under=100
 	$(BIN)/coverage report --include='monitor/engine/*' --fail-under=95
 	$(BIN)/coverage report --fail-under=92
 
 apart:
-	$(BIN)/$(PYTEST) $(APART)
+	$(BIN)/$(PYTEST) -p tests.parts --part apart $(ELSEWHERE)
 
 slowest: .venv/installed ## run all tests, and print the slowest twenty
 	$(BIN)/$(PYTEST) -p tests.slowest $(ELSEWHERE) tests $(ARGS)
