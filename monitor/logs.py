@@ -3,12 +3,18 @@
 import io
 import logging
 import sys
+import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+REMIND: Final = 600.0
+"""Seconds between two lines that say the same of a library."""
+_MOST_KINDS: Final = 100
+"""Of lines that are remembered, so that memory is bounded."""
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -77,9 +83,34 @@ class _Lasting:
 
 
 class _ForeignHandler(logging.Handler):
-    """Pass on that a library logged something, without its text: that may hold URLs and keys."""
+    """Pass on that a library logged something, without its text: that may hold URLs and keys.
+
+    The same again waits for `REMIND`: a scanner at the port, or a peer that answers nonsense, can
+    make a library say it a thousand times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[tuple[str, str, str | None], _Told] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        kind = (record.name, record.levelname, error)
+        told, now = self._told.get(kind), time.monotonic()
+        if told is not None and now - told.at < REMIND:
+            told.left_out += 1
+            return
+        if len(self._told) >= _MOST_KINDS:
+            self._told.clear()
+        self._told[kind] = _Told(at=now)
+        said = {"library": record.name, "severity": record.levelname, "error": error}
         log = structlog.stdlib.get_logger()
-        log.warning("library.said", library=record.name, severity=record.levelname, error=error)
+        log.warning("library.said", **said, left_out=told.left_out if told else 0)
+
+
+@dataclass(slots=True)
+class _Told:
+    """Hold when something was told, and how often it was not since."""
+
+    at: float
+    left_out: int = 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from monitor import logs
 from monitor.logs import set_up_logs
 
 SECRET = "whsec_c2VjcmV0"
@@ -132,12 +133,44 @@ def test_what_other_libraries_say_is_passed_on_without_their_text() -> None:
     foreign.error(SECRET, exc_info=(type(error), error, None))
 
     said = [{k: v for k, v in line.items() if k != "timestamp"} for line in lines(out)]
-    told = {"event": "library.said", "level": "warning", "library": "aiohttp.client"}
+    told = {
+        "event": "library.said", "level": "warning", "library": "aiohttp.client", "left_out": 0
+    }  # fmt: skip
     assert said == [
         told | {"severity": "WARNING", "error": None},
         told | {"severity": "ERROR", "error": "ConnectionError"},
     ]
     assert SECRET not in out.getvalue()
+
+
+def test_what_a_library_says_again_and_again_is_told_every_ten_minutes_with_how_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = 1000.0
+    monkeypatch.setattr("monitor.logs.time.monotonic", lambda: clock)
+    out = io.StringIO()
+    set_up_logs(level="info", log_format="json", stream=out)
+    server = logging.getLogger("aiohttp.server")
+
+    for _ in range(500):
+        server.error("Error handling request", exc_info=ValueError(SECRET))
+    server.error("another trouble")
+    clock += 601
+    server.error("Error handling request", exc_info=ValueError(SECRET))
+
+    said = [(line["error"], line["left_out"]) for line in lines(out)]
+    assert said == [("ValueError", 0), (None, 0), ("ValueError", 499)]
+
+
+def test_however_many_kinds_there_are_few_are_remembered() -> None:
+    set_up_logs(level="info", log_format="json", stream=io.StringIO())
+    (handler,) = logging.getLogger().handlers
+
+    for number in range(1000):
+        logging.getLogger(f"library.{number}").warning("said")
+
+    assert isinstance(handler, logs._ForeignHandler)
+    assert len(handler._told) <= logs._MOST_KINDS
 
 
 def test_the_log_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,24 +39,11 @@ def check_url(url: str) -> None:
             'must be "sqlite:///FILE" or "postgresql://USER@HOST/NAME", special characters '
             "of a password percent-encoded"
         )
-    else:
-        _check_driver()
 
 
 def _check_file(file: str) -> None:
     if not file.isprintable() or "?" in file or file.endswith("/") or file in {"", ":memory:"}:
         raise ValueError('must name a file, such as "sqlite:///monitor.db"')
-
-
-def _check_driver() -> None:
-    """Import the driver, which may also lack the C library that it stands on."""
-    try:
-        import psycopg  # noqa: F401 (to see that it is there)
-    except ImportError as error:
-        raise ValueError(
-            "Postgres needs its driver, which cannot be imported here:"
-            " pip install 'batch-monitor[postgres]'"
-        ) from error
 
 
 def _is_postgres(url: str) -> bool:

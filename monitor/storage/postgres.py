@@ -8,6 +8,8 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from monitor.core.errors import ConfigError
+
 if TYPE_CHECKING:  # a tenth of a command's start, for nothing where SQLite is used
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -38,7 +40,16 @@ class PostgresServer:
     """
 
     def __init__(self, url: URL) -> None:
-        """Take `postgresql://…`."""
+        """Take `postgresql://…`; raise ConfigError where the driver cannot be imported."""
+        try:
+            import psycopg  # noqa: F401 (SQLAlchemy would say so later, by a traceback)
+        except ImportError as error:  # of itself, or of the C library that it stands on
+            raise ConfigError(
+                [
+                    "database.url: Postgres needs its driver, which cannot be imported here:"
+                    " pip install 'batch-monitor[postgres]'"
+                ]
+            ) from error
         self._url = url.set(drivername="postgresql+psycopg")
         self._engines: dict[bool, AsyncEngine] = {}
 

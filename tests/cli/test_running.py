@@ -71,6 +71,32 @@ async def test_check_config_takes_the_config_option_too(monitor: Run, config: Pa
     assert ended.out.startswith(f"Checking '{config}'  SUCCESS")
 
 
+@pytest.mark.parametrize(
+    "command", [("check-config",), ("migrate",), ("list",), ("add", "bolna", "x")]
+)
+async def test_postgres_without_its_driver_is_one_line_that_says_what_to_install(
+    command: tuple[str, ...],
+    monitor: Run,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NOT_SET_ANYWHERE", "key")
+    monkeypatch.setenv("NOT_SET_EITHER", "https://hooks.slack.com/services/T/B/x")
+    monkeypatch.setenv("MONITOR_CONFIG", str(config))
+    monkeypatch.setenv("MONITOR_DATABASE_URL", "postgresql://u:hunter2@h/n")
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as where it is not installed
+
+    ended = await monitor(*command)
+
+    said = (ended.out + ended.err).splitlines()
+    assert ended.code == 1
+    assert len(said) == (2 if command == ("check-config",) else 1)
+    assert said[-1].strip() == (
+        "database.url: Postgres needs its driver, which cannot be imported here:"
+        " pip install 'batch-monitor[postgres]'"
+    )
+
+
 async def test_check_config_refuses_what_run_would(monitor: Run, tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text(

@@ -1,4 +1,3 @@
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,22 +41,3 @@ def test_the_url_is_read_when_it_is_used(write: Write, monkeypatch: pytest.Monke
     assert "hunter2" not in str(refusal.value)
     monkeypatch.setenv("DB_URL", "postgresql://u@h/n")
     assert database_url(config) == "postgresql://u@h/n"
-
-
-def test_postgres_without_its_driver_is_one_line_that_says_what_to_install(
-    write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)  # as where it is not installed
-    monkeypatch.setenv("DB_URL", "postgresql://u:hunter2@h/n")
-    needed = (
-        r"database\.url: Postgres needs its driver, .* pip install 'batch-monitor\[postgres\]'$"
-    )
-
-    with pytest.raises(ConfigError, match=needed) as written:
-        load(write('[database]\nurl = "postgresql://u:hunter2@h/n"'))
-    with pytest.raises(ConfigError, match=needed) as named:
-        database_url(load(write('[database]\nurl_env = "DB_URL"')))
-
-    for refusal in (written, named):
-        assert len(str(refusal.value).splitlines()) == 1
-        assert "hunter2" not in str(refusal.value)

@@ -1,5 +1,6 @@
 """The container files start what the program knows, from what the build needs."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from monitor.cli.main import app
 from monitor.config.environment import OVERRIDES
@@ -17,12 +19,14 @@ from monitor.config.schema import INSTANCE, database_url, parse_listen
 from monitor.config.starter import write_starter
 from monitor.config.warnings import missing_secrets
 from monitor.daemon.process import LONGEST_END
+from monitor.operations import Operations
 from monitor.settings import parse_duration
 
 ROOT = Path(__file__).parent.parent.parent
 CONTAINERFILE = (ROOT / "deploy" / "Containerfile").read_text()
 COMPOSE = (ROOT / "deploy" / "compose.yaml").read_text()
 README = (ROOT / "deploy" / "README.md").read_text()
+HEALTHCHECK = ROOT / "deploy" / "healthcheck.py"
 VARIABLES = {*OVERRIDES, "MONITOR_CONFIG", "MONITOR_INSTANCE"}
 PATHS = {"/-/healthy", "/-/ready"}
 
@@ -47,7 +51,8 @@ def run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_files_that_are_copied_are_all_that_the_wheel_needs(tmp_path: Path) -> None:
-    for names in re.findall(r"^COPY (?!--)(.+) \S+$", CONTAINERFILE, re.MULTILINE):
+    build = CONTAINERFILE.rpartition("\nFROM ")[0]
+    for names in re.findall(r"^COPY (?!--)(.+) \S+$", build, re.MULTILINE):
         for name in names.split():
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, tmp_path / name)
@@ -82,18 +87,55 @@ def test_every_variable_command_and_path_is_one_that_the_program_knows() -> None
     assert set(re.findall(r"\bMONITOR_[A-Z_]+", CONTAINERFILE + COMPOSE + manifest())) <= VARIABLES
     command = re.findall(r'^CMD \["(\S+)"\]$', CONTAINERFILE, re.MULTILINE)
     assert set(command) <= {known.name for known in app.registered_commands}
-    asked = set(re.findall(r"/-/\w+", CONTAINERFILE + manifest()))
+    asked = set(re.findall(r"/-/\w+", HEALTHCHECK.read_text() + manifest()))
     assert asked == PATHS
     assert "livenessProbe:\n            httpGet: {path: /-/healthy" in manifest()
 
 
 def test_ports_agree() -> None:
     _, port = parse_listen(environment()["MONITOR_LISTEN"])
-    exposed = re.findall(r"^EXPOSE (\d+)|127\.0\.0\.1:(\d+)/", CONTAINERFILE, re.MULTILINE)
 
-    assert {number for pair in exposed for number in pair if number} == {str(port)}
+    assert re.findall(r"^EXPOSE (\d+)", CONTAINERFILE, re.MULTILINE) == [str(port)]
     assert set(re.findall(r'"127\.0\.0\.1:\d+:(\d+)"', COMPOSE)) == {str(port)}
     assert f"containerPort: {port}" in manifest()
+
+
+def test_the_image_holds_the_check_that_it_calls() -> None:
+    assert f"COPY deploy/{HEALTHCHECK.name} /opt/monitor/\n" in CONTAINERFILE
+    assert f'CMD ["python", "/opt/monitor/{HEALTHCHECK.name}"]' in CONTAINERFILE
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1", "0.0.0.0", "localhost"])  # noqa: S104
+@pytest.mark.parametrize(("problems", "code"), [([], 0), (["the database is locked"], 1)])
+async def test_the_check_asks_where_the_daemon_listens_whatever_the_proxy(
+    host: str, problems: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ready() -> list[str]:
+        return problems
+
+    async def nothing() -> None:
+        """Refresh nothing."""
+
+    served = Operations(ready=ready, before_scrape=nothing, registry=CollectorRegistry())
+    port = await served.start("127.0.0.1", 0)
+    monkeypatch.setenv("MONITOR_LISTEN", f"{host}:{port}")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    try:
+        done = await asyncio.to_thread(run, sys.executable, str(HEALTHCHECK), folder=ROOT)
+    finally:
+        await served.stop()
+
+    assert done.returncode == code
+    assert all(problem in done.stderr for problem in problems)
+
+
+def test_the_check_fails_while_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONITOR_LISTEN", "[::]:1")
+
+    done = run(sys.executable, str(HEALTHCHECK), folder=ROOT)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("no answer: ")
 
 
 def test_the_two_daemons_have_names_of_their_own() -> None:
