@@ -1,8 +1,8 @@
 """Write all regions of all pages anew: `make docs`."""
 
 from docs.generate.pages import WRITERS
-from docs.generate.regions import PAGES, rewrite
+from docs.generate.regions import all_pages, rewrite
 
-for path in sorted(PAGES.glob("*.md")):
+for path in all_pages():
     page = path.read_text(encoding="utf-8")
     path.write_text(rewrite(page, WRITERS), encoding="utf-8")

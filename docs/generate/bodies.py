@@ -12,11 +12,12 @@ _WIDTH: Final = 100
 
 
 def writers() -> dict[str, Callable[[], str]]:
-    """Return the writer of each type's region."""
-    return {
+    """Return the writer of each type's region, and of the one body that README shows."""
+    regions = {
         f"body_{event_type.value.replace('.', '_')}": partial(_body, event_type)
         for event_type in EventType
     }
+    return regions | {"first_body": partial(_body, EventType.STATUS_CHANGED)}
 
 
 def _body(event_type: EventType) -> str:

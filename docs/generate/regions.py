@@ -6,6 +6,13 @@ from pathlib import Path
 from typing import Final
 
 PAGES: Final = Path(__file__).parents[1]
+"""The folder of the pages."""
+
+
+def all_pages() -> list[Path]:
+    """Return README and the pages."""
+    return [PAGES.parent / "README.md", *sorted(PAGES.glob("*.md"))]
+
 
 _REGION: Final = re.compile(
     r"(?P<begin><!-- begin (?P<name>[a-z_]+)[^>]* -->\n)(?P<text>.*?)(?P<end><!-- end -->)",

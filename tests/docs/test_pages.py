@@ -12,7 +12,7 @@ from docs.generate.examples import write_example
 from docs.generate.lives import told
 from docs.generate.pages import WRITERS
 from docs.generate.pictures import DRAWN_FROM, digests, picture_of
-from docs.generate.regions import PAGES, names_in, rewrite
+from docs.generate.regions import PAGES, all_pages, names_in, rewrite
 from monitor.config.load import load
 from monitor.core.errors import FailureKind
 from monitor.core.event import MATCHER_NAMES, EventType
@@ -22,7 +22,8 @@ from monitor.settings import Settings
 from tests.docs.log_events import logged
 
 ROOT = PAGES.parent
-NAMES = sorted(path.name for path in PAGES.glob("*.md"))
+PATHS = all_pages()
+every_page = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
 KEYS = [(settings, key) for _, settings in tables() for key in settings.model_fields]
 
 
@@ -46,22 +47,25 @@ def quoted(texts: list[str]) -> set[str]:
     return {word for text in texts for word in re.findall(r"`([^`]+)`", text)}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_what_a_program_writes_is_as_it_writes_it_now(name: str) -> None:
-    assert page(name) == rewrite(page(name), WRITERS), "run make docs"
+@every_page
+def test_what_a_program_writes_is_as_it_writes_it_now(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text == rewrite(text, WRITERS), "run make docs"
 
 
 def test_every_region_that_can_be_written_stands_on_one_page() -> None:
-    assert sorted(WRITERS) == sorted(region for name in NAMES for region in names_in(page(name)))
+    assert sorted(WRITERS) == sorted(
+        region for path in PATHS for region in names_in(path.read_text(encoding="utf-8"))
+    )
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_link_leads_somewhere(name: str) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", page(name)):
+@every_page
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
         file, _, anchor = target.partition("#")
         if file.startswith("https:"):
             continue
-        found = (PAGES / file).resolve() if file else PAGES / name
+        found = (path.parent / file).resolve() if file else path
         assert found.is_relative_to(ROOT)
         assert found.exists(), target
         assert not anchor or anchor in anchors(found), target
