@@ -13,7 +13,16 @@ from typing import Final
 
 VARIABLE: Final = "MONITOR_PLANTED"
 """The environment variable by which a test's daemons get the bug, too."""
-HARNESSES: Final = ("clock", "disk", "fleet", "kills", "network", "simulation", "steady")
+HARNESSES: Final = (
+    "clock",
+    "disk",
+    "fleet",
+    "kills",
+    "network",
+    "patterns",
+    "simulation",
+    "steady",
+)
 """The modules here that hold bugs: one for each harness that catches them."""
 
 APART: Final = (
