@@ -35,7 +35,7 @@ class Daemon:
         for name in ("monitor_polls_total", "monitor_deliveries_total"):
             found = self.metrics(name)
             fine = ('result="ok"', 'result="delivered"')
-            if bad := {k: v for k, v in found.items() if not any(f in k for f in fine)}:
+            if bad := {k: v for k, v in found.items() if v and not any(f in k for f in fine)}:
                 raise RuntimeError(f"not all went well: {name} {bad}")
 
 
