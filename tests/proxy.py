@@ -68,8 +68,9 @@ class Proxy:
             return
         try:
             await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
-        except asyncio.CancelledError:
-            return  # by stop: asyncio's streams would log one that goes further
+        except asyncio.CancelledError:  # by stop: asyncio's streams would log one that goes further
+            for side in (writer, back):  # to close waits for whoever reads no more
+                side.transport.abort()
         finally:
             writer.close()
             back.close()

@@ -52,7 +52,9 @@ class Peer:
                 while True:
                     await self._read(reader)
                     await _answer(writer, parts or (HEALTHY,), then)
-            except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            except asyncio.CancelledError:
+                writer.transport.abort()  # to close waits for whoever reads no more
+            except (OSError, asyncio.IncompleteReadError):
                 pass
             finally:
                 self._tasks.discard(task)
