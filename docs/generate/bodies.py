@@ -13,7 +13,7 @@ _WIDTH: Final = 100
 
 def writers() -> dict[str, Callable[[], str]]:
     """Return the writer of each type's region, and of the one body that README shows."""
-    regions = {
+    regions: dict[str, Callable[[], str]] = {
         f"body_{event_type.value.replace('.', '_')}": partial(_body, event_type)
         for event_type in EventType
     }
