@@ -5,12 +5,12 @@ import sys
 import urllib.error
 import urllib.request
 
-host, _, port = os.environ["MONITOR_LISTEN"].rpartition(":")
-if host in {"", "0.0.0.0", "[::]"}:  # noqa: S104 (what it listens on, not we)
-    host = "localhost"
+EVERYWHERE = {"": "localhost", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 (not we)
+
+host, _, port = os.environ.get("MONITOR_LISTEN", "127.0.0.1:8470").rpartition(":")
 direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever HTTP_PROXY says
 try:
-    with direct.open(f"http://{host}:{port}/-/ready", timeout=8):
+    with direct.open(f"http://{EVERYWHERE.get(host, host)}:{port}/-/ready", timeout=8):
         pass
 except urllib.error.HTTPError as error:
     sys.exit(error.read(1000).decode())

@@ -14,7 +14,8 @@ from structlog.typing import EventDict, Processor
 REMIND: Final = 600.0
 """Seconds between two lines that say the same of a library."""
 _MOST_KINDS: Final = 100
-"""Of lines that are remembered, so that memory is bounded."""
+"""Of lines that are remembered, so that memory is bounded; all others are told as one."""
+_OTHERS: Final = ("", "", None)
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -96,12 +97,12 @@ class _ForeignHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
         kind = (record.name, record.levelname, error)
+        if kind not in self._told and len(self._told) >= _MOST_KINDS:
+            kind = _OTHERS
         told, now = self._told.get(kind), time.monotonic()
         if told is not None and now - told.at < REMIND:
             told.left_out += 1
             return
-        if len(self._told) >= _MOST_KINDS:
-            self._told.clear()
         self._told[kind] = _Told(at=now)
         said = {"library": record.name, "severity": record.levelname, "error": error}
         log = structlog.stdlib.get_logger()

@@ -77,4 +77,8 @@ class Operations:
         with suppress(TimeoutError):
             async with asyncio.timeout(CHECK_TIMEOUT):
                 await self._before_scrape()
-        return await self._write_metrics(request)
+        try:
+            return await self._write_metrics(request)
+        except (TypeError, ValueError):  # the library reads no version in quotes, or of letters
+            headers = {k: v for k, v in request.headers.items() if k.lower() != "accept"}
+            return await self._write_metrics(request.clone(headers=headers))

@@ -112,14 +112,15 @@ async def test_metrics_have_exactly_the_documented_names(rig: Rig, until: Until)
     assert "b1" not in text
 
 
-def selectors(rule: str) -> list[tuple[str, dict[str, str]]]:
-    """Return the series that an alert rule is about: name, and the labels it asks for."""
+def selectors(rule: str) -> list[tuple[str, list[tuple[str, bool, str]]]]:
+    """Return the series that an alert rule is about: name, and each label with what it may be."""
     return [
-        (name, dict(re.findall(r'(\w+)="([^"]*)"', labels)))
+        (name, [(label, op == "=", value) for label, op, value in ASKED.findall(labels)])
         for name, labels in re.findall(r"(monitor_\w+)(?:{([^}]*)})?", rule)
     ]
 
 
+ASKED = re.compile(r'(\w+)(!?=)"([^"]*)"')
 RULES = re.findall(r"expr: (.*monitor_.*)", ALERTS.read_text())
 
 
@@ -137,8 +138,11 @@ async def test_what_an_alert_rule_counts_is_there_before_anything_happens(
     ]
 
     assert selectors(rule)
-    for name, labels in selectors(rule):
-        assert any(name == one and labels.items() <= has.items() for one, has in found)
+    for name, asked in selectors(rule):
+        assert any(
+            name == one and all((has[label] == value) is equal for label, equal, value in asked)
+            for one, has in found
+        )
 
 
 async def test_each_counter_is_born_at_0_and_so_are_those_that_a_reload_brings(rig: Rig) -> None:
@@ -189,6 +193,27 @@ async def test_metrics_are_written_as_the_scraper_asks_for_them(rig: Rig) -> Non
     assert response.content_type == "application/openmetrics-text"
     families = list(openmetrics.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
     assert {family.name for family in families} == set(CONTRACT)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        'text/plain;version="0.0.4"',
+        "application/openmetrics-text; version=abc",
+        "application/openmetrics-text; version=1.0.0-rc1",
+        ";;,q=;version=;",
+    ],
+)
+async def test_no_accept_is_too_strange_for_an_answer(rig: Rig, accept: str) -> None:
+    await rig.start()
+    port = rig.daemon._operations._runner.addresses[0][1]
+
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"http://127.0.0.1:{port}/metrics", headers={"Accept": accept}) as response,
+    ):
+        assert response.status == 200
+        assert "monitor_polls_total" in await response.text()
 
 
 async def test_a_failing_account_is_down_in_the_metrics(rig: Rig, until: Until) -> None:

@@ -86,7 +86,7 @@ class BatchFacts:
         """Say why its polls fail, and what to do while it was never read; empty if they do not."""
         return describe_failures(
             self.watch.failures,
-            provider=self.data["batch"]["provider"],
+            provider=self.account.provider if self.account else "",
             read_before=self.watch.known is not None,
         )
 

@@ -28,7 +28,10 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
         "its certificate has expired, or is not valid yet: whoever runs it renews it; check the"
         " clock of this machine too"
     ),
-    FailureKind.TLS_WRONG_NAME: "its certificate is for another host: check the host of {url}",
+    FailureKind.TLS_WRONG_NAME: (
+        "its certificate is for another host, or it knows none of this name: check the host of"
+        " {url}"
+    ),
     FailureKind.TLS_OLD_PROTOCOL: (
         "it speaks only TLS 1.1 or older, which is not safe: whoever runs it upgrades it"
     ),
@@ -39,9 +42,9 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.TLS_CLIENT_CERTIFICATE: (
         "it wants a client certificate, which the monitor cannot show: ask for an address without"
     ),
-    FailureKind.TLS_REFUSED: (
-        "it ends the TLS handshake: it wants a client certificate, which the monitor cannot show,"
-        " or shares no cipher with this machine"
+    FailureKind.TLS_HANDSHAKE: (
+        "the TLS handshake fails: check {url}; perhaps it wants a client certificate, which the"
+        " monitor cannot show, or shares no cipher with this machine"
     ),
     FailureKind.DISCONNECTED: "the connection broke off: try again",
     FailureKind.TIMEOUT: "no whole answer within [polling] deadline: try again, or raise it",

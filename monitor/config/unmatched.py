@@ -43,6 +43,8 @@ def _never(matcher: Matcher, values: Collection[str]) -> str:
             what = f'no event has a {matcher.name} that matches "{matcher.value}"'
         case _:
             return f"no event has a {matcher.name} for which {matcher} holds"
+    if matcher.name in CONDITION_NAMES:
+        return f'{what}; it is "true" or ""'
     return what + suggest(matcher.value.replace("\\", ""), values)
 
 

@@ -14,7 +14,7 @@ from monitor.core.matching import Matcher
 from monitor.core.routing import Route
 from monitor.providers import BolnaSettings, GenericSettings
 from monitor.secret import Secret
-from monitor.settings import OFF, Settings, write_duration
+from monitor.settings import NAME, OFF, Settings, write_duration
 
 _MINUTE = timedelta(minutes=1)
 _BOLNA_ROUNDS = timedelta(minutes=10)
@@ -146,9 +146,12 @@ def _unknown_labels(config: Config) -> Iterator[str]:
         for matcher in route.matchers:
             known = matcher.name in labels or matcher.name in (*MATCHER_NAMES, *CONDITION_NAMES)
             if not known and not matcher.matches({}):
+                how = "only `monitor add --label` can give it one"
+                if not NAME.fullmatch(matcher.name):
+                    how = "nothing can give it one: labels are named by a-z, 0-9, _ and -"
                 yield (
                     f"routes[{number}]: {matcher}: no source and no declared batch has a label"
-                    f" {matcher.name!r}, so only `monitor add --label` can give it one"
+                    f" {matcher.name!r}, so {how}"
                     f"{suggest(matcher.name, [*labels, *MATCHER_NAMES, *CONDITION_NAMES])}"
                 )
 
@@ -203,6 +206,12 @@ def _hasty(name: str, config: Config) -> Iterator[str]:
         yield (
             f"{own}: {write_duration(limit)} is no longer than {key}, {write_duration(interval)}: "
             "it takes extra polls, and one quiet poll makes a batch stalled"
+        )
+    own, limit = _in_force(name, "settle_after", config)
+    if limit <= interval:
+        yield (
+            f"{own}: {write_duration(limit)} is no longer than {key}, {write_duration(interval)}: "
+            "one quiet poll ends a batch whose calls are open"
         )
     own, limit = _in_force(name, "overdue_after", config)
     bolna = isinstance(config.sources[name], BolnaSettings)

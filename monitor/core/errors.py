@@ -84,13 +84,13 @@ class NetworkKind(StrEnum):
     ADDRESS = "address"  # the guard forbids it
     DNS = "dns"
     CONNECT = "connect"
-    TLS = "tls"  # its certificate is not trusted, and whatever has no kind of its own
+    TLS = "tls"  # its certificate is not trusted
     TLS_EXPIRED = "tls_expired"  # or not valid yet
     TLS_WRONG_NAME = "tls_wrong_name"
     TLS_OLD_PROTOCOL = "tls_old_protocol"
     TLS_PLAIN_HTTP = "tls_plain_http"  # what answers does not speak TLS
     TLS_CLIENT_CERTIFICATE = "tls_client_certificate"  # it wants one
-    TLS_REFUSED = "tls_refused"  # it ends the handshake, and says no more
+    TLS_HANDSHAKE = "tls_handshake"  # it fails, and nobody says more
     DISCONNECTED = "disconnected"  # after the request left: its outcome is unknown
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"
@@ -118,7 +118,7 @@ class FailureKind(StrEnum):
     TLS_OLD_PROTOCOL = "tls_old_protocol"
     TLS_PLAIN_HTTP = "tls_plain_http"
     TLS_CLIENT_CERTIFICATE = "tls_client_certificate"
-    TLS_REFUSED = "tls_refused"
+    TLS_HANDSHAKE = "tls_handshake"
     DISCONNECTED = "disconnected"
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"

@@ -85,7 +85,7 @@ def _join(last: Known | None, reading: Reading, *, confirm_after: timedelta, at:
         settling = _settle(
             base,
             shown,
-            counted=counted and not _lacks_calls(reading, total),
+            counted=counted and not _lacks_calls(base, reading, total),
             waits_only=_waits_only(reading, shown),
             confirm_after=confirm_after,
             at=at,
@@ -185,6 +185,8 @@ def _weigh_time(known: Known, limits: Limits, *, at: datetime) -> Known:
     silent_at = settles_at(known, limits)
     if silent_at is not None and at >= silent_at:
         return _silenced(known, at=at)
+    if limits.stall_after is None and known.stalled_at is not None:
+        known = replace(known, stalled_at=None)  # a reload has switched it off
     if limits.stall_after is not None and at - known.changed_at >= limits.stall_after:
         stall_at = stalls_at(known, limits, at=at)
         if stall_at is not None and at >= stall_at:
@@ -213,11 +215,17 @@ def _total(base: Known, reading: Reading) -> int | None:
     return max(reading.least_contacts, base.total_contacts or 0)
 
 
-def _lacks_calls(reading: Reading, total: int | None) -> bool:
-    """Tell whether calls that were seen before are in no list just now: on their way, or gone."""
-    if reading.least_contacts is None or total is None:
-        return False
-    return sum((reading.counts or {}).values()) < total
+def _lacks_calls(base: Known, reading: Reading, total: int | None) -> bool:
+    """Tell whether calls that were seen before are in no list just now: on their way, or gone.
+
+    Where nobody tells a total, it is fewer than at the last reading; the same again stays so.
+    """
+    counted = sum((reading.counts or {}).values())
+    if reading.least_contacts is not None:
+        return total is not None and counted < total
+    if base.unconfirmed_since is not None and reading.counts == base.counts:
+        return True
+    return counted < sum((base.counts or {}).values())
 
 
 def _unread(reading: Reading, at: datetime) -> Known:

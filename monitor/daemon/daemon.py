@@ -79,7 +79,7 @@ class Daemon:
             version=__version__,
             instance=instance,
             database=self._database.place,
-            listen=f"{server.host}:{port}",
+            listen=server.listen.rpartition(":")[0] + f":{port}",
             sources=len(engine.accounts),
             receivers=len(engine.receivers),
         )

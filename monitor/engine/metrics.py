@@ -46,7 +46,7 @@ class Metrics:
                 self.discovery_rounds.labels(name, result)
 
     def begin_receiver(self, name: str) -> None:
-        """Let the counters of a receiver exist, but for the status codes, which nobody foresees."""
+        """Let the counters of a receiver exist; status codes and its own words nobody foresees."""
         for result in VerdictKind:
             self.deliveries.labels(name, result.value)
         for kind in (OK, *(kind.value for kind in NetworkKind)):

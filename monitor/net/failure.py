@@ -12,8 +12,9 @@ from monitor.net.guard import AddressForbiddenError
 
 _KINDS: Final = (
     (aiohttp.ClientConnectorDNSError, NetworkKind.DNS),
-    (aiohttp.ClientSSLError, NetworkKind.TLS),
-    (ssl.SSLError, NetworkKind.TLS),
+    (aiohttp.ClientConnectorCertificateError, NetworkKind.TLS),
+    (aiohttp.ClientSSLError, NetworkKind.TLS_HANDSHAKE),
+    (ssl.SSLError, NetworkKind.TLS_HANDSHAKE),
     (aiohttp.ClientConnectorError, NetworkKind.CONNECT),
     (aiohttp.ClientConnectionError, NetworkKind.DISCONNECTED),
     (aiohttp.ClientPayloadError, NetworkKind.DISCONNECTED),
@@ -39,9 +40,10 @@ _TLS_BY_REASON: Final = {
     "SSLV3_ALERT_BAD_CERTIFICATE": NetworkKind.TLS_CLIENT_CERTIFICATE,  # Go's, in TLS 1.2
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": NetworkKind.TLS_CLIENT_CERTIFICATE,
     "TLSV1_ALERT_UNKNOWN_CA": NetworkKind.TLS_CLIENT_CERTIFICATE,
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": NetworkKind.TLS_REFUSED,
+    "TLSV1_UNRECOGNIZED_NAME": NetworkKind.TLS_WRONG_NAME,  # nginx's, for a host that it has not
 }
-"""By OpenSSL's name for what went wrong, an alert of the other side among them."""
+"""By OpenSSL's name for what went wrong, an alert of the other side among them; the most common
+one, `handshake_failure`, says nothing."""
 
 
 def kind_of(error: Exception) -> NetworkKind:

@@ -1,8 +1,9 @@
 """What the config file says of any receiver, whichever its kind."""
 
+import re
 from datetime import timedelta
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from monitor.settings import CaFile, Settings, has_dot_segments
 
@@ -50,7 +51,8 @@ def url_secrets(url: str) -> tuple[str, ...]:
     """Return the parts of a URL that must not show: its path or query may hold the key."""
     parts = urlsplit(url)
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    words = (*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query)))
-    long = (word for word in words if len(word) >= _SHORTEST_KEY)
+    words = [*parts.path.split("/"), *re.split("[&=]", parts.query)]
+    words += [unquote_plus(word) for word in words] + [unquote(word) for word in words]
+    long = (word for word in dict.fromkeys(words) if len(word) >= _SHORTEST_KEY)
     whole = (target, parts.path, parts.query)
     return (url, *(part for part in whole if len(part) >= _SHORTEST_TARGET), *long)

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 
+from monitor.cli.commands.send_test import _URL_KEYS
 from monitor.cli.remedy import REMEDIES, describe_failures, remedy
 from monitor.core.batch import Failures
 from monitor.core.errors import FailureKind
 from monitor.core.source import Health
 from monitor.providers import BolnaSettings, GenericSettings, VogentSettings
 from monitor.settings import Settings
+from monitor.sinks import SlackSettings, WebhookSettings
 from monitor.storage.sources import SourceRecord
 from tests.cli.conftest import Run
 from tests.storage.store import NOW, Store
@@ -21,6 +24,7 @@ TABLES: dict[str, type[Settings]] = {
     "generic": GenericSettings,
 }
 KEYS = {name for table in TABLES.values() for name in table.model_fields}
+WORDS_TOO = {"url", "bearer", "headers", "password"}
 GENERIC = """
 [sources.acme]
 provider = "generic"
@@ -36,7 +40,7 @@ completed = ["done"]
 def test_it_names_keys_of_that_table_alone(kind: FailureKind, provider: str) -> None:
     words = set(re.findall(r"[a-z]+(?:_[a-z]+)*", remedy(kind, provider=provider)))
 
-    unmistakable = {key for key in words & KEYS if "_" in key or key == "url"}
+    unmistakable = {key for key in words & KEYS if "_" in key or key in WORDS_TOO}
     assert unmistakable <= TABLES[provider].model_fields.keys()
 
 
@@ -45,6 +49,14 @@ def test_every_kind_of_failure_has_one() -> None:
     for kind in FailureKind:
         failures = Failures(since=NOW, polls=1, kind=kind, status_code=None)
         assert describe_failures(failures, provider="generic", read_before=False)
+
+
+def test_the_key_of_each_kind_of_receiver_is_known() -> None:
+    tables: dict[type[Settings], str] = {SlackSettings: "webhook_url", WebhookSettings: "url"}
+
+    kinds = {get_args(t.model_fields["kind"].annotation)[0]: key for t, key in tables.items()}
+    assert kinds == _URL_KEYS
+    assert all(key in table.model_fields for table, key in tables.items())
 
 
 @pytest.mark.parametrize("command", [("list",), ("show", "acme", "x"), ("wait", "acme", "x")])

@@ -37,6 +37,7 @@ PLACE = "routes[1].matchers[1]"
             r'type =~ "batch\.complted"',
             r'no event has a type that matches "batch\.complted"; did you mean "batch.completed"?',
         ),
+        ("stalled = false", 'no event has stalled "false"; it is "true" or ""'),
         ("phase = runing", 'no event has phase "runing"; did you mean "running"?'),
         ("outcome = canceled", 'no event has outcome "canceled"; did you mean "cancelled"?'),
         ("source = bolna", 'no event has source "bolna"; did you mean "bolna-prod"?'),
@@ -82,6 +83,15 @@ def test_a_label_that_nobody_has_is_warned_of(write: Write) -> None:
     assert (
         "routes[1]: tem = \"x\": no source and no declared batch has a label 'tem', so only"
         ' `monitor add --label` can give it one; did you mean "team"?'
+    ) in warnings_of(load(path))
+
+
+def test_what_can_be_no_label_is_warned_of_as_such(write: Write) -> None:
+    path = write(CONFIG.replace("MATCHER", "Team = x"))
+
+    assert (
+        "routes[1]: Team = \"x\": no source and no declared batch has a label 'Team', so nothing"
+        ' can give it one: labels are named by a-z, 0-9, _ and -; did you mean "team"?'
     ) in warnings_of(load(path))
 
 

@@ -191,7 +191,17 @@ def test_a_stall_that_one_quiet_poll_makes_is_warned_of(
     more = ": it takes extra polls, and one quiet poll makes a batch stalled"
     expected = [] if said is None else [f"polling.stall_after: {said}{more}"]
 
-    assert warnings_in(write(f"{SOURCE}{settings}{OPS}{HEARD}{polling}")) == expected
+    found = warnings_in(write(f"{SOURCE}{settings}{OPS}{HEARD}{polling}"))
+    assert [warning for warning in found if "settle_after" not in warning] == expected
+
+
+def test_an_end_that_one_quiet_poll_makes_is_warned_of(write: Write) -> None:
+    settings = "interval = '1m'\nsettle_after = '10s'\n"
+
+    assert warnings_in(write(f"{SOURCE}{settings}{OPS}{HEARD}")) == [
+        "sources.x.settle_after: 10s is no longer than sources.x.interval, 1m: one quiet poll"
+        " ends a batch whose calls are open"
+    ]
 
 
 @pytest.mark.parametrize(

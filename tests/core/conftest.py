@@ -99,6 +99,7 @@ class Life:
     batch: Batch = field(default_factory=_batch)
     source: Source = field(default_factory=_source)
     interval: timedelta = INTERVAL
+    limits: Limits = LIMITS
     now: datetime = START - INTERVAL
     watch: Watch = field(init=False)
     events: list[Event] = field(init=False, default_factory=list)
@@ -126,7 +127,7 @@ class Life:
                 reading,
                 source=self.source,
                 interval=self.interval,
-                limits=LIMITS,
+                limits=self.limits,
                 at=at,
             )
         )

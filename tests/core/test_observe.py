@@ -943,6 +943,8 @@ def test_readings_alone_decide_when_a_batch_settles(new_life: NewLife, life_: li
         at = life.watch.observed_at
         assert at is not None
         shown = with_zeros_left_out(fields["counts"])
+        as_few = row_since is not None and shown == seen
+        lacking = as_few or sum(shown.values()) < sum(seen.values())
         seen = shown or seen
         totals = (life.known.total_contacts, life.known.valid_contacts)
         if last != (fields["status"], seen, totals):
@@ -954,7 +956,7 @@ def test_readings_alone_decide_when_a_batch_settles(new_life: NewLife, life_: li
         settled = settled and final and opens <= last_open
         cut_short = fields["status"] in {"failed", "stopped"}
         quiet = final and not settled and (not opens or (cut_short and not live))
-        by_counts = final and bool(shown) and not opens
+        by_counts = final and bool(shown) and not opens and not lacking
         row_since = (row_since or at) if quiet and not by_counts else None
         confirmed = row_since is not None and at - row_since >= INTERVAL * 0.9
         silent = final and opens > 0 and at - moved_at >= STILL
@@ -987,6 +989,16 @@ def test_open_calls_that_do_not_move_are_told_as_stalled_once(life: "Life") -> N
     assert life.reads(counts={"completed": 5, "ringing": 2}, after=MOMENT) == [STALLED]
     assert life.reads(counts={"completed": 5, "ringing": 2}, after=STILL) == []
     assert life.data(STALLED)["since"] == "2026-01-29T08:30:00.000Z"
+
+
+def test_a_stall_that_is_switched_off_is_over_without_a_word(life: "Life") -> None:
+    life.reads(counts={"ringing": 2})
+    life.reads(counts={"ringing": 2}, after=STILL)
+
+    life.limits = replace(life.limits, stall_after=None)
+
+    assert life.reads(counts={"ringing": 2}) == []
+    assert life.known.stalled_at is None
 
 
 def test_a_stall_is_no_movement_and_makes_no_snapshot(life: "Life") -> None:

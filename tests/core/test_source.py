@@ -30,7 +30,7 @@ PASSING = [
     FailureKind.TLS_OLD_PROTOCOL,
     FailureKind.TLS_PLAIN_HTTP,
     FailureKind.TLS_CLIENT_CERTIFICATE,
-    FailureKind.TLS_REFUSED,
+    FailureKind.TLS_HANDSHAKE,
     FailureKind.DISCONNECTED,
     FailureKind.PROTOCOL,
     FailureKind.TOO_LARGE,

@@ -113,9 +113,6 @@ async def test_the_check_asks_where_the_daemon_listens_whatever_the_proxy(
     async def ready() -> list[str]:
         return problems
 
-    async def nothing() -> None:
-        """Refresh nothing."""
-
     served = Operations(ready=ready, before_scrape=nothing, registry=CollectorRegistry())
     port = await served.start("127.0.0.1", 0)
     monkeypatch.setenv("MONITOR_LISTEN", f"{host}:{port}")
@@ -127,6 +124,29 @@ async def test_the_check_asks_where_the_daemon_listens_whatever_the_proxy(
 
     assert done.returncode == code
     assert all(problem in done.stderr for problem in problems)
+
+
+@pytest.mark.parametrize("listen", ["[::]", "[::1]"])
+async def test_the_check_finds_a_daemon_on_ipv6_whatever_localhost_is(
+    listen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = Operations(ready=well, before_scrape=nothing, registry=CollectorRegistry())
+    port = await served.start(listen.strip("[]"), 0)
+    monkeypatch.setenv("MONITOR_LISTEN", f"{listen}:{port}")
+    try:
+        done = await asyncio.to_thread(run, sys.executable, str(HEALTHCHECK), folder=ROOT)
+    finally:
+        await served.stop()
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+async def well() -> list[str]:
+    return []
+
+
+async def nothing() -> None:
+    """Refresh nothing."""
 
 
 def test_the_check_fails_while_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:

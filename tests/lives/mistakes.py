@@ -33,14 +33,20 @@ MISTAKES = (
     Mistake(
         name="an end without counts is believed at once",
         module=KNOWLEDGE,
-        old="            counted=counted and not _lacks_calls(reading, total),\n",
+        old="            counted=counted and not _lacks_calls(base, reading, total),\n",
         new="            counted=True,\n",
     ),
     Mistake(
         name="an end that lacks calls is believed at once",
         module=KNOWLEDGE,
-        old="            counted=counted and not _lacks_calls(reading, total),\n",
+        old="            counted=counted and not _lacks_calls(base, reading, total),\n",
         new="            counted=counted,\n",
+    ),
+    Mistake(
+        name="calls that vanish as the status turns final are not missed",
+        module=KNOWLEDGE,
+        old="    return counted < sum((base.counts or {}).values())\n",
+        new="    return False\n",
     ),
     Mistake(
         name="two readings confirm an end however near they are",

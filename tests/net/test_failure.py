@@ -54,10 +54,11 @@ FAULTS = [
             greeting=bytes([0x15, 3, 3, 0, 2, 2, number]),  # RFC 8446, 6
         )
         for number, kind in (
-            (40, NetworkKind.TLS_REFUSED),  # handshake_failure
+            (40, NetworkKind.TLS_HANDSHAKE),  # handshake_failure
             (42, NetworkKind.TLS_CLIENT_CERTIFICATE),  # bad_certificate
             (70, NetworkKind.TLS_OLD_PROTOCOL),  # protocol_version
-            (80, NetworkKind.TLS),  # internal_error
+            (80, NetworkKind.TLS_HANDSHAKE),  # internal_error
+            (112, NetworkKind.TLS_WRONG_NAME),  # unrecognized_name
         )
     ),
     Fault(name="silence for TLS", kind=NetworkKind.TIMEOUT, url="https://127.0.0.1:{port}/"),
@@ -194,7 +195,7 @@ async def test_a_certificate_that_is_trusted_and_of_no_use_says_why(
 @pytest.mark.parametrize(
     ("version", "hears", "kind"),
     [
-        (ssl.TLSVersion.TLSv1_2, 0, NetworkKind.TLS_REFUSED),
+        (ssl.TLSVersion.TLSv1_2, 0, NetworkKind.TLS_HANDSHAKE),
         (ssl.TLSVersion.TLSv1_3, 10_000, NetworkKind.TLS_CLIENT_CERTIFICATE),
     ],
 )

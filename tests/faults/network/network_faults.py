@@ -252,8 +252,8 @@ HANDSHAKES: Final = (
         act=shake(alert(42)),
         means=tls("client_certificate"),
     ),
-    Fault(name="no handshake", tls=True, raw=True, act=shake(alert(40)), means=tls("refused")),
-    Fault(name="internal error", tls=True, raw=True, act=shake(alert(80)), means=TLS),
+    Fault(name="no handshake", tls=True, raw=True, act=shake(alert(40)), means=tls("handshake")),
+    Fault(name="internal error", tls=True, raw=True, act=shake(alert(80)), means=tls("handshake")),
     Fault(name="silence for TLS", tls=True, raw=True, act=_say_nothing, lasts=True, means=TIMEOUT),
     Fault(
         name="TLS cut off",

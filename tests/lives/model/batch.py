@@ -73,11 +73,15 @@ class Batch:
         outcome = ENDS.get(_bare(self.shown[i].status), "")
         again = ended_before and outcome != ENDS.get(_bare(self.shown[i - 1].status))
         late = self._born_ended(i)
-        old = late and self.polls[i].found_first and not any(self.moves[: i + 1])
-        if ended and (not ended_before or again) and not old:
+        old, was_old = self._is_old_news(i), i > 0 and self._is_old_news(i - 1)
+        if ended and not old and (not ended_before or again or was_old):
             yield outcome, {"late": late, "settled_by": self.settled_by[i]}
         if ended_before and not ended:
             yield "reopened", {}
+
+    def _is_old_news(self, i: int) -> bool:
+        """Tell whether a first complete round found it ended, and it has not moved since."""
+        return self._born_ended(i) and self.polls[i].found_first and not any(self.moves[: i + 1])
 
     def _tells_lasting(self, i: int) -> Iterator[tuple[str, dict[str, Any]]]:
         if self.stalls[i]:
@@ -187,7 +191,7 @@ class Batch:
     def _proof(self, i: int, before: Sequence[str]) -> str:
         if before and before[-1] and self._open(i) <= self._open(i - 1):
             return before[-1]
-        if self._usable(i) and not self._open(i):
+        if self._usable(i) and not self._open(i) and not self._lacks(i, before):
             return "counts"
         row = i
         while row >= 0 and self._is_quiet_end(row) and (row == i or not before[row]):
@@ -197,6 +201,14 @@ class Batch:
         parked = self._open(i) == self._sum(i, PARKED)
         still = self.polls[i].at - self.polls[self._last_move(i)].at
         return "silence" if self._open(i) and still >= (WEEK if parked else LIMIT) else ""
+
+    def _lacks(self, i: int, settled: Sequence[str]) -> bool:
+        """Tell whether fewer calls are shown than before, or still as few as when that began."""
+        if i == 0 or self.shown[i].summed:
+            return False
+        calls, known = self.shown[i].calls or {}, self.calls[i - 1] or {}
+        waits = not settled[i - 1] and self._is_quiet_end(i - 1)
+        return sum(calls.values()) < sum(known.values()) or (waits and calls == known)
 
     def _is_quiet_end(self, i: int) -> bool:
         """Tell whether it ended, and nobody is dialled or spoken as far as one can see."""
