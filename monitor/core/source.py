@@ -9,6 +9,8 @@ from monitor.core.errors import FailureKind
 
 FORBIDDEN_POLLS = 3
 FAILING_POLLS = 5
+PUT_OFF_POLLS = 3
+"""So many 5xx in a row with a `Retry-After` are the account's matter."""
 FAILING_AFTER = timedelta(minutes=2)
 
 _KEY_REFUSED = frozenset({FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING})
@@ -55,11 +57,13 @@ class Health:
     """The row is long enough, but all of one batch: a poll of another one shall tell."""
     failed_row: int = 0
     """Number of the row of 403s that last made the account failing: those concern no batch."""
+    put_off: int = 0
+    """Polls in a row that were answered by a 5xx with a `Retry-After`."""
 
     @property
     def clean(self) -> bool:
         """Tell whether nothing speaks against the account: a success then changes nothing."""
-        return self.failing_since is None and self.row_kind is None
+        return self.failing_since is None and self.row_kind is None and not self.put_off
 
 
 class Turn(StrEnum):
@@ -80,6 +84,8 @@ class Poll:
     """It was begun before the account failed, as far as it does: its answer ends nothing."""
     unreachable: bool = False
     """The batch was unreachable before: its passing failures say nothing about the account."""
+    put_off: bool = False
+    """It was answered by a 5xx that says for how long to leave it alone."""
 
 
 def is_answer(kind: FailureKind | None) -> bool:
@@ -88,7 +94,15 @@ def is_answer(kind: FailureKind | None) -> bool:
 
 
 def judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[Health, Turn | None]:
-    """Move an account's health by one poll; `watched` is how many of its batches are polled.
+    """Move an account's health by one poll; `watched` is how many of its batches are polled."""
+    put_off = health.put_off + 1 if poll.put_off else 0
+    if put_off != health.put_off:
+        health = replace(health, put_off=put_off)
+    return _judge(health, poll, watched=watched, at=at)
+
+
+def _judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[Health, Turn | None]:
+    """Judge a poll by what it failed by.
 
     Failing: a 401, a 403 on 3 polls in a row (on every batch, if there are fewer), or 2 minutes
     and 5 polls with nothing but passing failures. Any answer ends it. A row of one batch alone

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from prometheus_client import Counter
 
 from monitor.core.batch import Watch
-from monitor.core.delivery import pause_asked
+from monitor.core.delivery import RATE_LIMIT_HOLD, time_asked
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.pacing import Pace, next_poll_at
-from monitor.core.source import Health, Source, Turn
+from monitor.core.source import PUT_OFF_POLLS, Health, Source, Turn
 from monitor.engine.hand import Hand
 from monitor.engine.metrics import Metrics
 from monitor.engine.ports import Provider
@@ -97,16 +97,18 @@ def blocked_until(
 ) -> datetime | None:
     """Decide until when the whole account pauses after a poll; none: not at all.
 
-    Failing accounts are tried once a minute; a 429 pauses for its `Retry-After`, at most 1 h. A
-    suspected one pauses until one probe of another batch has told. Only the probe, or a recovery,
-    ends a pause: polls that were under way before it do not.
+    Failing accounts are tried once a minute; a 429 pauses for its `Retry-After`, else for a minute,
+    and so do 5xx with one, three in a row. A suspected one pauses until one probe of another batch
+    has told. Only the probe, or a recovery, ends a pause: polls that were under way before it do
+    not.
     """
     limited = failure is not None and failure.kind is FailureKind.RATE_LIMITED
-    asked = pause_asked(failure.retry_after) if failure and limited else timedelta()
+    asked = time_asked(failure.retry_after) if failure else None
+    asked = asked or (RATE_LIMIT_HOLD if limited else timedelta())
     if health.failing_since is not None:
         due = at + max(PROBE_AFTER, asked)
         return due if probe or turn is Turn.FAILING or current is None else current
-    if limited:
+    if limited or health.put_off >= PUT_OFF_POLLS:
         return at + asked if probe or current is None else max(at + asked, current)
     if health.suspected and not probe:
         return current or at

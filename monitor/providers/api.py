@@ -113,7 +113,7 @@ def quote_id(batch_id: str) -> str:
 def _failure(answer: Answer) -> PollError:
     code = answer.status_code
     retry_after = None
-    if code == 429 and answer.retry_after is not None:
+    if (code == 429 or code >= 500) and answer.retry_after is not None:
         retry_after = parse_retry_after(answer.retry_after, at=datetime.now(UTC))
     return PollError(_failure_kind(code), code, retry_after)
 

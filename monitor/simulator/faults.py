@@ -57,13 +57,14 @@ class Fault:
     @staticmethod
     def rate_limited(retry_after: int | str | datetime | None = None) -> "Fault":
         """Ask for patience: in seconds, until a date, in garbage, or without a word."""
-        headers = {} if retry_after is None else {"Retry-After": _retry_after(retry_after)}
-        return Fault.status(429, name="rate_limited", headers=headers)
+        return Fault.status(429, name="rate_limited", headers=_asking(retry_after))
 
     @staticmethod
-    def server_error(status_code: int = 500) -> "Fault":
-        """Break down: 500, 502, 503."""
-        return Fault.status(status_code, name="server_error")
+    def server_error(
+        status_code: int = 500, *, retry_after: int | str | datetime | None = None
+    ) -> "Fault":
+        """Break down: 500, 502, 503; perhaps ask for patience, too."""
+        return Fault.status(status_code, name="server_error", headers=_asking(retry_after))
 
     @staticmethod
     def redirect(location: str, status_code: int = 307) -> "Fault":
@@ -155,6 +156,10 @@ class Fault:
             return response
 
         return Fault("slow_drip", answer)
+
+
+def _asking(retry_after: int | str | datetime | None) -> dict[str, str]:
+    return {} if retry_after is None else {"Retry-After": _retry_after(retry_after)}
 
 
 def _retry_after(value: int | str | datetime) -> str:

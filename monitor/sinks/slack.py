@@ -139,8 +139,6 @@ def _judge(answer: Answer, url: str, sent_at: datetime) -> Verdict:
     other 410; `redeliver` sends it again once the channel is back.
     """
     retry_after = parse_retry_after(answer.retry_after, at=sent_at)
-    if retry_after is not None:
-        retry_after = max(retry_after, SlackSettings.spacing)
     verdict = verdict_on(answer.status_code, retry_after)
     if verdict.kind is VerdictKind.DELIVERED:
         return verdict

@@ -140,6 +140,7 @@ def _health_column(health: Health) -> str:
             "row_batches": health.row_batches,
             "suspected": health.suspected,
             "failed_row": health.failed_row,
+            "put_off": health.put_off,
         }
     )
 
@@ -161,4 +162,5 @@ def _health_of(text_: str) -> Health:
         row_batches=tuple(stored["row_batches"]),
         suspected=stored["suspected"],
         failed_row=stored["failed_row"],
+        put_off=stored.get("put_off", 0),  # unknown to older versions
     )

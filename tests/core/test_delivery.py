@@ -222,8 +222,8 @@ def test_a_hold_remembers_since_when() -> None:
         (7 * SECOND, 7 * SECOND),
         (HOUR, HOUR),
         (24 * HOUR, HOUR),
-        (timedelta(), SECOND),
-        (timedelta(seconds=-5), SECOND),
+        (timedelta(), 60 * SECOND),
+        (timedelta(seconds=-5), 60 * SECOND),
     ],
 )
 def test_a_429_holds_for_what_it_asks_between_a_second_and_an_hour_else_60_seconds(
@@ -232,8 +232,22 @@ def test_a_429_holds_for_what_it_asks_between_a_second_and_an_hour_else_60_secon
     assert hold(None, verdict_on(429, asked), at=NOW).until == NOW + wait
 
 
-def test_only_a_429_may_ask_for_a_wait() -> None:
-    assert hold(None, verdict_on(503, HOUR), at=NOW).until == NOW + 5 * SECOND
+@pytest.mark.parametrize(
+    ("asked", "wait"),
+    [
+        (None, 20 * SECOND),
+        (timedelta(), 20 * SECOND),
+        (7 * SECOND, 20 * SECOND),
+        (HOUR, HOUR),
+        (24 * HOUR, HOUR),
+    ],
+)
+def test_a_5xx_holds_for_what_it_asks_if_that_is_longer_than_the_step(
+    asked: timedelta | None, wait: timedelta
+) -> None:
+    current = Hold(since=NOW, until=NOW, step=1)
+
+    assert hold(current, verdict_on(503, asked), at=NOW).until == NOW + wait
 
 
 @given(

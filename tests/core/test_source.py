@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -58,6 +59,7 @@ class Playing:
         after: timedelta = SECOND,
         status_code: int | None = None,
         unreachable: bool = False,
+        put_off: bool = False,
     ) -> Turn | None:
         self.at += after
         self.polls += 1
@@ -66,6 +68,7 @@ class Playing:
             kind=kind,
             status_code=status_code,
             unreachable=unreachable,
+            put_off=put_off,
         )
         self.health, turn = judge(self.health, poll, watched=self.watched, at=self.at)
         return turn
@@ -271,6 +274,17 @@ def test_passing_failures_of_an_unreachable_batch_say_nothing_of_the_account(
 
 
 # its end
+
+
+def test_polls_that_put_us_off_are_counted_in_a_row(account: Playing) -> None:
+    counted = []
+    for put_off in (True, True, False, True, True, True):
+        account.poll(SERVER_ERROR, put_off=put_off)
+        counted.append(account.health.put_off)
+    account.poll(READING)
+
+    assert counted == [1, 2, 0, 1, 2, 3]
+    assert account.health == replace(Health(), row_number=account.health.row_number)
 
 
 def fail(account: Playing, kind: FailureKind) -> None:

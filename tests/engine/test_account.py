@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -112,8 +113,8 @@ def test_a_recovery_ends_the_pause(probe: bool) -> None:
     [
         (None, MINUTE),
         (7 * SECOND, 7 * SECOND),
-        (timedelta(), SECOND),
-        (-HOUR, SECOND),
+        (timedelta(), MINUTE),
+        (-HOUR, MINUTE),
         (24 * HOUR, HOUR),
     ],
 )
@@ -121,6 +122,23 @@ def test_a_429_pauses_the_account_for_what_it_asks_at_most_an_hour_else_a_minute
     asked: timedelta | None, wait: timedelta
 ) -> None:
     assert pause(failure=limited(asked)) == NOW + wait
+
+
+def put_off(retry_after: timedelta | None) -> PollError:
+    return PollError(FailureKind.SERVER_ERROR, 503, retry_after)
+
+
+@pytest.mark.parametrize(
+    ("polls", "until"), [(0, FREE), (2, FREE), (3, NOW + 30 * SECOND), (9, NOW + 30 * SECOND)]
+)
+def test_5xx_that_ask_for_a_wait_three_times_in_a_row_pause_the_account(
+    polls: int, until: datetime | None
+) -> None:
+    assert pause(health=replace(WELL, put_off=polls), failure=put_off(30 * SECOND)) == until
+
+
+def test_a_failing_account_whose_5xx_asks_for_longer_than_a_minute_gets_it() -> None:
+    assert pause(NOW, health=UNWELL, failure=put_off(HOUR), probe=True) == NOW + HOUR
 
 
 def test_a_429_does_not_shorten_a_pause() -> None:

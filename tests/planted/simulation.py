@@ -71,7 +71,7 @@ BUGS = (
     _bug(
         "retry-after-ignored",
         "monitor.engine.account",
-        "pause_asked(failure.retry_after) if failure and limited else timedelta()",
+        "asked or (RATE_LIMIT_HOLD if limited else timedelta())",
         "timedelta(seconds=61)",
         says="asked after",
     ),

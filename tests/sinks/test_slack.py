@@ -117,16 +117,6 @@ async def test_a_word_nobody_knows_is_no_error_of_ours(
     assert (verdict.error, verdict.response) == (None, "<html>your proxy</html>")
 
 
-async def test_slack_is_waited_for_at_least_a_second(
-    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery
-) -> None:
-    receiver.answers = [web.Response(status=429, headers={"Retry-After": "0"})]
-
-    verdict = await sink.send(make_delivery(), sent_at=AT)
-
-    assert verdict.retry_after == timedelta(seconds=1)
-
-
 def test_slack_gets_one_message_a_second() -> None:
     settings = settings_of(webhook_url_env="SLACK_WEBHOOK_URL")
 
