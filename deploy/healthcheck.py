@@ -1,4 +1,4 @@
-"""Ask the daemon where MONITOR_LISTEN says, whether it is ready; exit 1 if not."""
+"""Ask the daemon that listens as MONITOR_LISTEN says whether it is ready; exit 1 if not."""
 
 import os
 import sys

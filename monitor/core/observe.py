@@ -91,8 +91,8 @@ def _event_types(
         yield EventType.STATUS_UNKNOWN
     was_settled = last is not None and last.settled_at is not None
     if known.settled_at and not _is_old_news(batch, known):
-        was_told = was_settled and not (last and _is_old_news(batch, last))
-        yield from _end(last if was_told else None, known)
+        told_before = last is not None and was_settled and not _is_old_news(batch, last)
+        yield from _end(last if told_before else None, known)
     if was_settled and known.settled_at is None:
         yield EventType.REOPENED
     if reachable:

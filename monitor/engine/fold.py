@@ -49,7 +49,7 @@ class Sign:
             kind=self.failure.kind if self.failure else None,
             status_code=self.failure.status_code if self.failure else None,
             under_way=not self.probe,
-            put_off=_time_asked(self.failure) is not None,
+            put_off=_put_off_for(self.failure) is not None,
         )
 
 
@@ -158,7 +158,7 @@ def _judge(result: Result, standing: Standing, *, routes: Sequence[Route], watch
         status_code=failure.status_code if failure else None,
         under_way=not result.claim.probe,
         unreachable=watch.failures.unreachable_since is not None,
-        put_off=_time_asked(failure) is not None,
+        put_off=_put_off_for(failure) is not None,
     )
     _weigh(result, poll, standing, routes=routes, watched=watched)
 
@@ -244,11 +244,11 @@ def _record(
 
 def _next_poll_at(result: Result, watch: Watch, polled_at: datetime) -> datetime | None:
     """Return when the batch is due again: not before the time that a 5xx asked to be left alone."""
-    due_at, asked = result.account.next_poll_at(watch, polled_at), _time_asked(result.failure)
+    due_at, asked = result.account.next_poll_at(watch, polled_at), _put_off_for(result.failure)
     return due_at if due_at is None or asked is None else max(due_at, polled_at + asked)
 
 
-def _time_asked(failure: PollError | None) -> timedelta | None:
+def _put_off_for(failure: PollError | None) -> timedelta | None:
     """Return for how long a 5xx asks to be left alone; a 429 concerns the account, not a batch."""
     asks = failure is not None and failure.kind is FailureKind.SERVER_ERROR
     return time_asked(failure.retry_after) if failure is not None and asks else None
