@@ -50,7 +50,10 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.TIMEOUT: "no whole answer within [polling] deadline: try again, or raise it",
     FailureKind.PROTOCOL: "what answers there does not speak HTTP: check {url}",
     FailureKind.TOO_LARGE: "the answer is no batch: check {url}",
-    FailureKind.ENCODING: "the answer is compressed unasked: check {url} for a proxy in between",
+    FailureKind.ENCODING: (
+        "the answer is packed in a way that nobody asked for, or its letters are in no charset that"
+        " it names: check {url} for a proxy in between"
+    ),
     FailureKind.UNAUTHORIZED: "the key is refused: check {key} and its account",
     FailureKind.FORBIDDEN: "the key is refused, or may not read this batch: check {key}",
     FailureKind.NOT_FOUND: "wrong id, key or account?",

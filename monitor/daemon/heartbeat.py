@@ -8,7 +8,8 @@ import structlog
 
 from monitor.core.errors import NetworkError, SecretMissingError
 from monitor.engine.bell import Bell
-from monitor.net.http import HttpClient, tls_context
+from monitor.net.http import HttpClient
+from monitor.net.tls import tls_context
 from monitor.secret import Secret
 
 EVERY: Final = 60.0
@@ -16,6 +17,7 @@ EVERY: Final = 60.0
 DEADLINE: Final = timedelta(seconds=10)
 _KEEPALIVE: Final = timedelta(seconds=4)
 _BODY_LIMIT: Final = 4096
+_SUCCESS_WAITS: Final = timedelta(seconds=1)
 
 log = structlog.stdlib.get_logger()
 
@@ -34,29 +36,20 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat for ever."""
-        while True:
-            if self.url is not None and not await self._problems():
-                self._tell(await self._beat(self.url))
-            await self.bell.wait(EVERY)
-
-    async def _beat(self, url: Secret) -> str | None:
-        """Call once; return what went wrong."""
         client = HttpClient(
             tls=tls_context(None),
             allow_private=True,
             keepalive=_KEEPALIVE,
             body_limit=_BODY_LIMIT,
-            cut_body=True,
+            success_waits=_SUCCESS_WAITS,
         )
         try:
-            answer = await client.get(url.read(), {}, deadline=DEADLINE)
-        except NetworkError as error:
-            return error.kind.value
-        except SecretMissingError as error:
-            return str(error)
+            while True:
+                if self.url is not None and not await self._problems():
+                    self._tell(await _beat(client, self.url))
+                await self.bell.wait(EVERY)
         finally:
             await client.close()
-        return None if 200 <= answer.status_code < 300 else str(answer.status_code)
 
     def _tell(self, reason: str | None) -> None:
         """Log the beginning and the end of a failure, without the URL: who knows it can fake us."""
@@ -65,3 +58,14 @@ class Heartbeat:
         elif reason is None and self._told is not None:
             log.info("heartbeat.recovered")
         self._told = reason
+
+
+async def _beat(client: HttpClient, url: Secret) -> str | None:
+    """Call once; return what went wrong."""
+    try:
+        answer = await client.get(url.read(), {}, deadline=DEADLINE)
+    except NetworkError as error:
+        return error.kind.value
+    except SecretMissingError as error:
+        return str(error)
+    return None if 200 <= answer.status_code < 300 else str(answer.status_code)

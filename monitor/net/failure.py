@@ -6,9 +6,20 @@ from typing import Final
 
 import aiohttp
 import httpx
+from aiohttp.http_exceptions import HttpProcessingError
 
 from monitor.core.errors import NetworkKind
 from monitor.net.guard import AddressForbiddenError
+
+FAILURES: Final = (
+    aiohttp.ClientError,
+    HttpProcessingError,
+    httpx.HTTPError,
+    OSError,
+    TimeoutError,
+    ValueError,  # an URL or header that cannot be sent, a name that IDNA refuses
+)
+"""All that the transport raises."""
 
 _KINDS: Final = (
     (aiohttp.ClientConnectorDNSError, NetworkKind.DNS),

@@ -1,56 +1,50 @@
 """The only HTTP client: one deadline, one bounded body, every failure by its kind."""
 
 import asyncio
-import re
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from functools import lru_cache, partial
-from pathlib import Path
-from typing import Final, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing, suppress
+from contextvars import ContextVar
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Final, cast
 
 import aiohttp
 import httpx
-from aiohttp.http_exceptions import HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
 from yarl import URL
 
 from monitor import __version__
-from monitor.core.errors import ConfigError, NetworkError, NetworkKind
-from monitor.core.value import value
-from monitor.net.failure import kind_of
+from monitor.core.errors import NetworkError, NetworkKind
+from monitor.net.answer import USABLE, Answer, Take
+from monitor.net.body import MARK, Body, is_plain
+from monitor.net.failure import FAILURES, kind_of
 from monitor.net.guard import socket_factory
-from monitor.net.interim import BoundedHandler
+from monitor.net.head import HEAD_LIMIT, LINES_LIMIT, AnswerHandler
+from monitor.net.lookup import Lookup
 
-LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
+if TYPE_CHECKING:
+    from aiohttp.client import ClientTimeout
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
 STREAM_LIMIT: Final = 64 * 1024 * 1024
 """In bytes, of a body that nobody holds."""
 
-Take = Callable[[bytes], None]
-"""Takes a body part by part; what it raises, but for a ValueError, ends the request."""
-
-_FAILURES: Final = (
-    aiohttp.ClientError,
-    HttpProcessingError,
-    httpx.HTTPError,
-    OSError,
-    TimeoutError,
-    ValueError,  # an URL or header that cannot be sent, a name that IDNA refuses
-)
-_ANSWER_HEADERS: Final = frozenset({b"content-encoding", b"retry-after"})
+_ANSWER_HEADERS: Final = frozenset({b"content-encoding", b"content-type", b"retry-after"})
+_under_way: ContextVar["_Exchange"] = ContextVar("under_way")
 
 
-@value
-class Answer:
-    """Hold a whole answer, whatever its status."""
+class _Exchange:
+    """Hold what has come of the answer to one request."""
 
-    status_code: int
-    body: bytes
-    """Cut at the limit where the client was told to cut."""
-    retry_after: str | None
-    """As sent; see `parse_retry_after`."""
+    def __init__(self) -> None:
+        self.handler: AnswerHandler | None = None
+        """Who takes the answer, once the request has a connection."""
+        self.headers: dict[bytes, str] = {}
+        self.parts: list[bytes] = []
 
 
 class _PreparedRequest(httpx.Request):
@@ -68,11 +62,31 @@ class _PreparedRequest(httpx.Request):
         self._content = content
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Tell a request who takes its answer."""
+
+    async def connect(
+        self,
+        req: "ClientRequest",
+        traces: list["Trace"],
+        timeout: "ClientTimeout",  # noqa: ASYNC109 (aiohttp's signature)
+    ) -> "Connection":
+        connection = await super().connect(req, traces, timeout)
+        handler = cast("AnswerHandler", connection.protocol)
+        handler.expect()
+        _under_way.get().handler = handler
+        return connection
+
+
 class HttpClient:
     """Send requests to one source or receiver over warm connections.
 
     Redirects are answers, cookies and the environment's proxies are ignored, and addresses pass
     the guard. Must be used in one event loop; the session opens with the first request.
+
+    The head of an answer that is no document, a 401 say, decides: what breaks after it is no
+    failure. With `success_waits` so does that of any other: its body is cut at the limit, and
+    waited for so long.
     """
 
     def __init__(
@@ -83,7 +97,7 @@ class HttpClient:
         keepalive: timedelta,
         body_limit: int,
         stream_limit: int = STREAM_LIMIT,
-        cut_body: bool = False,
+        success_waits: timedelta | None = None,
         connections: int = 100,
     ) -> None:
         self._tls = tls
@@ -91,28 +105,29 @@ class HttpClient:
         self._keepalive = keepalive
         self._body_limit = body_limit
         self._stream_limit = stream_limit
-        self._cut_body = cut_body
+        self._success_waits = success_waits
         self._connections = connections
         self._headers = {
             "User-Agent": f"batch-monitor/{__version__}",
             "Accept-Encoding": "identity",
         }
+        self._lookup = Lookup()
         self._transport = AiohttpTransport(verify=tls, client=self._open_session)
         self._closed = False
 
     async def get(
         self, url: str, headers: Mapping[str, str], *, deadline: timedelta, take: Take | None = None
     ) -> Answer:
-        """Return the answer to a GET; raise NetworkError if none came whole by the deadline.
+        """Return the answer to a GET; raise NetworkError if none came by the deadline.
 
-        `take` gets the body of a 200 as it comes: the answer then holds none.
+        `take` gets the body of a document as it comes: the answer then holds none.
         """
         return await self._request(_PreparedRequest("GET", url, headers, b""), deadline, take)
 
     async def post(
         self, url: str, headers: Mapping[str, str], content: bytes, *, deadline: timedelta
     ) -> Answer:
-        """Return the answer to a POST; raise NetworkError if none came whole by the deadline."""
+        """Return the answer to a POST; raise NetworkError if none came by the deadline."""
         return await self._request(_PreparedRequest("POST", url, headers, content), deadline)
 
     async def close(self) -> None:
@@ -121,20 +136,24 @@ class HttpClient:
         await self._transport.aclose()
 
     def _open_session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
+        connector = _Connector(
             limit=self._connections,
             keepalive_timeout=self._keepalive.total_seconds(),
+            resolver=self._lookup,
             ssl=self._tls,
             socket_factory=socket_factory(allow_private=self._allow_private),
         )
         # there is no public way; a partial is invariant
-        bounded = partial(BoundedHandler, loop=asyncio.get_running_loop())
-        connector._factory = bounded  # type: ignore[assignment]
+        taking = partial(AnswerHandler, loop=asyncio.get_running_loop())
+        connector._factory = taking  # type: ignore[assignment]
         session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             trust_env=False,
+            max_line_size=HEAD_LIMIT,
+            max_field_size=HEAD_LIMIT,
+            max_headers=LINES_LIMIT,
         )
         # there is no public way: it would decode `%2F` in a query, which breaks signed URLs
         session._build_url = partial(URL, encoded=True)  # type: ignore[method-assign]
@@ -145,110 +164,113 @@ class HttpClient:
     ) -> Answer:
         if self._closed:
             raise NetworkError(NetworkKind.CONNECT)
+        exchange = _Exchange()
+        _under_way.set(exchange)
         try:
             async with asyncio.timeout(deadline.total_seconds()):
-                return await self._exchange(request, take)
-        except _FAILURES as error:
+                return await self._exchange(exchange, request, take)
+        except FAILURES as error:
             kind = kind_of(error)
+        handler = exchange.handler
+        if handler is not None and handler.status is not None and self._decides(handler.status):
+            return Answer(
+                status_code=handler.status,
+                body=self._cut(exchange),
+                retry_after=handler.retry_after,
+            )
+        if kind is NetworkKind.TIMEOUT and handler is None and self._lookup.hangs:
+            kind = NetworkKind.DNS
         # Outside of the handler: the foreign error, whose text holds the URL, is not even chained.
         raise NetworkError(kind)
 
-    async def _exchange(self, request: httpx.Request, take: Take | None) -> Answer:
+    def _decides(self, status: int) -> bool:
+        """Tell whether an answer counts from its head on."""
+        return self._success_waits is not None or status not in USABLE
+
+    async def _exchange(
+        self, exchange: _Exchange, request: httpx.Request, take: Take | None
+    ) -> Answer:
         response = await self._transport.handle_async_request(request)
+        status = response.status_code
+        exchange.headers = _headers(response.headers.raw)
         stream = cast("httpx.AsyncByteStream", response.stream)
         try:
-            headers = {
-                name: value.decode("latin-1")
-                for key, value in response.headers.raw
-                if (name := key.lower()) in _ANSWER_HEADERS
-            }
-            if headers.get(b"content-encoding", "identity").strip().lower() not in {"identity", ""}:
-                raise NetworkError(NetworkKind.ENCODING)
-            if take is not None and response.status_code == 200:
-                body = await self._pour(stream, take)
-            else:
-                body = await self._read(stream)
+            async with aclosing(cast("AsyncGenerator[bytes, None]", aiter(stream))) as parts:
+                if self._decides(status):
+                    async with asyncio.timeout(self._patience(status)):
+                        await self._read_some(exchange, parts)
+                    body = self._cut(exchange)
+                elif take is None:
+                    body = await self._read(exchange, parts)
+                else:
+                    body = b""
+                    await self._unpack(exchange, parts, take, self._stream_limit)
         finally:
             # Returns the connection for reuse after the last byte, and closes it before.
             await stream.aclose()
-        return Answer(
-            status_code=response.status_code,
-            body=body,
-            retry_after=headers.get(b"retry-after"),
-        )
+        retry_after = exchange.headers.get(b"retry-after")
+        return Answer(status_code=status, body=body, retry_after=retry_after)
 
-    async def _read(self, stream: httpx.AsyncByteStream) -> bytes:
-        chunks: list[bytes] = []
+    def _patience(self, status: int) -> float | None:
+        waits = self._success_waits
+        return waits.total_seconds() if waits is not None and 200 <= status < 300 else None
+
+    async def _read_some(self, exchange: _Exchange, parts: AsyncIterator[bytes]) -> None:
         room = self._body_limit
-        async with aclosing(cast("AsyncGenerator[bytes, None]", aiter(stream))) as parts:
-            async for part in parts:
-                chunks.append(part)
-                room -= len(part)
-                if room < 0:
-                    break
-        if room >= 0:
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        if not self._cut_body:
-            raise NetworkError(NetworkKind.TOO_LARGE)
-        return b"".join(chunks)[: self._body_limit]
+        async for part in parts:
+            exchange.parts.append(part)
+            room -= len(part)
+            if room < 0:
+                break
 
-    async def _pour(self, stream: httpx.AsyncByteStream, take: Take) -> bytes:
-        room = self._stream_limit
-        async with aclosing(cast("AsyncGenerator[bytes, None]", aiter(stream))) as parts:
-            async for part in parts:
-                room -= len(part)
-                if room < 0:
-                    raise NetworkError(NetworkKind.TOO_LARGE)
-                take(part)
+    def _cut(self, exchange: _Exchange) -> bytes:
+        """Return what can be read of a body that may be longer, or broken."""
+        raw = b"".join(exchange.parts)[: self._body_limit]
+        if is_plain(*_coding(exchange)):
+            return raw
+        with suppress(NetworkError):
+            return b"".join(islice(Body(*_coding(exchange)).take(raw), 2))[: self._body_limit]
         return b""
 
+    async def _read(self, exchange: _Exchange, parts: AsyncIterator[bytes]) -> bytes:
+        if not is_plain(*_coding(exchange)):
+            chunks: list[bytes] = []
+            await self._unpack(exchange, parts, chunks.append, self._body_limit)
+            return b"".join(chunks)
+        await self._read_some(exchange, parts)
+        body = exchange.parts[0] if len(exchange.parts) == 1 else b"".join(exchange.parts)
+        if len(body) > self._body_limit:
+            raise NetworkError(NetworkKind.TOO_LARGE)
+        return body.removeprefix(MARK)
 
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return the one context for a CA file as it is now, or for the system's authorities.
-
-    Raises ConfigError if the file cannot be used.
-    """
-    try:
-        renewed_at = ca_file.stat().st_mtime_ns if ca_file else 0
-    except OSError as error:
-        raise ConfigError([f"the CA file {ca_file} cannot be used: {error.strerror}"]) from error
-    return _tls_context(ca_file, renewed_at)
-
-
-@lru_cache(maxsize=64)
-def _tls_context(ca_file: Path | None, _renewed_at: int) -> ssl.SSLContext:
-    paths = ssl.get_default_verify_paths()
-    try:
-        if ca_file or paths.cafile or paths.capath:
-            context = ssl.create_default_context(cafile=ca_file)
-        else:  # the system has none: certifi's
-            context = httpx.create_ssl_context()
-    except OSError as error:  # an SSLError is one
-        broken = isinstance(error, ssl.SSLError)
-        reason = "it holds no usable certificate" if broken else error.strerror
-        raise ConfigError([f"the CA file {ca_file} cannot be used: {reason}"]) from error
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    async def _unpack(
+        self, exchange: _Exchange, parts: AsyncIterator[bytes], take: Take, room: int
+    ) -> None:
+        """Hand over a body as it comes, in UTF-8; what it is unpacked to is bounded."""
+        body = Body(*_coding(exchange))
+        async for part in parts:
+            room = _hand_over(body.take(part), take, room)
+        _hand_over(body.end(), take, room)
 
 
-def parse_retry_after(value: str | None, *, at: datetime) -> timedelta | None:
-    """Read whole seconds or an HTTP date (RFC 9110, 10.2.3); the wait is 0 to 1 h, else none."""
-    text = (value or "").strip()
-    if re.fullmatch(r"-?[0-9]+", text):
-        # Longer numbers are beyond the hour, and int() refuses more than 4300 digits.
-        seconds = int(text) if len(text) <= 9 else 3600 - 3600 * text.startswith("-")
-        wait = timedelta(seconds=seconds)
-    else:
-        date = _parse_date(text)
-        if date is None:
-            return None
-        wait = date - at
-    return max(timedelta(), min(wait, LONGEST_RETRY_AFTER))
+def _hand_over(parts: Iterable[bytes], take: Take, room: int) -> int:
+    for part in parts:
+        room -= len(part)
+        if room < 0:
+            raise NetworkError(NetworkKind.TOO_LARGE)
+        take(part)
+    return room
 
 
-def _parse_date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text[:64])
-    except (ValueError, OverflowError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
+    """Return the headers that we read; several of one name are a list (RFC 9110, 5.3)."""
+    found: dict[bytes, str] = {}
+    for key, value in raw:
+        if (name := key.lower()) in _ANSWER_HEADERS:
+            text = value.decode("latin-1")
+            found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+def _coding(exchange: _Exchange) -> tuple[str | None, str | None]:
+    return exchange.headers.get(b"content-encoding"), exchange.headers.get(b"content-type")

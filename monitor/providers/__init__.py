@@ -6,7 +6,8 @@ from typing import Annotated, Final, assert_never
 
 from pydantic import Field
 
-from monitor.net.http import Answer, HttpClient, tls_context
+from monitor.net.answer import Answer
+from monitor.net.tls import tls_context
 from monitor.providers.api import Api
 from monitor.providers.bolna import Bolna, BolnaSettings
 from monitor.providers.generic import Generic
@@ -37,6 +38,8 @@ def build(
     `connections` bounds how many it makes at a time; `on_answer` sees every answer as it came. The
     key is read with the first poll. Raises ConfigError if the CA file cannot be used.
     """
+    from monitor.net.http import HttpClient  # a quarter of a command's start: few need it
+
     client = HttpClient(
         tls=tls_context(settings.ca_file),
         allow_private=settings.allow_private,

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from monitor.core.errors import FailureKind, NetworkError, PollError, SecretMissingError
-from monitor.net.http import Answer, HttpClient, Take, parse_retry_after
+from monitor.net.answer import USABLE, Answer, Take
+from monitor.net.retry_after import parse_retry_after
+
+if TYPE_CHECKING:
+    from monitor.net.http import HttpClient
 
 _KEY_REFUSED: Final = frozenset({FailureKind.UNAUTHORIZED, FailureKind.FORBIDDEN})
 """Bolna answers a bad key with either."""
@@ -32,7 +36,7 @@ class Api:
 
     def __init__(
         self,
-        client: HttpClient,
+        client: "HttpClient",
         *,
         read_auth: Callable[[], dict[str, str]],
         deadline: timedelta,
@@ -56,7 +60,7 @@ class Api:
         await self.fetch(f"{self._base_url}/{path}", take)
 
     async def fetch(self, url: str, take: Take | None = None) -> bytes:
-        """Return the body of the one usable answer, a 200; anything else raises PollError.
+        """Return the body of a usable answer, a 200 or 203; anything else raises PollError.
 
         A refused key is read anew: if it was rotated meanwhile, the poll is repeated once, with
         a deadline of its own. `take` gets the body as it comes: none is returned then.
@@ -92,7 +96,7 @@ class Api:
             raise PollError(FailureKind(error.kind.value)) from error
         if self._on_answer is not None:
             self._on_answer(answer)
-        if answer.status_code != 200:
+        if answer.status_code not in USABLE:
             raise _failure(answer)
         return answer.body
 

@@ -2,10 +2,15 @@
 
 import re
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, unquote_plus, urlsplit
 
+from monitor.net.tls import tls_context
 from monitor.settings import CaFile, Settings, has_dot_segments
+from monitor.sinks.response import READ_LIMIT
+
+if TYPE_CHECKING:
+    from monitor.net.http import HttpClient
 
 KEEPALIVE: Final = timedelta(seconds=4)
 """Shorter than most servers': a reused POST connection that they close is a failed attempt."""
@@ -25,6 +30,25 @@ class HttpReceiverSettings(Settings):
     """Allow loopback and private addresses."""
     ca_file: CaFile | None = None
     """PEM file of certificates to trust instead of the system's."""
+
+
+def open_client(
+    settings: HttpReceiverSettings, *, connections: int, success_waits: timedelta
+) -> "HttpClient":
+    """Return a receiver's client; raise ConfigError if its CA file cannot be used.
+
+    Any answer counts from its head on; the body of a 2xx is waited for so long.
+    """
+    from monitor.net.http import HttpClient  # a quarter of a command's start: few need it
+
+    return HttpClient(
+        tls=tls_context(settings.ca_file),
+        allow_private=settings.allow_private,
+        keepalive=KEEPALIVE,
+        body_limit=READ_LIMIT,
+        success_waits=success_waits,
+        connections=connections,
+    )
 
 
 def check_url(

@@ -11,10 +11,11 @@ from pydantic import ValidationInfo, field_validator
 
 from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind, verdict_on
 from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissingError
-from monitor.net.http import Answer, HttpClient, parse_retry_after, tls_context
+from monitor.net.answer import Answer
+from monitor.net.retry_after import parse_retry_after
 from monitor.secret import Secret
-from monitor.sinks.receiver import KEEPALIVE, HttpReceiverSettings, check_url, url_secrets
-from monitor.sinks.response import READ_LIMIT, kept_text
+from monitor.sinks.receiver import HttpReceiverSettings, check_url, open_client, url_secrets
+from monitor.sinks.response import kept_text
 from monitor.sinks.slack_blocks import message
 
 _EXAMPLE: Final = "https://hooks.slack.com/services/T0000/B0000/PLACEHOLDER"
@@ -83,13 +84,8 @@ class SlackSink:
 
     def __init__(self, settings: SlackSettings) -> None:
         self._settings = settings
-        self._client = HttpClient(
-            tls=tls_context(settings.ca_file),
-            allow_private=settings.allow_private,
-            keepalive=KEEPALIVE,
-            body_limit=READ_LIMIT,
-            cut_body=True,
-            connections=settings.slots,
+        self._client = open_client(
+            settings, connections=settings.slots, success_waits=settings.timeout
         )
 
     async def send(self, delivery: Delivery, *, sent_at: datetime) -> Verdict:

@@ -9,17 +9,20 @@ from pydantic import Field, ValidationInfo, field_validator
 from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind, verdict_on
 from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissingError
 from monitor.headers import Headers
-from monitor.net.http import Answer, HttpClient, parse_retry_after, tls_context
+from monitor.net.answer import Answer
+from monitor.net.retry_after import parse_retry_after
 from monitor.secret import Secret
 from monitor.settings import Duration, Span, duration_between
-from monitor.sinks.receiver import KEEPALIVE, HttpReceiverSettings, check_url, url_secrets
-from monitor.sinks.response import READ_LIMIT, kept_text
+from monitor.sinks.receiver import HttpReceiverSettings, check_url, open_client, url_secrets
+from monitor.sinks.response import kept_text
 from monitor.sinks.signature import parse_keys, sign
 
 _CONTENT_TYPES: Final = {
     "standard": "application/json",
     "cloudevents": "application/cloudevents+json",
 }
+_SUCCESS_WAITS: Final = timedelta(seconds=1)
+"""For the end of a 2xx, that its connection can be used again; nothing else depends on it."""
 
 
 class WebhookSettings(HttpReceiverSettings):
@@ -85,13 +88,8 @@ class WebhookSink:
         self._settings = settings
         self._content_type = _CONTENT_TYPES[settings.format]
         self._url_secrets = url_secrets(settings.url)
-        self._client = HttpClient(
-            tls=tls_context(settings.ca_file),
-            allow_private=settings.allow_private,
-            keepalive=KEEPALIVE,
-            body_limit=READ_LIMIT,
-            cut_body=True,
-            connections=settings.slots,
+        self._client = open_client(
+            settings, connections=settings.slots, success_waits=_SUCCESS_WAITS
         )
 
     async def send(self, delivery: Delivery, *, sent_at: datetime) -> Verdict:

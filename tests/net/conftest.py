@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from monitor.net.http import HttpClient, tls_context
+from monitor.net.http import HttpClient
+from monitor.net.tls import tls_context
 from tests.faults.network.hostile_peer import be_read
 
 HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nok"

@@ -9,8 +9,8 @@ from monitor.config.load import find, load
 from monitor.config.schema import Config, database_url
 from monitor.config.warnings import warnings_of
 from monitor.core.errors import ConfigError, SecretMissingError
-from monitor.net.http import tls_context
 from monitor.net.redact import printable
+from monitor.net.tls import tls_context
 from monitor.storage.database import Database
 
 

@@ -25,7 +25,7 @@ from monitor.core.batch_id import check_batch_id
 from monitor.core.errors import FailureKind, PollError, UnknownNameError
 from monitor.core.event import stamp
 from monitor.engine.ports import Provider
-from monitor.net.http import Answer
+from monitor.net.answer import Answer
 from monitor.net.redact import printable
 from monitor.providers import GenericSettings, SourceSettings, build
 from monitor.providers.generic import Generic

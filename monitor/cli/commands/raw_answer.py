@@ -14,7 +14,7 @@ from monitor.cli.page import show_facts, show_heading
 from monitor.cli.screen import put, safe
 from monitor.core.errors import PollError
 from monitor.engine.ports import Provider
-from monitor.net.http import Answer
+from monitor.net.answer import Answer
 from monitor.net.redact import printable, redact
 from monitor.providers import SourceSettings
 from monitor.providers.finding import Finding

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from random import Random
 
-from monitor.net.http import Answer
+from monitor.net.answer import Answer
 from monitor.simulator.lives import Life
 from tests.faults.accounting import State, shown
 from tests.faults.simulation.trace import Trace

@@ -8,7 +8,7 @@ from random import Random
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from monitor.core.errors import NetworkError, NetworkKind
-from monitor.net.http import Answer
+from monitor.net.answer import Answer
 from tests.faults.accounting import Accepted
 from tests.faults.consumer import SECRET
 from tests.faults.simulation.trace import Trace

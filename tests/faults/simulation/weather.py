@@ -8,7 +8,7 @@ from random import Random
 from typing import Final
 
 from monitor.core.errors import NetworkError, NetworkKind
-from monitor.net.http import Answer
+from monitor.net.answer import Answer
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0

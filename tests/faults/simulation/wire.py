@@ -8,7 +8,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from monitor.core.errors import NetworkError, NetworkKind
-from monitor.net.http import Answer
+from monitor.net.answer import Answer
 from tests.faults.simulation.loop import spawn_outside
 from tests.faults.simulation.trace import Trace
 
