@@ -10,7 +10,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 PATIENCE: Final = 8.0
 """Seconds for one look-up: the system's own asks a server twice, and gives it five for each."""
-STALE_AFTER: Final = 1.0
+STALE_AFTER: Final = 0.5
 """Seconds after which the last address serves, where there is one."""
 
 _Key: TypeAlias = tuple[str, int, int]

@@ -19,6 +19,8 @@ from monitor.sinks.response import kept_text
 from monitor.sinks.slack_blocks import message
 
 _EXAMPLE: Final = "https://hooks.slack.com/services/T0000/B0000/PLACEHOLDER"
+NOT_OK: Final = "not_ok"
+"""Our word for a 2xx that does not come from Slack."""
 _HEADERS: Final = {"content-type": "application/json"}
 _PAYLOAD_REFUSED: Final = frozenset(
     {
@@ -33,21 +35,25 @@ _PAYLOAD_REFUSED: Final = frozenset(
         "too_many_attachments",
     }
 )
-_WORDS: Final = _PAYLOAD_REFUSED | {
-    "action_prohibited",
-    "channel_is_archived",
-    "channel_not_found",
-    "invalid_token",
-    "no_active_hooks",
-    "no_service",
-    "no_service_id",
-    "no_team",
-    "posting_to_general_channel_denied",
-    "rate_limited",
-    "rollup_error",
-    "team_disabled",
-    "user_not_found",
-}
+_UNWELL: Final = frozenset({"rate_limited", "rollup_error"})
+"""The receiver as a whole, and for a while."""
+_WORDS: Final = (
+    _PAYLOAD_REFUSED
+    | _UNWELL
+    | {
+        "action_prohibited",
+        "channel_is_archived",
+        "channel_not_found",
+        "invalid_token",
+        "no_active_hooks",
+        "no_service",
+        "no_service_id",
+        "no_team",
+        "posting_to_general_channel_denied",
+        "team_disabled",
+        "user_not_found",
+    }
+)
 """What Slack says in a failure's body.
 
 Most are in https://api.slack.com/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks.
@@ -121,22 +127,47 @@ class SlackSink:
         return await self._client.post(url, _HEADERS, content, deadline=deadline)
 
 
+def _said(answer: Answer) -> object:
+    """Return what Slack says: a word, or the JSON object that some of its endpoints answer."""
+    text = answer.body.strip().decode(errors="replace")
+    if not text.startswith("{"):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _is_ok(answer: Answer) -> bool:
+    """Tell whether Slack has taken the message: nobody else says so, whatever its status."""
+    said = _said(answer)
+    return said == "ok" or (isinstance(said, dict) and said.get("ok") is True)
+
+
 def _word(answer: Answer) -> str | None:
-    """Return the word of ours or Slack's that names a failure; none for any other text."""
-    word = answer.body.strip().decode(errors="replace")
-    return word if answer.status_code >= 400 and word in _WORDS else None
+    """Return Slack's word that names a failure; none for any other text."""
+    said = _said(answer)
+    word = said.get("error") if isinstance(said, dict) else said
+    return word if isinstance(word, str) and word in _WORDS else None
 
 
 def _judge(answer: Answer, url: str, sent_at: datetime) -> Verdict:
-    """Judge by the status alone, as for every sink; Slack's word only names the failure.
+    """Judge by the status, as for every sink, and a 2xx by what Slack says.
 
+    What is not `ok` comes from somebody in between (a sign-in page, a proxy) or from a Slack that
+    is unwell: it holds the receiver, unless Slack's word concerns this message or its destination.
     A destination that is gone (403, 404) follows the delivery's schedule: whoever mends the
     webhook within 75 h loses nothing. 410 (an archived channel) ends a delivery at once like any
     other 410; `redeliver` sends it again once the channel is back.
     """
     retry_after = parse_retry_after(answer.retry_after, at=sent_at)
     verdict = verdict_on(answer.status_code, retry_after)
+    word = _word(answer)
     if verdict.kind is VerdictKind.DELIVERED:
-        return verdict
+        if _is_ok(answer):
+            return verdict
+        unwell = word is None or word in _UNWELL
+        verdict = replace(verdict, kind=VerdictKind.HOLD if unwell else VerdictKind.RETRY)
+        word = word or NOT_OK
     response = kept_text(answer.body, secrets=url_secrets(url))
-    return replace(verdict, error=_word(answer), response=response)
+    return replace(verdict, error=word, response=response)

@@ -124,6 +124,23 @@ async def test_a_hint_names_the_key_that_the_receiver_has(
     assert "check webhook_url, firewall and proxy" in ended.out
 
 
+async def test_who_is_not_slack_is_shown(
+    monitor: Run, consumer: Consumer, rewrite: Callable[[str], None]
+) -> None:
+    consumer.text = "<html>Sign in to go on</html>"
+    rewrite(
+        f'[receivers.ops]\nkind = "slack"\nwebhook_url = "{consumer.url}"\n'
+        "allow_http = true\nallow_private = true\n"
+    )
+
+    ended = await monitor("test", "ops")
+
+    assert ended.code == 1
+    assert ended.out.startswith("ops: failed, 200, not_ok, ")
+    assert "response: <html>Sign in to go on</html>" in ended.out
+    assert "what answers there is not Slack: check its webhook_url" in ended.out
+
+
 async def test_only_that_receivers_secrets_are_needed(monitor: Run) -> None:
     ended = await monitor("test", "ops")
 

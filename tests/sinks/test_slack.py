@@ -145,3 +145,57 @@ def test_the_webhook_url_shows_nowhere() -> None:
     settings = settings_of(webhook_url="https://hooks.slack.com/services/T/B/verysecret")
 
     assert "verysecret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (web.Response(text="ok"), (VerdictKind.DELIVERED, None)),
+        (web.Response(text=" ok\n"), (VerdictKind.DELIVERED, None)),
+        (web.Response(text='{"ok":true}'), (VerdictKind.DELIVERED, None)),
+        (web.Response(), (VerdictKind.HOLD, "not_ok")),
+        (web.Response(status=204), (VerdictKind.HOLD, "not_ok")),
+        (web.Response(text="OK, but who?"), (VerdictKind.HOLD, "not_ok")),
+        (web.Response(text="<html>Sign in to go on</html>"), (VerdictKind.HOLD, "not_ok")),
+        (web.Response(text="{"), (VerdictKind.HOLD, "not_ok")),
+        (web.Response(text='{"ok":false}'), (VerdictKind.HOLD, "not_ok")),
+        (web.Response(text='{"ok":1}'), (VerdictKind.HOLD, "not_ok")),
+        (web.Response(text='{"ok":false,"error":"odd"}'), (VerdictKind.HOLD, "not_ok")),
+        (web.Response(text='{"ok":false,"error":["no_service"]}'), (VerdictKind.HOLD, "not_ok")),
+        (web.Response(text="no_service"), (VerdictKind.RETRY, "no_service")),
+        (
+            web.Response(text='{"ok":false,"error":"channel_not_found"}'),
+            (VerdictKind.RETRY, "channel_not_found"),
+        ),
+        (
+            web.Response(text='{"ok":false,"error":"rate_limited"}'),
+            (VerdictKind.HOLD, "rate_limited"),
+        ),
+    ],
+    ids=lambda value: value.text if isinstance(value, web.Response) else "",
+)
+async def test_a_2xx_counts_if_slack_says_ok(
+    receiver: Receiver,
+    sink: SlackSink,
+    make_delivery: MakeDelivery,
+    answer: web.Response,
+    expected: tuple[VerdictKind, str | None],
+) -> None:
+    """What stands in between (a sign-in page, a proxy) answers 200, too."""
+    text, receiver.answers = answer.text, [answer]
+
+    verdict = await sink.send(make_delivery(), sent_at=AT)
+
+    assert (verdict.kind, verdict.error) == expected
+    assert verdict.status_code == answer.status
+    assert verdict.response == (text if expected[1] and text else None)
+
+
+async def test_blocks_that_are_refused_by_a_200_go_again_as_text(
+    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery
+) -> None:
+    receiver.answers = [web.Response(text='{"ok":false,"error":"invalid_blocks"}')]
+
+    verdict = await sink.send(make_delivery(), sent_at=AT)
+
+    assert (verdict.kind, len(receiver.requests)) == (VerdictKind.DELIVERED, 2)

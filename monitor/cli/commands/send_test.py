@@ -29,6 +29,12 @@ _HINTS: Final[Mapping[object, str]] = {
     404: "nothing is there: check the path of its {url}",
     **{kind.value: REMEDIES[FailureKind(kind)] for kind in _ON_THE_WAY},
     "timeout": "no whole answer in time: let it answer first and work later",
+    "not_ok": "what answers there is not Slack: check its {url}, and for a proxy in between",
+    **dict.fromkeys(
+        ("invalid_token", "no_active_hooks", "no_service", "no_service_id", "no_team"),
+        "Slack has no such webhook any more: make a new one, and put it into its {url}",
+    ),
+    "channel_is_archived": "the webhook's channel is archived: bring it back, or make another",
     "secret_malformed": "its secret has the wrong form: config.example.toml shows the right one",
 }
 

@@ -14,7 +14,10 @@ from typing import Final, Literal
 DATA: Final = Path(__file__).parent / "data"
 TRUSTED: Final = Path(__file__).parents[2] / "net" / "data" / "localhost.pem"
 OK: Final = b"HTTP/1.1 200 OK\r\n"
-DOCUMENT: Final = b'{"batch_id": "b1", "status": "running", "execution_status": {"ringing": 7}}'
+DOCUMENT: Final = (
+    b'{"ok": true, "batch_id": "b1", "status": "running", "execution_status": {"ringing": 7}}'
+)
+"""Bolna's, and enough for Slack."""
 HEALTHY: Final = OK + b"Content-Length: %d\r\n\r\n" % len(DOCUMENT) + DOCUMENT
 _TURNS: Final = 20
 """Of the loop, on which the other side runs too, until it has read what has arrived."""
@@ -94,6 +97,8 @@ class Meaning:
     """The kind of the failure, or `ok`."""
     sent: str
     """The verdict, and its error or the status."""
+    posted: str | None = None
+    """That of Slack, where it is another one: what Slack says must be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ PAUSE: Final = 0.05
 """Seconds between two bytes of a drip."""
 HUGE: Final = 100 * 1024 * 1024
 CHUNKED: Final = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+ZIPPED: Final = gzip.compress(DOCUMENT)
 BOMB: Final = gzip.compress(bytes(1024 * 1024)) * 60
 """60 KB that become 60 MB."""
 
@@ -122,11 +123,23 @@ def tls(kind: str) -> Meaning:
 
 ADDRESS: Final = Meaning(read="address", sent="hold address")
 WELL: Final = Meaning(read="ok", sent="delivered 200")
-TOO_LARGE: Final = Meaning(read="too_large", sent="delivered 200")
-"""What a receiver says beyond 64 KiB is not read, whatever it is: its status says enough."""
 
+
+def unread(kind: str) -> Meaning:
+    """Say that a 200 came, and what followed is no use: to a webhook its status says enough."""
+    return Meaning(read=kind, sent="delivered 200", posted="hold not_ok")
+
+
+CUT: Final = unread("disconnected")
+STUCK: Final = unread("timeout")
+GARBLED: Final = unread("protocol")
+ENDLESS: Final = unread("too_large")
+NOTHING: Final = Meaning(read="unexpected_status", sent="delivered 204", posted="hold not_ok")
 _HEAD: Final = OK + b"Content-Length: %d\r\n\r\n"
 _HALF: Final = _HEAD % len(DOCUMENT) + DOCUMENT[:20]
+_LENGTH: Final = b"%d" % len(DOCUMENT)
+_REST: Final = b"Content-Length: " + _LENGTH + b"\r\n\r\n" + DOCUMENT
+_NOTHING: Final = b"HTTP/1.1 204 No Content\r\n\r\n"
 _INTERIM: Final = b"HTTP/1.1 102 Processing\r\n\r\n"
 _REDIRECT: Final = Meaning(read="redirect", sent="retry 307")
 
@@ -138,11 +151,15 @@ CONNECTIONS: Final = (
     Fault(name="reset after accept", act=_reset_at_once, means=DISCONNECTED),
     Fault(name="reset in the request", act=_reset_after_the_request_line, means=DISCONNECTED),
     Fault(name="reset instead of an answer", act=answer(then="reset"), means=DISCONNECTED),
-    Fault(name="reset in the head", act=answer(OK, then="reset"), means=DISCONNECTED),
-    Fault(name="reset after the head", act=answer(_HEAD % 9, then="reset"), means=DISCONNECTED),
-    Fault(name="reset in the body", act=answer(_HALF, then="reset"), means=DISCONNECTED),
+    Fault(name="reset in the head", act=answer(OK, then="reset"), means=CUT),
+    Fault(
+        name="reset after the head",
+        act=answer(_HEAD % 9, then="reset"),
+        means=CUT,
+    ),
+    Fault(name="reset in the body", act=answer(_HALF, then="reset"), means=CUT),
     Fault(name="closed instead of an answer", act=answer(), means=DISCONNECTED),
-    Fault(name="closed in the head", act=answer(OK), means=DISCONNECTED),
+    Fault(name="closed in the head", act=answer(OK), means=CUT),
     Fault(name="reset while idle", act=_serve_then_reset, warm=True, means=WELL),
     Fault(  # a GET is repeated on a fresh connection, a POST never is
         name="reset on reuse",
@@ -154,39 +171,70 @@ CONNECTIONS: Final = (
 
 ANSWERS: Final = (
     Fault(
-        name="head drips", act=flood(OK + b"X-A: ", b"x", pause=PAUSE), lasts=True, means=TIMEOUT
+        name="head drips",
+        act=flood(OK + b"X-A: ", b"x", pause=PAUSE),
+        lasts=True,
+        means=STUCK,
     ),
-    Fault(name="body drips", act=flood(_HEAD % 9999, b" ", pause=PAUSE), lasts=True, means=TIMEOUT),
+    Fault(
+        name="body drips",
+        act=flood(_HEAD % 9999, b" ", pause=PAUSE),
+        lasts=True,
+        means=STUCK,
+    ),
     Fault(
         name="body drips in chunks",
         act=flood(CHUNKED, b"1\r\n \r\n", pause=PAUSE),
         lasts=True,
-        means=TIMEOUT,
+        means=STUCK,
     ),
-    Fault(name="body without an end", act=answer(_HALF, then="keep"), lasts=True, means=TIMEOUT),
-    Fault(name="endless header", act=flood(OK + b"X-A: ", b"x" * 65536), means=PROTOCOL),
-    Fault(name="endless headers", act=flood(OK, b"X-A: b\r\n" * 8000), means=PROTOCOL),
-    Fault(name="endless status line", act=flood(b"HTTP/1.1 200 ", _BLOCK), means=PROTOCOL),
-    Fault(name="100 MB", act=flood(_HEAD % HUGE, _BLOCK, HUGE), means=TOO_LARGE),
-    Fault(name="100 MB of no length", act=flood(OK + b"\r\n", _BLOCK, HUGE), means=TOO_LARGE),
+    Fault(
+        name="body without an end",
+        act=answer(_HALF, then="keep"),
+        lasts=True,
+        means=STUCK,
+    ),
+    Fault(name="endless header", act=flood(OK + b"X-A: ", b"x" * 65536), means=GARBLED),
+    Fault(name="endless headers", act=flood(OK, b"X-A: b\r\n" * 8000), means=GARBLED),
+    Fault(name="endless status line", act=flood(b"HTTP/1.1 200 ", _BLOCK), means=GARBLED),
+    Fault(name="100 MB", act=flood(_HEAD % HUGE, _BLOCK, HUGE), means=ENDLESS),
+    Fault(name="100 MB of no length", act=flood(OK + b"\r\n", _BLOCK, HUGE), means=ENDLESS),
     Fault(
         name="100 MB in chunks",
         act=flood(CHUNKED, b"10000\r\n" + _BLOCK + b"\r\n", HUGE),
-        means=TOO_LARGE,
+        means=ENDLESS,
     ),
     Fault(
         name="gzip bomb",
         act=header(b"Content-Encoding", b"gzip", body=BOMB),
-        means=Meaning(read="encoding", sent="hold encoding"),
+        means=ENDLESS,
     ),
-    Fault(name="length too long", act=answer(_HALF), means=DISCONNECTED),
-    Fault(name="length too short", act=answer(_HEAD % 20 + DOCUMENT, then="keep"), means=PROTOCOL),
-    Fault(name="length is no number", act=header(b"Content-Length", b"many"), means=PROTOCOL),
-    Fault(name="length is negative", act=answer(_HEAD % -1 + DOCUMENT), means=PROTOCOL),
+    Fault(name="204 with a body", act=answer(_NOTHING + DOCUMENT, then="keep"), means=NOTHING),
+    Fault(name="a header of 60 KB", act=header(b"X-A", b"x" * 60_000), means=WELL),
+    Fault(name="1,000 headers", act=answer(OK + b"X-A: b\r\n" * 1000 + _REST), means=WELL),
+    Fault(name="gzip unasked", act=header(b"Content-Encoding", b"gzip", body=ZIPPED), means=WELL),
+    Fault(name="a charset unasked", act=header(b"Content-Encoding", b"utf-8"), means=WELL),
+    Fault(name="brotli", act=header(b"Content-Encoding", b"br"), means=unread("encoding")),
+    Fault(name="the length twice", act=header(b"Content-Length", _LENGTH), means=WELL),
+    Fault(name="two lengths", act=header(b"Content-Length", b"7"), means=GARBLED),
+    Fault(name="length too long", act=answer(_HALF), means=CUT),
     Fault(
-        name="garbage in chunks", act=answer(CHUNKED + b"zz\r\nhalf", then="keep"), means=PROTOCOL
+        name="length too short",
+        act=answer(_HEAD % 20 + DOCUMENT, then="keep"),
+        means=GARBLED,
     ),
-    Fault(name="chunks without an end", act=answer(CHUNKED + b"4\r\nhalf\r\n"), means=DISCONNECTED),
+    Fault(name="length is no number", act=header(b"Content-Length", b"many"), means=GARBLED),
+    Fault(name="length is negative", act=answer(_HEAD % -1 + DOCUMENT), means=GARBLED),
+    Fault(
+        name="garbage in chunks",
+        act=answer(CHUNKED + b"zz\r\nhalf", then="keep"),
+        means=GARBLED,
+    ),
+    Fault(
+        name="chunks without an end",
+        act=answer(CHUNKED + b"4\r\nhalf\r\n"),
+        means=CUT,
+    ),
     Fault(name="garbage", act=answer(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", then="keep"), means=PROTOCOL),
     Fault(name="binary garbage", act=answer(bytes(range(256)), then="keep"), means=PROTOCOL),
     Fault(name="HTTP/0.9", act=answer(DOCUMENT), means=PROTOCOL),
@@ -228,7 +276,9 @@ ANSWERS: Final = (
 
 NAMES: Final = (
     Fault(name="no such name", resolved=(), means=Meaning(read="dns", sent="hold dns")),
-    Fault(name="no answer to the name", resolved=None, lasts=True, means=TIMEOUT),
+    Fault(  # the last address serves
+        name="no answer to the name", resolved=None, lasts=True, means=WELL
+    ),
     Fault(name="rebound to metadata", resolved=(METADATA,), means=ADDRESS),
     Fault(name="rebound to mapped metadata", resolved=(f"::ffff:{METADATA}",), means=ADDRESS),
     Fault(name="rebound to Amazon's metadata", resolved=("fd00:ec2::254",), means=ADDRESS),
