@@ -63,8 +63,9 @@ async def test_dead_names_hold_up_nobody_else(
         asyncio.create_task(client.get(f"http://dead{n}.test/", {}, deadline=DEADLINE))
         for n, client in enumerate(dead)
     ]
-    while len(system.asked) < len(dead):  # noqa: ASYNC110 (threads tell nobody)
-        await asyncio.sleep(0)
+    async with asyncio.timeout(HANG):
+        while len(system.asked) < len(dead):  # noqa: ASYNC110 (threads tell nobody)
+            await asyncio.sleep(0)
 
     answer = await make_client().get(f"http://alive.test:{peer.port}/", {}, deadline=DEADLINE)
 
