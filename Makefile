@@ -31,9 +31,9 @@ run: .venv/installed ## start the daemon: config.toml when there is one, else th
 	$(BIN)/monitor run --config $(firstword $(wildcard config.toml) config.example.toml) $(ARGS)
 
 test: .venv/installed ## all checks and all tests, Postgres included, with coverage
-	@$(MAKE) --no-print-directory check apart > .apart.log 2>&1 & apart=$$!; \
+	@$(MAKE) --no-print-directory apart > .apart.log 2>&1 & apart=$$!; \
 	trap "kill $$apart" INT TERM; \
-	$(MAKE) --no-print-directory covered; covered=$$?; \
+	$(MAKE) --no-print-directory --keep-going covered check; covered=$$?; \
 	wait $$apart; apart=$$?; \
 	cat .apart.log; exit $$((covered | apart))
 
