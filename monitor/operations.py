@@ -1,6 +1,7 @@
 """What operators ask over HTTP: /-/healthy, /-/ready, /metrics."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
@@ -41,9 +42,8 @@ class Operations:
     async def start(self, host: str, port: int) -> int:
         """Listen and return the port; raises ConfigError when the address cannot be had."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host or None, port)
         try:
-            await site.start()
+            await self._site(host, port).start()
         except OSError as error:
             raise ConfigError(
                 [
@@ -56,6 +56,17 @@ class Operations:
     async def stop(self) -> None:
         """Stop listening."""
         await self._runner.cleanup()
+
+    def _site(self, host: str, port: int) -> web.BaseSite:
+        """Return where to listen; `[::]` takes IPv4 too, as with other servers.
+
+        asyncio would open it for IPv6 alone.
+        """
+        if host == "::" and socket.has_dualstack_ipv6():
+            address, family = (host, port), socket.AF_INET6
+            listening = socket.create_server(address, family=family, dualstack_ipv6=True)
+            return web.SockSite(self._runner, listening)
+        return web.TCPSite(self._runner, host or None, port)
 
     async def _answer_healthy(self, _request: web.Request) -> web.Response:
         return web.Response(text="healthy\n")

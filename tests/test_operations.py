@@ -1,6 +1,7 @@
 import asyncio
 import gzip
 import re
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -287,3 +288,15 @@ async def test_an_address_that_is_taken_is_named_with_what_to_do() -> None:
     finally:
         await second.stop()
         await first.stop()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this system has no IPv6")
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+async def test_every_address_is_of_both_families(host: str) -> None:
+    served = Operations(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
+    port = await served.start("::", 0)
+    try:
+        async with aiohttp.request("GET", f"http://{host}:{port}/-/healthy") as answer:
+            assert await answer.text() == "healthy\n"
+    finally:
+        await served.stop()

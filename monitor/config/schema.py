@@ -98,8 +98,8 @@ class Server(Settings):
     """Parse `[server]`."""
 
     listen: Annotated[str, AfterValidator(_check_listen)] = "127.0.0.1:8470"
-    """`HOST:PORT` of `/-/healthy`, `/-/ready` and `/metrics`; `[::1]:8470` for IPv6, no host for
-    every interface, port 0 for any free one."""
+    """`HOST:PORT` of `/-/healthy`, `/-/ready` and `/metrics`; `[::1]:8470` for IPv6,
+    `[::]:8470` or no host for every interface, port 0 for any free one."""
 
     @property
     def host(self) -> str:

@@ -49,6 +49,8 @@ class Verdict:
     status_code: int | None = None
     error: str | None = None
     """Our word for the failure, never foreign text."""
+    reason: str | None = None
+    """What OpenSSL says of a failed handshake."""
     retry_after: timedelta | None = None
     response: str | None = None
     """Up to 4 KiB of a failure's response, secrets redacted."""

@@ -99,11 +99,15 @@ class NetworkKind(StrEnum):
 
 
 class NetworkError(MonitorError):
-    """Carry the kind alone: foreign texts hold URLs and keys."""
+    """Carry the kind: foreign texts hold URLs and keys.
 
-    def __init__(self, kind: NetworkKind) -> None:
-        super().__init__(kind.value)
+    `reason` is what OpenSSL says of a failed handshake, in a few words that hold neither.
+    """
+
+    def __init__(self, kind: NetworkKind, reason: str | None = None) -> None:
+        super().__init__(kind.value if reason is None else f"{kind.value}: {reason}")
         self.kind = kind
+        self.reason = reason
 
 
 class FailureKind(StrEnum):
@@ -140,7 +144,7 @@ class FailureKind(StrEnum):
 class PollError(MonitorError):
     """Carry why one poll failed: kind, HTTP status if there was one, Retry-After if sent.
 
-    `expression` is the key of the one that did not fit the answer.
+    `expression` is the key of the one that did not fit the answer; `reason` as in NetworkError.
     """
 
     def __init__(
@@ -150,13 +154,22 @@ class PollError(MonitorError):
         retry_after: timedelta | None = None,
         *,
         expression: str | None = None,
+        reason: str | None = None,
     ) -> None:
         name = kind.value if expression is None else f"{kind.value} {expression}"
+        name = name if reason is None else f"{name}: {reason}"
         super().__init__(name if status_code is None else f"{name} ({status_code})")
         self.kind = kind
         self.status_code = status_code
         self.retry_after = retry_after
         self.expression = expression
+        self.reason = reason
+
+    @property
+    def details(self) -> dict[str, str]:
+        """Return what else there is to say for a line of the log."""
+        named = {"expression": self.expression, "reason": self.reason}
+        return {name: text for name, text in named.items() if text is not None}
 
 
 class DemoError(MonitorError):

@@ -65,7 +65,7 @@ async def _beat(client: HttpClient, url: Secret) -> str | None:
     try:
         answer = await client.get(url.read(), {}, deadline=DEADLINE)
     except NetworkError as error:
-        return error.kind.value
+        return str(error)
     except SecretMissingError as error:
         return str(error)
     return None if 200 <= answer.status_code < 300 else str(answer.status_code)

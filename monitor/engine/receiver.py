@@ -124,6 +124,7 @@ class Receiver:
                 "receiver.held",
                 receiver=self.name,
                 error=verdict.error,
+                **({} if verdict.reason is None else {"reason": verdict.reason}),
                 status_code=verdict.status_code,
                 next_try=stamp(self.hold.until),
             )

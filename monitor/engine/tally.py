@@ -65,8 +65,13 @@ class Told:
         """Log whose lists begin to fail, and whose do no longer."""
         for agent, failure in tally.failures.items():
             if agent not in self.failing:
-                kind, code = failure.kind, failure.status_code
-                log.warning("discovery.failed", **self._named(agent), kind=kind, status_code=code)
+                log.warning(
+                    "discovery.failed",
+                    **self._named(agent),
+                    kind=failure.kind,
+                    **failure.details,
+                    status_code=failure.status_code,
+                )
         failing = frozenset(tally.failures)
         if None in failing:  # some were not asked
             failing |= self.failing

@@ -76,13 +76,12 @@ class Trouble:
         if told is not None and at - told < REMIND_AFTER:
             return
         self._batches[row] = at
-        named = {} if failure.expression is None else {"expression": failure.expression}
         log.warning(
             "poll.failing",
             source=account.source.name,
             batch=watch.batch.id,
             kind=failure.kind,
-            **named,
+            **failure.details,
             status_code=failure.status_code,
             next_try=stamp(max(next_try, account.blocked_until or next_try)) if next_try else None,
         )

@@ -10,6 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from monitor.core.errors import NetworkKind
 from monitor.net.guard import AddressForbiddenError
+from monitor.net.redact import printable
 
 FAILURES: Final = (
     aiohttp.ClientError,
@@ -33,6 +34,7 @@ _KINDS: Final = (
     (OSError, NetworkKind.DISCONNECTED),
 )
 """The first that fits counts: each stands before what it derives from."""
+_REASON_LIMIT: Final = 160
 _TLS_BY_VERIFICATION: Final = {
     9: NetworkKind.TLS_EXPIRED,  # X509_V_ERR_CERT_NOT_YET_VALID
     10: NetworkKind.TLS_EXPIRED,  # X509_V_ERR_CERT_HAS_EXPIRED
@@ -72,6 +74,16 @@ def kind_of(error: Exception) -> NetworkKind:
         causes = causes[1:] or causes
     fitting = (kind for known, kind in _KINDS if isinstance(causes[0], known))
     return next(fitting, NetworkKind.PROTOCOL)
+
+
+def tls_reason_of(error: Exception) -> str | None:
+    """Return what OpenSSL says of a failed handshake: a phrase of its own, and a host of ours."""
+    for cause in _causes(error):  # aiohttp's own are SSLErrors, too, and say nothing
+        if isinstance(cause, ssl.SSLError):
+            said = getattr(cause, "verify_message", None) or getattr(cause, "reason", None)
+            if said:
+                return printable(str(said).lower().replace("_", " "))[:_REASON_LIMIT]
+    return None
 
 
 def _kind_of_tls(error: BaseException) -> NetworkKind | None:

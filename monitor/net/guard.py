@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 from aiohttp import AddrInfoType
@@ -30,8 +30,7 @@ _NEVER: Final = tuple(
         "192.88.99.0/24",  # 6to4 relays
         "224.0.0.0/4",
         "240.0.0.0/4",
-        "64:ff9b::/96",  # NAT64: an IPv4 address of somebody's choice behind it
-        "64:ff9b:1::/48",
+        "64:ff9b:1::/48",  # NAT64 of a network's own: an IPv4 address somewhere in it
         "2001::/32",  # Teredo
         "2002::/16",  # 6to4
         "fd00:ec2::254/128",  # Amazon's metadata
@@ -41,6 +40,10 @@ _NEVER: Final = tuple(
     )
 )
 """Opened by nothing."""
+
+
+_NAT64: Final = ip_network("64:ff9b::/96")
+"""How a host without IPv4 reaches one: its address is in the last four bytes (RFC 6052, 2.1)."""
 
 
 class AddressForbiddenError(OSError):
@@ -63,13 +66,18 @@ def forbidden(address: str, *, allow_private: bool) -> bool:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
         return True
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
+    if isinstance(ip, IPv6Address):
+        ip = _embedded(ip) or ip
     if any(ip in network for network in _NEVER):
         return True
     if any(ip in network for network in _PRIVATE):
         return not allow_private
     return ip.is_reserved or not ip.is_global
+
+
+def _embedded(ip: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address leads to, if it does."""
+    return IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _NAT64 else ip.ipv4_mapped
 
 
 def socket_factory(*, allow_private: bool) -> Callable[[AddrInfoType], socket.socket]:

@@ -19,7 +19,7 @@ from monitor import __version__
 from monitor.core.errors import NetworkError, NetworkKind
 from monitor.net.answer import USABLE, Answer, Take
 from monitor.net.body import MARK, Body, is_plain
-from monitor.net.failure import FAILURES, kind_of
+from monitor.net.failure import FAILURES, kind_of, tls_reason_of
 from monitor.net.guard import socket_factory
 from monitor.net.head import HEAD_LIMIT, LINES_LIMIT, AnswerHandler
 from monitor.net.lookup import Lookup
@@ -170,7 +170,7 @@ class HttpClient:
             async with asyncio.timeout(deadline.total_seconds()):
                 return await self._exchange(exchange, request, take)
         except FAILURES as error:
-            kind = kind_of(error)
+            kind, reason = kind_of(error), tls_reason_of(error)
         handler = exchange.handler
         if handler is not None and handler.status is not None and self._decides(handler.status):
             return Answer(
@@ -181,7 +181,7 @@ class HttpClient:
         if kind is NetworkKind.TIMEOUT and handler is None and self._lookup.hangs:
             kind = NetworkKind.DNS
         # Outside of the handler: the foreign error, whose text holds the URL, is not even chained.
-        raise NetworkError(kind)
+        raise NetworkError(kind, reason)
 
     def _decides(self, status: int) -> bool:
         """Tell whether an answer counts from its head on."""

@@ -93,7 +93,7 @@ class Api:
         try:
             answer = await self._client.get(url, headers, deadline=self.deadline, take=take)
         except NetworkError as error:
-            raise PollError(FailureKind(error.kind.value)) from error
+            raise PollError(FailureKind(error.kind.value), reason=error.reason) from error
         if self._on_answer is not None:
             self._on_answer(answer)
         if answer.status_code not in USABLE:

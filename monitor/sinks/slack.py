@@ -105,7 +105,7 @@ class SlackSink:
         try:
             answer = await self._post(url, message(json.loads(delivery.body)))
         except NetworkError as error:
-            return Verdict(kind=VerdictKind.HOLD, error=error.kind.value)
+            return Verdict(kind=VerdictKind.HOLD, error=error.kind.value, reason=error.reason)
         return _judge(answer, url, sent_at)
 
     async def close(self) -> None:

@@ -108,7 +108,7 @@ class WebhookSink:
                 deadline=self._settings.timeout,
             )
         except NetworkError as error:
-            return Verdict(kind=VerdictKind.HOLD, error=error.kind.value)
+            return Verdict(kind=VerdictKind.HOLD, error=error.kind.value, reason=error.reason)
         return self._judge(answer, secrets, sent_at)
 
     async def close(self) -> None:

@@ -130,7 +130,7 @@ def _attempt_row(item: Settled) -> dict[str, Any]:
         "verdict": item.verdict.kind.value,
         "status_code": item.verdict.status_code,
         "error": item.verdict.error,
-        "response": item.verdict.response,
+        "response": item.verdict.response or item.verdict.reason,
     }
 
 

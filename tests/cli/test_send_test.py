@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,8 @@ from monitor.storage.receivers import hold_receiver, register_receivers
 from tests.cli.conftest import SECRET, Consumer, Run, both
 from tests.patient import HANG
 from tests.storage.store import Store
+
+CERTIFICATES = Path(__file__).parents[1] / "net" / "data"
 
 pytestmark = pytest.mark.usefixtures("in_force")
 
@@ -139,6 +142,29 @@ async def test_who_is_not_slack_is_shown(
     assert ended.out.startswith("ops: failed, 200, not_ok, ")
     assert "response: <html>Sign in to go on</html>" in ended.out
     assert "what answers there is not Slack: check its webhook_url" in ended.out
+
+
+async def test_a_handshake_that_fails_says_openssls_reason(
+    monitor: Run, rewrite: Callable[[str], None], store: Store
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / "localhost.pem", CERTIFICATES / "localhost.key")
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    address = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    rewrite(
+        f'[sources.s]\nprovider = "bolna"\napi_key = "key"\nbase_url = "{address}"\n'
+        "allow_private = true\n"
+        f'[receivers.r]\nkind = "webhook"\nurl = "{address}/"\nsecret = "{SECRET}"\n'
+        "allow_private = true\n"
+    )
+
+    tested, polled = await monitor("test", "r"), await monitor("poll", "s", "b1")
+    server.close()
+
+    assert tested.out.startswith("r: failed, tls, ")
+    assert "OpenSSL says: self-signed certificate\n" in tested.out
+    assert await store.rows("SELECT response FROM attempts") == [("self-signed certificate",)]
+    assert "the poll failed: tls: self-signed certificate, " in polled.err
 
 
 async def test_only_that_receivers_secrets_are_needed(monitor: Run) -> None:

@@ -169,15 +169,24 @@ def test_every_kind_is_driven() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "kind"),
+    ("shown", "kind", "says"),
     [
-        ("expired", NetworkKind.TLS_EXPIRED),
-        ("early", NetworkKind.TLS_EXPIRED),
-        ("elsewhere", NetworkKind.TLS_WRONG_NAME),
+        ("expired", NetworkKind.TLS_EXPIRED, "certificate has expired"),
+        ("early", NetworkKind.TLS_EXPIRED, "certificate is not yet valid"),
+        (
+            "elsewhere",
+            NetworkKind.TLS_WRONG_NAME,
+            "ip address mismatch, certificate is not valid for '127.0.0.1'.",
+        ),
     ],
 )
 async def test_a_certificate_that_is_trusted_and_of_no_use_says_why(
-    peer: Peer, make_client: Callable[..., HttpClient], certificate: Path, shown: str, kind: str
+    peer: Peer,
+    make_client: Callable[..., HttpClient],
+    certificate: Path,
+    shown: str,
+    kind: str,
+    says: str,
 ) -> None:
     file = certificate.with_name(f"{shown}.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -188,6 +197,7 @@ async def test_a_certificate_that_is_trusted_and_of_no_use_says_why(
         await send(client, "GET", await peer.serve(tls=context), DEADLINE)
 
     assert caught.value.kind is kind
+    assert caught.value.reason == says
 
 
 @pytest.mark.parametrize(
@@ -267,7 +277,9 @@ async def test_each_failure_has_its_kind_and_leaves_the_client_well(
             await send(client, method, url, deadline)
 
     assert caught.value.kind is fault.kind
-    assert str(caught.value) == fault.kind.value
+    reason = caught.value.reason
+    assert (reason is not None) == fault.kind.startswith("tls")
+    assert str(caught.value) == (f"{fault.kind.value}: {reason}" if reason else fault.kind.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     if fault.private:

@@ -5,6 +5,7 @@ import pytest
 from monitor.net.guard import AddressForbiddenError, forbidden, socket_factory
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8"]
+PUBLIC += ["64:ff9b::808:808"]
 PRIVATE = [
     "10.1.2.3",
     "100.64.0.1",
@@ -18,6 +19,8 @@ PRIVATE = [
     "fd12:3456::1",
     "::ffff:127.0.0.1",
     "::ffff:10.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b::10.0.0.1",
 ]
 NEVER = [
     "0.0.0.0",  # noqa: S104 - nothing is bound to it
@@ -38,9 +41,11 @@ NEVER = [
     "::",
     "::7f00:1",
     "100::1",
-    "64:ff9b::7f00:1",
-    "64:ff9b::808:808",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b::6464:64c8",
+    "64:ff9b::",
     "64:ff9b:1::1",
+    "64:ff9b:1::808:808",
     "2001::1",
     "2001:db8::1",
     "2002:7f00:1::1",

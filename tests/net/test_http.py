@@ -351,3 +351,33 @@ async def test_who_takes_a_body_may_refuse_it(client: HttpClient, peer: Peer) ->
     for _ in range(2):  # its connection, the only one, is free again
         with pytest.raises(PollError):
             await client.get(url, {}, deadline=DEADLINE, take=refuse)
+
+
+async def test_a_private_authority_is_trusted_as_it_is(
+    make_client: Callable[..., HttpClient],
+    peer: Peer,
+    server_tls: ssl.SSLContext,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python 3.13 refuses one without a key identifier; older ones do as they are told to here."""
+    lenient = ssl.create_default_context
+
+    def strict(**options: Any) -> ssl.SSLContext:
+        context = lenient(**options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    tls._tls_context.cache_clear()
+    server_tls.load_cert_chain(certificate.with_name("plain.pem"), certificate.with_suffix(".key"))
+    url = await peer.serve(tls=server_tls)
+
+    answer = await make_client(tls=tls_context(certificate.with_name("plain-ca.pem"))).get(
+        url, {}, deadline=DEADLINE
+    )
+    usual = tls_context(None)
+    tls._tls_context.cache_clear()
+
+    assert answer.status_code == 200
+    assert usual.verify_flags & ssl.VERIFY_X509_STRICT

@@ -80,6 +80,8 @@ def _tell(row: ReceiverRow, tried: Tried, *, kind: str) -> None:
     headline = f"{row.name}: {', '.join(words)}, {write_latency(tried.duration)}"
     put(safe(headline, "green" if arrived else "red"))
     put(safe(f"event {delivery.event_id}, delivery {delivery.row}", "dim"))
+    if verdict.reason:
+        put(safe(f"OpenSSL says: {verdict.reason}"))
     if verdict.response:
         put(safe(f"response: {verdict.response}"))
     if not arrived and (hint := _HINTS.get(verdict.error or verdict.status_code)):
