@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import TypeAlias
 
 from monitor.core.errors import StorageError
+
+FileIdentity: TypeAlias = tuple[int, int]
+"""Its device and its number there: what a name leads to, whatever the name."""
 
 
 def check_folder(file: Path) -> None:
@@ -26,12 +30,24 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def identify(path: Path) -> FileIdentity | None:
+    """Tell which file a path leads to now; none: to none that can be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def create_private(file: Path) -> None:
     """Create the file readable by its owner alone; SQLite gives WAL and index the same mode.
+
+    A link that leads nowhere yet leads to the new file.
 
     One that exists is not even opened: closing any handle of it drops the locks that this process
     holds on it, and another's last close would then delete the WAL under our feet.
     """
+    file = Path(os.path.realpath(file))
     check_folder(file)
     try:
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

@@ -8,13 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from monitor.core.errors import ConfigError, NoDatabaseError
-from monitor.storage.file import check_folder, create_private, is_there
+from monitor.core.errors import ConfigError, NoDatabaseError, StorageError
+from monitor.storage.file import (
+    FileIdentity,
+    check_folder,
+    create_private,
+    identify,
+    is_there,
+)
 
 _OLDEST: Final = (3, 35, 0)
 """The first SQLite with RETURNING."""
@@ -25,6 +32,8 @@ _PRAGMAS: Final = (
     "PRAGMA auto_vacuum = INCREMENTAL",  # before the first table, or it has no effect
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
+    # what does not fit its cache would go to a file in /var/tmp: full, or of a read-only root
+    "PRAGMA temp_store = MEMORY",
 )
 _HURRY: Final = "PRAGMA busy_timeout = 100"
 _OTHERS_AT_IT: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
@@ -48,6 +57,8 @@ class SqliteFile:
             raise ConfigError([f"SQLite 3.35 or newer is needed, this is {sqlite3.sqlite_version}"])
         self._url = url.set(drivername="sqlite+pysqlite")
         self.path = Path(url.database or "")
+        self._opened: FileIdentity | None = None
+        """Which file it was that was opened by this path."""
         self._crews: dict[bool, _Crew] = {}
         self._hurried = False
 
@@ -59,7 +70,7 @@ class SqliteFile:
         What bounds it is busy_timeout, `patient` or not. Raises NoDatabaseError when something is
         to be read and there is no file yet.
         """
-        if not writes and not is_there(self.path):
+        if self._opened is None and not writes and not is_there(self.path):
             check_folder(self.path)
             raise NoDatabaseError(
                 f"no database at {self.path} yet: `monitor run`, `migrate` or `add` makes one"
@@ -80,14 +91,16 @@ class SqliteFile:
             await crew.close()
 
     def _open(self, *, writes: bool) -> "_Crew":
-        create_private(self.path)
+        if self._opened is None:
+            create_private(self.path)
+            self._opened = identify(self.path)
         size = _WRITERS if writes else _READERS
         engine = create_engine(
             self._url,
+            creator=self._connect,
             hide_parameters=True,
             pool_size=size,
             max_overflow=0,
-            connect_args={"check_same_thread": False, "isolation_level": None},
         )
 
         def connect(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
@@ -100,14 +113,35 @@ class SqliteFile:
 
         event.listen(engine, "connect", connect)
         event.listen(engine, "begin", begin)
-        return _Crew(engine, threads=size)
+        return _Crew(engine, threads=size, before_commit=self._check_file)
+
+    def _connect(self) -> sqlite3.Connection:
+        """Connect to the file that is there; SQLite itself would make one that all can read."""
+        self._check_file()
+        file = f"file:{quote(str(self.path))}?mode=rw"
+        return sqlite3.connect(file, uri=True, check_same_thread=False, isolation_level=None)
+
+    def _check_file(self) -> None:
+        """Raise StorageError unless the path still leads to the file that was opened.
+
+        What is written to one that was removed or replaced is seen by nobody else, and is gone with
+        this process.
+        """
+        found = identify(self.path)
+        if found != self._opened:
+            what = "was removed" if found is None else "was replaced by another file"
+            raise StorageError(
+                f"{self.path} {what} while it was in use, and takes no more: move it back, or stop"
+                " the monitor and start it again with another"
+            )
 
 
 class _Crew:
     """Hold connections, and as many threads as there are."""
 
-    def __init__(self, engine: Engine, *, threads: int) -> None:
+    def __init__(self, engine: Engine, *, threads: int, before_commit: Callable[[], None]) -> None:
         self._engine = engine
+        self._before_commit = before_commit
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="sqlite")
 
     async def run(self, work: Callable[[Connection], T]) -> T:
@@ -126,7 +160,9 @@ class _Crew:
         with self._engine.begin() as connection:
             if given_up.is_set():  # while another process held the file
                 raise asyncio.CancelledError
-            return work(connection)
+            done = work(connection)
+            self._before_commit()
+            return done
 
 
 def _prepare(connection: sqlite3.Connection, pragmas: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -397,3 +397,79 @@ def test_a_password_among_the_options_is_not_shown_either() -> None:
 
     assert "marked" not in database.place
     assert "host/name" in database.place
+
+
+async def test_a_link_that_leads_nowhere_yet_leads_to_a_file_that_nobody_else_reads(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "disk").mkdir()
+    link, file = tmp_path / "monitor.db", tmp_path / "disk" / "real.db"
+    link.symlink_to(file)
+    database = Database(f"sqlite:///{link}")
+
+    await database.write(lambda connection: connection.execute(text("CREATE TABLE t (n)")))
+    await database.close()
+
+    assert link.is_symlink()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+async def test_a_link_into_a_folder_that_is_not_there_says_which(tmp_path: Path) -> None:
+    link = tmp_path / "monitor.db"
+    link.symlink_to(tmp_path / "disk" / "real.db")
+    database = Database(f"sqlite:///{link}")
+
+    with pytest.raises(StorageError, match=rf"there is no folder {tmp_path}/disk "):
+        await database.write(lambda connection: connection.execute(text("CREATE TABLE t (n)")))
+    await database.close()
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced by another file"])
+async def test_a_file_that_went_takes_no_more_until_it_is_back(tmp_path: Path, how: str) -> None:
+    file, elsewhere = tmp_path / "monitor.db", tmp_path / "elsewhere.db"
+    database = Database(f"sqlite:///{file}")
+    await database.write(lambda connection: connection.execute(text("CREATE TABLE t (n)")))
+    file.rename(elsewhere)
+    if how != "removed":
+        file.write_bytes(b"")
+
+    def insert(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO t VALUES (1)"))
+
+    def count(connection: Connection) -> int:
+        return int(connection.execute(text("SELECT count(*) FROM t")).scalar_one())
+
+    for _ in range(2):
+        with pytest.raises(StorageError, match=f"{file} was {how} while it was in use"):
+            await database.write(insert)
+        with pytest.raises(StorageError, match=f"{file} was {how} while it was in use"):
+            await database.read(count)
+    assert file.exists() == (how != "removed")
+    elsewhere.rename(file)
+    await database.write(insert)
+
+    assert await database.read(count) == 1
+    await database.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system shows no open files")
+async def test_what_outgrows_its_cache_goes_to_no_file(tmp_path: Path) -> None:
+    """A read-only root has no folder for one, and /var/tmp may be full."""
+    database = Database(f"sqlite:///{tmp_path}/monitor.db")
+
+    def spill(connection: Connection) -> list[str]:
+        connection.execute(text("CREATE TEMP TABLE t (n, filler)"))
+        connection.execute(
+            text(
+                "INSERT INTO t WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1"
+                " FROM numbers WHERE n < 20000) SELECT n, zeroblob(500) FROM numbers"
+            )
+        )
+        opened = []
+        for handle in Path("/proc/self/fd").iterdir():
+            with suppress(FileNotFoundError):  # that of the folder itself
+                opened.append(str(handle.readlink()))
+        return [path for path in opened if "etilqs" in path]
+
+    assert await database.write(spill) == []
+    await database.close()
