@@ -22,9 +22,8 @@ import monitor.engine.poller
 import monitor.engine.relay
 import monitor.engine.settler
 import monitor.engine.writer
-import monitor.providers
+import monitor.net.http
 import monitor.providers.api
-import monitor.sinks.webhook
 import monitor.storage.sqlite
 
 LOOPS = (
@@ -76,8 +75,7 @@ def under(
         patch.setattr(monitor.engine.housekeeping, "TURN", CHORES)
         patch.setattr(monitor.daemon.daemon, "time", SimpleNamespace(monotonic=seconds))
         patch.setattr(secrets, "token_hex", lambda size: dice.randbytes(size).hex())
-        patch.setattr(monitor.providers, "HttpClient", client)
-        patch.setattr(monitor.sinks.webhook, "HttpClient", client)
+        patch.setattr(monitor.net.http, "HttpClient", client)
         patch.setattr(monitor.daemon.reload, "set_up_logs", lambda **_: None)
         random.seed(dice.random())
         structlog.configure(
