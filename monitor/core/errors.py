@@ -8,6 +8,7 @@ MonitorError
 ├── StorageError            the database could not do what was asked
 │   ├── NoDatabaseError     there is none yet
 │   ├── NotAdmittedError    Postgres is there, but does not let us in
+│   ├── DatabaseUnfitError  Postgres is there, but cannot carry us as it is
 │   ├── SchemaError         its schema is not this program's
 │   ├── DatabaseLockedError another daemon holds the SQLite file
 │   ├── InstanceRunningError another daemon of this name is at work on Postgres
@@ -56,6 +57,10 @@ class NoDatabaseError(StorageError):
 
 class NotAdmittedError(StorageError):
     """Say that Postgres is there, but refuses the database's name, the user or the password."""
+
+
+class DatabaseUnfitError(StorageError):
+    """Say what about a Postgres keeps us from using it, and what to do about it."""
 
 
 class SchemaError(StorageError):

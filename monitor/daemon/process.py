@@ -16,6 +16,7 @@ import structlog
 from monitor.app import Engine, build_engine, open_database
 from monitor.config.schema import Config
 from monitor.core.errors import (
+    DatabaseUnfitError,
     DataRefusedError,
     NotAdmittedError,
     SchemaError,
@@ -198,7 +199,7 @@ async def _patiently(
     while True:
         try:
             return await work()
-        except (SchemaError, DataRefusedError, NotAdmittedError):
+        except (SchemaError, DataRefusedError, NotAdmittedError, DatabaseUnfitError):
             raise
         except StorageError as error:
             if database.file is not None or loop.time() > give_up_at:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
@@ -16,19 +16,27 @@ if TYPE_CHECKING:  # a tenth of a command's start, for nothing where SQLite is u
 PATIENCE: Final = 15.0
 """Seconds that a unit of work gets: a server that is frozen, or behind a network that drops
 everything, is not there to keep its own statement_timeout."""
-_OPTIONS: Final = (
+_LIMITS: Final = {
+    "statement_timeout": "10s",
+    "lock_timeout": "2s",
     # a daemon that is stopped amid a transaction keeps others from its rows for less than any lease
-    "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=5s"
+    "idle_in_transaction_session_timeout": "5s",
+    # no other limit ends one whose client was stopped while it sent a statement (PostgreSQL 17)
+    "transaction_timeout": "10s",
     # a host that died holds its locks no longer than a minute
-    " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-)
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+"""Of a session, in PostgreSQL's own units. They are set once it stands: poolers refuse them before,
+and what the URL or PGOPTIONS says of them holds."""
 _CONNECT_ARGS: Final = {
-    "options": _OPTIONS,
     "connect_timeout": 10,
     # after a failover a stale name may still lead to the old server, which has become read-only
     "target_session_attrs": "read-write",
     "client_encoding": "utf8",  # else a database in SQL_ASCII answers bytes
 }
+"""Where the URL says nothing else."""
 
 T = TypeVar("T")
 
@@ -76,32 +84,39 @@ class PostgresServer:
             await engine.dispose()
 
     def _open(self) -> "AsyncEngine":
-        engine = self._create(pool_size=3, max_overflow=2, pool_timeout=10)
-        event.listen(engine.sync_engine, "connect", _bound_session)
-        return engine
+        # some servers end sessions that were idle for a while
+        return self._create(pool_size=3, max_overflow=2, pool_timeout=10, pool_pre_ping=True)
 
     def _create(self, **options: Any) -> "AsyncEngine":
         from sqlalchemy.ext.asyncio import create_async_engine
 
-        return create_async_engine(
-            self._url, hide_parameters=True, connect_args=_CONNECT_ARGS, **options
+        arguments = {k: v for k, v in _CONNECT_ARGS.items() if k not in self._url.query}
+        engine = create_async_engine(
+            self._url, hide_parameters=True, connect_args=arguments, **options
         )
+        event.listen(engine.sync_engine, "connect", _limit_session)
+        return engine
 
 
-def _bound_session(connection: Any, _record: ConnectionPoolEntry) -> None:
-    """Set the limit that not every server knows."""
+def _limit_session(connection: Any, _record: ConnectionPoolEntry) -> None:
+    """Set the limits that this server knows, and nobody has set on purpose."""
+    values = ", ".join(f"('{name}', '{value}')" for name, value in _LIMITS.items())
     cursor = connection.cursor()
-    cursor.execute(bound_transactions("10s", local=False))
+    cursor.execute(
+        f"SELECT set_config(name, value, false) FROM (VALUES {values}) AS ours (name, value)"  # noqa: S608 (ours)
+        " JOIN pg_settings USING (name) WHERE source <> 'client'"
+    )
     cursor.close()
     connection.commit()
 
 
-def bound_transactions(longest: str, *, local: bool) -> str:
-    """Return the statement that bounds whole transactions, from PostgreSQL 17 on.
+def lift_limits(connection: Connection) -> None:
+    """Let this transaction take as long as it wants, even one that waits for others like it."""
+    for name in ("statement_timeout", "lock_timeout", "transaction_timeout"):
+        connection.execute(_LIFT, {"name": name, "value": "0"})
+    connection.execute(_LIFT, {"name": "idle_in_transaction_session_timeout", "value": "30s"})
 
-    No other limit ends one whose client was stopped while it sent a statement.
-    """
-    return (
-        f"SELECT set_config('transaction_timeout', '{longest}', {local})"
-        " WHERE current_setting('server_version_num')::int >= 170000"
-    )
+
+_LIFT: Final = text(
+    "SELECT set_config(name, :value, true) FROM pg_settings WHERE name = CAST(:name AS text)"
+)

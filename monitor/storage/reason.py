@@ -19,6 +19,16 @@ _NOT_ADMITTED: Final = (
         re.compile(r"no pg_hba\.conf entry"),
         "its pg_hba.conf admits no such user from here: add an entry, or check database.url",
     ),
+    (
+        re.compile("not allowed in statement pooling mode"),
+        "it is a pool that takes no transactions: give the server's own address in database.url,"
+        " or a pool with pool_mode = session",
+    ),
+    (
+        re.compile("unsupported startup parameter"),
+        "it is a pool that does not know an option of database.url or PGOPTIONS: leave it out, or"
+        " give the server's own address",
+    ),
 )
 _REMEDIES: Final = (
     *_NOT_ADMITTED,

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, inspect, text
 
 from monitor.core.errors import NoDatabaseError, SchemaError
 from monitor.storage.database import Database
-from monitor.storage.postgres import bound_transactions
+from monitor.storage.fitness import check_server, check_tables_may_be_made
+from monitor.storage.postgres import lift_limits
 from monitor.storage.tables import metadata
 
 if TYPE_CHECKING:  # it takes a while to load, and mostly there is nothing to migrate
@@ -16,6 +17,13 @@ if TYPE_CHECKING:  # it takes a while to load, and mostly there is nothing to mi
 NEWEST: Final = "0003"
 """The version that this program needs."""
 
+VERSION_TABLE: Final = "monitor_schema_version"
+"""A name of our own: others that use Alembic in the same schema have an `alembic_version`."""
+
+_FORMER_TABLE: Final = "alembic_version"
+"""Ours too, once."""
+_FORMER_COMPANY: Final = ("batches", "snapshots", "events", "deliveries", "attempts", "receivers")
+"""Stood beside it when it was ours."""
 _LOCK: Final = 0x62617463
 """Key of the Postgres advisory lock around migrations."""
 
@@ -33,6 +41,7 @@ def _config() -> "Config":
     config = Config()
     config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
     config.attributes["metadata"] = metadata
+    config.attributes["version_table"] = VERSION_TABLE
     return config
 
 
@@ -40,30 +49,36 @@ async def migrate(database: Database) -> tuple[str | None, str]:
     """Bring the database to the newest schema, making it if need be; return (found, newest).
 
     Safe when several run at once: Postgres by an advisory lock, SQLite because the whole
-    migration is one immediate transaction. Raises SchemaError for a newer schema than ours.
+    migration is one immediate transaction. Raises SchemaError for a newer schema than ours, and
+    DatabaseUnfitError for a Postgres that cannot carry it.
     """
+    if database.file is None:
+        await check_server(database)
     return await database.write_patiently(_migrate)
 
 
 def _migrate(connection: Connection) -> tuple[str | None, str]:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
-        connection.execute(text("SET LOCAL lock_timeout = 0"))
-        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '30s'"))
-        connection.exec_driver_sql(bound_transactions("0", local=True))
+        lift_limits(connection)
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     return _upgrade(connection)
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
-    found = _found(connection)
-    if found == NEWEST:
+    found, is_former = _found(connection), not inspect(connection).has_table(VERSION_TABLE)
+    if found == NEWEST and not is_former:
         return found, NEWEST
     _refuse_foreign(connection, found)
+    if connection.dialect.name == "postgresql":
+        check_tables_may_be_made(connection)
     from alembic import command
 
     config = _config()
     config.attributes["connection"] = connection
+    if found is not None and is_former:
+        command.stamp(config, found)
+        # without it an older program takes the tables for somebody else's, and stops
+        connection.execute(text(f"DELETE FROM {_FORMER_TABLE}"))  # noqa: S608 (ours)
     command.upgrade(config, "head")
     return found, NEWEST
 
@@ -93,9 +108,12 @@ async def migrate_if_missing(database: Database) -> None:
 
 
 def _found(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    found: str | None = None
+    inspector = inspect(connection)
+    if inspector.has_table(VERSION_TABLE):
+        found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 (ours)
+    elif all(map(inspector.has_table, (_FORMER_TABLE, *_FORMER_COMPANY))):
+        found = connection.execute(text(f"SELECT version_num FROM {_FORMER_TABLE}")).scalar()  # noqa: S608 (ours)
     return found
 
 

@@ -156,7 +156,7 @@ async def test_a_newer_schema_stops_every_command_with_both_versions(
     file = sqlite_url.removeprefix("sqlite:///")
     assert Path(file) == in_force.parent / "monitor.db"
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE monitor_schema_version SET version_num = '9999'")
 
     ended = await monitor(*arguments)
 

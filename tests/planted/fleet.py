@@ -43,13 +43,13 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.postgres",
-                old="idle_in_transaction_session_timeout=5s",
-                new="idle_in_transaction_session_timeout=30s",
+                old='"idle_in_transaction_session_timeout": "5s"',
+                new='"idle_in_transaction_session_timeout": "30s"',
             ),
             Edit(
                 module="monitor.storage.postgres",
-                old='bound_transactions("10s", local=False)',
-                new='bound_transactions("0", local=False)',
+                old='"transaction_timeout": "10s"',
+                new='"transaction_timeout": "0"',
             ),
         ],
         test=PAUSED,
@@ -61,8 +61,8 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.postgres",
-                old='bound_transactions("10s", local=False)',
-                new='bound_transactions("0", local=False)',
+                old='"transaction_timeout": "10s"',
+                new='"transaction_timeout": "0"',
             )
         ],
         test="tests/storage/test_database.py"

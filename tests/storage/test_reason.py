@@ -56,6 +56,8 @@ async def test_a_user_that_is_missing_is_refused(
             "its user or password is refused: check database.url",
         ),
         ("fe_sendauth: no password supplied", "its user or password is refused: check"),
+        ("transaction blocks not allowed in statement pooling mode", "it is a pool that takes no"),
+        ("FATAL:  unsupported startup parameter: options", "it is a pool that does not know"),
         ('FATAL:  no pg_hba.conf entry for host "::1", user "u"', "its pg_hba.conf admits no such"),
         ("Network is unreachable", "nobody answers there"),
         ("disk I/O error", "disk I/O error: make sure that the disk has room"),

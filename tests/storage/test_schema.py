@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect
 
 from monitor.core.errors import NoDatabaseError, SchemaError
 from monitor.storage.database import Database
-from monitor.storage.schema import NEWEST, check_schema, migrate, migrate_if_missing
+from monitor.storage.schema import NEWEST, VERSION_TABLE, check_schema, migrate, migrate_if_missing
 from monitor.storage.tables import metadata
 from tests.patient import HANG
 from tests.storage.store import Store
@@ -41,7 +41,8 @@ sys.exit(max(os.waitpid(child, 0)[1] for child in children) and 1)
 
 
 async def set_version(database: Database, version: str) -> None:
-    await Store(database).run("UPDATE alembic_version SET version_num = :version", version=version)
+    statement = f"UPDATE {VERSION_TABLE} SET version_num = :version"  # noqa: S608 (ours)
+    await Store(database).run(statement, version=version)
 
 
 async def test_an_empty_database_is_brought_to_the_newest_schema(
@@ -75,7 +76,11 @@ def test_many_processes_migrate_at_once(empty_url: str) -> None:
 
 async def test_the_tables_in_code_are_those_of_the_migrations(database: Database) -> None:
     def differences(connection: Connection) -> list[object]:
-        options = {"compare_type": True, "compare_server_default": True}
+        options = {
+            "compare_type": True,
+            "compare_server_default": True,
+            "version_table": VERSION_TABLE,
+        }
         context = MigrationContext.configure(connection, opts=options)
         return list(compare_metadata(context, metadata))
 
@@ -139,13 +144,50 @@ async def test_somebody_elses_database_is_refused(empty_url: str, open_database:
     assert await store.rows("SELECT * FROM batches") == []
 
 
-async def test_another_programs_version_is_refused(empty_url: str, open_database: Open) -> None:
+@pytest.mark.parametrize("version", ["abcdef123456", "0001", NEWEST])
+async def test_another_programs_version_is_neither_read_nor_written(
+    empty_url: str, open_database: Open, version: str
+) -> None:
     store = Store(open_database(empty_url))
     await store.run("CREATE TABLE alembic_version (version_num VARCHAR(32))")
-    await store.run("INSERT INTO alembic_version VALUES ('abcdef123456')")
+    await store.run("INSERT INTO alembic_version VALUES (:version)", version=version)
+    with pytest.raises(NoDatabaseError):
+        await check_schema(store.database)
 
-    with pytest.raises(SchemaError, match="abcdef123456"):
-        await migrate(store.database)
+    assert await migrate(store.database) == (None, NEWEST)
+    assert await migrate(store.database) == (NEWEST, NEWEST)
+
+    assert await store.rows("SELECT version_num FROM alembic_version") == [(version,)]
+    await check_schema(store.database)
+
+
+async def before_its_own_name(database: Database, version: str) -> Store:
+    """Let the version stand where an earlier program kept it."""
+    store = Store(database)
+    await store.run(f"DROP TABLE {VERSION_TABLE}")
+    await store.run("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+    await store.run("INSERT INTO alembic_version VALUES (:version)", version=version)
+    return store
+
+
+async def test_a_version_under_its_former_name_is_read_and_moves_with_the_next_migration(
+    database: Database,
+) -> None:
+    store = await before_its_own_name(database, NEWEST)
+    await check_schema(database)
+
+    assert await migrate(database) == (NEWEST, NEWEST)
+
+    assert await store.rows("SELECT version_num FROM alembic_version") == []
+    assert await store.rows(f"SELECT version_num FROM {VERSION_TABLE}") == [(NEWEST,)]  # noqa: S608 (ours)
+    await check_schema(database)
+
+
+async def test_an_older_version_under_its_former_name_says_what_to_do(database: Database) -> None:
+    await before_its_own_name(database, "0002")
+
+    with pytest.raises(SchemaError, match=r"schema 0002, this program needs 0003: run `mon"):
+        await check_schema(database)
 
 
 async def test_an_empty_database_is_no_database_to_readers(
