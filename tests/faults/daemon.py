@@ -44,6 +44,8 @@ class Daemon:
         self.config = folder / "config.toml"
         self.log = folder / "log"
         self.database_url = database_url or f"sqlite:///{folder}/monitor.db"
+        self.within: list[str] = []
+        """The command that runs it in another world, if any: as the same process."""
         self.pid = 0
         self._instance = instance
         self._process: asyncio.subprocess.Process | None = None
@@ -66,8 +68,9 @@ class Daemon:
             environment["MONITOR_INSTANCE"] = self._instance
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *command, "run", "-c", str(self.config), stdout=log, stderr=log, env=environment
-            )
+                *self.within, *command, "run", "-c", str(self.config),
+                stdout=log, stderr=log, env=environment,
+            )  # fmt: skip
         self.pid = self._process.pid
 
     @property

@@ -1,0 +1,85 @@
+"""Six receivers whose names nobody answers for: the others are polled and told as without them."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.simulator import SimulatedBolna
+from tests.conftest import Until
+from tests.faults.consumer import Consumer
+from tests.faults.daemon import Daemon
+from tests.faults.figures import TIMED, Figures, sized
+from tests.faults.settings import config
+from tests.faults.steady.test_steady import changing
+from tests.patient import HANG
+
+SECONDS = float(sized(short=6, full=120))
+BATCHES = 10
+DEAD = 6
+SERVER = ("127.0.0.77", 53)
+IN_ANOTHER_WORLD = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+LEAST = 0.95
+"""How much of what is polled and told without them there must be with them."""
+
+
+@pytest.fixture
+def resolv(tmp_path: Path) -> Iterator[list[str]]:
+    """Return the command that lets a program ask a name server which answers nobody."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        try:
+            silent.bind(SERVER)
+        except OSError as error:
+            pytest.skip(f"nobody may listen on port 53 here: {error}")
+        file = tmp_path / "resolv.conf"
+        file.write_text(f"nameserver {SERVER[0]}\n")
+        command = ["unshare", "--mount", "sh", "-c", IN_ANOTHER_WORLD, str(file)]
+        if subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
+            pytest.skip("no mount namespaces here")
+        yield command
+
+
+@pytest.mark.skipif(not TIMED, reason="tests/net/test_lookup.py tries it without another world")
+async def test_dead_names_cost_the_others_nothing(
+    consumer: Consumer, daemon: Daemon, until: Until, figures: Figures, resolv: list[str]
+) -> None:
+    ids = [f"{number:032x}" for number in range(BATCHES)]
+    healthy = {"healthy": consumer.url}
+    dead = {f"dead{number}": f"http://dead{number}.test:9" for number in range(DEAD)}
+    polling = 'interval = "200ms"\n'
+    daemon.within = resolv
+    async with SimulatedBolna(key="key") as bolna, changing(bolna, ids):
+
+        async def count() -> tuple[int, int]:
+            began, polls, posts = time.monotonic(), len(bolna.served), len(consumer.received)
+            await until(
+                lambda: time.monotonic() > began + SECONDS, seconds=SECONDS + HANG, what="time"
+            )
+            return len(bolna.served) - polls, len(consumer.received) - posts
+
+        daemon.configure(config(bolna.base_url, healthy, ids, polling=polling))
+        await daemon.start()
+        await until(lambda: len(consumer.received) > 3 * BATCHES, what="events arrive")
+        without = await count()
+        daemon.configure(config(bolna.base_url, healthy | dead, ids, polling=polling))
+        os.kill(daemon.pid, signal.SIGHUP)
+        await until(lambda: len(daemon.lines("receiver.held")) >= DEAD, what="they are held")
+        with_them = await count()
+        status, _ = await daemon.stop()
+
+    held = {line["receiver"]: line["error"] for line in daemon.lines("receiver.held")}
+    parts = [found / before for found, before in zip(with_them, without, strict=True)]
+    figures.add(
+        "six names that nobody answers for", n=round(SECONDS), unit="s",
+        failures=int(min(parts) < LEAST),
+        detail=f"{with_them[0]:,} polls and {with_them[1]:,} posts to the healthy one,"
+        f" without them {without[0]:,} and {without[1]:,}",
+    )  # fmt: skip
+    assert held == dict.fromkeys(dead, "dns")
+    assert min(parts) >= LEAST
+    assert status == 0
