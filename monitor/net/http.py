@@ -2,12 +2,10 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import aclosing, suppress
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Final, cast
 
 import aiohttp
@@ -18,7 +16,7 @@ from yarl import URL
 from monitor import __version__
 from monitor.core.errors import NetworkError, NetworkKind
 from monitor.net.answer import USABLE, Answer, Take
-from monitor.net.body import MARK, Body, is_plain
+from monitor.net.exchange import Exchange, under_way
 from monitor.net.failure import FAILURES, kind_of, tls_reason_of
 from monitor.net.guard import socket_factory
 from monitor.net.head import HEAD_LIMIT, LINES_LIMIT, AnswerHandler
@@ -32,19 +30,6 @@ if TYPE_CHECKING:
 
 STREAM_LIMIT: Final = 64 * 1024 * 1024
 """In bytes, of a body that nobody holds."""
-
-_ANSWER_HEADERS: Final = frozenset({b"content-encoding", b"content-type", b"retry-after"})
-_under_way: ContextVar["_Exchange"] = ContextVar("under_way")
-
-
-class _Exchange:
-    """Hold what has come of the answer to one request."""
-
-    def __init__(self) -> None:
-        self.handler: AnswerHandler | None = None
-        """Who takes the answer, once the request has a connection."""
-        self.headers: dict[bytes, str] = {}
-        self.parts: list[bytes] = []
 
 
 class _PreparedRequest(httpx.Request):
@@ -74,7 +59,7 @@ class _Connector(aiohttp.TCPConnector):
         connection = await super().connect(req, traces, timeout)
         handler = cast("AnswerHandler", connection.protocol)
         handler.expect()
-        _under_way.get().handler = handler
+        under_way.get().handler = handler
         return connection
 
 
@@ -164,113 +149,44 @@ class HttpClient:
     ) -> Answer:
         if self._closed:
             raise NetworkError(NetworkKind.CONNECT)
-        exchange = _Exchange()
-        _under_way.set(exchange)
+        exchange = Exchange(limit=self._body_limit)
+        under_way.set(exchange)
         try:
             async with asyncio.timeout(deadline.total_seconds()):
-                return await self._exchange(exchange, request, take)
+                return await self._send(exchange, request, take)
         except FAILURES as error:
             kind, reason = kind_of(error), tls_reason_of(error)
-        handler = exchange.handler
-        if handler is not None and handler.status is not None and self._decides(handler.status):
-            return Answer(
-                status_code=handler.status,
-                body=self._cut(exchange),
-                retry_after=handler.retry_after,
-            )
-        if kind is NetworkKind.TIMEOUT and handler is None and self._lookup.hangs:
+        if exchange.status is not None and self._decides(exchange.status):
+            return exchange.answer(exchange.status)
+        if kind is NetworkKind.TIMEOUT and exchange.handler is None and self._lookup.hangs:
             kind = NetworkKind.DNS
         # Outside of the handler: the foreign error, whose text holds the URL, is not even chained.
         raise NetworkError(kind, reason)
 
-    def _decides(self, status: int) -> bool:
-        """Tell whether an answer counts from its head on."""
-        return self._success_waits is not None or status not in USABLE
-
-    async def _exchange(
-        self, exchange: _Exchange, request: httpx.Request, take: Take | None
-    ) -> Answer:
+    async def _send(self, exchange: Exchange, request: httpx.Request, take: Take | None) -> Answer:
         response = await self._transport.handle_async_request(request)
         status = response.status_code
-        exchange.headers = _headers(response.headers.raw)
+        exchange.note_headers(response.headers.raw)
         stream = cast("httpx.AsyncByteStream", response.stream)
         try:
             async with aclosing(cast("AsyncGenerator[bytes, None]", aiter(stream))) as parts:
                 if self._decides(status):
                     async with asyncio.timeout(self._patience(status)):
-                        await self._read_some(exchange, parts)
-                    body = self._cut(exchange)
-                elif take is None:
-                    body = await self._read(exchange, parts)
-                else:
-                    body = b""
-                    await self._unpack(exchange, parts, take, self._stream_limit)
+                        await exchange.read_some(parts)
+                    return exchange.answer(status)
+                if take is None:
+                    return exchange.answer_with(status, await exchange.read_whole(parts))
+                await exchange.pour(parts, take, limit=self._stream_limit)
+                return exchange.answer_with(status, b"")
         finally:
             # Returns the connection for reuse after the last byte, and closes it before.
             await stream.aclose()
-        retry_after = exchange.headers.get(b"retry-after")
-        return Answer(status_code=status, body=body, retry_after=retry_after)
+
+    def _decides(self, status: int) -> bool:
+        """Tell whether an answer counts from its head on."""
+        return self._success_waits is not None or status not in USABLE
 
     def _patience(self, status: int) -> float | None:
+        """Return for how many seconds a body is waited for at most; none: up to the deadline."""
         waits = self._success_waits
         return waits.total_seconds() if waits is not None and 200 <= status < 300 else None
-
-    async def _read_some(self, exchange: _Exchange, parts: AsyncIterator[bytes]) -> None:
-        room = self._body_limit
-        async for part in parts:
-            exchange.parts.append(part)
-            room -= len(part)
-            if room < 0:
-                break
-
-    def _cut(self, exchange: _Exchange) -> bytes:
-        """Return what can be read of a body that may be longer, or broken."""
-        raw = b"".join(exchange.parts)[: self._body_limit]
-        if is_plain(*_coding(exchange)):
-            return raw
-        with suppress(NetworkError):
-            return b"".join(islice(Body(*_coding(exchange)).take(raw), 2))[: self._body_limit]
-        return b""
-
-    async def _read(self, exchange: _Exchange, parts: AsyncIterator[bytes]) -> bytes:
-        if not is_plain(*_coding(exchange)):
-            chunks: list[bytes] = []
-            await self._unpack(exchange, parts, chunks.append, self._body_limit)
-            return b"".join(chunks)
-        await self._read_some(exchange, parts)
-        body = exchange.parts[0] if len(exchange.parts) == 1 else b"".join(exchange.parts)
-        if len(body) > self._body_limit:
-            raise NetworkError(NetworkKind.TOO_LARGE)
-        return body.removeprefix(MARK)
-
-    async def _unpack(
-        self, exchange: _Exchange, parts: AsyncIterator[bytes], take: Take, room: int
-    ) -> None:
-        """Hand over a body as it comes, in UTF-8; what it is unpacked to is bounded."""
-        body = Body(*_coding(exchange))
-        async for part in parts:
-            room = _hand_over(body.take(part), take, room)
-        _hand_over(body.end(), take, room)
-
-
-def _hand_over(parts: Iterable[bytes], take: Take, room: int) -> int:
-    for part in parts:
-        room -= len(part)
-        if room < 0:
-            raise NetworkError(NetworkKind.TOO_LARGE)
-        take(part)
-    return room
-
-
-def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
-    """Return the headers that we read; several of one name are a list (RFC 9110, 5.3)."""
-    found: dict[bytes, str] = {}
-    for key, value in raw:
-        if (name := key.lower()) in _ANSWER_HEADERS:
-            text = value.decode("latin-1")
-            found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
-
-
-def _coding(exchange: _Exchange) -> tuple[str | None, str | None]:
-    return exchange.headers.get(b"content-encoding"), exchange.headers.get(b"content-type")

@@ -33,7 +33,7 @@ BUGS = (
                     "            to = aiohttp.client.URL(request.url).join(\n"
                     "                aiohttp.client.URL(response.headers['location']))\n"
                     "            request = _PreparedRequest('GET', str(to), request.headers, b'')\n"
-                    "            return await self._exchange(exchange, request, take)\n"
+                    "            return await self._send(exchange, request, take)\n"
                     "        status = response.status_code\n"
                 ),
             )
@@ -59,7 +59,7 @@ BUGS = (
         name="body-unbounded",
         edits=[
             Edit(
-                module="monitor.net.http",
+                module="monitor.net.exchange",
                 old="            if room < 0:\n                break\n",
                 new="",
             )
@@ -72,7 +72,7 @@ BUGS = (
         name="unpacked-unbounded",
         edits=[
             Edit(
-                module="monitor.net.http",
+                module="monitor.net.exchange",
                 old="        room -= len(part)\n        if room < 0:\n            raise",
                 new="        if room < 0:\n            raise",
             )
@@ -86,8 +86,8 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.net.http",
-                old="return await self._exchange(exchange, request, take)",
-                new="return await asyncio.shield(self._exchange(exchange, request, take))",
+                old="return await self._send(exchange, request, take)",
+                new="return await asyncio.shield(self._send(exchange, request, take))",
             )
         ],
         test=NETWORK,

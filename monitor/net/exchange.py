@@ -1,0 +1,106 @@
+"""One request: what has come of its answer, and its body in the way it is to be read."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from contextvars import ContextVar
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from monitor.core.errors import NetworkError, NetworkKind
+from monitor.net.answer import Answer, Take
+from monitor.net.body import MARK, Body, is_plain
+
+if TYPE_CHECKING:
+    from monitor.net.head import AnswerHandler
+
+_HEADERS: Final = frozenset({b"content-encoding", b"content-type", b"retry-after"})
+"""Those that we read."""
+
+
+class Exchange:
+    """Hold what has come of the answer to one request."""
+
+    def __init__(self, *, limit: int) -> None:
+        self.handler: AnswerHandler | None = None
+        """Who takes the answer, once the request has a connection."""
+        self._limit = limit
+        """Of the body, in bytes."""
+        self._headers: dict[bytes, str] = {}
+        self._parts: list[bytes] = []
+
+    @property
+    def status(self) -> int | None:
+        """Return the answer's status as soon as its first line is there."""
+        return self.handler.status if self.handler is not None else None
+
+    def note_headers(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep the headers that we read; several of one name are a list (RFC 9110, 5.3)."""
+        for key, value in raw:
+            if (name := key.lower()) in _HEADERS:
+                text = value.decode("latin-1")
+                before = self._headers.get(name)
+                self._headers[name] = text if before is None else f"{before}, {text}"
+
+    async def read_some(self, parts: AsyncIterator[bytes]) -> None:
+        """Read a body up to the limit, and no further."""
+        room = self._limit
+        async for part in parts:
+            self._parts.append(part)
+            room -= len(part)
+            if room < 0:
+                break
+
+    async def read_whole(self, parts: AsyncIterator[bytes]) -> bytes:
+        """Return a whole body, in UTF-8; raise NetworkError for one beyond the limit."""
+        if not is_plain(*self._coding):
+            chunks: list[bytes] = []
+            await self.pour(parts, chunks.append, limit=self._limit)
+            return b"".join(chunks)
+        await self.read_some(parts)
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        if len(body) > self._limit:
+            raise NetworkError(NetworkKind.TOO_LARGE)
+        return body.removeprefix(MARK)
+
+    async def pour(self, parts: AsyncIterator[bytes], take: Take, *, limit: int) -> None:
+        """Hand a body over as it comes, in UTF-8; what it is unpacked to is limited."""
+        body = Body(*self._coding)
+        async for part in parts:
+            limit = _hand_over(body.take(part), take, limit)
+        _hand_over(body.end(), take, limit)
+
+    def answer(self, status: int) -> Answer:
+        """Return the answer with what can be read of a body that may be longer, or broken."""
+        return self.answer_with(status, self._cut())
+
+    def answer_with(self, status: int, body: bytes) -> Answer:
+        """Return the answer with this body."""
+        retry_after = self._headers.get(b"retry-after")
+        if retry_after is None and status >= 400 and self.handler is not None:
+            retry_after = self.handler.retry_after  # of a head that aiohttp's parser refused
+        return Answer(status_code=status, body=body, retry_after=retry_after)
+
+    @property
+    def _coding(self) -> tuple[str | None, str | None]:
+        return self._headers.get(b"content-encoding"), self._headers.get(b"content-type")
+
+    def _cut(self) -> bytes:
+        raw = b"".join(self._parts)[: self._limit]
+        if is_plain(*self._coding):
+            return raw
+        with suppress(NetworkError):
+            return b"".join(islice(Body(*self._coding).take(raw), 2))[: self._limit]
+        return b""
+
+
+def _hand_over(parts: Iterable[bytes], take: Take, room: int) -> int:
+    for part in parts:
+        room -= len(part)
+        if room < 0:
+            raise NetworkError(NetworkKind.TOO_LARGE)
+        take(part)
+    return room
+
+
+under_way: ContextVar[Exchange] = ContextVar("under_way")
+"""The exchange of the request that this task makes."""
