@@ -29,10 +29,14 @@ class Session:
 class Pool:
     """Speak PostgreSQL's protocol (version 3) with both sides, for servers without passwords."""
 
-    def __init__(self, url: str, mode: Mode) -> None:
-        """Take the URL of a database that is reached by a unix socket."""
+    def __init__(self, url: str, mode: Mode, *, in_turn: bool) -> None:
+        """Take the URL of a database that is reached by a unix socket.
+
+        It lends the last server that was given back, or two in turn, as PgBouncer may.
+        """
         self._target = make_url(url)
         self._mode = mode
+        self._in_turn = in_turn
         self._idle: list[Session] = []
         self._opened: list[Session] = []
         self._port = 0
@@ -92,8 +96,10 @@ class Pool:
                 return
 
     async def _borrow(self, startup: bytes) -> Session:
-        if self._idle:
-            return self._idle.pop()  # the last one that was given back, as PgBouncer does
+        if self._in_turn and len(self._opened) > 1:
+            return self._idle.pop(0)
+        if self._idle and not self._in_turn:
+            return self._idle.pop()
         folder, port = self._target.query["host"], self._target.query.get("port", 5432)
         reader, writer = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.{port}")
         writer.write(struct.pack("!I", len(startup) + 4) + startup)
@@ -133,9 +139,9 @@ async def _read_message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 
 
 @asynccontextmanager
-async def run_pool(url: str, mode: Mode) -> AsyncIterator[Pool]:
+async def run_pool(url: str, mode: Mode, *, in_turn: bool = False) -> AsyncIterator[Pool]:
     """Run a pool."""
-    pool = Pool(url, mode)
+    pool = Pool(url, mode, in_turn=in_turn)
     await pool.start()
     try:
         yield pool

@@ -19,6 +19,7 @@ _PART: Final = 64 * 1024
 _MEMBERS_LIMIT: Final = 64
 """Of a gzip file; hardly any has more than one."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
+_GZIP_MARK: Final = 0x1F
 _PACKED: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
 _PLAIN: Final = frozenset({"", "identity", "none"})
 _CHARSET: Final = re.compile(
@@ -56,7 +57,7 @@ class Body:
         """What has come while it may still become the mark; none once that is settled."""
 
     def take(self, part: bytes) -> Iterator[bytes]:
-        """Yield what a part of the body holds, 64 KiB at most at once."""
+        """Yield what a part of the body holds, at most 64 KiB of its bytes at once."""
         for plain in (part,) if self._unpacker is None else self._unpacker.take(part):
             if text := self._without_mark(self._recoder.take(plain) if self._recoder else plain):
                 yield text
@@ -114,11 +115,13 @@ class _Unpacker:
         """Go on by what follows the end of a gzip member, if it is another one."""
         if not part:
             return
-        self._members += 1
-        if self._window == _GZIP and part[0] == 0x1F and self._members <= _MEMBERS_LIMIT:
-            self._stream = zlib.decompressobj(_GZIP)
-        else:
+        if self._window != _GZIP or part[0] != _GZIP_MARK:
             self._over = True
+            return
+        self._members += 1
+        if self._members > _MEMBERS_LIMIT:
+            raise NetworkError(NetworkKind.ENCODING)
+        self._stream = zlib.decompressobj(_GZIP)
 
     def _unpack(self, part: bytes) -> bytes:
         try:

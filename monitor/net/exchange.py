@@ -52,7 +52,7 @@ class Exchange:
 
     async def read_whole(self, parts: AsyncIterator[bytes]) -> bytes:
         """Return a whole body, in UTF-8; raise NetworkError for one beyond the limit."""
-        if not is_plain(*self._coding):
+        if not is_plain(*self._coding):  # else a faster way
             chunks: list[bytes] = []
             await self.pour(parts, chunks.append, limit=self._limit)
             return b"".join(chunks)
@@ -80,6 +80,11 @@ class Exchange:
             retry_after = self.handler.retry_after  # of a head that aiohttp's parser refused
         return Answer(status_code=status, body=body, retry_after=retry_after)
 
+    def forget(self) -> None:
+        """Let go of all that came: each connection's callbacks keep the exchange that opened it."""
+        self.handler = None
+        self._headers, self._parts = {}, []
+
     @property
     def _coding(self) -> tuple[str | None, str | None]:
         return self._headers.get(b"content-encoding"), self._headers.get(b"content-type")
@@ -87,7 +92,7 @@ class Exchange:
     def _cut(self) -> bytes:
         raw = b"".join(self._parts)[: self._limit]
         if is_plain(*self._coding):
-            return raw
+            return raw.removeprefix(MARK)
         with suppress(NetworkError):
             return b"".join(islice(Body(*self._coding).take(raw), 2))[: self._limit]
         return b""

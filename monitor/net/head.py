@@ -17,13 +17,14 @@ _STATUS: Final = re.compile(rb"HTTP/1\.[0-9] ([1-5][0-9]{2})[ \r\n]")
 _BEGINNING: Final = b"HTTP/1."
 _END: Final = re.compile(rb"\r?\n\r?\n")
 _LONGEST_END: Final = 4
-_LENGTH: Final = b"\ncontent-length"
-_RETRY_AFTER: Final = re.compile(rb"(?i)\nretry-after[ \t]*:[ \t]*([^\r\n]{0,64})")
-_LENGTHS: Final = re.compile(rb"(?i)\ncontent-length[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r?\n)")
+_LENGTH: Final = b"content-length"
+_RETRY_AFTER: Final = b"retry-after"
+_SWITCHING: Final = 101
+_BODILESS: Final = frozenset({204, 304})
 
 
 class AnswerHandler(ResponseHandler):
-    """Hand each head to aiohttp's parser as a whole, and remember the status that it names.
+    """Hand the final head to aiohttp's parser as a whole, and remember the status that it names.
 
     What the parser makes of a head, and of what follows, is then no longer all there is to know: a
     receiver that said 204 has the event, whatever else it says.
@@ -56,31 +57,40 @@ class AnswerHandler(ResponseHandler):
     @property
     def retry_after(self) -> str | None:
         """Return the header of this name, even of a head that the parser refuses."""
-        found = _RETRY_AFTER.search(self._head or self._begun)
-        return found[1].decode("latin-1") if found else None
+        found = _values(self._head or bytes(self._begun), _RETRY_AFTER)
+        return found[0].decode("latin-1") if found else None
 
     def data_received(self, data: bytes) -> None:
-        """Pass a body on, and each head once it is whole.
+        """Pass the final head on once it is whole, and its body as it comes.
 
-        aiohttp takes any number of interim answers, as fast as they come: at the speed of a local
-        network they kept uvloop from all else for seconds beyond the deadline, and filled 130 MiB
-        (measured). Here a flood of them ends the connection.
+        Interim answers (1xx) end here. aiohttp takes any number of them, as fast as they come: at
+        the speed of a local network they kept uvloop from all else for seconds beyond the deadline,
+        and filled 130 MiB (measured). Here a flood of them ends the connection.
         """
-        while not self._passing:
+        if self._passing:
+            if data and self._payload is not None and self._payload.is_eof():
+                # nobody is owed it: the next request would take it for its own answer
+                self._give_up("more than was asked for")
+                return
+            super().data_received(data)
+            return
+        while data and not self._passing:
             whole = self._take_head(data)
             if whole is None:
                 return
-            head, data = whole
-            if self._passing:
-                data = head + data
-            else:
-                super().data_received(head)
-        super().data_received(data)
+            data = whole
+        if self._passing:
+            super().data_received(data)
 
-    def _take_head(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """Return the next head and what follows it; none while it is not whole."""
-        end = data.find(b"\r\n\r\n") if not self._begun and data.startswith(_BEGINNING) else -1
-        if end >= 0:  # as nearly all come
+    def _take_head(self, data: bytes) -> bytes | None:
+        """Return what follows an interim head, or the final one and all after it.
+
+        None while the head is not whole, and after a flood of them.
+        """
+        end = -1
+        if not self._begun and data.startswith(_BEGINNING):  # as nearly all come: at once
+            end = data.find(b"\r\n\r\n")
+        if end >= 0 and data.find(b"\n\n", 0, end) < 0:
             head, rest = data[: end + 4], data[end + 4 :]
         else:
             searched = max(0, len(self._begun) - _LONGEST_END)
@@ -92,16 +102,19 @@ class AnswerHandler(ResponseHandler):
                 return None
             end = found.end() if found else 0
             head, rest = bytes(self._begun[:end]), bytes(self._begun[end:])
-        self._begun.clear()
         status = _status_of(head)
-        if status is None or status >= 200:
-            self._passing, self._status, self._head = True, status, head
-            return _with_one_length(head), rest
-        self._interim += 1
-        if self._interim > INTERIM_LIMIT:
-            self._give_up("too many interim answers")
-            return None
-        return head, rest
+        if status is not None and status < 200 and status != _SWITCHING:
+            self._begun.clear()
+            self._interim += 1
+            if self._interim > INTERIM_LIMIT:
+                self._give_up("too many interim answers")
+                return None
+            return rest
+        self._begun.clear()
+        self._passing, self._status, self._head = True, _final(status), head
+        if status in _BODILESS and _announces_body(head):
+            self.force_close()  # what it announces may come later, and is no answer to anything
+        return _fit_to_parse(head) + rest
 
     def _is_http(self) -> bool:
         length = len(_BEGINNING)
@@ -122,18 +135,38 @@ def _final(status: int | None) -> int | None:
     return None if status is None or status < 200 else status
 
 
-def _with_one_length(head: bytes) -> bytes:
-    """Say once what a head says several times alike: its length (RFC 9110, 8.6).
+def _values(head: bytes, name: bytes) -> list[bytes]:
+    """Return the values of all headers of a name, in lower case, given so."""
+    lines = (line.partition(b":") for line in head.split(b"\n")[1:])
+    return [value.strip() for key, _, value in lines if key.strip().lower() == name]
 
-    aiohttp's parser refuses it; proxies that add their own make such heads.
+
+def _announces_body(head: bytes) -> bool:
+    lengths = _values(head, _LENGTH)
+    return any(length != b"0" for length in lengths) or bool(_values(head, b"transfer-encoding"))
+
+
+def _fit_to_parse(head: bytes) -> bytes:
+    """Return a head without what aiohttp refuses, and everybody else reads.
+
+    A length that is said several times alike is said once (RFC 9110, 8.6): proxies that add their
+    own make such heads. Of a status line the reason is plain ASCII: nobody reads it.
     """
     lowered = head.lower()
     at = lowered.find(_LENGTH)
     line_end = lowered.find(b"\n", at + 1)
-    if at < 0 or (lowered.find(b",", at, line_end) < 0 and lowered.find(_LENGTH, line_end) < 0):
+    if at >= 0 and (lowered.find(b",", at, line_end) >= 0 or lowered.find(_LENGTH, line_end) >= 0):
+        head = _with_one_length(head)
+    if head.isascii():
         return head
-    lengths = {part.strip() for value in _LENGTHS.findall(head) for part in value.split(b",")}
+    line, separator, rest = head.partition(b"\n")
+    return line.decode("ascii", errors="replace").replace("\ufffd", "?").encode() + separator + rest
+
+
+def _with_one_length(head: bytes) -> bytes:
+    lengths = {part.strip() for value in _values(head, _LENGTH) for part in value.split(b",")}
     if len(lengths) != 1:
         return head
-    without = re.sub(_LENGTHS.pattern + rb"\r?", b"", head)
-    return without.replace(b"\n", b"\nContent-Length: " + lengths.pop() + b"\r\n", 1)
+    first, *lines = head.split(b"\n")
+    others = [line for line in lines if line.partition(b":")[0].strip().lower() != _LENGTH]
+    return b"\n".join([first, b"Content-Length: " + lengths.pop() + b"\r", *others])

@@ -152,13 +152,26 @@ class HttpClient:
         exchange = Exchange(limit=self._body_limit)
         under_way.set(exchange)
         try:
+            return await self._try(exchange, request, deadline, take)
+        finally:
+            exchange.forget()
+
+    async def _try(
+        self, exchange: Exchange, request: httpx.Request, deadline: timedelta, take: Take | None
+    ) -> Answer:
+        try:
             async with asyncio.timeout(deadline.total_seconds()):
                 return await self._send(exchange, request, take)
         except FAILURES as error:
             kind, reason = kind_of(error), tls_reason_of(error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._closed or task is None or task.cancelling():
+                raise
+            kind, reason = NetworkKind.DISCONNECTED, None  # aiohttp cancels look-ups as it closes
         if exchange.status is not None and self._decides(exchange.status):
             return exchange.answer(exchange.status)
-        if kind is NetworkKind.TIMEOUT and exchange.handler is None and self._lookup.hangs:
+        if kind is NetworkKind.TIMEOUT and exchange.handler is None and self._lookup.unanswered:
             kind = NetworkKind.DNS
         # Outside of the handler: the foreign error, whose text holds the URL, is not even chained.
         raise NetworkError(kind, reason)

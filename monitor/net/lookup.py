@@ -14,16 +14,16 @@ STALE_AFTER: Final = 0.5
 """Seconds after which the last address serves, where there is one."""
 
 _Key: TypeAlias = tuple[str, int, int]
-_PASSING: Final = frozenset({socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_SYSTEM})
-"""What the system says of a name that nobody answered for; any other answer is one."""
+_PASSING: Final = frozenset({socket.EAI_AGAIN, socket.EAI_FAIL})
+"""What a resolver says of a name that nobody answered for; its other words are answers."""
 
 
 class Lookup(AbstractResolver):
     """Ask the system for addresses, one look-up of a name at a time.
 
     The event loops share four threads among all who look up: six names that nobody answers for kept
-    all others waiting for most of a minute (measured). Of one client, which asks for one name, this
-    takes at most one thread, however long the system takes; none is waited for at the end.
+    all others waiting for most of a minute (measured). A client mostly asks for one host and port:
+    that takes one thread, however long the system takes, and none is waited for at the end.
     """
 
     def __init__(self) -> None:
@@ -31,9 +31,9 @@ class Lookup(AbstractResolver):
         self._last: dict[_Key, list[ResolveResult]] = {}
 
     @property
-    def hangs(self) -> bool:
-        """Tell whether an answer is still awaited."""
-        return bool(self._under_way)
+    def unanswered(self) -> bool:
+        """Tell whether there is a name without any address yet, for which an answer is awaited."""
+        return any(key not in self._last for key in self._under_way)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -41,18 +41,19 @@ class Lookup(AbstractResolver):
         """Return the addresses of a name; raise OSError if there are none, or none in time."""
         key = (host, port, family)
         last = self._last.get(key)
-        asked = self._under_way.get(key) or self._ask(key)
         try:
+            asked = self._under_way.get(key) or self._ask(key)
             async with asyncio.timeout(PATIENCE if last is None else STALE_AFTER):
                 return await asyncio.shield(asked)
         except TimeoutError as error:
             if last is not None:
                 return last
             raise socket.gaierror(socket.EAI_AGAIN, "nobody answers for the name") from error
-        except socket.gaierror as error:
-            if last is not None and error.errno in _PASSING:
-                return last
-            raise
+        except OSError as error:
+            answered = isinstance(error, socket.gaierror) and error.errno not in _PASSING
+            if last is None or answered:
+                raise
+            return last
 
     async def close(self) -> None:
         """Do nothing: whoever still looks up is waited for by nobody."""
@@ -61,8 +62,11 @@ class Lookup(AbstractResolver):
         loop = asyncio.get_running_loop()
         asked: asyncio.Future[list[ResolveResult]] = loop.create_future()
         asked.add_done_callback(lambda done: self._note(key, done))
+        try:
+            Thread(target=_look_up, args=(key, loop, asked), name="lookup", daemon=True).start()
+        except RuntimeError as error:  # the system gives no more threads
+            raise socket.gaierror(socket.EAI_AGAIN, "no thread for a look-up") from error
         self._under_way[key] = asked
-        Thread(target=_look_up, args=(key, loop, asked), name="lookup", daemon=True).start()
         return asked
 
     def _note(self, key: _Key, done: "asyncio.Future[list[ResolveResult]]") -> None:

@@ -21,21 +21,17 @@ def check_folder(file: Path) -> None:
 
 def is_there(path: Path) -> bool:
     """Tell whether a file or folder exists; raise StorageError when that cannot be told."""
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise StorageError(f"{path} cannot be opened: {error.strerror}") from error
-    return True
+    return identify(path) is not None
 
 
 def identify(path: Path) -> FileIdentity | None:
-    """Tell which file a path leads to now; none: to none that can be seen."""
+    """Tell which file a path leads to now, or none; raise StorageError when that cannot be told."""
     try:
         found = path.stat()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be opened: {error.strerror}") from error
     return found.st_dev, found.st_ino
 
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 _ENCODINGS: Final = frozenset({"UTF8", "SQL_ASCII"})
 """What keeps every name; the second keeps bytes, and we give it UTF-8."""
-_LOOKS: Final = 3
 
 
 async def check_server(database: Database) -> None:
@@ -47,24 +46,31 @@ async def check_server(database: Database) -> None:
 
 def check_tables_may_be_made(connection: Connection) -> None:
     """Raise DatabaseUnfitError unless our user may make tables where they would come to lie."""
-    user, database, schema, may = connection.execute(_MAY_CREATE).one()
+    user, database, schema, path, may = connection.execute(_MAY_CREATE).one()
+    if schema is None:
+        raise DatabaseUnfitError(
+            f"none of the schemas of the search_path ({path}) is there in the database {database}:"
+            " make one by CREATE SCHEMA, or name another in database.url"
+        )
     if not may:
         raise DatabaseUnfitError(
             f"the user {user} may make no tables in the database {database}: as its owner,"
-            f' GRANT USAGE, CREATE ON SCHEMA {schema or "public"} TO "{user}";'
+            f" GRANT USAGE, CREATE ON SCHEMA {schema} TO {user};"
         )
 
 
 async def _share_servers(
     database: Database, first: "AsyncConnection", second: "AsyncConnection"
 ) -> bool:
-    """Tell whether two sessions meet one server process, or one meets several: all day each has
-    one of its own, but for what pools transactions."""
-    served: tuple[set[int], set[int]] = (set(), set())
-    for _ in range(_LOOKS):
-        for processes, connection in zip(served, (first, second), strict=True):
-            processes.add(await database.ask_alone(connection, _PROCESS))
-    return bool(served[0] & served[1]) or any(len(processes) > 1 for processes in served)
+    """Tell whether two sessions meet the same server process, or one of them meets several.
+
+    Without a pool each has one of its own for as long as it lasts. They take no turns: a pool that
+    lends two servers in turn would then lend each of them the same again and again.
+    """
+    met: dict[AsyncConnection, set[int]] = {first: set(), second: set()}
+    for connection in (first, second, second, first, first, second):
+        met[connection].add(await database.ask_alone(connection, _PROCESS))
+    return bool(met[first] & met[second]) or any(len(processes) > 1 for processes in met.values())
 
 
 def _encodings(connection: Connection) -> tuple[str, str]:
@@ -78,6 +84,7 @@ _ENCODED: Final = text(
 )
 _PROCESS: Final = text("SELECT pg_backend_pid()")
 _MAY_CREATE: Final = text(
-    "SELECT current_user, current_database(), current_schema(),"
+    "SELECT quote_ident(current_user), quote_ident(current_database()),"
+    " quote_ident(current_schema()), current_setting('search_path'),"
     " coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
 )

@@ -65,8 +65,8 @@ def _migrate(connection: Connection) -> tuple[str | None, str]:
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
-    found, is_former = _found(connection), not inspect(connection).has_table(VERSION_TABLE)
-    if found == NEWEST and not is_former:
+    found, table = _find(connection)
+    if found == NEWEST and table == VERSION_TABLE:
         return found, NEWEST
     _refuse_foreign(connection, found)
     if connection.dialect.name == "postgresql":
@@ -75,7 +75,7 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
 
     config = _config()
     config.attributes["connection"] = connection
-    if found is not None and is_former:
+    if found is not None and table == _FORMER_TABLE:
         command.stamp(config, found)
         # without it an older program takes the tables for somebody else's, and stops
         connection.execute(text(f"DELETE FROM {_FORMER_TABLE}"))  # noqa: S608 (ours)
@@ -85,7 +85,7 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
 
 async def check_schema(database: Database) -> None:
     """Raise NoDatabaseError or SchemaError unless the schema is this program's."""
-    found = await database.read(_found)
+    found, _ = await database.read(_find)
     if found is None:
         raise NoDatabaseError(
             f"no database at {database.place} yet: `monitor run`, `migrate` or `add` makes one"
@@ -107,14 +107,14 @@ async def migrate_if_missing(database: Database) -> None:
         await migrate(database)
 
 
-def _found(connection: Connection) -> str | None:
-    found: str | None = None
-    inspector = inspect(connection)
-    if inspector.has_table(VERSION_TABLE):
-        found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 (ours)
-    elif all(map(inspector.has_table, (_FORMER_TABLE, *_FORMER_COMPANY))):
-        found = connection.execute(text(f"SELECT version_num FROM {_FORMER_TABLE}")).scalar()  # noqa: S608 (ours)
-    return found
+def _find(connection: Connection) -> tuple[str | None, str]:
+    """Return the version, if there is one, and the table that it stands in."""
+    inspector, table = inspect(connection), VERSION_TABLE
+    if not inspector.has_table(VERSION_TABLE):
+        if not all(map(inspector.has_table, (_FORMER_TABLE, *_FORMER_COMPANY))):
+            return None, VERSION_TABLE
+        table = _FORMER_TABLE
+    return connection.execute(text(f"SELECT version_num FROM {table}")).scalar(), table  # noqa: S608 (ours)
 
 
 def _refuse_foreign(connection: Connection, found: str | None) -> None:

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
@@ -118,7 +117,7 @@ class SqliteFile:
     def _connect(self) -> sqlite3.Connection:
         """Connect to the file that is there; SQLite itself would make one that all can read."""
         self._check_file()
-        file = f"file:{quote(str(self.path))}?mode=rw"
+        file = f"{self.path.absolute().as_uri()}?mode=rw"
         return sqlite3.connect(file, uri=True, check_same_thread=False, isolation_level=None)
 
     def _check_file(self) -> None:

@@ -12,6 +12,9 @@ from tests.faults.daemon import Daemon
 from tests.faults.figures import TIMED, Figures, print_table
 from tests.postgres import Postgres
 
+collect_ignore = [] if TIMED else ["network/test_dead_names.py", "disk/test_read_only_root.py"]
+"""What needs a world of its own, which not every machine gives: unit tests try the same without."""
+
 
 @pytest.fixture
 async def consumer() -> AsyncIterator[Consumer]:

@@ -1,9 +1,11 @@
 """Names that nobody answers for: whoever asks for them waits, and nobody else."""
 
 import asyncio
+import errno
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -105,21 +107,29 @@ async def test_however_often_a_name_is_asked_for_one_thread_looks_it_up(system: 
 
     assert system.asked == ["slow.test"]
     assert {entry["host"] for entries in found for entry in entries} == {"127.0.0.1"}
-    assert not asking.hangs
+    assert not asking.unanswered
 
 
-@pytest.mark.parametrize("then", ["silence", "a failure that passes"])
+@pytest.mark.parametrize(
+    "then",
+    [
+        None,
+        socket.gaierror(socket.EAI_AGAIN, "try again"),
+        OSError(errno.EMFILE, "too many open files"),
+    ],
+    ids=["silence", "a failure that passes", "trouble of ours"],
+)
 async def test_the_last_address_serves_while_nobody_answers(
-    system: System, monkeypatch: pytest.MonkeyPatch, then: str
+    system: System, monkeypatch: pytest.MonkeyPatch, then: OSError | None
 ) -> None:
     monkeypatch.setattr(lookup, "STALE_AFTER", 0.01)
     asking = Lookup()
     system.answers["once.test"] = "127.0.0.1"
     first = await asking.resolve("once.test", 1)
-    if then == "silence":
+    if then is None:
         del system.answers["once.test"]
     else:
-        system.answers["once.test"] = socket.gaierror(socket.EAI_AGAIN, "try again")
+        system.answers["once.test"] = then
 
     assert await asking.resolve("once.test", 1) == first
     assert system.asked == ["once.test"] * 2
@@ -134,7 +144,7 @@ async def test_a_late_answer_serves_the_next(
         await asking.resolve("late.test", 1)
     system.answers["late.test"] = "127.0.0.1"
     system.silent.set()
-    while asking.hangs:  # noqa: ASYNC110 (threads tell nobody)
+    while asking.unanswered:  # noqa: ASYNC110 (threads tell nobody)
         await asyncio.sleep(0)
     system.answers["late.test"] = socket.gaierror(socket.EAI_AGAIN, "try again")
 
@@ -183,3 +193,67 @@ def test_a_loop_ends_while_a_name_hangs(
         thread.join(HANG)
 
     assert before
+
+
+async def test_a_thread_that_cannot_start_is_tried_again(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = Lookup()
+    system.answers["busy.test"] = "127.0.0.1"
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(OSError, match="no thread"):
+            await asking.resolve("busy.test", 1)
+
+    assert [entry["host"] for entry in await asking.resolve("busy.test", 1)] == ["127.0.0.1"]
+
+
+async def test_closing_amid_a_look_up_fails_as_disconnected(
+    client: HttpClient, system: System
+) -> None:
+    asked = asyncio.create_task(client.get("http://dead.test/", {}, deadline=DEADLINE))
+    async with asyncio.timeout(HANG):
+        while not system.asked:  # noqa: ASYNC110 (threads tell nobody)
+            await asyncio.sleep(0)
+
+    await client.close()
+
+    with pytest.raises(NetworkError) as caught:
+        await asked
+    assert caught.value.kind is NetworkKind.DISCONNECTED
+
+
+async def test_a_connect_that_hangs_is_not_blamed_on_the_name(
+    make_client: Callable[..., HttpClient], system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last address serves, and nobody answers there."""
+    monkeypatch.setattr(lookup, "STALE_AFTER", 0.01)
+    with full() as port:
+        client = make_client()
+        system.answers["once.test"] = "127.0.0.1"
+        await client._lookup.resolve("once.test", port)
+        del system.answers["once.test"]
+
+        with pytest.raises(NetworkError) as caught:
+            await client.get(f"http://once.test:{port}/", {}, deadline=SOON * 3)
+
+    assert caught.value.kind is NetworkKind.TIMEOUT
+
+
+@contextmanager
+def full() -> Iterator[int]:
+    """Listen with a queue that is full: the kernel drops every further SYN."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+            with suppress(BlockingIOError):
+                one.connect(listener.getsockname())
+        yield listener.getsockname()[1]

@@ -1,20 +1,27 @@
 """Who answers 2xx has taken the event, whatever is wrong with the rest of the answer."""
 
+import gc
 import gzip
+import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from monitor.core.errors import NetworkError, NetworkKind
+from monitor.net.exchange import Exchange
 from monitor.net.http import HttpClient
+from tests.faults.network.hostile_peer import be_read
 from tests.patient import HANG
 
 DEADLINE = timedelta(seconds=HANG)
 SOON = timedelta(milliseconds=100)
 OK = b"HTTP/1.1 200 OK\r\n"
+CPU_LIMIT = 5.0
+"""Seconds; a regular expression that tries all ways took minutes."""
 EMPTY = b"Content-Length: 0\r\n\r\n"
 TWO = b"Content-Length: 2\r\n\r\nok"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -91,6 +98,8 @@ SUCCESSES: dict[str, tuple[bytes, str]] = {
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" + OK + TWO,
         "keep",
     ),
+    "a broken interim answer first": (b"HTTP/1.1 100 Continue\r\n\0:\r\n\r\n" + OK + TWO, "keep"),
+    "an interim answer of bare line feeds": (b"HTTP/1.1 100 Continue\n\n" + OK + TWO, "keep"),
     "a flood behind it": (OK + EMPTY + b"HTTP/1.1 102 Processing\r\n\r\n" * 1000, "keep"),
     "a head cut by the end": (OK, "close"),
     "a head cut amid a header": (OK + b"Content-Le", "close"),
@@ -195,3 +204,82 @@ async def test_a_refusal_counts_from_its_head_on_for_everybody(
     answer = await client.get(await peer.serve(head + rest, then=then), {}, deadline=DEADLINE)
 
     assert (answer.status_code, answer.retry_after) == (429, "7")
+
+
+async def test_what_is_said_unasked_answers_nothing(client: HttpClient, peer: Peer) -> None:
+    """Else a delivery would be taken for delivered by the answer to another one."""
+    stale = OK + b"Content-Length: 5\r\n\r\nstale"
+    url = await peer.serve(OK + TWO, stale)
+
+    for _ in range(5):
+        answer = await client.post(url, {}, b"x", deadline=DEADLINE)
+        await be_read()  # by the server's pause between its parts
+        await be_read()
+
+        assert answer.body == b"ok"
+    assert peer.connections == 5
+
+
+@pytest.mark.parametrize("rest", [b"Content-Length: 2\r\n", b"Transfer-Encoding: chunked\r\n"])
+async def test_a_body_that_a_204_announces_does_not_spoil_the_next(
+    peer: Peer, make_client: Callable[..., HttpClient], rest: bytes
+) -> None:
+    client = make_client(success_waits=DEADLINE)
+    url = await peer.serve(b"HTTP/1.1 204 No Content\r\n" + rest + b"\r\n", b"ok")
+
+    codes = [(await client.post(url, {}, b"x", deadline=DEADLINE)).status_code for _ in range(6)]
+
+    assert codes == [204] * 6
+
+
+async def test_a_switch_of_protocols_is_no_success(
+    peer: Peer, make_client: Callable[..., HttpClient]
+) -> None:
+    client = make_client(success_waits=SOON)
+    url = await peer.serve(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: odd\r\n\r\n" + OK + TWO)
+
+    answer = await client.post(url, {}, b"x", deadline=DEADLINE)
+
+    assert answer.status_code == 101
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        OK + b"Content-Length:" + b" " * 250_000 + b"\rx\r\nContent-Length: 0\r\n\r\n",
+        OK + b"Content-Length: 1, 1" * 12_000 + b"\r\n\r\n",
+        OK + b"Content-Length: 0\r\n" * 4000 + b"\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 30 + OK + b"\xff" * 250_000 + b"\r\n\r\n",
+        b"HTTP/1.1 429 Slow\r\n" + b"Retry-After:" * 20_000 + b"\r\n\r\n",
+    ],
+    ids=["blanks", "a list", "many", "beyond ASCII", "a refusal"],
+)
+async def test_a_hostile_head_costs_little(
+    peer: Peer, make_client: Callable[..., HttpClient], head: bytes
+) -> None:
+    client, url = make_client(success_waits=SOON), await peer.serve(head, then="close")
+    before = time.process_time()
+
+    with suppress(NetworkError):
+        await client.post(url, {}, b"x", deadline=DEADLINE)
+
+    assert time.process_time() - before < CPU_LIMIT
+
+
+async def test_nothing_of_an_answer_stays_with_its_connection(
+    client: HttpClient, peer: Peer
+) -> None:
+    answer = await client.get(await peer.serve(), {}, deadline=DEADLINE)
+
+    kept = [one for one in gc.get_objects() if isinstance(one, Exchange) and one._parts]
+    assert (answer.body, kept) == (b"ok", [])
+
+
+async def test_a_mark_of_the_byte_order_is_no_part_of_it(
+    peer: Peer, make_client: Callable[..., HttpClient]
+) -> None:
+    url = await peer.serve(OK + b"Content-Length: 5\r\n\r\n\xef\xbb\xbfok")
+
+    answer = await make_client(success_waits=DEADLINE).post(url, {}, b"x", deadline=DEADLINE)
+
+    assert answer.body == b"ok"

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import sqlite3
 import stat
@@ -472,4 +473,32 @@ async def test_what_outgrows_its_cache_goes_to_no_file(tmp_path: Path) -> None:
         return [path for path in opened if "etilqs" in path]
 
     assert await database.write(spill) == []
+    await database.close()
+
+
+@pytest.mark.parametrize("slashes", [3, 4])
+@pytest.mark.parametrize("name", ["a b.db", "100%.db", "a#c.db", "b\udcff.db"])
+async def test_a_file_may_have_any_name(tmp_path: Path, name: str, slashes: int) -> None:
+    """Templates make one slash too many: `sqlite:////` and an absolute path."""
+    database = Database(f"sqlite:{'/' * slashes}{tmp_path}/{name}")
+
+    await database.write(lambda connection: connection.execute(text("CREATE TABLE t (n)")))
+    await database.close()
+
+    assert (tmp_path / name).stat().st_size > 0
+
+
+async def test_a_file_that_cannot_be_looked_at_is_not_said_to_be_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/monitor.db")
+    await database.write(lambda connection: connection.execute(text("CREATE TABLE t (n)")))
+
+    def refuse(path: Path) -> os.stat_result:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", refuse)
+        with pytest.raises(StorageError, match="cannot be opened: Permission denied"):
+            await database.write(lambda connection: connection.execute(text("SELECT 1")))
     await database.close()

@@ -16,6 +16,8 @@ from tests.storage.store import Store
 
 Open = Callable[[str], Database]
 
+NAMED = """Ms. "O'Reilly"""
+
 
 def with_query(url: str, **query: str) -> str:
     return make_url(url).update_query_dict(query).render_as_string(hide_password=False)
@@ -28,10 +30,11 @@ async def shown(database: Database, name: str) -> str:
     return await database.read(show)
 
 
+@pytest.mark.parametrize("in_turn", [False, True])
 async def test_a_pool_of_transactions_is_refused_with_what_to_do(
-    empty_postgres_url: str, open_database: Open
+    empty_postgres_url: str, open_database: Open, in_turn: bool
 ) -> None:
-    async with run_pool(empty_postgres_url, "transaction") as pool:
+    async with run_pool(empty_postgres_url, "transaction", in_turn=in_turn) as pool:
         database = open_database(pool.url)
 
         with pytest.raises(DatabaseUnfitError, match=r"own address .* pool_mode = session"):
@@ -78,12 +81,12 @@ async def test_an_encoding_that_does_not_hold_every_name_is_refused(
 @pytest.fixture
 def unprivileged_url(postgres: Postgres, empty_postgres_url: str) -> Iterator[str]:
     """Return the URL of a database by a user who may make nothing in it."""
-    postgres.execute("CREATE ROLE {} LOGIN", "Ms. O'Reilly")
+    postgres.execute("CREATE ROLE {} LOGIN", NAMED)
     owned = Postgres(empty_postgres_url)
     owned.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    yield make_url(empty_postgres_url).set(username="Ms. O'Reilly").render_as_string(False)
-    owned.execute("DROP OWNED BY {}", "Ms. O'Reilly")
-    postgres.execute("DROP ROLE {}", "Ms. O'Reilly")
+    yield make_url(empty_postgres_url).set(username=NAMED).render_as_string(False)
+    owned.execute("DROP OWNED BY {}", NAMED)
+    postgres.execute("DROP ROLE {}", NAMED)
 
 
 async def test_a_user_who_may_make_no_tables_is_told_the_grant(
@@ -96,7 +99,20 @@ async def test_a_user_who_may_make_no_tables_is_told_the_grant(
     grant = str(caught.value).partition("as its owner, ")[2]
     Postgres(empty_postgres_url).execute(grant)
 
-    assert grant == """GRANT USAGE, CREATE ON SCHEMA public TO "Ms. O'Reilly";"""
+    assert grant == """GRANT USAGE, CREATE ON SCHEMA public TO "Ms. ""O'Reilly";"""
+    assert await migrate(database) == (None, NEWEST)
+    await database.close()
+
+
+async def test_a_schema_that_is_not_there_is_named(
+    empty_postgres_url: str, open_database: Open
+) -> None:
+    database = open_database(with_query(empty_postgres_url, options="-c search_path=nowhere"))
+
+    with pytest.raises(DatabaseUnfitError, match=r"search_path \(nowhere\) .* CREATE SCHEMA"):
+        await migrate(database)
+    await Store(database).run("CREATE SCHEMA nowhere")
+
     assert await migrate(database) == (None, NEWEST)
     await database.close()
 

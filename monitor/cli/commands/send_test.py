@@ -28,7 +28,7 @@ _HINTS: Final[Mapping[object, str]] = {
     403: "it does not let this in: has it another secret, or does it want a header?",
     404: "nothing is there: check the path of its {url}",
     **{kind.value: REMEDIES[FailureKind(kind)] for kind in _ON_THE_WAY},
-    "timeout": "no whole answer in time: let it answer first and work later",
+    "timeout": "no answer in time: let it answer first and work later",
     "not_ok": "what answers there is not Slack: check its {url}, and for a proxy in between",
     **dict.fromkeys(
         ("invalid_token", "no_active_hooks", "no_service", "no_service_id", "no_team"),

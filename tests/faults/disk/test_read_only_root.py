@@ -12,7 +12,7 @@ from monitor.simulator.bolna import bolna_document
 from tests.conftest import Until
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
-from tests.faults.figures import TIMED, Figures
+from tests.faults.figures import Figures
 from tests.faults.settings import config
 
 BATCHES = 1000
@@ -43,7 +43,6 @@ async def enclosed(read_only: list[str]) -> AsyncIterator[Daemon]:
         await daemon.close()
 
 
-@pytest.mark.skipif(not TIMED, reason="tests/storage/test_database.py tries it on one statement")
 async def test_a_read_only_root_stops_nothing(
     consumer: Consumer, enclosed: Daemon, until: Until, figures: Figures
 ) -> None:

@@ -12,7 +12,7 @@ from monitor.simulator import SimulatedBolna
 from tests.conftest import Until
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
-from tests.faults.figures import TIMED, Figures, sized
+from tests.faults.figures import Figures, sized
 from tests.faults.settings import config
 from tests.faults.steady.test_steady import changing
 from tests.patient import HANG
@@ -44,7 +44,6 @@ def resolv(tmp_path: Path) -> Iterator[list[str]]:
         yield command
 
 
-@pytest.mark.skipif(not TIMED, reason="tests/net/test_lookup.py tries it without another world")
 async def test_dead_names_cost_the_others_nothing(
     consumer: Consumer, daemon: Daemon, until: Until, figures: Figures, resolv: list[str]
 ) -> None:
