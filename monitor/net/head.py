@@ -75,10 +75,10 @@ class AnswerHandler(ResponseHandler):
             super().data_received(data)
             return
         while data and not self._passing:
-            whole = self._take_head(data)
-            if whole is None:
+            following = self._take_head(data)
+            if following is None:
                 return
-            data = whole
+            data = following
         if self._passing:
             super().data_received(data)
 
