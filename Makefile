@@ -7,12 +7,14 @@ N ?= 3
 ELSEWHERE := --ignore tests/deploy/systemd --ignore tests/deploy/prometheus
 # Harnesses that hold one time against another, or a promise in seconds: with nothing beside them
 TIMED := tests/faults/promises tests/faults/steady tests/faults/clock tests/faults/network
-PYTEST := pytest -n 2 --dist worksteal
+PYTEST := pytest --dist worksteal
+# Many tests wait, for a hang to show or a daemon to end: one more worker than a small machine has cores
+WORKERS := 3
 
 # The tests start hundreds of programs: none is to compile the whole house anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo run test covered apart slowest steady unit alerts check format faults day bench docs pictures lock clean
+.PHONY: help demo run test covered slowest steady unit alerts check format faults day bench docs pictures lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -31,25 +33,22 @@ run: .venv/installed ## start the daemon: config.toml when there is one, else th
 	$(BIN)/monitor run --config $(firstword $(wildcard config.toml) config.example.toml) $(ARGS)
 
 test: .venv/installed ## all checks and all tests, Postgres included, with coverage
-	@$(MAKE) --no-print-directory apart > .apart.log 2>&1 & apart=$$!; \
-	trap "kill $$apart" INT TERM; \
-	$(MAKE) --no-print-directory --keep-going covered check; covered=$$?; \
-	wait $$apart; apart=$$?; \
-	cat .apart.log; exit $$((covered | apart))
+	@$(MAKE) --no-print-directory check > .check.log 2>&1 & check=$$!; \
+	trap "kill $$check" INT TERM; \
+	$(MAKE) --no-print-directory covered; covered=$$?; \
+	wait $$check; check=$$?; \
+	cat .check.log; exit $$((covered | check))
 
 covered:
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m $(PYTEST) -p tests.parts --part covered $(ELSEWHERE) $(ARGS)
+	$(BIN)/coverage run -m $(PYTEST) -n $(WORKERS) -p tests.covered $(ELSEWHERE) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='monitor/core/*' --fail-under=100
 	$(BIN)/coverage report --include='monitor/engine/*' --fail-under=95
 	$(BIN)/coverage report --fail-under=92
 
-apart:
-	$(BIN)/$(PYTEST) -p tests.parts --part apart $(ELSEWHERE)
-
 slowest: .venv/installed ## run all tests, and print the slowest twenty
-	$(BIN)/$(PYTEST) -p tests.slowest $(ELSEWHERE) tests $(ARGS)
+	$(BIN)/$(PYTEST) -n $(WORKERS) -p tests.slowest $(ELSEWHERE) tests $(ARGS)
 
 steady: .venv/installed ## make test again and again beside four busy loops: make steady N=3
 	$(BIN)/python -m tests.steady $(N)
@@ -72,7 +71,7 @@ format: .venv/installed ## put the code into shape
 
 faults: .venv/installed ## the fault harnesses in full, and whether they catch planted bugs (hours)
 	MONITOR_FAULTS=full $(BIN)/pytest $(TIMED) $(ARGS)
-	MONITOR_FAULTS=full $(BIN)/pytest -n 2 --dist worksteal $(TIMED:%=--ignore %) tests/faults tests/planted tests/hostile/test_generated.py $(ARGS)
+	MONITOR_FAULTS=full $(BIN)/pytest -n $(WORKERS) --dist worksteal $(TIMED:%=--ignore %) tests/faults tests/planted tests/hostile/test_generated.py $(ARGS)
 
 day: .venv/installed ## a day of 50 batches in a minute, and what a day of 200 costs in polls
 	MONITOR_DAY_GRAIN=5 MONITOR_DAY_SECONDS=60 $(BIN)/pytest -s tests/days
@@ -91,4 +90,4 @@ lock: .venv/installed ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --python-version 3.11 --no-header --quiet -o requirements.lock
 
 clean: ## remove what make made
-	rm -rf .venv .coverage* .apart.log .steady .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
+	rm -rf .venv .coverage* .check.log .steady .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist

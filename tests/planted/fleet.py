@@ -145,10 +145,10 @@ BUGS = (
             ),
             Edit(  # the moment for it to matter in, which is too short to be met each time
                 module="monitor.storage.lanes",
-                old="    return {(row[0], row[1], row[2]) for row in found}",
-                new="""    busy = {(row[0], row[1], row[2]) for row in found}
-    connection.exec_driver_sql("SELECT pg_sleep(0.02)")
-    return busy""",
+                old="    return _make_due(connection, _ADVANCE, lanes, now=now)",
+                new="""    due = _make_due(connection, _ADVANCE, lanes, now=now)
+    connection.exec_driver_sql("SELECT pg_sleep(0.05)")
+    return due""",
             ),
         ],
         test=LANES,
