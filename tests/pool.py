@@ -9,6 +9,8 @@ from typing import Any, Final, Literal
 
 from sqlalchemy.engine import make_url
 
+from tests.proxy import open_server
+
 Mode = Literal["transaction", "session"]
 """When a client gives its server session back: after each transaction, or at its own end."""
 
@@ -30,7 +32,7 @@ class Pool:
     """Speak PostgreSQL's protocol (version 3) with both sides, for servers without passwords."""
 
     def __init__(self, url: str, mode: Mode, *, in_turn: bool) -> None:
-        """Take the URL of a database that is reached by a unix socket.
+        """Take the URL of a database.
 
         It lends the last server that was given back, or two in turn, as PgBouncer may.
         """
@@ -100,8 +102,7 @@ class Pool:
             return self._idle.pop(0)
         if self._idle and not self._in_turn:
             return self._idle.pop()
-        folder, port = self._target.query["host"], self._target.query.get("port", 5432)
-        reader, writer = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.{port}")
+        reader, writer = await open_server(self._target)
         writer.write(struct.pack("!I", len(startup) + 4) + startup)
         greeting = b""
         kind = b""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 
 class Proxy:
@@ -79,14 +79,7 @@ class Proxy:
         self.waiting += 1
         await self._open.wait()
         self.waiting -= 1
-        return await self._connect()
-
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        folder = self._target.query.get("host")
-        if isinstance(folder, str):
-            port = self._target.query.get("port") or self._target.port or 5432
-            return await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.{port}")
-        return await asyncio.open_connection(self._target.host, self._target.port or 5432)
+        return await open_server(self._target)
 
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
@@ -97,6 +90,15 @@ class Proxy:
                 await sink.drain()
         with suppress(OSError):
             sink.write_eof()
+
+
+async def open_server(url: URL) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to a server, by a unix socket or by TCP."""
+    folder = url.query.get("host")
+    if isinstance(folder, str):
+        port = url.query.get("port") or url.port or 5432
+        return await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.{port}")
+    return await asyncio.open_connection(url.host, url.port or 5432)
 
 
 @asynccontextmanager

@@ -18,7 +18,6 @@ from tests.daemon.conftest import MakeProcess
 from tests.engine.rig import Rig
 from tests.patient import HANG
 from tests.patient import VARIABLE as UNANSWERED
-from tests.pool import run_pool
 
 connect = psycopg.AsyncConnection.connect
 
@@ -289,19 +288,6 @@ async def test_a_start_waits_for_a_row_that_a_daemon_which_stands_still_keeps_to
         await until(daemon.started)
 
         assert "lock timeout" in daemon.lines("database.waiting")[0]["reason"]
-
-
-async def test_a_postgres_that_cannot_carry_it_ends_the_start_at_once(
-    tmp_path: Path, postgres_url: str, process: MakeProcess, until: Until
-) -> None:
-    async with run_pool(postgres_url, "transaction") as pool, Rig(tmp_path, pool.url) as rig:
-        daemon = process(rig)
-        await daemon.start()
-        await until(lambda: not daemon.alive)
-
-        assert await daemon.stop(0) == 1
-        assert "as PgBouncer in transaction mode does" in daemon.output
-        assert "database.waiting" not in daemon.output
 
 
 async def test_after_a_restart_with_the_clock_put_back_polls_go_on(
