@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 import time
 from contextlib import suppress
@@ -17,6 +18,9 @@ _MOST_KINDS: Final = 100
 """Of lines that are remembered, so that memory is bounded; all others are told as one."""
 _OTHERS: Final = ("", "", None)
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3}
+"""What syslog calls them; all that is worse is critical."""
+_CRITICAL: Final = 2
 
 
 def set_up_logs(
@@ -34,13 +38,31 @@ def set_up_logs(
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if console or instance is None else [_naming(instance)]),
-            *_renderers(console=console, colors=out.isatty()),
+            *_renderers(console=console, colors=out.isatty(), journal=_is_journal(out)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lasting(out))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_ForeignHandler()], level=logging.WARNING, force=True)
+
+
+def _is_journal(out: TextIO) -> bool:
+    """Tell whether systemd's journal reads an output (systemd.exec(5), `JOURNAL_STREAM`)."""
+    try:
+        found = os.fstat(out.fileno())
+    except (OSError, ValueError):  # no file of the system's
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def _prefix_priority(_logger: object, method: str, text: str) -> str:
+    """Begin each line as sd-daemon(3) says, so that `journalctl -p warning` shows what it should.
+
+    The journal takes the prefix off.
+    """
+    priority = _PRIORITIES.get(method, _CRITICAL)
+    return "\n".join(f"<{priority}>{line}" for line in text.split("\n"))
 
 
 def _naming(instance: str) -> Processor:
@@ -51,14 +73,16 @@ def _naming(instance: str) -> Processor:
     return name
 
 
-def _renderers(*, console: bool, colors: bool) -> list[Any]:
+def _renderers(*, console: bool, colors: bool, journal: bool) -> list[Any]:
+    prefix = [_prefix_priority] if journal else []
     # a traceback as rich draws it shows locals: keys and phone numbers
     if console:
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain), *prefix]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(ensure_ascii=False),
+        *prefix,
     ]
 
 

@@ -4,6 +4,8 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 import structlog
@@ -218,3 +220,54 @@ def test_what_the_output_cannot_spell_is_written_nevertheless() -> None:
 
     said = json.loads(raw.getvalue())
     assert (said["batch"], said["reason"]) == ("Zoë", "half \ud83d")
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TextIO]:
+    """Open a file that stands for the journal's socket: what its environment says is true of it."""
+    with (tmp_path / "journal").open("w+") as out:
+        found = os.fstat(out.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        yield out
+
+
+def written(out: TextIO) -> list[str]:
+    out.seek(0)
+    return out.read().splitlines()
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_the_journal_sees_each_lines_level(journal: TextIO, log_format: str) -> None:
+    set_up_logs(level="debug", log_format=log_format, stream=journal)
+    log = structlog.stdlib.get_logger()
+
+    log.debug("a")
+    log.info("b")
+    log.warning("c")
+    log.error("d")
+    log.critical("e")
+    logging.getLogger("foreign").error("something")
+
+    assert [line[:3] for line in written(journal)] == ["<7>", "<6>", "<4>", "<3>", "<2>", "<4>"]
+
+
+def test_every_line_of_a_traceback_has_its_level(journal: TextIO) -> None:
+    set_up_logs(level="info", log_format="console", stream=journal)
+
+    try:
+        int("of a test")
+    except ValueError:
+        structlog.stdlib.get_logger().exception("loop.crashed")
+
+    found = written(journal)
+    assert len(found) > 3
+    assert {line[:3] for line in found} == {"<3>"}
+
+
+def test_another_output_than_the_journals_gets_no_levels(journal: TextIO, tmp_path: Path) -> None:
+    """`monitor run > file` in a shell that a service started, say."""
+    with (tmp_path / "another").open("w+") as out:
+        set_up_logs(level="info", log_format="json", stream=out)
+        structlog.stdlib.get_logger().info("b")
+
+        assert [line[0] for line in written(out)] == ["{"]
