@@ -118,10 +118,12 @@ class Reload:
         )
         await declare(config, self._database, now=self._engine.clock.now())
         await self._hasten(change)
+        changed = config != self.config
         self._apply(config, change)
         self._note_success()
         log.info(
             "config.reloaded",
+            changed=changed,
             sources=len(config.sources),
             receivers=len(config.receivers),
             routes=len(config.routes),

@@ -412,3 +412,20 @@ async def test_sighup_reloads_the_program_and_the_log_level_changes(
         " 'error'"
     ]
     assert refused["level"] == "error"
+
+
+async def test_a_reload_says_whether_anything_changed(rig: Rig, reload: Reloads) -> None:
+    await rig.start()
+
+    same = await reload()
+    rig.polling = 'interval = "9s"\ndeadline = "60s"'
+    other = await reload()
+    again = await reload()
+
+    assert [
+        "changed=False" in said or '"changed": false' in said for said in (same, other, again)
+    ] == [
+        True,
+        False,
+        True,
+    ]
