@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from monitor.core.delivery import Delivery, VerdictKind
 from monitor.core.errors import StorageError
@@ -12,6 +14,7 @@ from monitor.core.event import SubjectKind
 from monitor.storage.database import Database
 from monitor.storage.lanes import lock_subjects
 from monitor.storage.upkeep import repair_lanes
+from tests.conftest import Until
 from tests.storage.bulk import fill_backlog
 from tests.storage.store import MINUTE, NOW, SECOND, Store, birth
 
@@ -147,6 +150,35 @@ async def test_inserting_while_settling_never_leaves_a_lane_without_a_due_head(
         for delivery in settled:
             lanes.setdefault(delivery.subject_row, []).append(delivery.sequence)
         assert list(lanes.values()) == [list(range(1, rounds + 1))] * len(names)
+
+
+async def test_a_settlement_waits_for_whoever_tells_of_its_subject(
+    postgres_store: Store, postgres_url: str, open_database: Open, until: Until
+) -> None:
+    """Else an insert sees a head that is about to go, and leaves its lane without one."""
+    await postgres_store.add("b1")
+    await postgres_store.tell("b1")
+    (head,) = await postgres_store.take()
+    patient = "-c lock_timeout=60s -c statement_timeout=60s -c transaction_timeout=60s"
+    url = make_url(postgres_url).update_query_dict({"options": patient})
+    settler = Store(
+        open_database(url.render_as_string(hide_password=False)), postgres_store.sources
+    )
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+
+    async with await psycopg.AsyncConnection.connect(postgres_url) as teller:
+        await teller.execute("SELECT 1 FROM batches FOR UPDATE")
+        settling = asyncio.create_task(settler.settle(head))
+
+        async def waits() -> bool:
+            found = await (await teller.execute(waiting)).fetchone()
+            return found is not None or settling.done()
+
+        await until(waits)
+        assert not settling.done()
+        await teller.commit()
+
+    assert await settling == set()
 
 
 async def test_born_claimed_and_settled_at_once_keep_every_lane_moving(
