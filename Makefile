@@ -71,7 +71,7 @@ format: .venv/installed ## put the code into shape
 
 faults: .venv/installed ## the fault harnesses in full, and whether they catch planted bugs (hours)
 	MONITOR_FAULTS=full $(BIN)/pytest $(TIMED) $(ARGS)
-	MONITOR_FAULTS=full $(BIN)/pytest -n 2 --dist worksteal $(TIMED:%=--ignore %) tests/faults tests/planted tests/hostile/test_generated.py $(ARGS)
+	MONITOR_FAULTS=full $(BIN)/$(PYTEST) -n 2 $(TIMED:%=--ignore %) tests/faults tests/planted tests/hostile/test_generated.py $(ARGS)
 
 day: .venv/installed ## a day of 50 batches in a minute, and what a day of 200 costs in polls
 	MONITOR_DAY_GRAIN=5 MONITOR_DAY_SECONDS=60 $(BIN)/pytest -s tests/days

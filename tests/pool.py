@@ -2,8 +2,8 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -15,6 +15,7 @@ Mode = Literal["transaction", "session"]
 """When a client gives its server session back: after each transaction, or at its own end."""
 
 _ENCRYPTION: Final = {80877103, 80877104}
+_GOODBYE: Final = b"X"
 _LAST_OF_ITS_KIND: Final = {b"Q", b"S", b"F"}
 """What a client sends that the server answers up to `ReadyForQuery`."""
 
@@ -82,20 +83,18 @@ class Pool:
         while struct.unpack("!I", startup[:4])[0] in _ENCRYPTION:
             writer.write(b"N")
             startup = await _read_startup(reader)
-        with self._lent(await self._borrow(startup)) as session:
-            writer.write(session.greeting)
-        while True:
-            kind, message = await _read_message(reader)
-            with self._lent(await self._borrow(startup)) as session:
-                session.writer.write(message)
-                ended = kind in _LAST_OF_ITS_KIND and await _answer(session, writer)
-                while kind != b"X" and (not ended or self._mode == "session"):
-                    kind, message = await _read_message(reader)
-                    if kind != b"X":
-                        session.writer.write(message)
-                        ended = kind in _LAST_OF_ITS_KIND and await _answer(session, writer)
-            if kind == b"X":
-                return
+        session = await self._borrow(startup)
+        writer.write(session.greeting)
+        self._idle.append(session)
+        held: Session | None = None  # one whose client goes is not lent again
+        while (received := await _read_message(reader))[0] != _GOODBYE:
+            kind, message = received
+            held = held or await self._borrow(startup)
+            held.writer.write(message)
+            idle = kind in _LAST_OF_ITS_KIND and await _answer(held, writer)
+            if idle and self._mode == "transaction":
+                self._idle.append(held)
+                held = None
 
     async def _borrow(self, startup: bytes) -> Session:
         if self._in_turn and len(self._opened) > 1:
@@ -112,11 +111,6 @@ class Pool:
         session = Session(reader, writer, greeting)
         self._opened.append(session)
         return session
-
-    @contextmanager
-    def _lent(self, session: Session) -> Iterator[Session]:
-        yield session  # one whose client has gone amid a transaction is not lent again
-        self._idle.append(session)
 
 
 async def _answer(session: Session, writer: asyncio.StreamWriter) -> bool:

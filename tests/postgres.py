@@ -51,17 +51,28 @@ class Postgres:
         self._url = make_url(url).set(drivername="postgresql")
         self._made = 0
 
-    def create(self, template: str | None = None) -> str:
-        """Make a database, as a copy of another where one is named; return its URL."""
+    def create(self, template: str | None = None, *, encoding: str | None = None) -> str:
+        """Make a database, as a copy of another or in an encoding if named; return its URL."""
         self._made += 1
         name = f"test_{os.getpid()}_{self._made}"
         copied = make_url(template).database if template else "template0"
-        self.execute("CREATE DATABASE {} TEMPLATE {}" + _COPY, name, copied or "template0")
+        how = _COPY if encoding is None else f" ENCODING '{encoding}' LOCALE 'C'"
+        self.execute("CREATE DATABASE {} TEMPLATE {}" + how, name, copied or "template0")
         return self._url.set(database=name).render_as_string(hide_password=False)
 
     def drop(self, url: str) -> None:
         """Drop a database, whoever is still connected."""
         self.execute("DROP DATABASE {} WITH (FORCE)", make_url(url).database or "")
+
+    @contextmanager
+    def without_rights(self, url: str, user: str) -> Iterator[str]:
+        """Let there be a user who may make nothing in a database; yield its URL for that user."""
+        owned = Postgres(url)
+        owned.execute("CREATE ROLE {} LOGIN", user)
+        owned.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        yield make_url(url).set(username=user).render_as_string(hide_password=False)
+        owned.execute("DROP OWNED BY {}", user)
+        owned.execute("DROP ROLE {}", user)
 
     def cut(self, url: str) -> None:
         """End all connections to a database, as a restart of the server does."""

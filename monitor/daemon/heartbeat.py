@@ -64,8 +64,6 @@ async def _beat(client: HttpClient, url: Secret) -> str | None:
     """Call once; return what went wrong."""
     try:
         answer = await client.get(url.read(), {}, deadline=DEADLINE)
-    except NetworkError as error:
-        return str(error)
-    except SecretMissingError as error:
+    except (NetworkError, SecretMissingError) as error:
         return str(error)
     return None if 200 <= answer.status_code < 300 else str(answer.status_code)

@@ -7,7 +7,7 @@ every browser reads what they send.
 import codecs
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from monitor.core.errors import NetworkError, NetworkKind
@@ -48,7 +48,7 @@ class Body:
         for token in tokens:
             if token in _PACKED and self._unpacker is None:
                 self._unpacker = _Unpacker(_PACKED[token])
-            elif named := _codec(token):  # not its place, but no secret either
+            elif named := _codec(token):  # not its place, but what is meant is plain
                 charset = charset or named
             elif token not in _PLAIN:
                 raise NetworkError(NetworkKind.ENCODING)
@@ -58,19 +58,21 @@ class Body:
 
     def take(self, part: bytes) -> Iterator[bytes]:
         """Yield what a part of the body holds, at most 64 KiB of its bytes at once."""
-        for plain in (part,) if self._unpacker is None else self._unpacker.take(part):
-            if text := self._without_mark(self._recoder.take(plain) if self._recoder else plain):
-                yield text
+        return self._give((part,) if self._unpacker is None else self._unpacker.take(part))
 
     def end(self) -> Iterator[bytes]:
         """Yield what is left at the body's end."""
         if self._unpacker is not None:
-            for plain in self._unpacker.end():
-                yield self._recoder.take(plain) if self._recoder else plain
+            yield from self._give(self._unpacker.end())
         if self._recoder is not None:
-            yield self._recoder.end()
+            yield self._without_mark(self._recoder.end())
         if self._opening:
             yield self._opening
+
+    def _give(self, unpacked: Iterable[bytes]) -> Iterator[bytes]:
+        for plain in unpacked:
+            if text := self._without_mark(self._recoder.take(plain) if self._recoder else plain):
+                yield text
 
     def _without_mark(self, text: bytes) -> bytes:
         if self._opening is None:

@@ -3,9 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
 
-LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
+from monitor.core.delivery import LONGEST_RETRY_AFTER
 
 
 def parse_retry_after(value: str | None, *, at: datetime) -> timedelta | None:

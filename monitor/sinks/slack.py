@@ -19,7 +19,7 @@ from monitor.sinks.response import kept_text
 from monitor.sinks.slack_blocks import message
 
 _EXAMPLE: Final = "https://hooks.slack.com/services/T0000/B0000/PLACEHOLDER"
-NOT_OK: Final = "not_ok"
+_NOT_OK: Final = "not_ok"
 """Our word for a 2xx that does not come from Slack."""
 _HEADERS: Final = {"content-type": "application/json"}
 _PAYLOAD_REFUSED: Final = frozenset(
@@ -168,6 +168,6 @@ def _judge(answer: Answer, url: str, sent_at: datetime) -> Verdict:
             return verdict
         unwell = word is None or word in _UNWELL
         verdict = replace(verdict, kind=VerdictKind.HOLD if unwell else VerdictKind.RETRY)
-        word = word or NOT_OK
+        word = word or _NOT_OK
     response = kept_text(answer.body, secrets=url_secrets(url))
     return replace(verdict, error=word, response=response)

@@ -142,12 +142,13 @@ async def test_what_cannot_be_read_says_so(
     [
         (None, None, b"\xef\xbb\xbf" + PLAIN),
         ("gzip", None, gzip.compress(PLAIN[:9]) + gzip.compress(PLAIN[9:])),
+        ("gzip", None, gzip.compress(b"\xef\xbb\xbf" + PLAIN)),
         ("deflate", None, RAW_DEFLATE),
         (None, "a/b; charset=utf-16", TEXT.encode("utf-16")),
         (None, "a/b; charset=latin-1", PLAIN),
         ("gzip", "a/b; charset=utf-16le", gzip.compress(TEXT.encode("utf-16-le"))),
     ],
-    ids=["BOM", "gzip", "deflate", "UTF-16", "Latin-1", "UTF-16 in gzip"],
+    ids=["BOM", "gzip", "BOM in gzip", "deflate", "UTF-16", "Latin-1", "UTF-16 in gzip"],
 )
 def test_wherever_a_part_ends(encoding: str | None, charset: str | None, sent: bytes) -> None:
     dice = random.Random(4)

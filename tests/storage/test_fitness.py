@@ -57,14 +57,7 @@ async def test_a_pool_of_sessions_does(empty_postgres_url: str, open_database: O
 @pytest.fixture(params=["LATIN1", "WIN1252", "EUC_JP"])
 def narrow_url(request: pytest.FixtureRequest, postgres: Postgres) -> Iterator[str]:
     """Return the URL of a database whose encoding does not hold every name."""
-    url = postgres.create()
-    name = make_url(url).database or ""
-    postgres.drop(url)
-    postgres.execute(
-        f"CREATE DATABASE {{}} TEMPLATE template0 ENCODING '{request.param}'"
-        " LC_COLLATE 'C' LC_CTYPE 'C'",
-        name,
-    )
+    url = postgres.create(encoding=request.param)
     yield url
     postgres.drop(url)
 
@@ -81,12 +74,8 @@ async def test_an_encoding_that_does_not_hold_every_name_is_refused(
 @pytest.fixture
 def unprivileged_url(postgres: Postgres, empty_postgres_url: str) -> Iterator[str]:
     """Return the URL of a database by a user who may make nothing in it."""
-    postgres.execute("CREATE ROLE {} LOGIN", NAMED)
-    owned = Postgres(empty_postgres_url)
-    owned.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    yield make_url(empty_postgres_url).set(username=NAMED).render_as_string(False)
-    owned.execute("DROP OWNED BY {}", NAMED)
-    postgres.execute("DROP ROLE {}", NAMED)
+    with postgres.without_rights(empty_postgres_url, NAMED) as url:
+        yield url
 
 
 async def test_a_user_who_may_make_no_tables_is_told_the_grant(

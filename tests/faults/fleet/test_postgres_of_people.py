@@ -1,10 +1,5 @@
 """Postgres as people have it: what cannot carry the daemon ends its start, and says what to do."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from sqlalchemy.engine import make_url
-
 from tests.conftest import Until
 from tests.faults.daemon import Daemon
 from tests.faults.figures import Figures
@@ -13,26 +8,6 @@ from tests.pool import run_pool
 from tests.postgres import Postgres
 
 USER = "monitor_of_a_test"
-
-
-@contextmanager
-def in_latin_1(postgres: Postgres, url: str) -> Iterator[str]:
-    """Make a database that does not hold every name."""
-    name = f"{make_url(url).database}_latin1"
-    encoded = "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
-    postgres.execute(f"CREATE DATABASE {{}} TEMPLATE template0 {encoded}", name)
-    narrow = make_url(url).set(database=name).render_as_string(hide_password=False)
-    yield narrow
-    postgres.drop(narrow)
-
-
-@contextmanager
-def without_rights(postgres: Postgres, url: str) -> Iterator[str]:
-    """Make a user who may make nothing."""
-    postgres.execute("CREATE ROLE {} LOGIN", USER)
-    Postgres(url).execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    yield make_url(url).set(username=USER).render_as_string(hide_password=False)
-    postgres.execute("DROP ROLE {}", USER)
 
 
 async def test_what_cannot_carry_it_ends_the_start_and_the_rest_does(
@@ -51,9 +26,10 @@ async def test_what_cannot_carry_it_ends_the_start_and_the_rest_does(
 
     async with run_pool(empty_postgres_url, "transaction") as pool:
         await refuse("a pool of transactions", pool.url, "a pool with pool_mode = session")
-    with in_latin_1(postgres, empty_postgres_url) as url:
-        await refuse("LATIN1", url, "is encoded in LATIN1")
-    with without_rights(postgres, empty_postgres_url) as url:
+    narrow = postgres.create(encoding="LATIN1")
+    await refuse("LATIN1", narrow, "is encoded in LATIN1")
+    postgres.drop(narrow)
+    with postgres.without_rights(empty_postgres_url, USER) as url:
         await refuse("no rights", url, f"GRANT USAGE, CREATE ON SCHEMA public TO {USER};")
 
     foreign = Postgres(empty_postgres_url)
