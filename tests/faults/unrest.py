@@ -1,7 +1,9 @@
-"""Unrest: batches of a simulated account that change each time they are read, until it ends."""
+"""Unrest: batches of a simulated account that change as they are read, or as time goes by."""
 
+import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 from monitor.simulator import SimulatedBolna
 from monitor.simulator.bolna import bolna_document
@@ -9,6 +11,8 @@ from monitor.simulator.lives import Document
 from monitor.simulator.record import Served
 from tests.faults.consumer import Consumer
 
+STEP = 0.5
+"""Seconds between two changes of every batch, by time."""
 AGENT = "agent"
 """Whose list shows the batches that are to be discovered."""
 
@@ -78,3 +82,22 @@ class Unrest:
         return bolna_document(
             batch_id, status=status, execution_status=counts, without=("created_at",)
         )
+
+
+@asynccontextmanager
+async def changing(bolna: SimulatedBolna, ids: Iterable[str]) -> AsyncIterator[None]:
+    """Let one more call of every batch be completed with each step."""
+
+    async def change() -> None:
+        done = 0
+        while True:
+            calls = {"completed": done, "queued": 1_000_000 - done}
+            for id_ in ids:
+                bolna.put(id_, bolna_document(id_, status="running", execution_status=calls))
+            done += 1
+            await asyncio.sleep(STEP)
+
+    task = asyncio.create_task(change())
+    await asyncio.sleep(0)
+    yield
+    task.cancel()

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from monitor.simulator import SimulatedBolna
@@ -17,6 +16,7 @@ from tests.faults.accounting import account, served_states
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
 from tests.faults.disk.ending import is_told, keys, put_lives
+from tests.faults.disk.readiness import is_ready, is_telling
 from tests.faults.disk.wholeness import find_halves
 from tests.faults.figures import FULL, Figures
 from tests.faults.settings import config
@@ -189,21 +189,6 @@ async def test_a_command_that_finds_the_disk_full_says_so_at_once_and_changes_no
         assert (status, said) == (1, f"the database {file} failed: {IO_ERROR}\n")
         with closing(sqlite3.connect(file)) as connection:
             assert connection.execute("SELECT * FROM batches").fetchall() == []
-
-
-def is_telling(daemon: Daemon) -> bool:
-    """Tell whether its log says that it cannot use the database."""
-    assert daemon.alive, "the daemon has ended"
-    return daemon.lines("database.failing") != []
-
-
-async def is_ready(daemon: Daemon, word: str) -> bool:
-    """Tell whether `/-/ready` begins so."""
-    assert daemon.alive, "the daemon has ended"
-    try:
-        return (await daemon.get("/-/ready")).startswith(word)
-    except aiohttp.ClientConnectionError:
-        return False
 
 
 def tables(file: Path) -> set[str]:

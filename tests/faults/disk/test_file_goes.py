@@ -13,7 +13,7 @@ from tests.faults.accounting import account, served_states
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
 from tests.faults.disk.ending import is_told, keys, put_lives
-from tests.faults.disk.test_disk_of_process import is_ready, is_telling
+from tests.faults.disk.readiness import is_ready, is_telling
 from tests.faults.figures import Figures
 from tests.faults.settings import config
 

@@ -152,11 +152,7 @@ CONNECTIONS: Final = (
     Fault(name="reset in the request", act=_reset_after_the_request_line, means=DISCONNECTED),
     Fault(name="reset instead of an answer", act=answer(then="reset"), means=DISCONNECTED),
     Fault(name="reset in the head", act=answer(OK, then="reset"), means=CUT),
-    Fault(
-        name="reset after the head",
-        act=answer(_HEAD % 9, then="reset"),
-        means=CUT,
-    ),
+    Fault(name="reset after the head", act=answer(_HEAD % 9, then="reset"), means=CUT),
     Fault(name="reset in the body", act=answer(_HALF, then="reset"), means=CUT),
     Fault(name="closed instead of an answer", act=answer(), means=DISCONNECTED),
     Fault(name="closed in the head", act=answer(OK), means=CUT),
@@ -170,30 +166,15 @@ CONNECTIONS: Final = (
 )
 
 ANSWERS: Final = (
-    Fault(
-        name="head drips",
-        act=flood(OK + b"X-A: ", b"x", pause=PAUSE),
-        lasts=True,
-        means=STUCK,
-    ),
-    Fault(
-        name="body drips",
-        act=flood(_HEAD % 9999, b" ", pause=PAUSE),
-        lasts=True,
-        means=STUCK,
-    ),
+    Fault(name="head drips", act=flood(OK + b"X-A: ", b"x", pause=PAUSE), lasts=True, means=STUCK),
+    Fault(name="body drips", act=flood(_HEAD % 9999, b" ", pause=PAUSE), lasts=True, means=STUCK),
     Fault(
         name="body drips in chunks",
         act=flood(CHUNKED, b"1\r\n \r\n", pause=PAUSE),
         lasts=True,
         means=STUCK,
     ),
-    Fault(
-        name="body without an end",
-        act=answer(_HALF, then="keep"),
-        lasts=True,
-        means=STUCK,
-    ),
+    Fault(name="body without an end", act=answer(_HALF, then="keep"), lasts=True, means=STUCK),
     Fault(name="endless header", act=flood(OK + b"X-A: ", b"x" * 65536), means=GARBLED),
     Fault(name="endless headers", act=flood(OK, b"X-A: b\r\n" * 8000), means=GARBLED),
     Fault(name="endless status line", act=flood(b"HTTP/1.1 200 ", _BLOCK), means=GARBLED),
@@ -204,11 +185,7 @@ ANSWERS: Final = (
         act=flood(CHUNKED, b"10000\r\n" + _BLOCK + b"\r\n", HUGE),
         means=ENDLESS,
     ),
-    Fault(
-        name="gzip bomb",
-        act=header(b"Content-Encoding", b"gzip", body=BOMB),
-        means=ENDLESS,
-    ),
+    Fault(name="gzip bomb", act=header(b"Content-Encoding", b"gzip", body=BOMB), means=ENDLESS),
     Fault(name="204 with a body", act=answer(_NOTHING + DOCUMENT, then="keep"), means=NOTHING),
     Fault(name="a header of 60 KB", act=header(b"X-A", b"x" * 60_000), means=WELL),
     Fault(name="1,000 headers", act=answer(OK + b"X-A: b\r\n" * 1000 + _REST), means=WELL),
@@ -218,11 +195,7 @@ ANSWERS: Final = (
     Fault(name="the length twice", act=header(b"Content-Length", _LENGTH), means=WELL),
     Fault(name="two lengths", act=header(b"Content-Length", b"7"), means=GARBLED),
     Fault(name="length too long", act=answer(_HALF), means=CUT),
-    Fault(
-        name="length too short",
-        act=answer(_HEAD % 20 + DOCUMENT, then="keep"),
-        means=GARBLED,
-    ),
+    Fault(name="length too short", act=answer(_HEAD % 20 + DOCUMENT, then="keep"), means=GARBLED),
     Fault(name="length is no number", act=header(b"Content-Length", b"many"), means=GARBLED),
     Fault(name="length is negative", act=answer(_HEAD % -1 + DOCUMENT), means=GARBLED),
     Fault(
@@ -230,11 +203,7 @@ ANSWERS: Final = (
         act=answer(CHUNKED + b"zz\r\nhalf", then="keep"),
         means=GARBLED,
     ),
-    Fault(
-        name="chunks without an end",
-        act=answer(CHUNKED + b"4\r\nhalf\r\n"),
-        means=CUT,
-    ),
+    Fault(name="chunks without an end", act=answer(CHUNKED + b"4\r\nhalf\r\n"), means=CUT),
     Fault(name="garbage", act=answer(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", then="keep"), means=PROTOCOL),
     Fault(name="binary garbage", act=answer(bytes(range(256)), then="keep"), means=PROTOCOL),
     Fault(name="HTTP/0.9", act=answer(DOCUMENT), means=PROTOCOL),

@@ -14,7 +14,7 @@ from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
 from tests.faults.figures import Figures, sized
 from tests.faults.settings import config
-from tests.faults.steady.test_steady import changing
+from tests.faults.unrest import changing
 from tests.patient import HANG
 
 SECONDS = float(sized(short=20, full=120))

@@ -5,12 +5,11 @@ import os
 import signal
 import statistics
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from monitor.simulator import SimulatedBolna
-from monitor.simulator.bolna import bolna_document
 from tests.conftest import Until
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
@@ -19,13 +18,12 @@ from tests.faults.settings import config
 from tests.faults.steady import counted
 from tests.faults.steady.footprint import footprint
 from tests.faults.steady.latency import p99
+from tests.faults.unrest import changing
 from tests.patient import HANG
 
 ALONE = float(sized(short=2, full=60))
 SECONDS = float(sized(short=7, full=600))
 BATCHES = sized(short=10, full=20)
-STEP = 0.5
-"""Seconds between two changes of every batch."""
 EVERY = SECONDS / 30
 POLLING = 'interval = "200ms"\n'
 WAL_KIB = 16 * 1024
@@ -120,25 +118,6 @@ async def test_with_two_dead_receivers_it_stays_as_small_and_as_fast(
         assert not slower
         assert waiting >= BATCHES * SECONDS
     assert status == 0
-
-
-@asynccontextmanager
-async def changing(bolna: SimulatedBolna, ids: Iterable[str]) -> AsyncIterator[None]:
-    """Let one more call of every batch be completed with each step."""
-
-    async def change() -> None:
-        done = 0
-        while True:
-            calls = {"completed": done, "queued": 1_000_000 - done}
-            for id_ in ids:
-                bolna.put(id_, bolna_document(id_, status="running", execution_status=calls))
-            done += 1
-            await asyncio.sleep(STEP)
-
-    task = asyncio.create_task(change())
-    await asyncio.sleep(0)
-    yield
-    task.cancel()
 
 
 @asynccontextmanager

@@ -1,0 +1,20 @@
+"""What a daemon says of its database, by its endpoint and by its log."""
+
+import aiohttp
+
+from tests.faults.daemon import Daemon
+
+
+def is_telling(daemon: Daemon) -> bool:
+    """Tell whether its log says that it cannot use the database."""
+    assert daemon.alive, "the daemon has ended"
+    return daemon.lines("database.failing") != []
+
+
+async def is_ready(daemon: Daemon, word: str) -> bool:
+    """Tell whether `/-/ready` begins so."""
+    assert daemon.alive, "the daemon has ended"
+    try:
+        return (await daemon.get("/-/ready")).startswith(word)
+    except aiohttp.ClientConnectionError:
+        return False
