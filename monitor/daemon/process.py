@@ -213,7 +213,7 @@ async def _patiently(
 
 
 def leave() -> None:
-    """End the process in a second even if a name look-up still holds one of its threads."""
+    """End the process in a second even if a look-up of Postgres' name holds one of its threads."""
     threading.Thread(target=_exit_soon, daemon=True).start()
 
 
