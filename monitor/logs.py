@@ -1,5 +1,6 @@
 """How the log is written: one event a line, no values of other libraries' making."""
 
+import atexit
 import io
 import logging
 import os
@@ -12,6 +13,8 @@ from typing import Any, Final, TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor
 
+from monitor.log_queue import LogQueue
+
 REMIND: Final = 600.0
 """Seconds between two lines that say the same of a library."""
 _MOST_KINDS: Final = 100
@@ -21,6 +24,10 @@ _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 """What syslog calls them; all that is worse is critical."""
 _CRITICAL: Final = 2
+_DRAIN: Final = 0.5
+"""Seconds that the last lines get at the end."""
+_queues: Final[dict[int, LogQueue]] = {}
+"""By descriptor."""
 
 
 def set_up_logs(
@@ -28,7 +35,8 @@ def set_up_logs(
 ) -> None:
     """Send the log to `stream` (standard output): coloured on a terminal, JSON elsewhere.
 
-    Lines of JSON, which are collected from several daemons, name the instance.
+    Lines of JSON, which are collected from several daemons, name the instance. An open file gets
+    them from a thread, so that nobody waits for it.
     """
     out = stream or sys.stdout
     console = log_format == "console" or (log_format == "auto" and out.isatty())
@@ -41,10 +49,35 @@ def set_up_logs(
             *_renderers(console=console, colors=out.isatty(), journal=_is_journal(out)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lasting(out))),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _way_out(out))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_ForeignHandler()], level=logging.WARNING, force=True)
+
+
+def lines_dropped() -> int:
+    """Return how many lines nobody could read since the start: their output was stuck, or full."""
+    return sum(queue.dropped for queue in _queues.values())
+
+
+def _way_out(out: TextIO) -> "LogQueue | _Lasting":
+    """Return what takes lines for an output, and never waits."""
+    try:
+        return _queue(out.fileno())
+    except (OSError, ValueError):  # no file of the system's, or closed
+        return _Lasting(out)
+
+
+def _queue(descriptor: int) -> LogQueue:
+    """Return the queue of an open file: a reload changes nothing of what waits there."""
+    if descriptor not in _queues:
+        _queues[descriptor] = LogQueue(descriptor, _tell_dropped)
+        atexit.register(_queues[descriptor].drain, _DRAIN)
+    return _queues[descriptor]
+
+
+def _tell_dropped(lines: int) -> None:
+    structlog.stdlib.get_logger().warning("log.dropped", lines=lines)
 
 
 def _is_journal(out: TextIO) -> bool:

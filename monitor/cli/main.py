@@ -90,6 +90,7 @@ def _root(
 
 def main() -> None:
     """Run the command that the arguments name; raises SystemExit."""
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         fall_back(stream)
     try:
@@ -102,3 +103,17 @@ def main() -> None:
         if not isinstance(error, BrokenPipeError):
             sys.stderr.write(f"{error.strerror or type(error).__name__}\n")
         sys.exit(1)
+
+
+def _open_standard_streams() -> None:
+    """Have a closed one lead nowhere (`monitor run >&-`).
+
+    Else the next file that is opened, the database say, gets its number, and what is written to
+    that number.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(opened, True)
+    os.close(opened)
+    sys.stdin = sys.stdin or os.fdopen(0)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")

@@ -3,6 +3,7 @@
 from monitor.app import Engine
 from monitor.core.errors import StorageError
 from monitor.daemon.readiness import Readiness
+from monitor.logs import lines_dropped
 from monitor.storage.census import count_batches, count_due, count_pending
 from monitor.storage.database import Database
 
@@ -17,6 +18,8 @@ class Gauges:
         self._engine = engine
         self._database = database
         self._readiness = readiness
+        self._lines_dropped = 0
+        """As last counted."""
 
     async def refresh(self) -> None:
         """Set what memory knows, then what the database knows, if it answers."""
@@ -24,6 +27,9 @@ class Gauges:
         self._set_receivers()
         metrics = self._engine.metrics
         metrics.writer_queue.set(self._engine.writer.queued)
+        dropped = lines_dropped()
+        metrics.log_lines_dropped.inc(dropped - self._lines_dropped)
+        self._lines_dropped = dropped
         up = not await self._readiness.problems_of_database()
         metrics.database_up.set(up)
         if up:

@@ -3,6 +3,7 @@
 import asyncio
 import faulthandler
 import gc
+import math
 import os
 import signal
 import threading
@@ -92,11 +93,18 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, reload_b
         looking = keep_running("namesake", Namesake(name).run)
         under_way.append(asyncio.create_task(looking))
         await stopping
-        faulthandler.dump_traceback_later(LONGEST_END, exit=True)
+        _limit_end()
         await daemon.stop()
     finally:
         await end(under_way)
         await name.release()
+
+
+def _limit_end() -> None:
+    """Have the process ended whatever hangs, even where nobody takes the tracebacks."""
+    faulthandler.dump_traceback_later(LONGEST_END, exit=True)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(math.ceil(LONGEST_END + RETRY))
 
 
 def _calm_collector() -> None:

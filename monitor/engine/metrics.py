@@ -163,6 +163,11 @@ class Metrics:
             "Poll results that wait to be committed.",
             registry=self.registry,
         )
+        self.log_lines_dropped = Counter(
+            "monitor_log_lines_dropped",
+            "Lines of the log that were not written: nobody read standard output, or it was full.",
+            registry=self.registry,
+        )
         self.reload_successful = Gauge(
             "monitor_config_last_reload_successful",
             "1 when the config file in force is the last one asked for, 0 when that was refused.",

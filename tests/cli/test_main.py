@@ -221,6 +221,21 @@ async def test_a_full_disk_is_no_traceback(monitor: Run) -> None:
 
 
 @pytest.mark.usefixtures("in_force")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+async def test_a_standard_stream_that_is_closed_leads_nowhere(closed: str, monitor: Run) -> None:
+    """Its number must not become the database's: what is printed would be written there."""
+    child = await asyncio.create_subprocess_shell(
+        f"'{sys.executable}' -m monitor add bolna x {closed}",
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    _, err = await child.communicate()
+
+    assert (child.returncode, b"Traceback" in err) == (0, False)
+    assert "bolna" in (await monitor("list")).out
+
+
+@pytest.mark.usefixtures("in_force")
 async def test_a_terminal_that_is_not_utf_8_gets_all_the_same(process: Run, monitor: Run) -> None:
     await monitor("add", "bolna", "x", "--name", "Köln 東京.csv")
 

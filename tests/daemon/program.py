@@ -25,20 +25,25 @@ class Process:
         self._reader: asyncio.Task[None] | None = None
         self.output = ""
 
-    async def start(self, module: str = "tests.patient") -> None:
-        """Start it; `monitor` is the program that hurries at its end."""
+    async def start(
+        self, module: str = "tests.patient", output: int = asyncio.subprocess.PIPE
+    ) -> None:
+        """Start it; `monitor` is the program that hurries at its end.
+
+        Another output is not read.
+        """
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "error", "-m", module, "run", "-c", str(self._config)),
-            stdout=asyncio.subprocess.PIPE,
+            stdout=output,
             stderr=asyncio.subprocess.STDOUT,
             env={k: v for k, v in os.environ.items() if not k.startswith("MONITOR_")}
             | self._environment,
         )
-        self._reader = asyncio.create_task(self._read(self._process))
+        if self._process.stdout is not None:
+            self._reader = asyncio.create_task(self._read(self._process.stdout))
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        async for line in process.stdout:
+    async def _read(self, output: asyncio.StreamReader) -> None:
+        async for line in output:
             self.output += line.decode()
 
     def lines(self, event: str | None = None) -> list[Line]:
@@ -66,11 +71,11 @@ class Process:
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit code."""
         assert self._process is not None
-        assert self._reader is not None
         if self._process.returncode is None:
             send(self._process, number)
         code = await asyncio.wait_for(self._process.wait(), HANG)
-        await self._reader
+        if self._reader is not None:
+            await self._reader
         self._process = None
         return code
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import faulthandler
+import fcntl
 import os
+import select
 import signal
 import sys
 from pathlib import Path
@@ -150,6 +152,34 @@ async def test_a_taken_port_stops_the_start_with_the_reason(
     assert "Traceback" not in daemon.output
 
 
+async def test_an_output_that_nobody_empties_stops_nothing(
+    rig: Rig, process: MakeProcess, until: Until
+) -> None:
+    """As a terminal in copy mode, or after Ctrl-S, or a collector that hangs."""
+    rig.show("b1")
+    declare(rig, "b1")
+    rig.polling = 'interval = "50ms"'
+    daemon = process(rig, {"MONITOR_DATABASE_URL": rig.url})
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    await daemon.start(output=writing)
+    await until(lambda: rig.crm.types == ["batch.first_seen"])
+    while select.select((), (writing,), (), 0)[1]:  # each reload is a line
+        daemon.tell(signal.SIGHUP)
+        await asyncio.sleep(0.01)
+
+    for batch in ("b2", "b3"):
+        rig.show(batch)
+        declare(rig, "b1", batch)
+        rig.write()
+        daemon.tell(signal.SIGHUP)
+        await until(lambda batch=batch: rig.crm.of(batch) != [])
+
+    assert await daemon.stop() == 0
+    os.close(reading)
+    os.close(writing)
+
+
 async def test_run_migrates_a_new_file_and_gives_back_what_was_claimed(
     rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +201,7 @@ async def test_run_migrates_a_new_file_and_gives_back_what_was_claimed(
 
     await asyncio.wait_for(daemon, HANG)
     faulthandler.cancel_dump_traceback_later()  # the process that it was to end is ours
+    signal.alarm(0)
 
 
 async def test_a_loop_that_crashes_begins_anew_and_tells_it(
@@ -248,6 +279,34 @@ asyncio.run(process.run(load(Path({str(rig.write())!r}))))
 
     assert code == 1
     assert "Timeout (0:00:00.500000)!" in errors
+
+
+async def test_an_end_that_hangs_is_forced_even_where_nobody_takes_its_tracebacks(
+    rig: Rig,
+) -> None:
+    script = f"""
+import asyncio, fcntl, os, signal
+from pathlib import Path
+from monitor.config.load import load
+from monitor.daemon import process
+from monitor.daemon.daemon import Daemon
+
+async def hang(self):
+    await asyncio.sleep(3600)
+
+async def start(self):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+reading, writing = os.pipe()
+fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+os.write(writing, b"x" * 4096)
+os.dup2(writing, 2)
+process.LONGEST_END, process.RETRY, Daemon.stop, Daemon.start = 0.5, 0.5, hang, start
+asyncio.run(process.run(load(Path({str(rig.write())!r}))))
+"""
+    code, _ = await run_script(script)
+
+    assert code == -signal.SIGALRM
 
 
 async def test_a_second_daemon_of_one_name_on_one_postgres_is_refused(

@@ -1,0 +1,106 @@
+"""The log's way out: a bounded queue and a thread that writes, so that a stuck output stops nobody.
+
+A terminal that is paused, or a collector that reads no more, keeps whoever writes to it waiting.
+"""
+
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+MOST: Final = 1024 * 1024
+"""Bytes that wait to be written: some thousand lines."""
+_PORTION: Final = 64 * 1024
+"""Bytes that are written at once: what a pipe holds."""
+
+
+class LogQueue:
+    """Take lines for an open file, and write them when it takes them.
+
+    Once it is full all lines are dropped until half of it is written: what is missing is one piece,
+    and `tell_dropped` is called in its place, with how many lines it was. So is what cannot be
+    written at all, as on a full disk.
+    """
+
+    def __init__(self, descriptor: int, tell_dropped: Callable[[int], None]) -> None:
+        self._descriptor = descriptor
+        self._tell_dropped = tell_dropped
+        self._lines: deque[bytes] = deque()
+        self._held = 0
+        """Bytes of the lines that wait, and of those that are being written."""
+        self._full = False
+        self._untold = 0
+        self.dropped = 0
+        """Lines since the start."""
+        self._torn = False
+        """The last line that could be written was cut off."""
+        self._changed = threading.Condition()
+        threading.Thread(target=self._write_for_ever, name="log", daemon=True).start()
+
+    def write(self, text: str) -> None:
+        """Take a line, with its end; it never waits."""
+        line = text.encode(errors="backslashreplace")
+        with self._changed:
+            self._full = self._full or self._held + len(line) > MOST
+            if self._full:
+                self._drop(1)
+                return
+            self._lines.append(line)
+            self._held += len(line)
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Do nothing: the thread is at it."""
+
+    def drain(self, seconds: float) -> None:
+        """Wait until all is written, or so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._held, seconds)
+
+    def _write_for_ever(self) -> None:
+        while True:
+            portion = self._next_portion()
+            self._note(portion, written=self._write(b"".join(portion)))
+
+    def _next_portion(self) -> list[bytes]:
+        portion, size = [], 0
+        with self._changed:
+            self._changed.wait_for(lambda: self._lines)
+            while self._lines and size < _PORTION:
+                portion.append(self._lines.popleft())
+                size += len(portion[-1])
+        return portion
+
+    def _write(self, data: bytes) -> bool:
+        """Tell whether all was written, however long that took."""
+        left = memoryview(b"\n" + data if self._torn else data)
+        while left:
+            try:
+                left = left[os.write(self._descriptor, left) :]
+            except BlockingIOError:  # who shares a terminal with us may have made it so
+                poll = select.poll()
+                poll.register(self._descriptor, select.POLLOUT)
+                poll.poll()
+            except OSError:
+                self._torn = self._torn or 0 < len(left) < len(data)
+                return False
+        self._torn = False
+        return True
+
+    def _note(self, portion: list[bytes], *, written: bool) -> None:
+        with self._changed:
+            self._held -= sum(map(len, portion))
+            if not written:
+                self._drop(len(portion))
+            self._full = self._full and self._held > MOST // 2
+            told = self._untold if written and not self._full else 0
+            self._untold -= told
+            self._changed.notify_all()
+        if told:
+            self._tell_dropped(told)
+
+    def _drop(self, lines: int) -> None:
+        self.dropped += lines
+        self._untold += lines
