@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from monitor.config.open_files import polls_at_once
 from monitor.config.schema import Config, database_url
 from monitor.core.conditions import Limits
 from monitor.core.pacing import Pace
@@ -136,7 +137,7 @@ def build_account(config: Config, row: SourceRow) -> Account:
         provider=build_provider(
             settings,
             deadline=config.polling.deadline,
-            connections=config.polling.concurrency,
+            connections=polls_at_once(config),
         ),
         pace=pace_of(config, row.name),
         rate=settings.rate_limit,
@@ -188,7 +189,7 @@ async def build_engine(config: Config, database: Database, clock: Clock) -> Engi
         clock=clock,
         metrics=metrics,
         owner=owner,
-        concurrency=config.polling.concurrency,
+        concurrency=polls_at_once(config),
         deadline=config.polling.deadline,
     )
     writer.on_scheduled = poller.expect

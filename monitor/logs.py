@@ -77,7 +77,8 @@ def _queue(descriptor: int) -> LogQueue:
 
 
 def _tell_dropped(lines: int) -> None:
-    structlog.stdlib.get_logger().warning("log.dropped", lines=lines)
+    log = structlog.stdlib.get_logger()
+    log.warning("log.dropped", lines=lines)
 
 
 def _is_journal(out: TextIO) -> bool:

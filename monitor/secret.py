@@ -10,7 +10,8 @@ from typing import Any, Final
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_plain_validator_function
 
-from monitor.core.errors import SecretMalformedError, SecretMissingError
+from monitor import descriptors
+from monitor.core.errors import DescriptorsError, SecretMalformedError, SecretMissingError
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -37,7 +38,8 @@ class Secret:
         """Return the secret, stripped; raise SecretMissingError when it is not there, or not one.
 
         No secret of ours holds a line break: a file with two lines holds something else.
-        Raises SecretMalformedError for one that breaks the rule of its kind.
+        Raises SecretMalformedError for one that breaks the rule of its kind, and DescriptorsError
+        while no file can be opened.
         """
         if self.value is not None:
             return self.value
@@ -74,6 +76,8 @@ def _read_file(path: str) -> tuple[str, str]:
     try:
         return Path(path).read_text(encoding="utf-8").strip(), f"the file {path} is empty"
     except OSError as error:
+        if descriptors.is_shortage(error):
+            raise DescriptorsError from error
         reason = error.strerror
     except ValueError:
         reason = "its name holds a NUL" if "\0" in path else "it is not UTF-8 text"

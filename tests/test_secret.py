@@ -4,12 +4,13 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
-from monitor.core.errors import SecretMalformedError, SecretMissingError
+from monitor.core.errors import DescriptorsError, SecretMalformedError, SecretMissingError
 from monitor.secret import Secret, take_secret
 from monitor.settings import (
     Labels,
     Settings,
 )
+from tests.descriptors import no_descriptors
 
 
 class Account(Settings):
@@ -181,3 +182,11 @@ def test_taking_a_secret_leaves_the_rest_of_the_table() -> None:
     assert take_secret(table, "spare", folder=None) is None
     assert take_secret(table, "key", folder=None) == Secret(name="key", env="KEY")
     assert table == {"other": 1}
+
+
+def test_a_file_that_no_descriptor_is_left_for_is_not_missing(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s3cret")
+    secret = Secret(name="api_key", file=str(tmp_path / "key"))
+
+    with no_descriptors(), pytest.raises(DescriptorsError):
+        secret.read()

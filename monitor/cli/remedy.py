@@ -54,6 +54,10 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
         "the answer is packed in a way that nobody asked for, or its letters are in no charset that"
         " it names: check {url} for a proxy in between"
     ),
+    FailureKind.DESCRIPTORS: (
+        "this process may open no more files: raise LimitNOFILE= (`ulimit -n`), or lower"
+        " [polling] concurrency"
+    ),
     FailureKind.UNAUTHORIZED: "the key is refused: check {key} and its account",
     FailureKind.FORBIDDEN: "the key is refused, or may not read this batch: check {key}",
     FailureKind.NOT_FOUND: "wrong id, key or account?",

@@ -99,7 +99,7 @@ def run(config: ConfigPath = None) -> None:
     """
     with suppress(ValueError):  # only a main thread takes signals
         signal.signal(signal.SIGTERM, _leave)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the config is not even read yet
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it waits for who reloads
     from monitor.cli.commands import run_daemon
 
     run_daemon.run(config)

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from monitor import descriptors
 from monitor.config.mistakes import suggest
+from monitor.config.open_files import files_needed, polls_at_once
 from monitor.config.schema import Config
 from monitor.core.batch import fold
-from monitor.core.errors import SecretMissingError
+from monitor.core.errors import DescriptorsError, SecretMissingError
 from monitor.core.event import CONDITION_NAMES, MATCHER_NAMES, EventType
 from monitor.core.matching import Matcher
 from monitor.core.routing import Route
@@ -37,6 +39,24 @@ def warnings_of(config: Config, *, deliberate: bool = True) -> list[str]:
         *_strange_statuses(config),
         *missing_secrets(config),
     ]
+
+
+def warnings_at_work(config: Config) -> list[str]:
+    """List what a daemon says of its config: no deliberate choice, but what its own process lacks.
+
+    A shell that checks a file has limits of its own.
+    """
+    return [*warnings_of(config, deliberate=False), *_scarce_descriptors(config)]
+
+
+def _scarce_descriptors(config: Config) -> Iterator[str]:
+    wanted, possible = config.polling.concurrency, polls_at_once(config)
+    if possible < wanted:
+        yield (
+            f"polling.concurrency = {wanted} needs up to {files_needed(config)} open files, and"
+            f" this process may have {descriptors.limit()}: {possible} polls at once are possible;"
+            " raise LimitNOFILE= (`ulimit -n`), or lower it"
+        )
 
 
 def require_secrets(config: Config, *, source: str | None = None) -> None:
@@ -75,7 +95,7 @@ def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
 def _problem(prefix: str, secret: Secret) -> str | None:
     try:
         secret.read()
-    except SecretMissingError as error:
+    except (DescriptorsError, SecretMissingError) as error:
         return f"{prefix}{error}"
     return None
 

@@ -101,6 +101,7 @@ class NetworkKind(StrEnum):
     PROTOCOL = "protocol"
     TOO_LARGE = "too_large"
     ENCODING = "encoding"
+    DESCRIPTORS = "descriptors"  # this process may open no more files: nothing was asked
 
 
 class NetworkError(MonitorError):
@@ -113,6 +114,13 @@ class NetworkError(MonitorError):
         super().__init__(kind.value if reason is None else f"{kind.value}: {reason}")
         self.kind = kind
         self.reason = reason
+
+
+class DescriptorsError(NetworkError):
+    """Say that this process may open no more files: no connection, and no file with a key."""
+
+    def __init__(self) -> None:
+        super().__init__(NetworkKind.DESCRIPTORS)
 
 
 class FailureKind(StrEnum):
@@ -133,6 +141,7 @@ class FailureKind(StrEnum):
     PROTOCOL = "protocol"
     TOO_LARGE = "too_large"
     ENCODING = "encoding"
+    DESCRIPTORS = "descriptors"
     UNAUTHORIZED = "unauthorized"  # 401
     FORBIDDEN = "forbidden"  # 403
     NOT_FOUND = "not_found"  # 404, 410

@@ -14,6 +14,8 @@ PUT_OFF_POLLS = 3
 FAILING_AFTER = timedelta(minutes=2)
 
 _KEY_REFUSED = frozenset({FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING})
+_OURS = frozenset({FailureKind.DESCRIPTORS})
+"""What keeps us from asking at all says nothing of the account, nor of the batch."""
 _ANSWERS = frozenset(
     {FailureKind.NOT_FOUND, FailureKind.REFUSED, FailureKind.UNEXPECTED_STATUS},
 )
@@ -93,8 +95,15 @@ def is_answer(kind: FailureKind | None) -> bool:
     return kind is None or kind in _ANSWERS
 
 
+def is_ours(kind: FailureKind | None) -> bool:
+    """Tell whether a poll failed by a want of our own: nothing was asked."""
+    return kind in _OURS
+
+
 def judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[Health, Turn | None]:
     """Move an account's health by one poll; `watched` is how many of its batches are polled."""
+    if is_ours(poll.kind):
+        return health, None
     put_off = health.put_off + 1 if poll.put_off else 0
     if put_off != health.put_off:
         health = replace(health, put_off=put_off)

@@ -9,8 +9,9 @@ import structlog
 
 from monitor.app import Engine, build_account, build_receiver, declare, register
 from monitor.config.load import load
+from monitor.config.open_files import polls_at_once
 from monitor.config.schema import Config, database_url
-from monitor.config.warnings import require_secrets, warnings_of
+from monitor.config.warnings import require_secrets, warnings_at_work
 from monitor.core.errors import ConfigError, MonitorError
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.systemd import Systemd
@@ -129,7 +130,7 @@ class Reload:
             routes=len(config.routes),
             batches=len(config.batches),
         )
-        for warning in warnings_of(config, deliberate=False):
+        for warning in warnings_at_work(config):
             log.warning("config.doubtful", reason=warning)
 
     async def _hasten(self, change: _Change) -> None:
@@ -146,7 +147,7 @@ class Reload:
         polling = config.polling
         under_way = engine.poller.change(
             [before or built for before, built in change.accounts],
-            concurrency=polling.concurrency,
+            concurrency=polls_at_once(config),
             deadline=polling.deadline,
         )
         under_way |= engine.discovery.change(engine.accounts)

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from monitor import descriptors
 from monitor.core.batch import Watch
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import stamp
-from monitor.core.source import is_answer
+from monitor.core.source import is_answer, is_ours
 from monitor.engine.account import Account
 from monitor.engine.fold import Result
 
@@ -24,6 +25,7 @@ class Trouble:
         self._batches: dict[int, datetime] = {}
         self._sources: dict[str, datetime] = {}
         self._rows: dict[str, int] = {}
+        self._shortage: datetime | None = None
         self._words: set[tuple[str, str]] = set()
         self._uncounted: set[tuple[str, str]] = set()
 
@@ -69,6 +71,9 @@ class Trouble:
         at: datetime,
     ) -> None:
         """Tell a batch's failing polls, unless the account as a whole is what fails."""
+        if is_ours(failure.kind):
+            self._tell_shortage(at)
+            return
         row = watch.batch.row
         told = self._batches.get(row)
         if told is None and not self._is_first(account, failure):
@@ -105,6 +110,12 @@ class Trouble:
         if reason is not None and key not in self._uncounted:
             self._uncounted.add(key)
             log.warning("counts.unread", source=account.source.name, kind=reason)
+
+    def _tell_shortage(self, at: datetime) -> None:
+        """Tell that polls fail because this process may open no more files: whoever is asked."""
+        if self._shortage is None or at - self._shortage >= REMIND_AFTER:
+            self._shortage = at
+            log.error("descriptors.exhausted", limit=descriptors.limit())
 
     def _is_first(self, account: Account, failure: PollError) -> bool:
         """Tell whether this failure is new: the first of the account's, or one batch's alone."""

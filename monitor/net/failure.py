@@ -8,6 +8,7 @@ import aiohttp
 import httpx
 from aiohttp.http_exceptions import HttpProcessingError
 
+from monitor import descriptors
 from monitor.core.errors import NetworkKind
 from monitor.net.guard import AddressForbiddenError
 from monitor.net.redact import printable
@@ -34,6 +35,8 @@ _KINDS: Final = (
     (OSError, NetworkKind.DISCONNECTED),
 )
 """The first that fits counts: each stands before what it derives from."""
+_BEFORE: Final = frozenset({NetworkKind.CONNECT, NetworkKind.DNS})
+"""Those before there was a connection."""
 _REASON_LIMIT: Final = 160
 _TLS_BY_VERIFICATION: Final = {
     9: NetworkKind.TLS_EXPIRED,  # X509_V_ERR_CERT_NOT_YET_VALID
@@ -68,12 +71,16 @@ def kind_of(error: Exception) -> NetworkKind:
     causes = list(_causes(error))
     if any(isinstance(cause, AddressForbiddenError) for cause in causes):
         return NetworkKind.ADDRESS
+    if any(map(descriptors.is_shortage, causes)):
+        return NetworkKind.DESCRIPTORS
     if named := next(filter(None, map(_kind_of_tls, causes)), None):
         return named
     if isinstance(error, httpx.HTTPError):
         causes = causes[1:] or causes
     fitting = (kind for known, kind in _KINDS if isinstance(causes[0], known))
-    return next(fitting, NetworkKind.PROTOCOL)
+    kind = next(fitting, NetworkKind.PROTOCOL)
+    # a look-up without descriptors says that there is no such name, or that nobody answered
+    return NetworkKind.DESCRIPTORS if kind in _BEFORE and descriptors.are_out() else kind
 
 
 def tls_reason_of(error: Exception) -> str | None:

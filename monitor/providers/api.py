@@ -5,7 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from monitor.core.errors import FailureKind, NetworkError, PollError, SecretMissingError
+from monitor.core.errors import (
+    DescriptorsError,
+    FailureKind,
+    NetworkError,
+    PollError,
+    SecretMissingError,
+)
 from monitor.net.answer import USABLE, Answer, Take
 from monitor.net.retry_after import parse_retry_after
 
@@ -85,6 +91,8 @@ class Api:
             auth = self._read_auth()
         except SecretMissingError as error:
             raise PollError(FailureKind.KEY_MISSING) from error
+        except DescriptorsError as error:
+            raise PollError(FailureKind.DESCRIPTORS) from error
         accepts = "accept" in map(str.lower, auth)
         self._headers = auth if accepts else {"Accept": "application/json"} | auth
         return self._headers

@@ -98,12 +98,11 @@ class SlackSink:
         """Make one attempt: blocks, and if Slack refuses those, at once the text alone."""
         try:
             url = self._settings.webhook_url.read()
+            answer = await self._post(url, message(json.loads(delivery.body)))
         except SecretMalformedError:
             return Verdict(kind=VerdictKind.HOLD, error="secret_malformed")
         except SecretMissingError:
             return Verdict(kind=VerdictKind.HOLD, error="secret_missing")
-        try:
-            answer = await self._post(url, message(json.loads(delivery.body)))
         except NetworkError as error:
             return Verdict(kind=VerdictKind.HOLD, error=error.kind.value, reason=error.reason)
         return _judge(answer, url, sent_at)

@@ -96,17 +96,16 @@ class WebhookSink:
         """Make one attempt; the stored bytes leave as they are, with a fresh signature."""
         try:
             secrets = self._read_secrets()
-        except SecretMalformedError:
-            return Verdict(kind=VerdictKind.HOLD, error="secret_malformed")
-        except SecretMissingError:
-            return Verdict(kind=VerdictKind.HOLD, error="secret_missing")
-        try:
             answer = await self._client.post(
                 self._settings.url,
                 self._headers(delivery, secrets, sent_at),
                 delivery.body,
                 deadline=self._settings.timeout,
             )
+        except SecretMalformedError:
+            return Verdict(kind=VerdictKind.HOLD, error="secret_malformed")
+        except SecretMissingError:
+            return Verdict(kind=VerdictKind.HOLD, error="secret_missing")
         except NetworkError as error:
             return Verdict(kind=VerdictKind.HOLD, error=error.kind.value, reason=error.reason)
         return self._judge(answer, secrets, sent_at)

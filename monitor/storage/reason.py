@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from monitor import descriptors
+
 _NOT_ADMITTED: Final = (
     (
         re.compile(r'database ".*" does not exist'),
@@ -53,6 +55,7 @@ _REMEDIES: Final = (
     ),
 )
 """By text: before a connection stands, psycopg tells no SQLSTATE."""
+_UNOPENED: Final = re.compile("unable to open database file|Too many open files")
 _PREAMBLE: Final = re.compile(
     r"connection (?:failed|is bad): (?:connection to server .*? failed: )?(?:FATAL: +)?"
 )
@@ -66,6 +69,8 @@ def reason_of(error: BaseException) -> str:
     if origin is None:
         return kind_of(error)
     told = str(origin).strip()
+    if _UNOPENED.search(told) and descriptors.are_out():
+        return f"this process may open no more files: its limit is {descriptors.limit()}"
     for pattern, remedy in _REMEDIES:
         if pattern.search(told):
             return remedy

@@ -1,10 +1,16 @@
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from monitor.config.load import load
-from monitor.config.warnings import missing_secrets, require_secrets, warnings_of
+from monitor.config.warnings import (
+    missing_secrets,
+    require_secrets,
+    warnings_at_work,
+    warnings_of,
+)
 from monitor.core.errors import SecretMissingError
 from monitor.core.event import EventType
 
@@ -365,3 +371,22 @@ def test_a_secret_that_is_there_is_not_missing(
     (tmp_path / "nowhere").write_text("key\n", encoding="utf-8")
 
     assert missing_secrets(load(write(SECRETS))) == []
+
+
+def test_a_daemon_warns_of_more_polls_than_it_may_have_open_files(write: Write) -> None:
+    config = load(write(f"{SOURCE}{OPS}{HEARD}[polling]\nconcurrency = 10_000\n"))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (10_064, before[1]))
+    try:
+        short = warnings_at_work(config)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (10_065, before[1]))
+        enough = warnings_at_work(config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert short == [
+        "polling.concurrency = 10000 needs up to 10065 open files, and this process may have 10064:"
+        " 9999 polls at once are possible; raise LimitNOFILE= (`ulimit -n`), or lower it"
+    ]
+    assert enough == []
+    assert warnings_of(config) == []

@@ -22,7 +22,8 @@ FORBIDDEN, NOT_FOUND, REFUSED, SERVER_ERROR = (
 )
 REFUSALS = [(REFUSED, 400), (FORBIDDEN, 403), (NOT_FOUND, 404), (NOT_FOUND, 410), (REFUSED, 422)]
 ACCOUNTS_MATTER = {FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING}
-OTHER_REASONS = sorted(set(FailureKind) - {FORBIDDEN, NOT_FOUND, REFUSED} - ACCOUNTS_MATTER)
+OURS = {FailureKind.DESCRIPTORS}
+OTHER_REASONS = sorted(set(FailureKind) - {FORBIDDEN, NOT_FOUND, REFUSED} - ACCOUNTS_MATTER - OURS)
 
 
 # refused
@@ -366,3 +367,16 @@ def test_failures_from_before_the_account_recovered_do_not_count(life: "Life") -
     told = [life.fails(FailureKind.TIMEOUT, health=recovered) for _ in range(5)]
 
     assert told == [[], [], [], [], ["batch.unreachable"]]
+
+
+@pytest.mark.parametrize("kind", sorted(OURS))
+def test_what_keeps_us_from_asking_says_nothing_of_the_batch(
+    life: "Life", kind: FailureKind
+) -> None:
+    life.reads()
+    life.fails(NOT_FOUND, 404)
+    before = life.watch.failures
+
+    told = [life.fails(kind) for _ in range(100)]
+
+    assert (told, life.watch.failures) == ([[]] * 100, before)

@@ -40,6 +40,7 @@ PASSING = [
     FailureKind.EXPRESSION,
     FailureKind.REDIRECT,
 ]
+OURS = [FailureKind.DESCRIPTORS]
 
 
 class Playing:
@@ -80,12 +81,24 @@ def account() -> Playing:
 
 
 def test_every_way_in_which_a_poll_can_fail_is_judged() -> None:
-    assert {*ANSWERS, *KEY_REFUSED, *PASSING, FORBIDDEN} == {READING, *FailureKind}
+    assert {*ANSWERS, *KEY_REFUSED, *PASSING, *OURS, FORBIDDEN} == {READING, *FailureKind}
 
 
 @pytest.mark.parametrize("kind", list(NetworkKind))
 def test_a_failed_request_is_a_failed_poll_of_the_same_name(kind: NetworkKind) -> None:
-    assert FailureKind(str(NetworkError(kind))) in PASSING
+    assert FailureKind(str(NetworkError(kind))) in PASSING + OURS
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_what_keeps_us_from_asking_says_nothing_of_the_account(
+    account: Playing, kind: FailureKind
+) -> None:
+    account.poll(SERVER_ERROR, put_off=True)
+    before = account.health
+
+    turns = [account.poll(kind, after=MINUTE) for _ in range(100)]
+
+    assert (set(turns), account.health) == ({NOTHING}, before)
 
 
 # 401

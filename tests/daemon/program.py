@@ -26,13 +26,19 @@ class Process:
         self.output = ""
 
     async def start(
-        self, module: str = "tests.patient", output: int = asyncio.subprocess.PIPE
+        self,
+        module: str = "tests.patient",
+        *,
+        output: int = asyncio.subprocess.PIPE,
+        files: int | None = None,
     ) -> None:
         """Start it; `monitor` is the program that hurries at its end.
 
-        Another output is not read.
+        Another output is not read. It may have so many files open.
         """
+        limited = ("prlimit", f"--nofile={files}:{files}") if files else ()
         self._process = await asyncio.create_subprocess_exec(
+            *limited,
             *(sys.executable, "-W", "error", "-m", module, "run", "-c", str(self._config)),
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,

@@ -180,6 +180,25 @@ async def test_an_output_that_nobody_empties_stops_nothing(
     os.close(writing)
 
 
+async def test_it_polls_no_more_at_once_than_it_may_have_open_files(
+    rig: Rig, process: MakeProcess, until: Until
+) -> None:
+    names = [f"b{number}" for number in range(60)]
+    rig.show(*names)
+    declare(rig, *names)
+    rig.polling = 'deadline = "10m"'
+    rig.bolna.fault(Fault.slow_drip(0.001))  # each poll keeps its connection
+    daemon = process(rig)
+    await daemon.start(files=80)
+
+    await until(lambda: len(rig.crm.events) == len(names))
+
+    assert {event["type"] for event in rig.crm.events} == {"batch.first_seen"}
+    assert "8 polls at once are possible" in daemon.lines("config.doubtful")[0]["reason"]
+    assert daemon.lines("descriptors.exhausted") == daemon.lines("poll.failing") == []
+    assert await daemon.stop() == 0
+
+
 async def test_run_migrates_a_new_file_and_gives_back_what_was_claimed(
     rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,24 +392,23 @@ async def test_after_a_restart_with_the_clock_put_back_polls_go_on(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-async def test_sighup_during_the_start_does_not_end_it(
+async def test_sighup_during_the_start_ends_nothing_and_is_obeyed_after_it(
     rig: Rig, process: MakeProcess, until: Until
 ) -> None:
     daemon = process(rig)
     await daemon.start()
 
-    while not daemon.started():
-        await asyncio.sleep(0.05)
-        if ignores_hangups(daemon.pid):
-            daemon.tell(signal.SIGHUP)
+    await until(lambda: minds_hangups(daemon.pid))
+    daemon.tell(signal.SIGHUP)
 
+    await until(lambda: daemon.lines("config.reloaded") != [])
     assert await daemon.stop() == 0
 
 
-def ignores_hangups(pid: int) -> bool:
-    """Tell whether a process ignores or catches SIGHUP: Python itself takes a while to start."""
+def minds_hangups(pid: int) -> bool:
+    """Tell whether a process blocks or catches SIGHUP: Python itself takes a while to start."""
     status = Path(f"/proc/{pid}/status").read_text()
     masks = [
-        line.split()[1] for line in status.splitlines() if line.startswith(("SigIgn", "SigCgt"))
+        line.split()[1] for line in status.splitlines() if line.startswith(("SigBlk", "SigCgt"))
     ]
     return any(int(mask, 16) & 1 << (signal.SIGHUP - 1) for mask in masks)

@@ -11,6 +11,7 @@ from monitor.providers.bolna import Bolna
 from monitor.simulator import Fault, bolna_document
 from monitor.storage.batches import Claim, claim_batches
 from tests.conftest import Until
+from tests.descriptors import no_descriptors
 from tests.engine.conftest import Log
 from tests.engine.rig import Rig
 from tests.patient import HANG
@@ -358,6 +359,33 @@ async def test_a_refused_key_is_tried_once_a_minute(rig: Rig, until: Until) -> N
         await probe(rig, until)
 
     assert rig.crm.types == ["source.failing"]
+
+
+async def test_polls_without_descriptors_blame_neither_batch_nor_source(
+    rig: Rig, until: Until, log: Log
+) -> None:
+    names = ["b1", "b2", "b3"]
+    rig.show(*names)
+    await rig.start()
+    await rig.add(*names)
+    await until(lambda: len(rig.crm.events) == len(names))
+    await until(rig.settled)
+    await rig.bolna.stop()  # which closes the connections that are there
+    await rig.bolna.start()
+
+    with no_descriptors():
+        for told in (1, 2):  # each ten minutes
+            await until(lambda told=told: told_of(log, "descriptors.exhausted") >= told)
+            rig.clock.advance(minutes=11)
+
+    polls = rig.polls()
+    await until(lambda: rig.polls() >= polls + 3)
+    assert rig.crm.types == ["batch.first_seen"] * 3
+    assert told_of(log, "source.failing") == 0
+
+
+def told_of(log: Log, event: str) -> int:
+    return sum(line["event"] == event for line in log)
 
 
 async def fail(rig: Rig, until: Until, fault: Fault) -> None:

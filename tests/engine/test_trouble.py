@@ -162,3 +162,15 @@ def test_calls_that_cannot_be_counted_are_told_once_per_reason_and_source(log: L
 
     assert [line["kind"] for line in log] == ["not_found", "forbidden"]
     assert {line["event"] for line in log} == {"counts.unread"}
+
+
+def test_a_want_of_descriptors_is_told_once_whoever_was_to_be_asked(log: Log) -> None:
+    trouble = Trouble()
+
+    for minute in range(12):
+        for row in range(3):
+            failure, at = PollError(FailureKind.DESCRIPTORS), NOW + minute * MINUTE
+            trouble.failed(account(), watch(f"b{row}", row), failure, at, at=at)
+
+    assert names(log) == ["descriptors.exhausted"] * 2
+    assert log[0]["limit"] > 0

@@ -13,6 +13,7 @@ from monitor.core.errors import NetworkError, NetworkKind
 from monitor.net.answer import Answer
 from monitor.net.http import HttpClient
 from monitor.net.tls import tls_context
+from tests.descriptors import no_descriptors
 from tests.patient import HANG
 
 DEADLINE = timedelta(seconds=HANG)
@@ -164,7 +165,7 @@ FAULTS = [
 
 
 def test_every_kind_is_driven() -> None:
-    shown = {NetworkKind.TLS_EXPIRED, NetworkKind.TLS_WRONG_NAME}
+    shown = {NetworkKind.TLS_EXPIRED, NetworkKind.TLS_WRONG_NAME, NetworkKind.DESCRIPTORS}
     assert {fault.kind for fault in FAULTS} | shown == set(NetworkKind)
 
 
@@ -298,3 +299,14 @@ async def test_a_header_that_cannot_be_sent_is_a_protocol_failure(
 ) -> None:
     with pytest.raises(NetworkError, match="protocol"):
         await client.get(await peer.serve(), {"X-A": "a\r\nX-B: b"}, deadline=DEADLINE)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_process_without_descriptors_blames_nobody_else(
+    client: HttpClient, host: str
+) -> None:
+    """Its look-ups fail, too, as if there were no such name."""
+    with no_descriptors(), pytest.raises(NetworkError) as caught:
+        await client.get(f"http://{host}:1/", {}, deadline=DEADLINE)
+
+    assert caught.value.kind is NetworkKind.DESCRIPTORS

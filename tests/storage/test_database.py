@@ -29,6 +29,7 @@ from monitor.storage.database import Database
 from monitor.storage.rows import encode_rows
 from monitor.storage.schema import migrate
 from tests.conftest import Until
+from tests.descriptors import no_descriptors
 from tests.patient import HANG
 from tests.postgres import Postgres
 from tests.storage.store import Store
@@ -502,3 +503,12 @@ async def test_a_file_that_cannot_be_looked_at_is_not_said_to_be_gone(
         with pytest.raises(StorageError, match="cannot be opened: Permission denied"):
             await database.write(lambda connection: connection.execute(text("SELECT 1")))
     await database.close()
+
+
+async def test_a_file_that_no_descriptor_is_left_for_is_not_blamed(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/monitor.db")
+    await migrate(database)
+    await database.close()
+
+    with no_descriptors(), pytest.raises(StorageError, match=r"may open no more files: its limit"):
+        await database.read(lambda connection: connection.execute(text("SELECT 1")))

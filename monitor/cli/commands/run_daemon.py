@@ -6,11 +6,12 @@ from pathlib import Path
 import structlog
 import typer
 
+from monitor import descriptors
 from monitor.app import open_database
 from monitor.cli.session import run as run_work
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.config.warnings import require_secrets, warnings_of
+from monitor.config.warnings import require_secrets, warnings_at_work
 from monitor.daemon import process
 from monitor.logs import set_up_logs
 from monitor.net.redact import printable
@@ -56,7 +57,8 @@ def run(path: Path | None) -> None:
         instance=config.monitor.instance,
     )
     log = structlog.stdlib.get_logger()
-    for warning in warnings_of(config, deliberate=False):
+    descriptors.raise_limit()
+    for warning in warnings_at_work(config):
         log.warning("config.doubtful", reason=warning)
     _run_loop(_serve(config))
 

@@ -1,0 +1,23 @@
+"""Open files: how many polls can be under way with as many as this process may have."""
+
+from typing import Final
+
+from monitor import descriptors
+from monitor.config.schema import Config
+
+_OWN: Final = 64
+"""Open whatever the config says: database, port, log, and what reads them."""
+
+
+def files_needed(config: Config) -> int:
+    """Return how many files a daemon may have open at once."""
+    return config.polling.concurrency + _others(config)
+
+
+def polls_at_once(config: Config) -> int:
+    """Return how many polls may be under way: no more than leave receivers and database theirs."""
+    return max(1, min(config.polling.concurrency, descriptors.limit() - _others(config)))
+
+
+def _others(config: Config) -> int:
+    return _OWN + sum(receiver.slots for receiver in config.receivers.values())

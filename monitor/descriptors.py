@@ -1,0 +1,40 @@
+"""File descriptors: how many this process may have open, and whether one is to be had."""
+
+import errno
+import os
+import resource
+from typing import Final
+
+MOST: Final = 65_536
+"""More would be of no use: 10,000 polls may be under way, and each receiver takes a few."""
+_SHORTAGE: Final = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+def limit() -> int:
+    """Return how many this process may have."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def raise_limit() -> None:
+    """Take as many as the system allows: what it gives unasked is 1,024, for programs of old.
+
+    They use select(2), which knows no higher numbers (systemd.exec(5), `LimitNOFILE=`).
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
+    if resource.RLIM_INFINITY != soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Tell whether an error says that no descriptor is to be had."""
+    return isinstance(error, OSError) and error.errno in _SHORTAGE
+
+
+def are_out() -> bool:
+    """Tell whether none is to be had now; what fails for want of one often says something else."""
+    try:
+        os.close(os.dup(0))
+    except OSError as error:
+        return is_shortage(error)
+    return False
