@@ -45,6 +45,7 @@ def add(
 
     A running daemon picks them up within 2 s. Batches that are watched already go on
     undisturbed; forgotten ones are polled again; removed ones start anew from a first reading.
+    One UUID names one batch, with its dashes or without, in capitals or not.
     """
     from monitor.cli.commands import add_and_remove
 

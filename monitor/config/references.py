@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from monitor.config.mistakes import Mistake, suggest
+from monitor.core.batch_id import identity_of
 
 Tables = Mapping[str, Any]
 """The file as tomllib reads it: any value may still be of a wrong type."""
@@ -41,7 +42,7 @@ def _repeated_batches(file: Tables) -> Iterator[Mistake]:
         source, batch_id = table.get("source"), table.get("id")
         if not isinstance(source, str) or not isinstance(batch_id, str):
             continue
-        declared = first.setdefault((source, batch_id), position)
+        declared = first.setdefault((source, identity_of(batch_id)), position)
         if declared != position:
             yield Mistake(
                 path=("batches", position, "id"),

@@ -159,7 +159,8 @@ class DeclaredBatch(Settings):
     source: str
     """The source that it is read from: the name of a `[sources.NAME]` table."""
     id: Annotated[str, AfterValidator(_check_id)]
-    """The provider's id of the batch, bare: no URL, no `/`, `\\`, `%` or spaces."""
+    """The provider's id of the batch, bare: no URL, no `/`, `\\`, `%` or spaces; one UUID names one
+    batch, with its dashes or without, in capitals or not."""
     name: Annotated[str, AfterValidator(_check_batch_name)] | None = None
     """Shown instead of the provider's name; 1 to 256 printable characters."""
     labels: Labels = Field(default_factory=dict)

@@ -1,11 +1,23 @@
-"""A batch id: which texts can be one."""
+"""A batch id: which texts can be one, and which two are the same."""
 
 import re
 from typing import Final
 
 ID_LIMIT: Final = 256
 _REFUSED: Final = "/\\%"
+_UUID: Final = re.compile("[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ID_LIKE: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9_-]+")
+
+
+def identity_of(batch_id: str) -> str:
+    """Return what two ids of one batch have in common; it is its own identity.
+
+    One UUID is written with and without dashes, in capitals or not, as people paste it (RFC 9562,
+    section 4). Any other id compares to the letter.
+    """
+    if not _UUID.fullmatch(batch_id):
+        return batch_id
+    return batch_id.replace("-", "").lower()
 
 
 def check_batch_id(batch_id: str) -> None:

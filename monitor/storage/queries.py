@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from monitor.core.batch import Phase, Watch
+from monitor.core.batch_id import identity_of
 from monitor.storage.database import Database, fetch, reading
 from monitor.storage.times import instant
 from monitor.storage.watches import READ_COLUMNS, watch_of
@@ -56,8 +57,8 @@ async def watched_batches(database: Database) -> AsyncIterator[BatchView]:
 
 @reading
 def read_batch(connection: Connection, source: str, batch_id: str) -> BatchView | None:
-    """Return a batch, removed or not; none when it was never registered."""
-    found = connection.execute(_BATCH, {"source": source, "id": batch_id})
+    """Return a batch, removed or not, however its id is written; none if never registered."""
+    found = connection.execute(_BATCH, {"source": source, "identity": identity_of(batch_id)})
     row = found.one_or_none()
     return None if row is None else _batch_of(row)
 
@@ -109,7 +110,7 @@ _WATCHED: Final = text(
 )
 _BATCH: Final = text(
     f"SELECT {_BATCH_COLUMNS} FROM batches"  # noqa: S608 (ours)
-    " WHERE source = :source AND external_id = :id"
+    " WHERE source = :source AND identity = :identity"
 )
 _OF_SOURCE: Final = text(
     "SELECT 1 FROM batches WHERE source = :source ORDER BY external_id LIMIT 1"

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, text
 
 from monitor.core.batch import Origin
+from monitor.core.batch_id import identity_of
 from monitor.storage.database import Database, reading, writing
 from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.times import milliseconds
@@ -65,20 +66,21 @@ async def discover_batches(
 ) -> int:
     """Watch those batches that were never registered; return how many. All others stay as they are.
 
-    One that was removed stays removed: whoever found it knows nothing of that.
+    One that was removed stays removed: whoever found it knows nothing of that. One that was never
+    read takes the provider's own notation of its id.
     """
     new = 0
     for chunk in _chunks(ids):
         found = [Registration(source=source, id=id_) for id_ in chunk]
-        known = await _known(database, found)
-        unknown = [item for item in found if item.id not in known]
-        if unknown:
-            new += await _insert_found(database, unknown, now=now)
+        settled = await _settled(database, found)
+        others = [item for item in found if item.id not in settled]
+        if others:
+            new += await _insert_found(database, others, now=now)
     return new
 
 
 async def unregister_batches(database: Database, source: str, ids: Sequence[str]) -> set[str]:
-    """Stop watching batches; the rows stay. Return the ids that were watched."""
+    """Stop watching batches; the rows stay. Return the identities of those that were watched."""
     removed: set[str] = set()
     for chunk in _chunks(ids):
         removed |= await _remove_some(database, source, chunk)
@@ -90,7 +92,7 @@ async def declare_batches(
 ) -> Registered:
     """Watch what the config file declares, and no longer what it declared before and not now."""
     registered = await register_batches(database, declared, origin=Origin.FILE, now=now, wake=False)
-    keep = {(item.source, item.id) for item in declared}
+    keep = {(item.source, identity_of(item.id)) for item in declared}
     gone = await _from_file(database) - keep
     for source in {source for source, _ in gone}:
         await unregister_batches(database, source, [id_ for name, id_ in gone if name == source])
@@ -111,6 +113,7 @@ def _register_some(
     plain = {"rows": rows}
     dialect = connection.dialect.name
     _lock(connection, rows)
+    connection.execute(_RESPELL[dialect], plain)
     new = _count(connection, _INSERT[dialect], {**values, "found": False})
     again = _count(connection, _AGAIN[dialect], values)
     woken = 0
@@ -121,15 +124,18 @@ def _register_some(
 
 
 @reading
-def _known(connection: Connection, found: Sequence[Registration]) -> set[str]:
+def _settled(connection: Connection, found: Sequence[Registration]) -> set[str]:
+    """Return those of the ids that are registered, and stay as they are written."""
     rows = encode_rows([_row(item) for item in found])
-    known = connection.execute(_KNOWN[connection.dialect.name], {"rows": rows})
+    known = connection.execute(_SETTLED[connection.dialect.name], {"rows": rows})
     return {row[0] for row in known}
 
 
 @writing
-def _insert_found(connection: Connection, unknown: Sequence[Registration], *, now: datetime) -> int:
-    rows = encode_rows([_row(item) for item in unknown])
+def _insert_found(connection: Connection, found: Sequence[Registration], *, now: datetime) -> int:
+    rows = encode_rows([_row(item) for item in found])
+    _lock(connection, rows)
+    connection.execute(_RESPELL[connection.dialect.name], {"rows": rows})
     origin = Origin.DISCOVERED.value
     values = {"rows": rows, "origin": origin, "now": milliseconds(now), "found": True}
     return _count(connection, _INSERT[connection.dialect.name], values)
@@ -137,7 +143,7 @@ def _insert_found(connection: Connection, unknown: Sequence[Registration], *, no
 
 @writing
 def _remove_some(connection: Connection, source: str, ids: Sequence[str]) -> set[str]:
-    rows = encode_rows([{"source": source, "external_id": id_} for id_ in ids])
+    rows = encode_rows([{"source": source, "identity": identity_of(id_)} for id_ in ids])
     _lock(connection, rows)
     found = connection.execute(_REMOVE[connection.dialect.name], {"rows": rows})
     return {row[0] for row in found}
@@ -145,7 +151,7 @@ def _remove_some(connection: Connection, source: str, ids: Sequence[str]) -> set
 
 @reading
 def _from_file(connection: Connection) -> set[tuple[str, str]]:
-    rows = connection.execute(_FROM_FILE, {"origin": Origin.FILE.value})
+    rows = connection.execute(_FROM_FILE)
     return {(row[0], row[1]) for row in rows}
 
 
@@ -164,6 +170,7 @@ def _row(item: Registration) -> dict[str, Any]:
     return {
         "source": item.source,
         "external_id": item.id,
+        "identity": identity_of(item.id),
         "key": secrets.token_hex(16),
         "name": item.name,
         "labels": None if item.labels is None else json.dumps(dict(item.labels)),
@@ -187,30 +194,46 @@ def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
 _WANTED: Final = {
     "source": "text",
     "external_id": "text",
+    "identity": "text",
     "key": "text",
     "name": "text",
     "labels": "text",
 }
-_SAME: Final = "batches.source = r.source AND batches.external_id = r.external_id"
+_SAME: Final = "batches.source = r.source AND batches.identity = r.identity"
 
 
 def _insert_statement(dialect: str) -> Any:
     # SQLite needs the WHERE, or it takes ON CONFLICT for a join
     return text(
-        "INSERT INTO batches (source, external_id, key, origin, labels, name, watched,"  # noqa: S608 (ours)
-        " registered_at, next_poll_at, found_first) SELECT r.source, r.external_id, r.key,"
-        " :origin, COALESCE(r.labels, '{}'), r.name, TRUE, :now, :now, CAST(:found AS boolean)"
+        "INSERT INTO batches (source, external_id, identity, key, origin, labels, name, watched,"  # noqa: S608 (ours)
+        " registered_at, next_poll_at, found_first) SELECT r.source, r.external_id, r.identity,"
+        " r.key, :origin, COALESCE(r.labels, '{}'), r.name, TRUE, :now, :now,"
+        " CAST(:found AS boolean)"
         " AND (SELECT listed_at IS NULL FROM sources WHERE sources.name = r.source)"
         f" FROM {rows_of(dialect, _WANTED)} WHERE TRUE"
-        " ON CONFLICT (source, external_id) DO NOTHING RETURNING id"
+        " ON CONFLICT DO NOTHING RETURNING id"
     )
 
 
-def _known_statement(dialect: str) -> Any:
-    wanted = {"source": "text", "external_id": "text"}
+def _settled_statement(dialect: str) -> Any:
     return text(
-        "SELECT batches.external_id FROM batches JOIN"  # noqa: S608 (ours)
-        f" {rows_of(dialect, wanted)} ON {_SAME}"
+        "SELECT r.external_id FROM batches JOIN"  # noqa: S608 (ours)
+        f" {rows_of(dialect, _WANTED)} ON {_SAME}"
+        " WHERE batches.external_id = r.external_id OR batches.observed_at IS NOT NULL"
+    )
+
+
+def _respell_statement(dialect: str) -> Any:
+    """Write ids anew as they are given now, as long as nobody has read their batches.
+
+    A provider may know its ids in one notation only. A migration can have left a row that is
+    written like that, and stands for no batch any more.
+    """
+    return text(
+        "UPDATE batches SET external_id = r.external_id"  # noqa: S608 (ours)
+        f" FROM {rows_of(dialect, _WANTED)} WHERE {_SAME} AND batches.observed_at IS NULL"
+        " AND batches.external_id <> r.external_id AND NOT EXISTS (SELECT 1 FROM batches AS other"
+        " WHERE other.source = r.source AND other.external_id = r.external_id)"
     )
 
 
@@ -242,25 +265,24 @@ def _describe_statement(dialect: str) -> Any:
 
 
 def _remove_statement(dialect: str) -> Any:
-    wanted = {"source": "text", "external_id": "text"}
+    wanted = {"source": "text", "identity": "text"}
     return text(
         "UPDATE batches SET watched = FALSE, next_poll_at = NULL, due_at = NULL,"  # noqa: S608 (ours)
         f" lease_owner = NULL, epoch = epoch + 1 FROM {rows_of(dialect, wanted)}"
-        f" WHERE {_SAME} AND batches.watched RETURNING batches.external_id"
+        f" WHERE {_SAME} AND batches.watched RETURNING batches.identity"
     )
 
 
 _LOCK: Final = text(
     "SELECT batches.id FROM batches JOIN"  # noqa: S608 (ours)
-    f" {rows_of('postgresql', {'source': 'text', 'external_id': 'text'})} ON {_SAME}"
+    f" {rows_of('postgresql', {'source': 'text', 'identity': 'text'})} ON {_SAME}"
     " ORDER BY batches.id FOR UPDATE OF batches"
 )
 _INSERT: Final = {dialect: _insert_statement(dialect) for dialect in DIALECTS}
-_KNOWN: Final = {dialect: _known_statement(dialect) for dialect in DIALECTS}
+_SETTLED: Final = {dialect: _settled_statement(dialect) for dialect in DIALECTS}
+_RESPELL: Final = {dialect: _respell_statement(dialect) for dialect in DIALECTS}
 _AGAIN: Final = {dialect: _again_statement(dialect) for dialect in DIALECTS}
 _AWAKEN: Final = {dialect: _awaken_statement(dialect) for dialect in DIALECTS}
 _DESCRIBE: Final = {dialect: _describe_statement(dialect) for dialect in DIALECTS}
 _REMOVE: Final = {dialect: _remove_statement(dialect) for dialect in DIALECTS}
-_FROM_FILE: Final = text(
-    "SELECT source, external_id FROM batches WHERE origin = :origin AND watched"
-)
+_FROM_FILE: Final = text("SELECT source, identity FROM batches WHERE origin = 'file' AND watched")

@@ -14,7 +14,7 @@ from monitor.storage.tables import metadata
 if TYPE_CHECKING:  # it takes a while to load, and mostly there is nothing to migrate
     from alembic.config import Config
 
-NEWEST: Final = "0003"
+NEWEST: Final = "0004"
 """The version that this program needs."""
 
 VERSION_TABLE: Final = "monitor_schema_version"

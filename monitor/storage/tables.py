@@ -34,6 +34,11 @@ def _row() -> Column[int]:
     return Column("id", _ROW, primary_key=True, autoincrement=True)
 
 
+def _partial_index(name: str, *columns: str, where: str) -> Index:
+    condition = text(where)
+    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
 sources = Table(
     "sources",
     metadata,
@@ -56,6 +61,8 @@ batches = Table(
     _row(),
     Column("source", String(63), nullable=False),
     Column("external_id", String(256), nullable=False),
+    # what all notations of one id share; see core/batch_id.py
+    Column("identity", String(256)),
     Column("key", String(32), nullable=False),
     Column("origin", String(16), nullable=False),
     Column("labels", Text, nullable=False, server_default="{}"),
@@ -101,19 +108,15 @@ batches = Table(
     Column("settled_by", String(16)),
     Column("found_first", Boolean),
     UniqueConstraint("source", "external_id"),
-    Index(
-        "ix_batches_due",
-        "source",
-        "next_poll_at",
-        sqlite_where=text("next_poll_at IS NOT NULL"),
-        postgresql_where=text("next_poll_at IS NOT NULL"),
-    ),
-    Index(
+    Index("uq_batches_source_identity", "source", "identity", unique=True),
+    _partial_index("ix_batches_declared", "source", where="origin = 'file' AND watched"),
+    _partial_index("ix_batches_leased", "lease_owner", where="lease_owner IS NOT NULL"),
+    _partial_index("ix_batches_due", "source", "next_poll_at", where="next_poll_at IS NOT NULL"),
+    _partial_index(
         "ix_batches_running",
         "source",
         "next_poll_at",
-        sqlite_where=text("phase = 'running' AND next_poll_at IS NOT NULL"),
-        postgresql_where=text("phase = 'running' AND next_poll_at IS NOT NULL"),
+        where="phase = 'running' AND next_poll_at IS NOT NULL",
     ),
 )
 
@@ -165,21 +168,17 @@ deliveries = Table(
     Column("enqueued_at", BigInteger, nullable=False),
     Column("delivered_at", BigInteger),
     UniqueConstraint("event", "receiver"),
-    Index(
-        "ix_deliveries_due",
-        "receiver",
-        "due_at",
-        sqlite_where=text("state = 'pending' AND due_at IS NOT NULL"),
-        postgresql_where=text("state = 'pending' AND due_at IS NOT NULL"),
+    _partial_index("ix_deliveries_leased", "lease_owner", where="lease_owner IS NOT NULL"),
+    _partial_index(
+        "ix_deliveries_due", "receiver", "due_at", where="state = 'pending' AND due_at IS NOT NULL"
     ),
-    Index(
+    _partial_index(
         "ix_deliveries_lane",
         "receiver",
         "subject_kind",
         "subject_row",
         "sequence",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
+        where="state = 'pending'",
     ),
     sqlite_autoincrement=True,  # people see these numbers: never give one twice
 )

@@ -34,6 +34,21 @@ async def test_add_says_what_is_new_what_again_and_what_known(monitor: Run, stor
     ]
 
 
+async def test_one_uuid_is_one_batch_in_any_notation(monitor: Run) -> None:
+    bare, dashed = "3c90c3cc0d444b5088888dd25736052a", "3C90C3CC-0D44-4B50-8888-8DD25736052A"
+
+    added = await monitor("add", "bolna", bare, dashed)
+    shown = await monitor("show", "bolna", dashed, "-o", "json")
+    removed = await monitor("remove", "bolna", dashed, bare)
+
+    assert added.out.startswith("1 new")
+    assert shown.json["id"] == bare
+    assert (removed.code, removed.out) == (
+        0,
+        "1 no longer watched; history and sequence are kept\n",
+    )
+
+
 async def test_add_keeps_labels_and_name(monitor: Run) -> None:
     await monitor(
         "add", "bolna", "x", "--label", "team=a=b", "--label", "k=", "--name", "a[/b].csv"

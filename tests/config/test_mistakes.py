@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -8,6 +9,8 @@ from monitor.core.errors import ConfigError
 from monitor.secret import Secret
 
 Write = Callable[[str], Path]
+
+BATCH = UUID("3c90c3cc-0d44-4b50-8888-8dd25736052a")
 
 
 def mistakes_in(path: Path) -> list[str]:
@@ -171,6 +174,10 @@ def batches(*tables: str) -> str:
             "source = 'x'\nid = 'a'\n[[batches]]\nsource = 'x'\nid = 'b'\n"
             "[[batches]]\nsource = 'x'\nid = 'a'",
             "12: batches[2].id: this batch of 'x' is declared already (line 6)",
+        ),
+        (
+            f"source = 'x'\nid = '{BATCH}'\n[[batches]]\nsource = 'x'\nid = '{BATCH.hex.upper()}'",
+            "9: batches[1].id: this batch of 'x' is declared already (line 6)",
         ),
     ],
 )

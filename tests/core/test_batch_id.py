@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.batch_id import check_batch_id
+from monitor.core.batch_id import check_batch_id, identity_of
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,38 @@ def test_any_text_is_an_id_or_refused(text: str) -> None:
 
     assert 1 <= len(text) <= 256
     assert not set(text) & set("/\\% \t\r\n")
+
+
+BARE = "3c90c3cc0d444b5088888dd25736052a"
+
+
+@pytest.mark.parametrize(
+    "batch_id",
+    [
+        BARE,
+        BARE.upper(),
+        "3c90c3cc-0d44-4b50-8888-8dd25736052a",
+        "3C90C3CC-0d44-4B50-8888-8DD25736052A",
+    ],
+)
+def test_one_uuid_is_one_identity_however_it_is_written(batch_id: str) -> None:
+    assert identity_of(batch_id) == BARE
+    assert identity_of(identity_of(batch_id)) == BARE
+
+
+@pytest.mark.parametrize(
+    "batch_id",
+    [
+        "Batch-A",
+        "batch-a",
+        BARE[1:],
+        f"{BARE}0",
+        f"{BARE[:-1]}g",
+        f"{BARE[:16]}-{BARE[16:]}",
+        f"{BARE}\n",
+        "٣" * 32,
+        "",
+    ],
+)
+def test_any_other_id_compares_to_the_letter(batch_id: str) -> None:
+    assert identity_of(batch_id) == batch_id

@@ -19,6 +19,7 @@ async def fill_batches(store: Store, number: int, *, at: datetime = NOW) -> None
     columns = {
         "source": f"'s' || (i % {SOURCES})",
         "external_id": f"'b' || (i / {SOURCES})",
+        "identity": f"'b' || (i / {SOURCES})",
         "key": "''",
         "origin": "'added'",
         "watched": "TRUE",

@@ -9,6 +9,7 @@ import pytest
 from monitor.core.batch import Origin
 from monitor.core.errors import DataRefusedError
 from monitor.storage.database import Database
+from monitor.storage.queries import read_batch
 from monitor.storage.registry import (
     Registered,
     Registration,
@@ -289,3 +290,67 @@ async def test_daemons_that_find_the_same_at_once_register_it_once(
     )
 
     assert sum(found) == 200
+
+
+BARE = "3c90c3cc0d444b5088888dd25736052a"
+DASHED = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+NOTATIONS = (BARE, DASHED, DASHED.upper())
+
+
+async def ids(store: Store) -> list[str]:
+    return [row[0] for row in await store.rows("SELECT external_id FROM batches WHERE watched")]
+
+
+@pytest.mark.parametrize("first", NOTATIONS)
+async def test_one_uuid_is_one_batch_however_it_comes(store: Store, first: str) -> None:
+    await add(store, *wanted(first))
+    await store.tell(first)
+
+    again = await add(store, *wanted(*NOTATIONS), at=NOW + MINUTE)
+    found = await discover_batches(store.database, "bolna", NOTATIONS, now=NOW)
+    declared = await declare_batches(store.database, wanted(NOTATIONS[0]), now=NOW)
+
+    assert (again, found, declared) == (Registered(known=3), 0, Registered(known=1))
+    assert await ids(store) == [first]
+
+
+async def test_several_notations_in_one_go_are_one_batch(store: Store) -> None:
+    assert await add(store, *wanted(*NOTATIONS)) == Registered(new=1, known=2)
+
+
+async def test_what_the_file_writes_anew_stays_declared(store: Store) -> None:
+    await declare_batches(store.database, wanted(BARE), now=NOW)
+    await store.tell(BARE)
+
+    for notation in NOTATIONS:
+        await declare_batches(store.database, wanted(notation), now=NOW)
+        assert await ids(store) == [BARE]
+
+    await declare_batches(store.database, [], now=NOW)
+    assert await ids(store) == []
+
+
+async def test_any_notation_removes_and_finds_it(store: Store) -> None:
+    await add(store, *wanted(BARE))
+
+    found = await read_batch(store.database, "bolna", DASHED.upper())
+    removed = await unregister_batches(store.database, "bolna", [DASHED])
+
+    assert found is not None
+    assert found.watch.batch.id == BARE
+    assert removed == {BARE}
+
+
+async def test_until_it_was_read_the_last_notation_counts(store: Store) -> None:
+    """A provider may know its ids in one of them only, which it gives when asked for them."""
+    await add(store, *wanted(DASHED))
+
+    assert await discover_batches(store.database, "bolna", [BARE], now=NOW) == 0
+    assert await ids(store) == [BARE]
+
+    await add(store, *wanted(DASHED.upper()))
+    assert await ids(store) == [DASHED.upper()]
+
+
+async def test_ids_that_differ_in_capitals_alone_are_different_batches(store: Store) -> None:
+    assert await add(store, *wanted("Batch-a", "batch-a", "batcha")) == Registered(new=3)

@@ -101,10 +101,14 @@ async def test_the_partial_indexes_are_partial_on_both(database: Database) -> No
 
     found = await database.read(conditions)
 
-    deliveries = {"ix_deliveries_due", "ix_deliveries_lane"}
-    assert set(found) == {"ix_batches_due", "ix_batches_running", *deliveries}
+    batches = {f"ix_batches_{name}" for name in ("due", "running", "declared", "leased")}
+    deliveries = {f"ix_deliveries_{name}" for name in ("due", "lane", "leased")}
+    assert set(found) == batches | deliveries
     assert "next_poll_at IS NOT NULL" in found["ix_batches_due"]
     assert "running" in found["ix_batches_running"]
+    assert "watched" in found["ix_batches_declared"]
+    for of in ("batches", "deliveries"):
+        assert "lease_owner IS NOT NULL" in found[f"ix_{of}_leased"]
     assert "due_at IS NOT NULL" in found["ix_deliveries_due"]
     assert all("pending" in found[f"ix_deliveries_{name}"] for name in ("due", "lane"))
 
@@ -123,7 +127,7 @@ async def test_an_older_schema_stops_readers_and_both_are_named(
     await set_version(database, "0001")
 
     for act in (check_schema, migrate_if_missing):
-        with pytest.raises(SchemaError, match=r"schema 0001, this program needs 0003: run `mon"):
+        with pytest.raises(SchemaError, match=r"schema 0001, this program needs 0004: run `mon"):
             await act(database)
 
 
@@ -186,7 +190,7 @@ async def test_a_version_under_its_former_name_is_read_and_moves_with_the_next_m
 async def test_an_older_version_under_its_former_name_says_what_to_do(database: Database) -> None:
     await before_its_own_name(database, "0002")
 
-    with pytest.raises(SchemaError, match=r"schema 0002, this program needs 0003: run `mon"):
+    with pytest.raises(SchemaError, match=r"schema 0002, this program needs 0004: run `mon"):
         await check_schema(database)
 
 

@@ -7,8 +7,10 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection
 
+from monitor.core.batch_id import identity_of
 from monitor.storage import schema
 from monitor.storage.database import Database
+from monitor.storage.queries import read_batch
 from tests.storage.store import Store
 
 Open = Callable[[str], Database]
@@ -32,7 +34,7 @@ async def insert(store: Store, name: str, **fields: Any) -> None:
     given = {
         "source": "bolna",
         "external_id": name,
-        "key": name,
+        "key": "k",
         "origin": "added",
         "watched": True,
         "registered_at": 0,
@@ -76,3 +78,43 @@ async def test_a_source_that_discovered_before_has_had_its_first_round(old: Stor
 
     found = await old.rows("SELECT name, listed_at FROM sources")
     assert {row[0]: row[1] for row in found} == {"bolna": 0, "other": None}
+
+
+BARE = "3c90c3cc0d444b5088888dd25736052a"
+DASHED = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+
+
+async def test_of_one_uuid_that_was_watched_twice_the_first_goes_on(old: Store) -> None:
+    await insert(old, DASHED.upper(), watched=False)
+    await insert(old, DASHED, next_poll_at=1)
+    await insert(old, BARE, next_poll_at=2)
+    await insert(old, DASHED, source="other", next_poll_at=3)
+    await insert(old, "plain", next_poll_at=4)
+    await insert(old, "Plain", next_poll_at=5)
+
+    await schema.migrate(old.database)
+
+    found = await old.rows("SELECT external_id, watched, next_poll_at FROM batches ORDER BY id")
+    assert [(row[0], bool(row[1]), row[2]) for row in found] == [
+        (DASHED.upper(), False, None),
+        (DASHED, True, 1),
+        (BARE, False, None),
+        (DASHED, True, 3),
+        ("plain", True, 4),
+        ("Plain", True, 5),
+    ]
+    for notation in (BARE, DASHED, DASHED.upper()):
+        one = await read_batch(old.database, "bolna", notation)
+        assert one is not None
+        assert one.watch.batch.id == DASHED
+
+
+async def test_every_identity_is_what_the_program_makes_of_the_id(old: Store) -> None:
+    names = [BARE, DASHED.upper().replace("C", "D"), f"{BARE}0", BARE[1:], f"{BARE[:-1]}g", "b-1"]
+    for name in names:
+        await insert(old, name)
+
+    await schema.migrate(old.database)
+
+    found = await old.rows("SELECT external_id, identity FROM batches")
+    assert {row[0]: row[1] for row in found} == {name: identity_of(name) for name in names}

@@ -14,7 +14,7 @@ from monitor.config.load import load
 from monitor.config.mistakes import mistakes_of
 from monitor.config.schema import Config, DeclaredBatch
 from monitor.core.batch import Origin
-from monitor.core.batch_id import check_batch_id
+from monitor.core.batch_id import check_batch_id, identity_of
 from monitor.core.errors import UnknownNameError
 from monitor.net.redact import printable
 from monitor.storage.queries import has_batches
@@ -97,13 +97,13 @@ async def _remove(config: Config, source: str, ids: Sequence[str]) -> None:
     if removed:
         typer.echo(f"{len(removed):,} no longer watched; history and sequence are kept")
     for batch in config.batches:
-        if batch.source == source and batch.id in removed:
+        if batch.source == source and identity_of(batch.id) in removed:
             typer.echo(
                 f"warning: {config.path} declares {batch.id}: the next start or reload watches"
                 " it again",
                 err=True,
             )
-    missing = [id_ for id_ in ids if id_ not in removed]
+    missing = [id_ for id_ in ids if identity_of(id_) not in removed]
     if missing:
         raise UnknownNameError("\n".join(_say_missing(source, missing)))
 
@@ -117,13 +117,14 @@ def _say_missing(source: str, ids: Sequence[str]) -> Iterator[str]:
 
 
 def _read_ids(given: Sequence[str]) -> list[str]:
-    """Return the ids, each once; `-` stands for those on standard input, one a line."""
-    ids: dict[str, None] = {}
+    """Return the ids, each batch once; `-` stands for those on standard input, one a line."""
+    ids: dict[str, str] = {}
     for text in given:
-        ids |= dict.fromkeys(_read_lines() if text == "-" else [text])
+        for id_ in _read_lines() if text == "-" else [text]:
+            ids.setdefault(identity_of(id_), id_)
     if not ids:
         raise typer.BadParameter("standard input holds no ids", param_hint="ID…")
-    return list(ids)
+    return list(ids.values())
 
 
 def _read_lines() -> Iterator[str]:

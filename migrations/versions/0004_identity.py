@@ -1,0 +1,38 @@
+"""One batch for one UUID, however it is written; what is claimed, or declared, is found at once."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+_HEX = "[0-9a-fA-F]"
+_PLAIN, _DASHED = _HEX * 32, "-".join(_HEX * digits for digits in (8, 4, 4, 4, 12))
+_IS_UUID = {
+    "sqlite": f"external_id GLOB '{_PLAIN}' OR external_id GLOB '{_DASHED}'",
+    "postgresql": "external_id ~* '^([0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$'",
+}
+
+
+def upgrade() -> None:
+    op.add_column("batches", sa.Column("identity", sa.String(length=256), nullable=True))
+    op.execute("UPDATE batches SET identity = external_id")
+    op.execute(
+        "UPDATE batches SET identity = lower(replace(external_id, '-', ''))"  # noqa: S608 (ours)
+        f" WHERE {_IS_UUID[op.get_bind().dialect.name]}"
+    )
+    # Of one batch that was watched in two notations the first goes on: it was told twice.
+    op.execute(
+        "UPDATE batches SET identity = 'twice:' || id, watched = FALSE, next_poll_at = NULL,"
+        " due_at = NULL, lease_owner = NULL, epoch = epoch + 1 WHERE id IN (SELECT id FROM"
+        " (SELECT id, row_number() OVER (PARTITION BY source, identity ORDER BY watched DESC, id)"
+        " AS place FROM batches) AS ranked WHERE place > 1)"
+    )
+    op.create_index("uq_batches_source_identity", "batches", ["source", "identity"], unique=True)
+    for name, table, column, condition in (
+        ("ix_batches_declared", "batches", "source", "origin = 'file' AND watched"),
+        ("ix_batches_leased", "batches", "lease_owner", "lease_owner IS NOT NULL"),
+        ("ix_deliveries_leased", "deliveries", "lease_owner", "lease_owner IS NOT NULL"),
+    ):
+        where = sa.text(condition)
+        op.create_index(name, table, [column], sqlite_where=where, postgresql_where=where)
