@@ -1,4 +1,4 @@
-"""One batch for one UUID, however it is written; what is claimed, or declared, is found at once."""
+"""One batch for one UUID, however it is written; many batches delay neither start nor stop."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -29,6 +29,7 @@ def upgrade() -> None:
         " AS place FROM batches) AS ranked WHERE place > 1)"
     )
     op.create_index("uq_batches_source_identity", "batches", ["source", "identity"], unique=True)
+    op.add_column("sources", sa.Column("planned_ahead", sa.Boolean(), nullable=True))
     for name, table, column, condition in (
         ("ix_batches_declared", "batches", "source", "origin = 'file' AND watched"),
         ("ix_batches_leased", "batches", "lease_owner", "lease_owner IS NOT NULL"),

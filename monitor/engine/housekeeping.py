@@ -16,7 +16,13 @@ from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.receiver import Receiver
 from monitor.storage.database import Database
-from monitor.storage.upkeep import expire_deliveries, prune, repair_lanes, touch_instance
+from monitor.storage.upkeep import (
+    expire_deliveries,
+    mend_plans,
+    prune,
+    repair_lanes,
+    touch_instance,
+)
 
 TURN: Final = 120.0
 """Seconds after which it works even if nobody rings."""
@@ -71,6 +77,7 @@ class Housekeeping:
 
     async def _work(self) -> None:
         await self._follow_clock()
+        await self._mend_plans()
         now = self._clock.now()
         await touch_instance(self._database, self._owner, now=now)
         repaired = await repair_lanes(self._database, now=now)
@@ -80,6 +87,14 @@ class Housekeeping:
             await self._expire(receiver)
         began = _now()
         while not self._closing and await prune(self._database, before=now - self.retention):
+            began = await self._rest(began)
+
+    async def _mend_plans(self) -> None:
+        """Make due what the start found planned by a clock that was put back."""
+        began = _now()
+        async for _ in mend_plans(self._database, now=self._clock.now()):
+            if self._closing:
+                break
             began = await self._rest(began)
 
     async def _expire(self, receiver: Receiver) -> None:

@@ -53,6 +53,8 @@ sources = Table(
     Column("tokens_at", BigInteger, nullable=False, server_default="0"),
     # when its first complete round of discovery had ended
     Column("listed_at", BigInteger),
+    # its batches were planned by a clock that was put back since; they are being made due
+    Column("planned_ahead", Boolean),
 )
 
 batches = Table(

@@ -1,8 +1,8 @@
 """Upkeep: what keeps the tables small and the lanes moving."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, text
 
@@ -15,6 +15,9 @@ from monitor.storage.times import instant, milliseconds
 CHUNK: Final = 500
 DRIFT: Final = timedelta(seconds=2)
 """Less is drift."""
+
+_Place: TypeAlias = tuple[int, int]
+"""When a batch is due, and its row."""
 
 
 @writing
@@ -33,15 +36,54 @@ def forget_instance(connection: Connection, name: str) -> None:
 def heed_step_back(connection: Connection, *, now: datetime) -> timedelta:
     """Make due what was planned by a clock that has been put back since; return how far it was.
 
-    Else all of it would wait for as long again.
+    Else all of it would wait for as long again. Batches, which may be a million, are left to
+    `mend_plans`.
     """
-    newest: datetime | None = instant(connection.execute(_NEWEST_POLL).scalar())
+    newest: datetime | None = instant(connection.execute(_NEWEST_SIGN).scalar())
     ahead = timedelta() if newest is None else newest - now
     if ahead < DRIFT:
         return timedelta()
     for statement in _MAKE_DUE:
         connection.execute(statement, {"now": milliseconds(now)})
     return ahead
+
+
+async def mend_plans(database: Database, *, now: datetime) -> AsyncIterator[None]:
+    """Make batches due that were planned by a clock put back since, some at each step."""
+    while (source := await _planned_ahead(database)) is not None:
+        place: _Place | None = (milliseconds(now), 0)
+        while place is not None:
+            place = await _mend_some(database, source, place, now=now)
+            yield
+        await _end_mending(database, source)
+
+
+@reading
+def _planned_ahead(connection: Connection) -> str | None:
+    source: str | None = connection.execute(_PLANNED_AHEAD).scalar()
+    return source
+
+
+@writing
+def _mend_some(
+    connection: Connection, source: str, place: _Place, *, now: datetime
+) -> _Place | None:
+    """Mend some of those planned for after a place; return the last one's, if there may be more."""
+    values = {"source": source, "at": place[0], "row": place[1], "limit": CHUNK}
+    some = connection.execute(_PLANS, values).all()
+    planned = [
+        {"row": row, "now": milliseconds(now)}
+        for row, _, read_at in some
+        if read_at is None or read_at > milliseconds(now)
+    ]
+    if planned:
+        connection.execute(_MEND_PLAN, planned)
+    return (some[-1][1], some[-1][0]) if len(some) == CHUNK else None
+
+
+@writing
+def _end_mending(connection: Connection, source: str) -> None:
+    connection.execute(_MENDED, {"source": source})
 
 
 async def repair_lanes(database: Database, *, now: datetime) -> int:
@@ -135,17 +177,30 @@ _SEEN: Final = text(
     " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at"
 )
 _GONE: Final = text("DELETE FROM instances WHERE name = :name")
-_NEWEST_POLL: Final = text("SELECT max(last_poll_at) FROM batches")
+# a claim draws tokens right before its polls: no batch need be read for this
+_NEWEST_SIGN: Final = text(
+    "SELECT max(at) FROM (SELECT tokens_at AS at FROM sources"
+    " UNION ALL SELECT seen_at FROM instances) AS signs"
+)
 _MAKE_DUE: Final = (
-    text(
-        "UPDATE batches SET next_poll_at = :now WHERE next_poll_at > :now AND lease_owner IS NULL"
-    ),
+    text("UPDATE sources SET planned_ahead = TRUE"),
     text(
         "UPDATE deliveries SET due_at = :now"
         " WHERE state = 'pending' AND due_at > :now AND lease_owner IS NULL"
     ),
     text("UPDATE receivers SET held_until = :now WHERE held_until > :now"),
     text("UPDATE sources SET blocked_until = :now WHERE blocked_until > :now"),
+)
+_PLANNED_AHEAD: Final = text("SELECT name FROM sources WHERE planned_ahead ORDER BY id LIMIT 1")
+_MENDED: Final = text("UPDATE sources SET planned_ahead = NULL WHERE name = :source")
+_PLANS: Final = text(
+    "SELECT id, next_poll_at, last_poll_at FROM batches WHERE source = :source"
+    " AND (next_poll_at, id) > (:at, :row) AND next_poll_at IS NOT NULL"
+    " ORDER BY next_poll_at, id LIMIT :limit"
+)
+_MEND_PLAN: Final = text(
+    "UPDATE batches SET next_poll_at = :now"
+    " WHERE id = :row AND next_poll_at > :now AND lease_owner IS NULL"
 )
 _STUCK: Final = text(
     "SELECT receiver, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"

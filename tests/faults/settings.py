@@ -13,6 +13,7 @@ def config(
     polling: str = 'interval = "100ms"\nsettled_interval = "100ms"\n',
     source: str = "",
     receiver: str = "",
+    sources: Iterable[str] = ("bolna",),
 ) -> str:
     """Poll ten times a second; all events go to each of the receivers (name -> base URL)."""
     routed = "".join(
@@ -30,10 +31,9 @@ receiver = "{name}"
         for name, url in receivers.items()
     )
     declared = "".join(f'[[batches]]\nsource = "bolna"\nid = "{batch_id}"\n' for batch_id in ids)
-    return f"""
-[polling]
-{polling}
-[sources.bolna]
+    accounts = "".join(
+        f"""
+[sources.{name}]
 provider = "bolna"
 api_key = "key"
 base_url = "{provider_url}"
@@ -41,4 +41,10 @@ allow_http = true
 allow_private = true
 rate_limit = "100000/min"
 {source}
-{routed}{declared}"""
+"""
+        for name in sources
+    )
+    return f"""
+[polling]
+{polling}
+{accounts}{routed}{declared}"""

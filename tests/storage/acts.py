@@ -44,7 +44,13 @@ from monitor.storage.registry import (
     register_batches,
     unregister_batches,
 )
-from monitor.storage.upkeep import expire_deliveries, heed_step_back, prune, repair_lanes
+from monitor.storage.upkeep import (
+    expire_deliveries,
+    heed_step_back,
+    mend_plans,
+    prune,
+    repair_lanes,
+)
 from tests.storage.bulk import DAY
 from tests.storage.store import NOW, Store, birth, running
 
@@ -116,6 +122,8 @@ async def mend_a_lane(store: Store) -> None:
 async def step_back(store: Store) -> None:
     """Take it that the clock was put back by a day."""
     assert await heed_step_back(store.database, now=NOW - DAY)
+    async for _ in mend_plans(store.database, now=NOW - DAY):
+        pass
 
 
 async def owe_anew(store: Store) -> None:
@@ -206,5 +214,7 @@ ACTS: dict[str, Act] = {
     "batches claimed for nothing": give_batches_back,
     "batches given back": lambda s: release_batches(s.database, owner="one"),
     "deliveries given back": lambda s: release_deliveries(s.database, owner="one", now=NOW),
+    "all batches given back": lambda s: release_batches(s.database, owner=None),
+    "all deliveries given back": lambda s: release_deliveries(s.database, owner=None, now=NOW),
     "a clock put back": step_back,
 }

@@ -20,18 +20,15 @@ ALIASES = "|".join((*LARGE, "a", "b", "d", "e", "o"))
 ROWS = 40_000
 
 MAY_READ_ALL = {
-    "batches._RELEASE": "once at start and end: an index would cost each claim and each result",
     "census._BATCHES": "a count of all, for the gauges",
     "census._PENDING": "a count of what is pending, by the index of it",
-    "deliveries._RELEASE": "once at start and end, of what is pending",
     "delivery_queries._CHOSEN": "for people: it goes back from the newest until a page is full",
     "delivery_queries._PENDING": "for people, of what is pending, by the index of it",
     "delivery_queries._LAST_HOLD": "for people: it goes back from the newest attempt",
     "event_queries._IDS": "for people: no index knows how ids begin in every collation",
     "redeliver._OF_RECEIVER": "for people, a redelivery of all that is dead, say",
-    "registry._FROM_FILE": "once at start and reload",
-    "upkeep._MAKE_DUE": "after the clock was put back",
-    "upkeep._NEWEST_POLL": "once at start",
+    "registry._FROM_FILE": "the batches of the file, by the index of them",
+    "upkeep._MAKE_DUE": "after the clock was put back, of what is pending",
     "upkeep._STUCK": "once a minute, of what is pending, by the index of it",
 }
 """Statements that read a table, or an index, from end to end, and why they may."""

@@ -1,9 +1,12 @@
+from datetime import datetime
+
 from monitor.core.delivery import VerdictKind
 from monitor.storage.upkeep import (
     CHUNK,
     expire_deliveries,
     forget_instance,
     heed_step_back,
+    mend_plans,
     prune,
     repair_lanes,
     touch_instance,
@@ -38,11 +41,52 @@ async def test_what_a_clock_planned_that_was_put_back_since_is_due(store: Store)
     earlier = NOW - 60 * MINUTE
 
     ahead = await heed_step_back(store.database, now=earlier)
+    await mend(store, now=earlier)
 
     due = int(earlier.timestamp() * 1000)
     assert ahead == 60 * MINUTE
     assert await store.value("SELECT next_poll_at FROM batches") == due
     assert await store.value("SELECT due_at FROM deliveries") == due
+
+
+async def mend(store: Store, *, now: datetime, steps: int | None = None) -> int:
+    """Mend plans, or begin to; return in how many steps."""
+    done = 0
+    async for _ in mend_plans(store.database, now=now):
+        done += 1
+        if done == steps:
+            break
+    return done
+
+
+async def test_plans_are_mended_some_at_a_time_and_to_the_end_after_a_kill(store: Store) -> None:
+    """What was read in time and planned from there is left alone."""
+    names = [f"b{number}" for number in range(2 * CHUNK + 1)]
+    await store.add(*names)
+    earlier = NOW - 60 * MINUTE
+    at = {"now": int(NOW.timestamp() * 1000), "true": int(earlier.timestamp() * 1000)}
+    await store.run(
+        "UPDATE batches SET last_poll_at = :now, next_poll_at = :now + 60000", now=at["now"]
+    )
+    await store.run(
+        "UPDATE batches SET last_poll_at = :true - 1, next_poll_at = :true + 60000"
+        " WHERE external_id = 'b0'",
+        true=at["true"],
+    )
+    await store.run("UPDATE batches SET last_poll_at = NULL WHERE external_id = 'b1'")
+    await store.run("UPDATE sources SET tokens_at = :now", now=at["now"])
+    await heed_step_back(store.database, now=earlier)
+
+    assert await mend(store, now=earlier, steps=1) == 1
+    await store.run("UPDATE sources SET tokens_at = :true", true=at["true"])
+    assert not await heed_step_back(store.database, now=earlier)
+    assert await mend(store, now=earlier) > 1
+    assert await mend(store, now=earlier) == 0
+
+    planned = await store.rows(
+        "SELECT external_id, next_poll_at FROM batches WHERE next_poll_at > :true", true=at["true"]
+    )
+    assert [tuple(row) for row in planned] == [("b0", at["true"] + 60_000)]
 
 
 async def test_a_clock_that_drifts_or_goes_on_changes_no_plan(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""A start with many registered batches takes hardly longer than one with none, and no memory."""
+"""A start and a stop with many registered batches take hardly longer than with none."""
 
 import time
 from collections.abc import Callable
@@ -14,6 +14,9 @@ from tests.faults.daemon import Daemon
 from tests.faults.figures import FULL, TIMED, Figures, sized
 from tests.faults.settings import config
 from tests.faults.steady.footprint import Footprint, footprint
+from tests.patient import HANG
+from tests.storage.bulk import fill_batches
+from tests.storage.store import Store
 
 BATCHES = sized(short=20_000, full=100_000)
 ROUNDS = sized(short=1, full=7)
@@ -21,6 +24,10 @@ NOISE = 0.0 if FULL else 2.0
 """Seconds that the short run forgives, whose CPU is the measure: it starts each but once."""
 NOWHERE = "http://127.0.0.1:9"
 MOST_KIB = 200 * 1024
+MILLION = sized(short=100_000, full=1_000_000)
+PLANS = sized(short=5_000, full=1_000_000)
+MOST_SECONDS = 5.0
+HOUR = timedelta(hours=1)
 
 
 async def test_a_start_with_many_batches_takes_at_most_twice_as_long(
@@ -54,6 +61,87 @@ async def test_a_start_with_many_batches_takes_at_most_twice_as_long(
     assert more <= 2
     assert memory[full] <= MOST_KIB
     assert memory[full] - memory[empty] <= BATCHES
+
+
+async def test_a_million_batches_hold_up_neither_start_nor_stop(
+    database_url: str,
+    tmp_path: Path,
+    open_database: Callable[[str], Database],
+    until: Until,
+    figures: Figures,
+) -> None:
+    """Nor do those that a killed daemon had claimed."""
+    store = Store(open_database(database_url))
+    await fill_batches(store, MILLION, at=datetime.now(UTC) + HOUR)
+    await store.run(
+        "UPDATE batches SET due_at = next_poll_at, lease_owner = 'killed' WHERE id % 1000 = 0"
+    )
+    daemon = Daemon(tmp_path, database_url, instance="killed")
+    daemon.configure(config(NOWHERE, {}, [], sources=store.sources))
+    try:
+        started = await seconds_to_start(daemon, until)
+        code, stopped = await daemon.stop()
+    finally:
+        await daemon.close()
+
+    leased = await store.value("SELECT count(*) FROM batches WHERE lease_owner IS NOT NULL")
+    kept = daemon.lines("leases.kept")
+    figures.add(
+        f"start and stop, {store.database.dialect}", n=MILLION, unit="batches",
+        failures=code + leased + len(kept),
+        detail=f"ready in {started:.2f} s, ended in {stopped:.2f} s",
+    )  # fmt: skip
+    assert (code, leased, kept) == (0, 0, [])
+    assert max(started, stopped) <= MOST_SECONDS or not TIMED
+
+
+async def test_a_million_plans_of_a_clock_put_back_are_mended_beside_all_else(
+    database_url: str,
+    tmp_path: Path,
+    open_database: Callable[[str], Database],
+    until: Until,
+    figures: Figures,
+) -> None:
+    store = Store(open_database(database_url))
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    await fill_batches(store, PLANS, at=tomorrow)
+    ahead = int(tomorrow.timestamp() * 1000)
+    await store.run("UPDATE sources SET tokens_at = :ahead", ahead=ahead)
+    daemon = Daemon(tmp_path, database_url)
+    daemon.configure(config(NOWHERE, {}, [], sources=store.sources))
+
+    async def mended() -> bool:
+        return not await store.value("SELECT count(*) FROM sources WHERE planned_ahead")
+
+    try:
+        started = await seconds_to_start(daemon, until)
+        began = time.perf_counter()
+        await until(mended, seconds=10 * HANG, what="all plans are mended")
+        seconds = time.perf_counter() - began
+        code, stopped = await daemon.stop()
+    finally:
+        await daemon.close()
+
+    left = await store.value(
+        "SELECT count(*) FROM batches WHERE next_poll_at > :later",
+        later=int((tomorrow - timedelta(hours=12)).timestamp() * 1000),
+    )
+    told = len(daemon.lines("clock.stepped"))
+    figures.add(
+        f"a clock put back, {store.database.dialect}", n=PLANS, unit="batches",
+        failures=code + left + (told != 1),
+        detail=f"ready in {started:.2f} s, all plans mended {seconds:.1f} s later, ended in"
+        f" {stopped:.2f} s",
+    )  # fmt: skip
+    assert (code, left, told) == (0, 0, 1)
+    assert max(started, stopped) <= MOST_SECONDS or not TIMED
+
+
+async def seconds_to_start(daemon: Daemon, until: Until) -> float:
+    began = time.perf_counter()
+    await daemon.start()
+    await until(lambda: daemon.lines("daemon.started") != [], what="the start")
+    return time.perf_counter() - began
 
 
 async def register_many(database: Database) -> None:
