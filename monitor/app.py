@@ -12,6 +12,7 @@ from monitor.core.source import Source
 from monitor.engine.account import Account
 from monitor.engine.beat import Beat
 from monitor.engine.clock import Clock
+from monitor.engine.departures import Departures
 from monitor.engine.discovery import Discovery
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.metrics import Metrics
@@ -215,5 +216,12 @@ async def build_engine(config: Config, database: Database, clock: Clock) -> Engi
             metrics=metrics,
             owner=owner,
             retention=config.monitor.retention,
+            departures=Departures(
+                database,
+                owner=owner,
+                sources=config.sources,
+                receivers=config.receivers,
+                routes=config.routes,
+            ),
         ),
     )

@@ -1,4 +1,4 @@
-"""Commands about events and deliveries: events, explain, deliveries, redeliver, test."""
+"""Commands about events and deliveries: events, explain, deliveries, redeliver, clear, test."""
 
 from typing import Annotated
 
@@ -157,6 +157,35 @@ def redeliver(
     from monitor.cli.commands import redeliver
 
     redeliver.redeliver(config, ids or [], receiver=receiver, since=since, state=state)
+
+
+def clear(
+    receiver: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECEIVER", show_default=False, help="A receiver that left the config."
+        ),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="R", help="Move the deliveries to this receiver."),
+    ] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Give the deliveries up.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Clear what waits for a receiver that was renamed or removed.
+
+    Shows how many deliveries wait, and asks. Moved ones keep event and id, and start a fresh
+    schedule. Left alone they wait until it returns, or expire after 75 hours.
+
+    \b
+      monitor clear crm --to crm-eu
+      monitor clear crm --drop --yes
+    """
+    from monitor.cli.commands import clear
+
+    clear.clear(config, receiver, to=to, drop=drop, yes=yes)
 
 
 def send_test(

@@ -13,6 +13,7 @@ from monitor.config.schema import Config
 from monitor.core.delivery import DeliveryState
 from monitor.core.event import EventType, stamp
 from monitor.storage.database import Database
+from monitor.storage.debts import Debt
 from monitor.storage.delivery_queries import AttemptView, DeliveryView, known_receivers
 
 LARGEST_ROW: Final = 2**63 - 1
@@ -156,3 +157,12 @@ async def check_receiver(database: Database, config: Config, receiver: str | Non
         return
     if receiver not in await known_receivers(database):
         raise unknown("receiver", receiver, config.receivers)
+
+
+def write_debt(receiver: str, debt: Debt) -> str:
+    """Write what waits for a receiver that is gone."""
+    wait = "delivery waits" if debt.deliveries == 1 else "deliveries wait"
+    return (
+        f'receiver "{receiver}" is gone: {debt.deliveries:,} {wait}, the oldest since'
+        f" {write_short_time(debt.oldest)}"
+    )

@@ -37,6 +37,7 @@ _COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "deliveries": deliveries.deliveries,
         "delivery": deliveries.delivery,
         "redeliver": deliveries.redeliver,
+        "clear": deliveries.clear,
     },
 }
 

@@ -154,6 +154,9 @@ class Reload:
         under_way |= engine.relay.change([before or built for before, built in change.receivers])
         engine.writer.routes = config.routes
         engine.housekeeping.receivers = engine.receivers
+        engine.housekeeping.departures.change(
+            sources=config.sources, receivers=config.receivers, routes=config.routes
+        )
         engine.housekeeping.retention = config.monitor.retention
         if config.monitor.heartbeat_url != self._heartbeat.url:
             self._heartbeat.url = config.monitor.heartbeat_url
@@ -163,6 +166,7 @@ class Reload:
             log_format=config.monitor.log_format,
             instance=config.monitor.instance,
         )
+        engine.housekeeping.bell.ring()  # who left is told of now, not in a minute
         self.config = config
         self._providers |= {name: source.provider for name, source in config.sources.items()}
         if replaced:

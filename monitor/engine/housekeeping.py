@@ -1,4 +1,4 @@
-"""Housekeeping, once a minute: broken lanes, hopeless deliveries, old events, the clock."""
+"""Housekeeping, once a minute: lanes, departures, hopeless deliveries, old events, the clock."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,15 +7,17 @@ from typing import Final
 
 import structlog
 
-from monitor.core.delivery import VerdictKind, lifetime
+from monitor.core.delivery import SCHEDULE, VerdictKind, lifetime
 from monitor.core.errors import StorageError
 from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
+from monitor.engine.departures import Departures
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.receiver import Receiver
 from monitor.storage.database import Database
+from monitor.storage.deliveries import due_receivers
 from monitor.storage.upkeep import (
     expire_deliveries,
     mend_plans,
@@ -46,6 +48,7 @@ class Housekeeping:
         metrics: Metrics,
         owner: str,
         retention: timedelta,
+        departures: Departures,
     ) -> None:
         self._database = database
         self.receivers = receivers
@@ -53,6 +56,7 @@ class Housekeeping:
         self._clock = clock
         self._metrics = metrics
         self._owner = owner
+        self.departures = departures
         self.outage = Outage("housekeeping")
         self._stepped = False
         self._closing = False
@@ -83,8 +87,9 @@ class Housekeeping:
         repaired = await repair_lanes(self._database, now=now)
         if repaired:
             log.error("lane.repaired", lanes=repaired)
-        for receiver in self.receivers:
-            await self._expire(receiver)
+        await self.departures.see_off(now=now)
+        for receiver, schedule in (await self._schedules()).items():
+            await self._expire(receiver, schedule)
         began = _now()
         while not self._closing and await prune(self._database, before=now - self.retention):
             began = await self._rest(began)
@@ -97,15 +102,18 @@ class Housekeeping:
                 break
             began = await self._rest(began)
 
-    async def _expire(self, receiver: Receiver) -> None:
-        """Give up what is older than the receiver's whole schedule."""
+    async def _schedules(self) -> dict[str, Sequence[timedelta]]:
+        """Return the schedule of each receiver; one that left the config has the usual one."""
+        gone = await due_receivers(self._database)
+        return dict.fromkeys(gone, SCHEDULE) | {one.name: one.schedule for one in self.receivers}
+
+    async def _expire(self, receiver: str, schedule: Sequence[timedelta]) -> None:
+        """Give up what is older than a receiver's whole schedule."""
         began, now = _now(), self._clock.now()
-        before = now - lifetime(receiver.schedule)
-        while gone := await expire_deliveries(
-            self._database, receiver.name, before=before, now=now
-        ):
-            self._metrics.deliveries.labels(receiver.name, VerdictKind.DEAD.value).inc(gone)
-            log.error("delivery.expired", receiver=receiver.name, deliveries=gone)
+        before = now - lifetime(schedule)
+        while gone := await expire_deliveries(self._database, receiver, before=before, now=now):
+            self._metrics.deliveries.labels(receiver, VerdictKind.DEAD.value).inc(gone)
+            log.error("delivery.expired", receiver=receiver, deliveries=gone)
             began = await self._rest(began)
 
     async def _rest(self, began: float) -> float:

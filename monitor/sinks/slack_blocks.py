@@ -79,6 +79,8 @@ def _mrkdwn(text: str) -> dict[str, Any]:
 
 
 def _what(document: Document) -> str:
+    if document["data"].get("removed"):
+        return "👋 Source removed"
     return _HEADLINES.get(document["type"]) or inert(document["type"], 64)
 
 

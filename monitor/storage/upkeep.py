@@ -107,22 +107,29 @@ async def expire_deliveries(
     database: Database, receiver: str, *, before: datetime, now: datetime
 ) -> int:
     """Give up deliveries owed since before `before`, the next of their lanes become due."""
-    old = await _old(database, receiver, before)
+    old = await _old(database, receiver, before, now=now)
     if old:
         await _give_up(database, old, now=now)
     return len(old)
 
 
 @reading
-def _old(connection: Connection, receiver: str, before: datetime) -> dict[int, Lane]:
-    values = {"receiver": receiver, "before": milliseconds(before), "limit": CHUNK}
+def _old(
+    connection: Connection, receiver: str, before: datetime, *, now: datetime
+) -> dict[int, Lane]:
+    values = {
+        "receiver": receiver,
+        "before": milliseconds(before),
+        "now": milliseconds(now),
+        "limit": CHUNK,
+    }
     return {row[0]: (receiver, row[1], row[2]) for row in connection.execute(_OLD, values)}
 
 
 @writing
 def _give_up(connection: Connection, old: Mapping[int, Lane], *, now: datetime) -> None:
     lock_subjects(connection, [(SubjectKind(kind), row) for _, kind, row in old.values()])
-    connection.execute(_GIVE_UP, [{"row": row} for row in old])
+    connection.execute(_GIVE_UP, [{"row": row, "now": milliseconds(now)} for row in old])
     promote(connection, set(old.values()), now=now)
 
 
@@ -209,12 +216,13 @@ _STUCK: Final = text(
 # in the order of the lanes' index: by their numbers Postgres would read all there ever were
 _OLD: Final = text(
     "SELECT id, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"
-    " AND receiver = :receiver AND enqueued_at < :before AND lease_owner IS NULL"
+    " AND receiver = :receiver AND enqueued_at < :before"
+    " AND (lease_owner IS NULL OR due_at <= :now)"
     " ORDER BY subject_kind, subject_row, sequence LIMIT :limit"
 )
 _GIVE_UP: Final = text(
-    "UPDATE deliveries SET state = 'dead', due_at = NULL"
-    " WHERE id = :row AND state = 'pending' AND lease_owner IS NULL"
+    "UPDATE deliveries SET state = 'dead', due_at = NULL, lease_owner = NULL, epoch = epoch + 1"
+    " WHERE id = :row AND state = 'pending' AND (lease_owner IS NULL OR due_at <= :now)"
 )
 # put so that Postgres looks at each event's deliveries, not at all that are pending
 _OLD_EVENTS: Final = text(

@@ -28,6 +28,7 @@ CONTRACT = {
     "monitor_receiver_held": ("gauge", ("receiver",)),
     "monitor_database_up": ("gauge", ()),
     "monitor_writer_queue": ("gauge", ()),
+    "monitor_log_lines_dropped": ("counter", ()),
     "monitor_config_last_reload_successful": ("gauge", ()),
     "monitor_config_last_reload_success_timestamp_seconds": ("gauge", ()),
     "monitor_build": ("info", ("version", "python")),

@@ -413,6 +413,20 @@ def test_a_source_that_is_well_again_shows_what_it_had(document: Document) -> No
     assert "renew" not in facts
 
 
+def test_a_source_that_left_the_config_is_not_said_to_be_well(document: Document) -> None:
+    document |= {"type": "source.recovered", "subject": "bolna-prod"}
+    document["data"] = {
+        "source": {"name": "bolna-prod", "provider": "bolna", "labels": {}},
+        "error": {"kind": "unauthorized", "status_code": 401},
+        "since": "2026-01-29T08:21:02.114Z",
+        "removed": True,
+    }
+
+    payload = message(document)
+
+    assert payload["text"].startswith("👋 Source removed: bolna-prod · Polls had failed")
+
+
 def test_a_test_says_that_it_is_one(document: Document) -> None:
     document |= {"type": "monitor.test", "subject": "ops"}
     document["data"] = {"receiver": {"name": "ops", "kind": "slack"}}

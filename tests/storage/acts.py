@@ -15,6 +15,7 @@ from monitor.storage.batches import (
     unclaim_batches,
 )
 from monitor.storage.census import count_batches, count_due, count_pending
+from monitor.storage.debts import debts_of_gone, hand_over
 from monitor.storage.deliveries import due_receivers, release_deliveries, unclaim_deliveries
 from monitor.storage.delivery_queries import (
     attempts_of,
@@ -214,6 +215,8 @@ ACTS: dict[str, Act] = {
     "batches claimed for nothing": give_batches_back,
     "batches given back": lambda s: release_batches(s.database, owner="one"),
     "deliveries given back": lambda s: release_deliveries(s.database, owner="one", now=NOW),
+    "debts of the gone": lambda s: debts_of_gone(s.database, ["crm"]),
+    "debts handed over": lambda s: hand_over(s.database, "ops", to="crm", now=NOW),
     "all batches given back": lambda s: release_batches(s.database, owner=None),
     "all deliveries given back": lambda s: release_deliveries(s.database, owner=None, now=NOW),
     "a clock put back": step_back,

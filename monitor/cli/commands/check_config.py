@@ -1,17 +1,26 @@
 """The checkup of config files: `monitor check-config`."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import typer
 
+from monitor.cli.delivery_facts import write_debt
+from monitor.cli.session import reading
 from monitor.config.load import find, load
 from monitor.config.schema import Config, database_url
 from monitor.config.warnings import warnings_of
-from monitor.core.errors import ConfigError, SecretMissingError
+from monitor.core.errors import ConfigError, MonitorError, SecretMissingError
 from monitor.net.redact import printable
 from monitor.net.tls import tls_context
 from monitor.storage.database import Database
+from monitor.storage.debts import debts_of_gone
+
+PATIENCE: Final = 2.0
+"""Seconds: a file is checked wherever it lies, its database may be out of reach from there."""
 
 
 def check(paths: Sequence[Path]) -> None:
@@ -32,9 +41,21 @@ def _check(path: Path) -> bool:
             typer.echo(f"  {printable(mistake)}")
         return False
     typer.echo(f"Checking '{shown}'  SUCCESS")
-    for warning in warnings_of(config):
+    for warning in [*warnings_of(config), *asyncio.run(_debts(config))]:
         typer.echo(f"  warning: {printable(warning)}")
     return True
+
+
+async def _debts(config: Config) -> list[str]:
+    """Say what waits for receivers that left, if there is a database that can be read now."""
+    with suppress(MonitorError, TimeoutError):
+        async with asyncio.timeout(PATIENCE), reading(config) as database:
+            gone = await debts_of_gone(database, config.receivers)
+            return [
+                f"{write_debt(name, debt)}; `monitor clear {name}` moves or drops them"
+                for name, debt in gone.items()
+            ]
+    return []
 
 
 def _refuse_unusable(config: Config) -> None:

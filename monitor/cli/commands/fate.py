@@ -73,6 +73,7 @@ class Fate:
             case Wait.NO_RECEIVER:
                 told = "the config has no such receiver; it goes when it returns"
                 yield safe(f"pending: {told}", "red")
+                yield safe(f"`monitor clear {self.receiver}` moves it to another one", "dim")
                 return
             case Wait.ANSWER:
                 told = "is being sent right now"

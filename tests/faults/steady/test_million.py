@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from monitor.engine.clock import Clock
+from monitor.engine.departures import Departures
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.metrics import Metrics
 from monitor.storage.batches import due_sources
@@ -138,6 +139,9 @@ async def test_a_long_past_slows_nothing_and_goes_without_holding_anybody_up(
         metrics=Metrics(),
         owner="one",
         retention=timedelta(minutes=30),
+        departures=Departures(
+            database, owner="one", sources=stores[1].sources, receivers=["crm", "dead"], routes=()
+        ),
     )
     began = time.monotonic()
     keeping = asyncio.create_task(housekeeping.run())
