@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+from contextlib import suppress
 from typing import Final
 
 MOST: Final = 65_536
@@ -23,7 +24,8 @@ def raise_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
     if resource.RLIM_INFINITY != soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        with suppress(OSError, ValueError):  # a sandbox may forbid it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def is_shortage(error: BaseException) -> bool:

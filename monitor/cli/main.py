@@ -20,6 +20,8 @@ _COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "init": running.init,
         "check-config": running.check_config,
         "migrate": running.migrate,
+        "backup": running.backup,
+        "restore": running.restore,
         "run": running.run,
         "test": deliveries.send_test,
     },

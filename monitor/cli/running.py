@@ -91,6 +91,39 @@ def migrate(config: ConfigPath = None) -> None:
     run_daemon.migrate(config)
 
 
+def backup(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", show_default=False, help="Where the back-up goes.")
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Back up the SQLite database, while the daemon runs or not.
+
+    One state as of now, checked, in one file that only you can read; the daemon goes on
+    meanwhile. On Postgres it says how.
+    """
+    from monitor.cli.commands import back_up
+
+    back_up.back_up(config, file, force=force)
+
+
+def restore(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", show_default=False, help="What `backup` made.")
+    ],
+    config: ConfigPath = None,
+) -> None:
+    """Put a back-up in the database's place, with the daemon stopped.
+
+    Checks it first. What stood there is kept beside it, as NAME.replaced. On Postgres it says
+    how.
+    """
+    from monitor.cli.commands import back_up
+
+    back_up.restore(config, file)
+
+
 def run(config: ConfigPath = None) -> None:
     """Run the daemon: poll, notice, deliver, until SIGTERM or Ctrl-C.
 

@@ -1,6 +1,7 @@
 """The SQLite file: the folder it needs, and its making."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -46,8 +47,22 @@ def create_private(file: Path) -> None:
     file = Path(os.path.realpath(file))
     check_folder(file)
     try:
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        give_as(handle, file.with_name(f"{file.name}.lock"))
+        os.close(handle)
     except FileExistsError:
         return
     except OSError as error:
         raise StorageError(f"the database {file} cannot be opened: {error.strerror}") from error
+
+
+def give_as(file: Path | int, like: Path) -> None:
+    """Give a file, or what is open as that, the owner of another one, or of its folder.
+
+    Only root can: what it made the daemon could not open, which runs as somebody else.
+    """
+    if os.geteuid() != 0:
+        return
+    with suppress(OSError):  # not on every file system
+        owner = like.stat() if like.exists() else like.parent.stat()
+        os.chown(file, owner.st_uid, owner.st_gid)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from monitor.core.errors import DatabaseLockedError, StorageError
-from monitor.storage.file import check_folder
+from monitor.storage.file import check_folder, give_as
 
 _PID_LIMIT: Final = 20
 
@@ -33,6 +33,7 @@ def hold_file(database: Path | None, *, shared: bool = False) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"the lock {path} cannot be opened: {error.strerror}") from error
     try:
+        give_as(handle, database)
         _take(handle, database, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         _sign(handle, "" if shared else str(os.getpid()))
         yield

@@ -22,6 +22,7 @@ VERSION_TABLE: Final = "monitor_schema_version"
 
 _FORMER_TABLE: Final = "alembic_version"
 """Ours too, once."""
+VERSION_TABLES: Final = (VERSION_TABLE, _FORMER_TABLE)
 _FORMER_COMPANY: Final = ("batches", "snapshots", "events", "deliveries", "attempts", "receivers")
 """Stood beside it when it was ours."""
 _LOCK: Final = 0x62617463
@@ -91,7 +92,7 @@ async def check_schema(database: Database) -> None:
             f"no database at {database.place} yet: `monitor run`, `migrate` or `add` makes one"
         )
     if found != NEWEST:
-        if _is_known(found):
+        if is_known(found):
             raise SchemaError(
                 f"the database has schema {found}, this program needs {NEWEST}:"
                 " run `monitor migrate`"
@@ -118,13 +119,14 @@ def _find(connection: Connection) -> tuple[str | None, str]:
 
 
 def _refuse_foreign(connection: Connection, found: str | None) -> None:
-    if found is not None and not _is_known(found):
+    if found is not None and not is_known(found):
         raise SchemaError(_newer(found))
     if found is None and inspect(connection).has_table("batches"):
         raise SchemaError("the database holds a table `batches` that is not ours: use another one")
 
 
-def _is_known(version: str) -> bool:
+def is_known(version: str) -> bool:
+    """Tell whether this program can bring a schema to its newest."""
     from alembic.script import ScriptDirectory
 
     known = ScriptDirectory.from_config(_config()).walk_revisions()

@@ -25,6 +25,7 @@ async def test_help_lists_every_command_of_this_version(monitor: Run) -> None:
         *("demo", "init", "check-config", "migrate", "run", "test"),
         *("add", "remove", "list", "show", "wait", "poll"),
         *("events", "explain", "deliveries", "delivery", "redeliver", "clear"),
+        *("backup", "restore"),
     }
     for command in COMMANDS:
         assert f"\n  {command} " in shown

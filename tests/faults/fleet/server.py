@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tests.postgres import (
     Postgres,
-    _binaries,
+    find_binaries,
     _folder,
     _identity,
     _place,
@@ -86,7 +86,7 @@ async def run_server(*, more: Sequence[str] = ()) -> AsyncIterator[Server]:
     """Run a server until the end."""
     identity = _identity()
     with _folder(identity) as copies, _folder(identity, _place()) as folder:
-        binaries = await asyncio.to_thread(_runnable, _binaries(), copies, identity)
+        binaries = await asyncio.to_thread(_runnable, find_binaries(), copies, identity)
         server = Server(binaries, folder, identity)
         await server.make()
         await server.start(more=more)

@@ -1,0 +1,207 @@
+"""A back-up of the SQLite file, made while the daemon works, and its way back."""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from monitor.core.errors import NoDatabaseError, SchemaError, StorageError
+from monitor.storage.file import check_folder, give_as, is_there
+from monitor.storage.lock import hold_file
+from monitor.storage.schema import NEWEST, VERSION_TABLES, is_known
+from monitor.storage.times import instant
+
+_LOGS: Final = ("-wal", "-shm", "-journal")
+_BESIDE: Final = (*_LOGS, ".lock", ".part")
+"""What stands beside a database and is part of it, or of its making."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """Hold what a database file holds; its size is in bytes."""
+
+    size: int
+    schema: str
+    events: int
+    newest: datetime | None
+    """When the last event happened; none without any."""
+
+
+def back_up(database: Path, to: Path, *, force: bool) -> Contents:
+    """Copy the database as it is now into a file that its owner alone can read; all or nothing.
+
+    One step of SQLite's backup reads one state, however much is written meanwhile: with several,
+    as `sqlite3 .backup` makes them, each commit of the daemon starts it over, and it never ends.
+
+    Raises StorageError, which says what to do; NoDatabaseError without a database.
+    """
+    if not is_there(database):
+        check_folder(database)
+        raise NoDatabaseError(f"no database at {database} yet: there is nothing to back up")
+    _check_target(database, to, force=force)
+    with _writing(to) as part:
+        return _copy(database, part, mode="rw")
+
+
+def restore(copy: Path, database: Path) -> tuple[Contents, Path | None]:
+    """Put a back-up in the database's place; return what it holds, and where the old one is kept.
+
+    Raises DatabaseLockedError while a daemon runs, SchemaError for a back-up of a newer program,
+    and StorageError for what is no back-up. Whatever happens, one whole database is there.
+    """
+    database = database.resolve()
+    if not is_there(copy):
+        raise StorageError(f"there is no file {copy}")
+    if _is_same(copy, database):
+        raise StorageError(f"{copy} is the database itself")
+    with hold_file(database), _writing(database) as part:
+        contents = _copy(copy, part, mode="ro")
+        if not is_known(contents.schema):
+            raise SchemaError(
+                f"{copy} has schema {contents.schema}, newer than this program's {NEWEST}:"
+                " install the newer program"
+            )
+        give_as(part, database)
+        kept = _keep(database) if is_there(database) else None
+    return contents, kept
+
+
+def _check_target(database: Path, to: Path, *, force: bool) -> None:
+    if not to.parent.is_dir():
+        raise StorageError(f"there is no folder {to.parent} for the back-up: make it")
+    if to.is_dir():
+        raise StorageError(f"{to} is a folder: name a file in it")
+    own = (database, *(database.with_name(database.name + suffix) for suffix in _BESIDE))
+    if any(_is_same(to, file) for file in own):
+        raise StorageError(f"{to} belongs to the database itself: name another file")
+    if to.exists() and not force:
+        raise StorageError(f"{to} is there already: name another file, or replace it by --force")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    if one.resolve() == other.resolve():
+        return True
+    with suppress(OSError):
+        return one.samefile(other)
+    return False
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[Path]:
+    """Give a file to write beside the target, whose place it takes once all went well.
+
+    What a killed one left behind is written over, but its journal is none of ours.
+    """
+    part = target.with_name(f"{target.name}.part")
+    try:
+        handle = os.open(part, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StorageError(f"{part} cannot be written: {error.strerror}") from error
+    try:
+        _take_alone(handle, part)
+        yield from _replacing(target, part, handle)
+    finally:
+        os.close(handle)
+
+
+def _take_alone(handle: int, part: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise StorageError(f"{part} is being written by somebody else: wait for it") from error
+
+
+def _replacing(target: Path, part: Path, handle: int) -> Iterator[Path]:
+    try:
+        _remove_beside(part)
+        os.fchmod(handle, 0o600)
+        os.ftruncate(handle, 0)
+        yield part
+        os.fsync(handle)
+        part.replace(target)
+        _sync_folder(target.parent)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise StorageError(f"{target} cannot be written: {reason}") from error
+    finally:
+        part.unlink(missing_ok=True)
+        _remove_beside(part)
+
+
+def _remove_beside(file: Path) -> None:
+    for suffix in _LOGS:
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+def _copy(source: Path, part: Path, *, mode: str) -> Contents:
+    """Copy one state of a database into an empty file, check it, and tell what it holds.
+
+    Who may only read leaves the source's log behind where it is the last one to close it.
+    """
+    with (
+        closing(_connect(source, mode)) as old,
+        closing(_connect(part, "rw")) as new,
+    ):
+        try:
+            new.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
+            old.backup(new)
+            new.execute("PRAGMA journal_mode = DELETE")  # one file, which needs no other
+            (verdict,) = new.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # a full disk, say
+                raise
+            raise StorageError(f"{source} is no database, or damaged: {error}") from error
+        if verdict != "ok":
+            raise StorageError(f"{source} is damaged: {verdict}")
+        return _contents(source, new, size=part.stat().st_size)
+
+
+def _connect(file: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=30)
+
+
+def _contents(source: Path, copy: sqlite3.Connection, *, size: int) -> Contents:
+    for table in VERSION_TABLES:
+        with suppress(sqlite3.OperationalError):  # there is none of that name
+            found = copy.execute(f"SELECT version_num FROM {table}").fetchone()  # noqa: S608 (ours)
+            if found is not None:
+                number, newest = copy.execute("SELECT count(*), max(at) FROM events").fetchone()
+                return Contents(size=size, schema=found[0], events=number, newest=instant(newest))
+    raise StorageError(f"{source} is no database of the monitor")
+
+
+def _keep(database: Path) -> Path:
+    """Give what stands there a second name, and take its log away: it is none of the new file's.
+
+    First the log goes into the file where that is possible. The database's own name leads to a
+    whole file at any moment: a daemon that started just then would make an empty one.
+    """
+    kept = database.with_name(f"{database.name}.replaced")
+    with suppress(sqlite3.Error), closing(_connect(database, "rw")) as old:
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    kept.unlink(missing_ok=True)
+    _remove_beside(kept)
+    try:
+        os.link(database, kept)
+    except OSError:  # the file system knows no second names
+        shutil.copy2(database, kept)
+    for suffix in _LOGS:
+        beside = database.with_name(database.name + suffix)
+        if beside.exists():
+            beside.rename(kept.with_name(kept.name + suffix))
+    return kept
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last: it is in the folder."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

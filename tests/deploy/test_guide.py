@@ -1,0 +1,164 @@
+"""What deploy/README.md tells to type for reload, back-up and restore does what it says."""
+
+import asyncio
+import os
+import re
+import shlex
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from tests.conftest import Until
+from tests.daemon.program import Process
+from tests.engine.rig import Rig
+from tests.patient import HANG
+
+README = (Path(__file__).parent.parent.parent / "deploy" / "README.md").read_text()
+
+
+def console(section: str) -> list[list[str]]:
+    """Return the console blocks of a section, each as its commands."""
+    (text,) = re.findall(rf"^## \d+\. {section}\n(.*?)(?=^## )", README, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    return [[line.removeprefix("# ") for line in block.splitlines()] for block in blocks]
+
+
+class Host:
+    """A machine set up by the guide, as far as this one's user may: other paths, no systemd."""
+
+    def __init__(self, rig: Rig, daemon: Process, until: Until) -> None:
+        self._rig, self.daemon, self._until = rig, daemon, until
+
+    async def type(self, commands: list[str]) -> None:
+        """Run commands in their order; each must succeed."""
+        for line in commands:
+            for command in line.split(" && "):
+                await self._run(command)
+
+    async def _run(self, command: str) -> None:
+        match command.removeprefix("runuser -u monitor -- ").split():
+            case ["systemctl", "stop", "monitor"]:
+                assert await self.daemon.stop() == 0
+            case ["systemctl", "start", "monitor"]:
+                await self.start()
+            case ["systemctl", "reload", "monitor"]:
+                self.daemon.tell(signal.SIGHUP)
+            case ["systemctl", "status", "monitor"]:
+                assert self.daemon.alive
+            case ["monitor", *arguments]:
+                await self._monitor([self._here(argument) for argument in arguments])
+            case _:
+                raise AssertionError(f"nobody knows here how to {command!r}")
+
+    async def shell(self, command: str, *, database: str) -> None:
+        """Run one of PostgreSQL's own programs, on the test's database instead of `monitor`."""
+        line = command.removeprefix("runuser -u postgres -- ").replace(
+            " monitor ", f" {shlex.quote(database)} "
+        )
+        child = await asyncio.create_subprocess_shell(
+            f"{shlex.quote(str(postgres.find_binaries()))}/{line}",
+            cwd=self._rig.folder,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await asyncio.wait_for(child.communicate(), HANG)
+        assert child.returncode == 0, f"{line}: {said.decode()}"
+
+    async def start(self) -> None:
+        self.daemon.output = ""
+        await self.daemon.start()
+        await self._until(self.daemon.started)
+
+    def _here(self, argument: str) -> str:
+        for place in ("/etc/monitor/", "/var/lib/monitor/"):
+            argument = argument.replace(place, f"{self._rig.folder}/")
+        return argument
+
+    async def _monitor(self, arguments: list[str]) -> None:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "monitor", *arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "MONITOR_CONFIG": str(self._rig.folder / "config.toml")},
+        )
+        said, _ = await asyncio.wait_for(child.communicate(), HANG)
+        assert child.returncode == 0, f"{shlex.join(arguments)}: {said.decode()}"
+
+
+@pytest.fixture
+async def rig(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Rig]:
+    async with Rig(tmp_path, sqlite_url) as rig:
+        rig.show("b1", "b2")
+        rig.tail = '[[batches]]\nsource = "bolna"\nid = "b1"\n'
+        yield rig
+
+
+@pytest.fixture
+async def host(rig: Rig, until: Until) -> AsyncIterator[Host]:
+    daemon = Process(rig.write())
+    host = Host(rig, daemon, until)
+    await host.start()
+    yield host
+    await daemon.end()
+
+
+async def test_a_back_up_brings_back_what_it_held(rig: Rig, host: Host, until: Until) -> None:
+    back_up, restore, _postgres = console("Back up and restore")
+    await until(lambda: rig.crm.types == ["batch.first_seen"])
+    await host.type(back_up)
+    rig.show("b1", execution_status={"completed": 7})
+    await until(lambda: rig.crm.types[1:] == ["batch.counts_changed"])
+
+    await host.type(restore)
+
+    await until(lambda: rig.crm.types[2:] == ["batch.counts_changed"])
+    first, again = rig.crm.events[1:]
+    assert again["data"]["sequence"] == first["data"]["sequence"] == 2
+    assert again["id"] != first["id"]
+    assert (rig.folder / "monitor.db.replaced").exists()
+
+
+async def test_a_dump_of_postgres_brings_back_what_it_held(
+    tmp_path: Path, postgres_url: str, until: Until
+) -> None:
+    *_, (dump, bring_back) = console("Back up and restore")
+    async with Rig(tmp_path, postgres_url) as rig:
+        rig.show("b1")
+        rig.tail = '[[batches]]\nsource = "bolna"\nid = "b1"\n'
+        host = Host(rig, Process(rig.write()), until)
+        try:
+            await host.start()
+            await until(lambda: rig.crm.types == ["batch.first_seen"])
+            await host.shell(dump, database=postgres_url)
+            rig.show("b1", execution_status={"completed": 7})
+            await until(lambda: rig.crm.types[1:] == ["batch.counts_changed"])
+
+            await host.type(["systemctl stop monitor"])
+            await host.shell(bring_back, database=postgres_url)
+            await host.start()
+
+            await until(lambda: rig.crm.types[2:] == ["batch.counts_changed"])
+        finally:
+            await host.daemon.end()
+
+
+async def test_a_reload_takes_the_file(rig: Rig, host: Host, until: Until) -> None:
+    (commands,) = console("Reload")
+    rig.tail += '[[batches]]\nsource = "bolna"\nid = "b2"\n'
+    rig.write()
+
+    await host.type(commands)
+
+    await until(lambda: rig.crm.of("b2") != [])
+    (line,) = host.daemon.lines("config.reloaded")
+    assert line["changed"] is True
+
+
+async def test_an_upgrade_backs_up_first(host: Host) -> None:
+    ((stop, back_up, *_),) = console("Upgrade")
+
+    await host.type([stop, back_up])
+    await host.start()
