@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from tests.patient import HANG
 from tests.storage.bulk import fill_batches, fill_history
 from tests.storage.store import Store
 
-ROWS = sized(short=4_000, full=620_000)
+ROWS = sized(short=4_000, full=1_030_000)
 """Of each kind that a long past has: in full they are a gigabyte."""
 KILLS = sized(short=3, full=30)
 BATCHES, INTERVAL = 30, 1.0
@@ -44,7 +44,7 @@ async def bolna(daemon: Daemon, until: Until) -> AsyncIterator[SimulatedBolna]:
     store, now = Store(database), datetime.now(UTC)
     await store.receivers("crm")
     await fill_batches(store, 100, at=now)
-    await fill_history(store, ROWS, batches=100, at=now)
+    await fill_history(store, ROWS, batches=100, since=timedelta(days=1), at=now)
     await database.close()
     async with SimulatedBolna(key="key") as found, changing(found, IDS):
         daemon.configure(config(found.base_url, {}, IDS, polling=f'interval = "{INTERVAL:g}s"'))

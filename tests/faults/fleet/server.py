@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from tests.postgres import (
     Postgres,
-    find_binaries,
     _folder,
     _identity,
     _place,
@@ -18,6 +17,7 @@ from tests.postgres import (
     _runnable,
     _user,
     _wait_until_ready,
+    find_binaries,
 )
 
 SETTINGS: Final = (
