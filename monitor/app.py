@@ -218,6 +218,7 @@ async def build_engine(config: Config, database: Database, clock: Clock) -> Engi
             retention=config.monitor.retention,
             departures=Departures(
                 database,
+                metrics=metrics,
                 owner=owner,
                 sources=config.sources,
                 receivers=config.receivers,

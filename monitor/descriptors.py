@@ -12,8 +12,12 @@ _SHORTAGE: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 def limit() -> int:
-    """Return how many this process may have."""
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    """Return how many this process may have, as far as it can use them."""
+    return _bounded(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def _bounded(limit: int) -> int:
+    return MOST if limit == resource.RLIM_INFINITY else limit
 
 
 def raise_limit() -> None:
@@ -22,8 +26,8 @@ def raise_limit() -> None:
     They use select(2), which knows no higher numbers (systemd.exec(5), `LimitNOFILE=`).
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
-    if resource.RLIM_INFINITY != soft < most:
+    most = min(_bounded(hard), MOST)
+    if _bounded(soft) < most:
         with suppress(OSError, ValueError):  # a sandbox may forbid it
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 

@@ -62,7 +62,7 @@ class LogQueue:
     def _write_for_ever(self) -> None:
         while True:
             portion = self._next_portion()
-            self._note(portion, written=self._write(b"".join(portion)))
+            self._note(portion, lost=self._write(b"".join(portion)))
 
     def _next_portion(self) -> list[bytes]:
         portion, size = [], 0
@@ -73,8 +73,8 @@ class LogQueue:
                 size += len(portion[-1])
         return portion
 
-    def _write(self, data: bytes) -> bool:
-        """Tell whether all was written, however long that took."""
+    def _write(self, data: bytes) -> int:
+        """Write, however long that takes; return how many lines could not be written."""
         left = memoryview(b"\n" + data if self._torn else data)
         while left:
             try:
@@ -84,18 +84,18 @@ class LogQueue:
                 poll.register(self._descriptor, select.POLLOUT)
                 poll.poll()
             except OSError:
-                self._torn = self._torn or 0 < len(left) < len(data)
-                return False
+                rest = bytes(left)
+                self._torn = len(rest) < len(data) and not data[: -len(rest)].endswith(b"\n")
+                return rest.count(b"\n")
         self._torn = False
-        return True
+        return 0
 
-    def _note(self, portion: list[bytes], *, written: bool) -> None:
+    def _note(self, portion: list[bytes], *, lost: int) -> None:
         with self._changed:
             self._held -= sum(map(len, portion))
-            if not written:
-                self._drop(len(portion))
+            self._drop(lost)
             self._full = self._full and self._held > MOST // 2
-            told = self._untold if written and not self._full else 0
+            told = self._untold if not lost and not self._full else 0
             self._untold -= told
             self._changed.notify_all()
         if told:

@@ -131,6 +131,23 @@ def test_what_an_output_refuses_is_counted_and_told_once_it_takes_lines_again(
     assert (queue.dropped, told) == (1, [1])
 
 
+def test_of_lines_that_are_written_together_only_those_missing_are_counted(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with (tmp_path / "log").open("wb") as out:
+        queue = LogQueue(out.fileno(), lambda _: None)
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (250, before[1]))
+            queue.write(f"{'a' * 99}\n" * 10)
+            queue.drain(HANG)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, ignored)
+
+    assert (tmp_path / "log").read_text().count("\n") == 2
+    assert queue.dropped == 8
+
+
 def test_an_output_that_is_gone_is_dropped_for(pipe: Pipe) -> None:
     os.close(pipe.reading)
 

@@ -21,11 +21,14 @@ def upgrade() -> None:
         "UPDATE batches SET identity = lower(replace(external_id, '-', ''))"  # noqa: S608 (ours)
         f" WHERE {_IS_UUID[op.get_bind().dialect.name]}"
     )
-    # Of one batch that was watched in two notations the first goes on: it was told twice.
+    # Of one batch that was watched in two notations one goes on: it was told twice. Rather one that
+    # was read: the provider may know but that notation. Its own the others leave to it.
     op.execute(
-        "UPDATE batches SET identity = 'twice:' || id, watched = FALSE, next_poll_at = NULL,"
+        "UPDATE batches SET identity = external_id || ' (twice)',"
+        " external_id = external_id || ' (twice)', watched = FALSE, next_poll_at = NULL,"
         " due_at = NULL, lease_owner = NULL, epoch = epoch + 1 WHERE id IN (SELECT id FROM"
-        " (SELECT id, row_number() OVER (PARTITION BY source, identity ORDER BY watched DESC, id)"
+        " (SELECT id, row_number() OVER (PARTITION BY source, identity"
+        " ORDER BY watched DESC, CASE WHEN observed_at IS NULL THEN 1 ELSE 0 END, id)"
         " AS place FROM batches) AS ranked WHERE place > 1)"
     )
     op.create_index("uq_batches_source_identity", "batches", ["source", "identity"], unique=True)

@@ -55,8 +55,8 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
         " it names: check {url} for a proxy in between"
     ),
     FailureKind.DESCRIPTORS: (
-        "this process may open no more files: raise LimitNOFILE= (`ulimit -n`), or lower"
-        " [polling] concurrency"
+        "no more files can be opened: raise LimitNOFILE= (`ulimit -n`), or fs.file-max where the"
+        " whole machine is out of them"
     ),
     FailureKind.UNAUTHORIZED: "the key is refused: check {key} and its account",
     FailureKind.FORBIDDEN: "the key is refused, or may not read this batch: check {key}",

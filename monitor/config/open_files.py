@@ -10,13 +10,17 @@ _OWN: Final = 64
 
 
 def files_needed(config: Config) -> int:
-    """Return how many files a daemon may have open at once."""
-    return config.polling.concurrency + _others(config)
+    """Return how many files a daemon may have open at once.
+
+    Each source keeps the connections of its last polls warm: up to as many as it had under way.
+    """
+    return config.polling.concurrency * max(1, len(config.sources)) + _others(config)
 
 
 def polls_at_once(config: Config) -> int:
     """Return how many polls may be under way: no more than leave receivers and database theirs."""
-    return max(1, min(config.polling.concurrency, descriptors.limit() - _others(config)))
+    room = (descriptors.limit() - _others(config)) // max(1, len(config.sources))
+    return max(1, min(config.polling.concurrency, room))
 
 
 def _others(config: Config) -> int:

@@ -53,7 +53,7 @@ def _scarce_descriptors(config: Config) -> Iterator[str]:
     wanted, possible = config.polling.concurrency, polls_at_once(config)
     if possible < wanted:
         yield (
-            f"polling.concurrency = {wanted} needs up to {files_needed(config)} open files, and"
+            f"polling.concurrency = {wanted} takes up to {files_needed(config)} open files, and"
             f" this process may have {descriptors.limit()}: {possible} polls at once are possible;"
             " raise LimitNOFILE= (`ulimit -n`), or lower it"
         )

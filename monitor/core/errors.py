@@ -15,6 +15,7 @@ MonitorError
 │   ├── SourceMovedError    another daemon moved a source's health first
 │   └── DataRefusedError    the database refuses these very values
 ├── NetworkError            a request brought no usable answer
+│   └── DescriptorsError    none was made: this process may open no more files, keys included
 ├── PollError               one poll failed, and why
 └── DemoError               the demo cannot be set up, or its daemon died
 """
@@ -117,7 +118,7 @@ class NetworkError(MonitorError):
 
 
 class DescriptorsError(NetworkError):
-    """Say that this process may open no more files: no connection, and no file with a key."""
+    """Say that this process may open no more files: no connection, nor the file of a key."""
 
     def __init__(self) -> None:
         super().__init__(NetworkKind.DESCRIPTORS)

@@ -14,7 +14,7 @@ PUT_OFF_POLLS = 3
 FAILING_AFTER = timedelta(minutes=2)
 
 _KEY_REFUSED = frozenset({FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING})
-_OURS = frozenset({FailureKind.DESCRIPTORS})
+_UNASKED = frozenset({FailureKind.DESCRIPTORS})
 """What keeps us from asking at all says nothing of the account, nor of the batch."""
 _ANSWERS = frozenset(
     {FailureKind.NOT_FOUND, FailureKind.REFUSED, FailureKind.UNEXPECTED_STATUS},
@@ -95,14 +95,14 @@ def is_answer(kind: FailureKind | None) -> bool:
     return kind is None or kind in _ANSWERS
 
 
-def is_ours(kind: FailureKind | None) -> bool:
-    """Tell whether a poll failed by a want of our own: nothing was asked."""
-    return kind in _OURS
+def was_unasked(kind: FailureKind | None) -> bool:
+    """Tell whether a poll failed before anybody was asked, for want of something of our own."""
+    return kind in _UNASKED
 
 
 def judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[Health, Turn | None]:
     """Move an account's health by one poll; `watched` is how many of its batches are polled."""
-    if is_ours(poll.kind):
+    if was_unasked(poll.kind):
         return health, None
     put_off = health.put_off + 1 if poll.put_off else 0
     if put_off != health.put_off:
@@ -143,11 +143,16 @@ def _is_late(health: Health, poll: Poll) -> bool:
 def _answered(health: Health, at: datetime) -> tuple[Health, Turn | None]:
     if health.clean:
         return health, None
-    health = _broken(health)
     if health.failing_since is None:
-        return health, None
-    well = replace(health, failing_since=None, kind=None, status_code=None, recovered_at=at)
-    return well, Turn.RECOVERED
+        return _broken(health), None
+    return recovered(health, at), Turn.RECOVERED
+
+
+def recovered(health: Health, at: datetime) -> Health:
+    """Return an account's health once it fails no longer."""
+    return replace(
+        _broken(health), failing_since=None, kind=None, status_code=None, recovered_at=at
+    )
 
 
 def _is_known_trouble(health: Health, poll: Poll, *, watched: int) -> bool:

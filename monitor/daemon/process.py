@@ -57,6 +57,9 @@ COLLECT_AFTER: Final = 20_000
 LONGEST_END: Final = 20.0
 """Seconds after which the process ends whatever hangs, with its tracebacks on standard error."""
 
+TRACEBACKS: Final = 1.0
+"""Seconds for them to be written, after which the system itself ends the process."""
+
 log = structlog.stdlib.get_logger()
 
 Done = TypeVar("Done")
@@ -105,7 +108,7 @@ def _limit_end() -> None:
     """Have the process ended whatever hangs, even where nobody takes the tracebacks."""
     faulthandler.dump_traceback_later(LONGEST_END, exit=True)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(math.ceil(LONGEST_END + RETRY))
+    signal.alarm(math.ceil(LONGEST_END + TRACEBACKS))
 
 
 def _calm_collector() -> None:

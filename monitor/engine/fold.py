@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from monitor.core.batch import Reading, Watch
 from monitor.core.delivery import time_asked
 from monitor.core.errors import FailureKind, PollError
-from monitor.core.event import EventType, compose
+from monitor.core.event import Event, EventType, compose
 from monitor.core.failing import observe_failure
 from monitor.core.observe import Observation, observe
 from monitor.core.payload import failure_data, source_data, source_subject
 from monitor.core.routing import Route, receivers_of
-from monitor.core.source import Health, Poll, Turn, is_answer, judge
+from monitor.core.source import Health, Poll, Source, Turn, is_answer, judge
 from monitor.core.value import value
 from monitor.engine.account import Account, blocked_until
 from monitor.storage.batches import Claim
@@ -197,18 +197,31 @@ def _tell(
     before: Health,
 ) -> None:
     """Tell that the account fails, or that it does no longer: then what had failed."""
-    source, sequence = result.account.source, standing.health.sequence
     failing = turn is Turn.FAILING
-    why = standing.health if failing else before
-    event = compose(
+    event = source_event(
         EventType.SOURCE_FAILING if failing else EventType.SOURCE_RECOVERED,
-        source_subject(source),
-        sequence=sequence,
+        result.account.source,
+        sequence=standing.health.sequence,
+        why=standing.health if failing else before,
         at=result.at,
-        data=source_data(source) | failure_data(why.kind, why.status_code, why.failing_since),
     )
     standing.owed.append(Owed(event=event, receivers=receivers_of(event.facts, routes)))
     standing.turns.append(turn)
+
+
+def source_event(
+    kind: EventType, source: Source, *, sequence: int, why: Health, at: datetime, **more: object
+) -> Event:
+    """Compose an event of a source; `why` is its health while it failed."""
+    return compose(
+        kind,
+        source_subject(source),
+        sequence=sequence,
+        at=at,
+        data=source_data(source)
+        | failure_data(why.kind, why.status_code, why.failing_since)
+        | more,
+    )
 
 
 def _observe_failure(result: Result, standing: Standing) -> Observation:

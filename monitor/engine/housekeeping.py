@@ -1,7 +1,7 @@
 """Housekeeping, once a minute: lanes, departures, hopeless deliveries, old events, the clock."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -32,6 +32,8 @@ RETRY: Final = 1.0
 """Seconds between tries while the database fails."""
 LONGEST_REST: Final = 1.0
 """Seconds."""
+SIGN_OF_LIFE: Final = 60.0
+"""Seconds between two signs that the daemon is alive."""
 
 log = structlog.stdlib.get_logger()
 
@@ -59,6 +61,7 @@ class Housekeeping:
         self.departures = departures
         self.outage = Outage("housekeeping")
         self._stepped = False
+        self._touched = 0.0
         self._closing = False
         self.bell = Bell()
         self.beat = Beat(every=TURN)
@@ -81,15 +84,16 @@ class Housekeeping:
 
     async def _work(self) -> None:
         await self._follow_clock()
-        await self._mend_plans()
+        await self._touch()
         now = self._clock.now()
-        await touch_instance(self._database, self._owner, now=now)
         repaired = await repair_lanes(self._database, now=now)
         if repaired:
             log.error("lane.repaired", lanes=repaired)
-        await self.departures.see_off(now=now)
-        for receiver, schedule in (await self._schedules()).items():
+        owed = await due_receivers(self._database)
+        await self.departures.see_off(owed, now=now)
+        for receiver, schedule in self._schedules(owed).items():
             await self._expire(receiver, schedule)
+        await self._mend_plans()
         began = _now()
         while not self._closing and await prune(self._database, before=now - self.retention):
             began = await self._rest(began)
@@ -102,10 +106,9 @@ class Housekeeping:
                 break
             began = await self._rest(began)
 
-    async def _schedules(self) -> dict[str, Sequence[timedelta]]:
+    def _schedules(self, owed: Iterable[str]) -> dict[str, Sequence[timedelta]]:
         """Return the schedule of each receiver; one that left the config has the usual one."""
-        gone = await due_receivers(self._database)
-        return dict.fromkeys(gone, SCHEDULE) | {one.name: one.schedule for one in self.receivers}
+        return dict.fromkeys(owed, SCHEDULE) | {one.name: one.schedule for one in self.receivers}
 
     async def _expire(self, receiver: str, schedule: Sequence[timedelta]) -> None:
         """Give up what is older than a receiver's whole schedule."""
@@ -119,8 +122,15 @@ class Housekeeping:
     async def _rest(self, began: float) -> float:
         """Leave the database to others for as long as a chunk took; return when that is over."""
         self.beat.turn()
+        if _now() - self._touched >= SIGN_OF_LIFE:
+            await self._touch()
         await asyncio.sleep(min(_now() - began, LONGEST_REST))
         return _now()
+
+    async def _touch(self) -> None:
+        """Say that this daemon is alive, also amid a chore that takes minutes."""
+        await touch_instance(self._database, self._owner, now=self._clock.now())
+        self._touched = _now()
 
     async def _follow_clock(self) -> None:
         trusted = self._database.dialect == "postgresql"

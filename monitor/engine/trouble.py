@@ -8,7 +8,7 @@ from monitor import descriptors
 from monitor.core.batch import Watch
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import stamp
-from monitor.core.source import is_answer, is_ours
+from monitor.core.source import is_answer, was_unasked
 from monitor.engine.account import Account
 from monitor.engine.fold import Result
 
@@ -71,7 +71,7 @@ class Trouble:
         at: datetime,
     ) -> None:
         """Tell a batch's failing polls, unless the account as a whole is what fails."""
-        if is_ours(failure.kind):
+        if was_unasked(failure.kind):
             self._tell_shortage(at)
             return
         row = watch.batch.row

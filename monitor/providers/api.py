@@ -36,8 +36,8 @@ _FAILURES: Final = {
 class Api:
     """Fetch documents with an account's key; the key is kept until it is refused.
 
-    `read_auth` returns the headers that hold it, or raises SecretMissingError; `on_answer` sees
-    every answer as it came.
+    `read_auth` returns the headers that hold it, or raises SecretMissingError, or
+    DescriptorsError; `on_answer` sees every answer as it came.
     """
 
     def __init__(

@@ -4,7 +4,8 @@ import fcntl
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from monitor.storage.times import instant
 _LOGS: Final = ("-wal", "-shm", "-journal")
 _BESIDE: Final = (*_LOGS, ".lock", ".part")
 """What stands beside a database and is part of it, or of its making."""
+PATIENCE: Final = 30.0
+"""Seconds for a file that somebody else has locked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,7 @@ def back_up(database: Path, to: Path, *, force: bool) -> Contents:
     if not is_there(database):
         check_folder(database)
         raise NoDatabaseError(f"no database at {database} yet: there is nothing to back up")
+    to = to.resolve()  # what a link leads to is replaced, not the link
     _check_target(database, to, force=force)
     with _writing(to) as part:
         return _copy(database, part, mode="rw")
@@ -60,14 +64,13 @@ def restore(copy: Path, database: Path) -> tuple[Contents, Path | None]:
         raise StorageError(f"there is no file {copy}")
     if _is_same(copy, database):
         raise StorageError(f"{copy} is the database itself")
-    with hold_file(database), _writing(database) as part:
+    with hold_file(database), _writing(database, owner_of=database) as part:
         contents = _copy(copy, part, mode="ro")
         if not is_known(contents.schema):
             raise SchemaError(
                 f"{copy} has schema {contents.schema}, newer than this program's {NEWEST}:"
                 " install the newer program"
             )
-        give_as(part, database)
         kept = _keep(database) if is_there(database) else None
     return contents, kept
 
@@ -80,6 +83,8 @@ def _check_target(database: Path, to: Path, *, force: bool) -> None:
     own = (database, *(database.with_name(database.name + suffix) for suffix in _BESIDE))
     if any(_is_same(to, file) for file in own):
         raise StorageError(f"{to} belongs to the database itself: name another file")
+    if to.exists() and not to.is_file():
+        raise StorageError(f"{to} is no ordinary file: name another one")
     if to.exists() and not force:
         raise StorageError(f"{to} is there already: name another file, or replace it by --force")
 
@@ -93,10 +98,11 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def _writing(target: Path) -> Iterator[Path]:
+def _writing(target: Path, *, owner_of: Path | None = None) -> Iterator[Path]:
     """Give a file to write beside the target, whose place it takes once all went well.
 
-    What a killed one left behind is written over, but its journal is none of ours.
+    What a killed one left behind is written over, but its journal is none of ours. `owner_of` is
+    a file whose owner is to have this one, too.
     """
     part = target.with_name(f"{target.name}.part")
     try:
@@ -105,6 +111,8 @@ def _writing(target: Path) -> Iterator[Path]:
         raise StorageError(f"{part} cannot be written: {error.strerror}") from error
     try:
         _take_alone(handle, part)
+        if owner_of is not None:
+            give_as(handle, owner_of)
         yield from _replacing(target, part, handle)
     finally:
         os.close(handle)
@@ -113,8 +121,11 @@ def _writing(target: Path) -> Iterator[Path]:
 def _take_alone(handle: int, part: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise StorageError(f"{part} is being written by somebody else: wait for it") from error
+        alone = os.path.samestat(os.fstat(handle), part.stat())  # else it took its place just now
+    except OSError:
+        alone = False
+    if not alone:
+        raise StorageError(f"{part} is being written by somebody else: wait for it")
 
 
 def _replacing(target: Path, part: Path, handle: int) -> Iterator[Path]:
@@ -142,15 +153,12 @@ def _remove_beside(file: Path) -> None:
 def _copy(source: Path, part: Path, *, mode: str) -> Contents:
     """Copy one state of a database into an empty file, check it, and tell what it holds.
 
-    Who may only read leaves the source's log behind where it is the last one to close it.
+    Opened by `ro`, a source in WAL mode that nobody else has open keeps an empty log beside it.
     """
-    with (
-        closing(_connect(source, mode)) as old,
-        closing(_connect(part, "rw")) as new,
-    ):
+    with closing(_open(source, mode)) as old, closing(_connect(part, "rw")) as new:
+        new.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
         try:
-            new.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
-            old.backup(new)
+            old.backup(new, progress=_deadline(source))
             new.execute("PRAGMA journal_mode = DELETE")  # one file, which needs no other
             (verdict,) = new.execute("PRAGMA quick_check(1)").fetchone()
         except sqlite3.DatabaseError as error:
@@ -162,8 +170,35 @@ def _copy(source: Path, part: Path, *, mode: str) -> Contents:
         return _contents(source, new, size=part.stat().st_size)
 
 
+def _open(source: Path, mode: str) -> sqlite3.Connection:
+    """Open a database that must be there; raise StorageError for one that cannot be read."""
+    try:
+        connection = _connect(source, mode)
+        try:
+            connection.execute("PRAGMA schema_version")
+        except sqlite3.Error:
+            connection.close()
+            raise
+    except sqlite3.OperationalError as error:
+        raise StorageError(f"{source} cannot be read: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StorageError(f"{source} is no database, or damaged: {error}") from error
+    return connection
+
+
 def _connect(file: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=30)
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=PATIENCE)
+
+
+def _deadline(source: Path) -> Callable[[int, int, int], None]:
+    """Return what ends a copy that waits for a source which somebody else has locked."""
+    end = time.monotonic() + PATIENCE
+
+    def check(_status: int, remaining: int, total: int) -> None:
+        if remaining == total and time.monotonic() > end:
+            raise StorageError(f"{source} is locked by somebody else: wait for it")
+
+    return check
 
 
 def _contents(source: Path, copy: sqlite3.Connection, *, size: int) -> Contents:
@@ -185,12 +220,14 @@ def _keep(database: Path) -> Path:
     kept = database.with_name(f"{database.name}.replaced")
     with suppress(sqlite3.Error), closing(_connect(database, "rw")) as old:
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    kept.unlink(missing_ok=True)
-    _remove_beside(kept)
+    second = database.with_name(f"{kept.name}.part")
+    second.unlink(missing_ok=True)
     try:
-        os.link(database, kept)
+        os.link(database, second)
     except OSError:  # the file system knows no second names
-        shutil.copy2(database, kept)
+        shutil.copy2(database, second)
+    second.replace(kept)
+    _remove_beside(kept)
     for suffix in _LOGS:
         beside = database.with_name(database.name + suffix)
         if beside.exists():

@@ -244,15 +244,13 @@ _HASTEN: Final = text(
     "UPDATE batches SET next_poll_at = :by WHERE source = :source AND next_poll_at > :by"
     " AND lease_owner IS NULL"
 )
-# Each so that the index of what is leased serves it, also on a Postgres without statistics, which
-# takes it that nearly all is NOT NULL: to read a million batches takes seconds
-_RELEASE_ALL, _RELEASE = (
-    text(
-        "UPDATE batches SET next_poll_at = due_at, due_at = NULL, lease_owner = NULL,"  # noqa: S608 (ours)
-        f" epoch = epoch + 1 WHERE lease_owner {whose}"
-    )
-    for whose in (">= ''", "= :owner")
+_GIVE_BACK: Final = (
+    "UPDATE batches SET next_poll_at = due_at, due_at = NULL, lease_owner = NULL, epoch = epoch + 1"
 )
+_RELEASE: Final = text(f"{_GIVE_BACK} WHERE lease_owner = :owner")
+# so that the index of what is leased serves it, also on a Postgres without statistics, which takes
+# it that nearly all is NOT NULL: to read a million batches takes seconds
+_RELEASE_ALL: Final = text(f"{_GIVE_BACK} WHERE lease_owner >= ''")
 # In the order of the index: without it Postgres reads the table until it meets enough of them
 _WATCHED: Final = text(
     "SELECT count(*) FROM (SELECT 1 FROM batches WHERE source = :source"

@@ -57,6 +57,20 @@ class Database:
         plain = self._url.set(drivername=self.dialect, query=where)
         return plain.render_as_string(hide_password=True)
 
+    @property
+    def address(self) -> str:
+        """Return a Postgres' whole URL, for its own programs, without any password."""
+        query = {name: at for name, at in self._url.query.items() if "password" not in name}
+        plain = URL.create(
+            self.dialect,
+            username=self._url.username,
+            host=self._url.host,
+            port=self._url.port,
+            database=self._url.database,
+            query=query,
+        )
+        return plain.render_as_string(hide_password=False)
+
     async def write(
         self,
         work: Callable[Concatenate[Connection, P], T],

@@ -70,6 +70,7 @@ def _hand_over(
     moved = connection.execute(_MOVE, rows).rowcount
     doubled = connection.execute(_GIVE_UP, rows).rowcount
     lanes = {(owed, row[1], row[2]) for row in some for owed in (receiver, to)}
+    connection.execute(_STAND_BACK, [{**values, "kind": row[1], "subject": row[2]} for row in some])
     promote(connection, lanes, now=now)
     return HandedOver(moved=moved, doubled=doubled)
 
@@ -85,6 +86,12 @@ _SOME: Final = text(
     "SELECT id, subject_kind, subject_row FROM deliveries"  # noqa: S608 (ours)
     f" WHERE receiver = :receiver AND {_FREE}"
     " ORDER BY subject_kind, subject_row, sequence LIMIT :limit"
+)
+# what is moved may be older than the lane's head, which then waits behind it
+_STAND_BACK: Final = text(
+    "UPDATE deliveries SET due_at = NULL WHERE state = 'pending' AND receiver = :to"
+    " AND subject_kind = :kind AND subject_row = :subject AND due_at IS NOT NULL"
+    " AND lease_owner IS NULL"
 )
 # row by row by their key, which no plan can read a whole table for
 _MOVE: Final = text(

@@ -208,11 +208,7 @@ _DUE_RECEIVERS: Final = text(
     "SELECT name, (SELECT min(due_at) FROM deliveries WHERE receiver = receivers.name"
     " AND state = 'pending' AND due_at IS NOT NULL) FROM receivers"
 )
-# each so that the index of what is leased serves it, as in batches.py
-_RELEASE_ALL, _RELEASE = (
-    text(
-        "UPDATE deliveries SET due_at = :now, lease_owner = NULL, epoch = epoch + 1"  # noqa: S608 (ours)
-        f" WHERE lease_owner {whose}"
-    )
-    for whose in (">= ''", "= :owner")
-)
+_GIVE_BACK: Final = "UPDATE deliveries SET due_at = :now, lease_owner = NULL, epoch = epoch + 1"
+_RELEASE: Final = text(f"{_GIVE_BACK} WHERE lease_owner = :owner")
+# so that the index of what is leased serves it, as in batches.py
+_RELEASE_ALL: Final = text(f"{_GIVE_BACK} WHERE lease_owner >= ''")

@@ -56,8 +56,8 @@ def create_private(file: Path) -> None:
         raise StorageError(f"the database {file} cannot be opened: {error.strerror}") from error
 
 
-def give_as(file: Path | int, like: Path) -> None:
-    """Give a file, or what is open as that, the owner of another one, or of its folder.
+def give_as(handle: int, like: Path) -> None:
+    """Give an open file the owner of another one, or of its folder.
 
     Only root can: what it made the daemon could not open, which runs as somebody else.
     """
@@ -65,4 +65,4 @@ def give_as(file: Path | int, like: Path) -> None:
         return
     with suppress(OSError):  # not on every file system
         owner = like.stat() if like.exists() else like.parent.stat()
-        os.chown(file, owner.st_uid, owner.st_gid)
+        os.fchown(handle, owner.st_uid, owner.st_gid)

@@ -29,7 +29,7 @@ def hold_file(database: Path | None, *, shared: bool = False) -> Iterator[None]:
     check_folder(database)
     path = database.with_name(database.name + ".lock")
     try:
-        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise StorageError(f"the lock {path} cannot be opened: {error.strerror}") from error
     try:

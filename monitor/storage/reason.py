@@ -70,7 +70,7 @@ def reason_of(error: BaseException) -> str:
         return kind_of(error)
     told = str(origin).strip()
     if _UNOPENED.search(told) and descriptors.are_out():
-        return f"this process may open no more files: its limit is {descriptors.limit()}"
+        return f"no more files can be opened: this process may have {descriptors.limit()}"
     for pattern, remedy in _REMEDIES:
         if pattern.search(told):
             return remedy

@@ -132,7 +132,7 @@ def _insert_snapshots(connection: Connection, batches: Iterable[BatchRecord]) ->
         connection.execute(insert(snapshots), rows)
 
 
-_IS_OURS: Final = "COALESCE(batches.lease_owner, '') = :owner"
+_STILL_LEASED: Final = "COALESCE(batches.lease_owner, '') = :owner"
 """Put so that SQLite takes each row by its key: else it reads all that is leased for each."""
 
 
@@ -150,7 +150,7 @@ def _write_back_statement(dialect: str, *, learned: bool) -> Any:
     rows = rows_of(dialect, {"id": "bigint", "epoch": "bigint", **moved})
     return text(
         f"UPDATE batches SET {assignments}, due_at = NULL, lease_owner = NULL FROM {rows}"  # noqa: S608 (ours)
-        f" WHERE batches.id = r.id AND batches.epoch = r.epoch AND {_IS_OURS}"
+        f" WHERE batches.id = r.id AND batches.epoch = r.epoch AND {_STILL_LEASED}"
         " RETURNING batches.id, batches.epoch"
     )
 

@@ -72,8 +72,8 @@ async def discover_batches(
     new = 0
     for chunk in _chunks(ids):
         found = [Registration(source=source, id=id_) for id_ in chunk]
-        settled = await _settled(database, found)
-        others = [item for item in found if item.id not in settled]
+        kept = await _kept_as_written(database, found)
+        others = [item for item in found if item.id not in kept]
         if others:
             new += await _insert_found(database, others, now=now)
     return new
@@ -124,10 +124,10 @@ def _register_some(
 
 
 @reading
-def _settled(connection: Connection, found: Sequence[Registration]) -> set[str]:
+def _kept_as_written(connection: Connection, found: Sequence[Registration]) -> set[str]:
     """Return those of the ids that are registered, and stay as they are written."""
     rows = encode_rows([_row(item) for item in found])
-    known = connection.execute(_SETTLED[connection.dialect.name], {"rows": rows})
+    known = connection.execute(_KEPT[connection.dialect.name], {"rows": rows})
     return {row[0] for row in known}
 
 
@@ -215,7 +215,7 @@ def _insert_statement(dialect: str) -> Any:
     )
 
 
-def _settled_statement(dialect: str) -> Any:
+def _kept_statement(dialect: str) -> Any:
     return text(
         "SELECT r.external_id FROM batches JOIN"  # noqa: S608 (ours)
         f" {rows_of(dialect, _WANTED)} ON {_SAME}"
@@ -226,14 +226,12 @@ def _settled_statement(dialect: str) -> Any:
 def _respell_statement(dialect: str) -> Any:
     """Write ids anew as they are given now, as long as nobody has read their batches.
 
-    A provider may know its ids in one notation only. A migration can have left a row that is
-    written like that, and stands for no batch any more.
+    A provider may know its ids in one notation only.
     """
     return text(
         "UPDATE batches SET external_id = r.external_id"  # noqa: S608 (ours)
         f" FROM {rows_of(dialect, _WANTED)} WHERE {_SAME} AND batches.observed_at IS NULL"
-        " AND batches.external_id <> r.external_id AND NOT EXISTS (SELECT 1 FROM batches AS other"
-        " WHERE other.source = r.source AND other.external_id = r.external_id)"
+        " AND batches.external_id <> r.external_id"
     )
 
 
@@ -279,7 +277,7 @@ _LOCK: Final = text(
     " ORDER BY batches.id FOR UPDATE OF batches"
 )
 _INSERT: Final = {dialect: _insert_statement(dialect) for dialect in DIALECTS}
-_SETTLED: Final = {dialect: _settled_statement(dialect) for dialect in DIALECTS}
+_KEPT: Final = {dialect: _kept_statement(dialect) for dialect in DIALECTS}
 _RESPELL: Final = {dialect: _respell_statement(dialect) for dialect in DIALECTS}
 _AGAIN: Final = {dialect: _again_statement(dialect) for dialect in DIALECTS}
 _AWAKEN: Final = {dialect: _awaken_statement(dialect) for dialect in DIALECTS}

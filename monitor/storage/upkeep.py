@@ -34,16 +34,16 @@ def forget_instance(connection: Connection, name: str) -> None:
 
 @writing
 def heed_step_back(connection: Connection, *, now: datetime) -> timedelta:
-    """Make due what was planned by a clock that has been put back since; return how far it was.
+    """Make due what was planned by a clock put back since; return how far ahead that was.
 
-    Else all of it would wait for as long again. Batches, which may be a million, are left to
-    `mend_plans`.
+    Else all of it would wait for as long again, and nothing would flow into a budget. Batches may
+    be a million: their sources are marked, and `mend_plans` makes them due.
     """
     newest: datetime | None = instant(connection.execute(_NEWEST_SIGN).scalar())
     ahead = timedelta() if newest is None else newest - now
     if ahead < DRIFT:
         return timedelta()
-    for statement in _MAKE_DUE:
+    for statement in _HEED:
         connection.execute(statement, {"now": milliseconds(now)})
     return ahead
 
@@ -189,12 +189,14 @@ _NEWEST_SIGN: Final = text(
     "SELECT max(at) FROM (SELECT tokens_at AS at FROM sources"
     " UNION ALL SELECT seen_at FROM instances) AS signs"
 )
-_MAKE_DUE: Final = (
+_HEED: Final = (
     text("UPDATE sources SET planned_ahead = TRUE"),
     text(
         "UPDATE deliveries SET due_at = :now"
         " WHERE state = 'pending' AND due_at > :now AND lease_owner IS NULL"
     ),
+    text("UPDATE sources SET tokens_at = :now WHERE tokens_at > :now"),
+    text("UPDATE instances SET seen_at = :now WHERE seen_at > :now"),
     text("UPDATE receivers SET held_until = :now WHERE held_until > :now"),
     text("UPDATE sources SET blocked_until = :now WHERE blocked_until > :now"),
 )

@@ -55,7 +55,7 @@ async def test_check_config_tells_what_waits(monitor: Run, in_force: Path) -> No
 
     assert ended.code == 0
     assert 'warning: receiver "gone" is gone: 3 deliveries wait, the oldest since' in ended.out
-    assert "; `monitor clear gone` moves or drops them" in ended.out
+    assert "; `monitor clear gone --to OTHER` moves them, `--drop` gives them up" in ended.out
 
 
 @pytest.mark.usefixtures("debts")

@@ -385,8 +385,21 @@ def test_a_daemon_warns_of_more_polls_than_it_may_have_open_files(write: Write) 
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
     assert short == [
-        "polling.concurrency = 10000 needs up to 10065 open files, and this process may have 10064:"
+        "polling.concurrency = 10000 takes up to 10065 open files, and this process may have 10064:"
         " 9999 polls at once are possible; raise LimitNOFILE= (`ulimit -n`), or lower it"
     ]
     assert enough == []
     assert warnings_of(config) == []
+
+
+def test_each_source_keeps_its_connections_warm(write: Write) -> None:
+    config = load(write(f"{SOURCE}{SOURCE.replace('x]', 'y]')}{OPS}{HEARD}"))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (185, before[1]))
+    try:
+        (warning,) = warnings_at_work(config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert "takes up to 265 open files" in warning
+    assert "60 polls at once are possible" in warning

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.errors import FailureKind, NetworkError, NetworkKind
-from monitor.core.source import Health, Poll, Turn, is_answer, judge
+from monitor.core.source import Health, Poll, Turn, is_answer, judge, recovered
 
 START = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -377,3 +377,14 @@ def test_failing_and_recovered_take_turns(
     told = [turn for turn in turns if turn is not NOTHING]
     assert told == [FAILING, RECOVERED] * (len(told) // 2) + [FAILING] * (len(told) % 2)
     assert (account.health.failing_since is not None) is (told[-1:] == [FAILING])
+
+
+def test_an_account_that_recovers_begins_with_a_clean_slate(account: Playing) -> None:
+    for _ in range(5):
+        account.poll(SERVER_ERROR, after=MINUTE)
+    assert account.health.failing_since is not None
+
+    health = recovered(account.health, account.at)
+
+    assert health.clean
+    assert (health.suspected, health.recovered_at) == (False, account.at)

@@ -194,7 +194,7 @@ async def test_it_polls_no_more_at_once_than_it_may_have_open_files(
     await until(lambda: len(rig.crm.events) == len(names))
 
     assert {event["type"] for event in rig.crm.events} == {"batch.first_seen"}
-    assert "8 polls at once are possible" in daemon.lines("config.doubtful")[0]["reason"]
+    assert "4 polls at once are possible" in daemon.lines("config.doubtful")[0]["reason"]
     assert daemon.lines("descriptors.exhausted") == daemon.lines("poll.failing") == []
     assert await daemon.stop() == 0
 
@@ -320,7 +320,7 @@ reading, writing = os.pipe()
 fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
 os.write(writing, b"x" * 4096)
 os.dup2(writing, 2)
-process.LONGEST_END, process.RETRY, Daemon.stop, Daemon.start = 0.5, 0.5, hang, start
+process.LONGEST_END, process.TRACEBACKS, Daemon.stop, Daemon.start = 0.5, 0.5, hang, start
 asyncio.run(process.run(load(Path({str(rig.write())!r}))))
 """
     code, _ = await run_script(script)

@@ -114,8 +114,8 @@ async def test_a_back_up_brings_back_what_it_held(rig: Rig, host: Host, until: U
 
     await host.type(restore)
 
-    await until(lambda: rig.crm.types[2:] == ["batch.counts_changed"])
-    first, again = rig.crm.events[1:]
+    await until(lambda: rig.crm.types[2:].count("batch.counts_changed") == 1)
+    first, again = rig.crm.events[1], rig.crm.events[-1]
     assert again["data"]["sequence"] == first["data"]["sequence"] == 2
     assert again["id"] != first["id"]
     assert (rig.folder / "monitor.db.replaced").exists()
@@ -140,7 +140,8 @@ async def test_a_dump_of_postgres_brings_back_what_it_held(
             await host.shell(bring_back, database=postgres_url)
             await host.start()
 
-            await until(lambda: rig.crm.types[2:] == ["batch.counts_changed"])
+            # what was not settled yet when it was dumped is sent again
+            await until(lambda: rig.crm.types[2:].count("batch.counts_changed") == 1)
         finally:
             await host.daemon.end()
 

@@ -228,7 +228,8 @@ class Rig:
         config = load(self.write())
         self.database = Database(self.url)
         self.engine = await build_engine(config, self.database, self.clock)
-        for loop in (self.engine.poller, self.engine.relay, self.engine.discovery):
+        engine = self.engine
+        for loop in (engine.poller, engine.relay, engine.discovery, engine.housekeeping):
             loop.bell = RoundBell()
         self.daemon = build_daemon(
             config,
@@ -270,6 +271,11 @@ class Rig:
             assert isinstance(loop.bell, RoundBell)
             await loop.bell.round()
             await loop.bell.round()
+
+    async def chores(self) -> None:
+        """Return once housekeeping has come round."""
+        assert isinstance(self.engine.housekeeping.bell, RoundBell)
+        await self.engine.housekeeping.bell.round()
 
     async def stop(self) -> None:
         """Stop as on SIGTERM."""

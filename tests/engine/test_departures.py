@@ -53,10 +53,10 @@ async def test_debts_of_a_receiver_that_left_are_told_at_the_reload_and_expire(
     await leave_receiver(rig, until)
 
     await until(lambda: said.of("receiver.gone") != [])
-    rig.engine.housekeeping.bell.ring()
+    await rig.chores()
     await rig.advance(until, seconds=(lifetime(SCHEDULE) + timedelta(minutes=1)).total_seconds())
-    rig.engine.housekeeping.bell.ring()
-    await until(rig.settled)
+    await rig.chores()
+    assert await rig.settled()
 
     (line,) = said.of("receiver.gone")
     assert (line["receiver"], line["deliveries"], line["level"]) == ("ops", 1, "warning")
@@ -79,13 +79,14 @@ async def test_the_failing_of_a_source_that_left_ends_once_nobody_tries_it(
     rig.reload_bell.ring()
     await until(lambda: said.of("config.reloaded") != [])
     await until(lambda: not rig.is_polling())
-    rig.engine.housekeeping.bell.ring()
+    await rig.chores()
+    await until(rig.settled)
     early = list(rig.crm.types)
 
     await rig.advance(until, seconds=QUIET.total_seconds() + 61)
-    rig.engine.housekeeping.bell.ring()
+    await rig.chores()
     await until(lambda: rig.crm.types == ["source.failing", "source.recovered"])
-    rig.engine.housekeeping.bell.ring()
+    await rig.chores()
 
     assert early == ["source.failing"]
     failing, recovered = rig.crm.events

@@ -12,7 +12,7 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.record",
-                old=" AND batches.epoch = r.epoch AND batches.lease_owner = :owner",
+                old=" AND batches.epoch = r.epoch AND {_STILL_LEASED}",
                 new="",
             )
         ],

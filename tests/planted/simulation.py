@@ -21,7 +21,7 @@ BUGS = (
     _bug(
         "epoch-unchecked",
         "monitor.storage.record",
-        "batches.epoch = r.epoch AND batches.lease_owner = :owner",
+        "batches.epoch = r.epoch AND {_STILL_LEASED}",
         ":owner = :owner",
         says="poll.refused_by_database",
     ),

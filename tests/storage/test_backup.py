@@ -130,6 +130,72 @@ async def test_two_at_once_do_not_write_into_one_file(live: Store, tmp_path: Pat
     assert to.read_bytes() == b"mine"
 
 
+async def test_what_a_link_leads_to_is_replaced_and_not_the_link(
+    live: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "real.db").write_text("old")
+    (tmp_path / "copy.db").symlink_to(tmp_path / "real.db")
+
+    back_up(path_of(live), tmp_path / "copy.db", force=True)
+
+    assert (tmp_path / "copy.db").is_symlink()
+    assert events_in(tmp_path / "real.db") == 3
+
+
+async def test_what_is_no_ordinary_file_is_never_replaced(live: Store, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    for to in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(StorageError, match="is no ordinary file"):
+            back_up(path_of(live), to, force=True)
+
+
+async def test_a_source_that_somebody_has_locked_is_named_after_a_while(
+    live: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "PATIENCE", 0.1)
+    plain = tmp_path / "plain.db"
+    back_up(path_of(live), plain, force=False)
+
+    with closing(sqlite3.connect(plain, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StorageError, match=r"plain\.db (is locked|cannot be read: database)"):
+            back_up(plain, tmp_path / "copy.db", force=False)
+
+    assert names(tmp_path, "copy") == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+async def test_a_copy_that_cannot_be_read_is_what_the_error_names(
+    live: Store, tmp_path: Path
+) -> None:
+    back_up(path_of(live), tmp_path / "copy.db", force=False)
+    (tmp_path / "own").mkdir(mode=0o777)
+    for folder in (tmp_path, *tmp_path.parents[:2], tmp_path / "own"):
+        folder.chmod(0o777)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(StorageError, match=r"copy\.db cannot be (read|opened): "):
+            restore(tmp_path / "copy.db", tmp_path / "own" / "monitor.db")
+    finally:
+        os.seteuid(0)
+
+
+async def test_a_restore_can_be_undone(live: Store, tmp_path: Path) -> None:
+    own, copy = path_of(live), tmp_path / "copy.db"
+    back_up(own, copy, force=False)
+    await live.tell("b1", at=NOW + 5 * MINUTE)
+    await live.database.close()
+    _, kept = restore(copy, own)
+    assert kept is not None
+
+    contents, kept = restore(kept, own)
+
+    assert contents.events == events_in(own) == 4
+    assert kept is not None
+    assert events_in(kept) == 3
+
+
 def test_no_database_is_no_back_up(tmp_path: Path) -> None:
     with pytest.raises(NoDatabaseError, match="there is nothing to back up"):
         back_up(tmp_path / "monitor.db", tmp_path / "copy.db", force=False)

@@ -63,6 +63,22 @@ async def test_what_the_other_receiver_has_itself_is_given_up(store: Store) -> N
     assert [row[0] for row in due] == [1]
 
 
+async def test_what_is_older_goes_before_what_the_other_receiver_waits_for(store: Store) -> None:
+    """As after a renaming, while the receiver is held."""
+    await owe(store, "b1", times=3, receivers=("crm",))
+    for minute in (4, 5):
+        await store.tell("b1", receivers=("ops",), at=NOW + minute * MINUTE)
+
+    await hand_over(store.database, "crm", to="ops", now=LATER)
+
+    sent = []
+    while taken := await store.take("ops", at=LATER + MINUTE):
+        (delivery,) = taken
+        sent.append(delivery.sequence)
+        await store.settle(delivery, kind=VerdictKind.DELIVERED, at=LATER + MINUTE)
+    assert sent == [1, 2, 3, 4, 5]
+
+
 async def test_what_is_being_sent_is_left_alone_until_its_lease_has_run_out(store: Store) -> None:
     await owe(store, "b1", "b2", times=1, receivers=("crm",))
     (taken, *_) = await store.take("crm", limit=1, at=NOW)

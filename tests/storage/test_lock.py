@@ -97,3 +97,15 @@ def test_the_same_file_by_another_name_is_the_same_file(tmp_path: Path) -> None:
 
     with hold_file(file), pytest.raises(DatabaseLockedError), hold_file(link):
         pass
+
+
+def test_a_link_in_the_locks_place_leads_nowhere(tmp_path: Path) -> None:
+    """Root would empty whatever the daemon's user lets it lead to, and give it away."""
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (tmp_path / "monitor.db.lock").symlink_to(precious)
+
+    with pytest.raises(StorageError, match="cannot be opened"), hold_file(tmp_path / "monitor.db"):
+        pass
+
+    assert precious.read_text() == "precious"

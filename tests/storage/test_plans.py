@@ -28,7 +28,7 @@ MAY_READ_ALL = {
     "event_queries._IDS": "for people: no index knows how ids begin in every collation",
     "redeliver._OF_RECEIVER": "for people, a redelivery of all that is dead, say",
     "registry._FROM_FILE": "the batches of the file, by the index of them",
-    "upkeep._MAKE_DUE": "after the clock was put back, of what is pending",
+    "upkeep._HEED": "after the clock was put back, of what is pending",
     "upkeep._STUCK": "once a minute, of what is pending, by the index of it",
 }
 """Statements that read a table, or an index, from end to end, and why they may."""

@@ -11,7 +11,8 @@ from monitor.core.batch_id import identity_of
 from monitor.storage import schema
 from monitor.storage.database import Database
 from monitor.storage.queries import read_batch
-from tests.storage.store import Store
+from monitor.storage.registry import discover_batches
+from tests.storage.store import NOW, Store
 
 Open = Callable[[str], Database]
 
@@ -96,9 +97,9 @@ async def test_of_one_uuid_that_was_watched_twice_the_first_goes_on(old: Store) 
 
     found = await old.rows("SELECT external_id, watched, next_poll_at FROM batches ORDER BY id")
     assert [(row[0], bool(row[1]), row[2]) for row in found] == [
-        (DASHED.upper(), False, None),
+        (f"{DASHED.upper()} (twice)", False, None),
         (DASHED, True, 1),
-        (BARE, False, None),
+        (f"{BARE} (twice)", False, None),
         (DASHED, True, 3),
         ("plain", True, 4),
         ("Plain", True, 5),
@@ -107,6 +108,30 @@ async def test_of_one_uuid_that_was_watched_twice_the_first_goes_on(old: Store) 
         one = await read_batch(old.database, "bolna", notation)
         assert one is not None
         assert one.watch.batch.id == DASHED
+
+
+async def test_the_notation_that_the_provider_knows_goes_on(old: Store) -> None:
+    """It refuses the other one: of two that are watched it is the one that was read."""
+    await insert(old, DASHED, next_poll_at=1)
+    await insert(old, BARE, next_poll_at=2, observed_at=7)
+
+    await schema.migrate(old.database)
+
+    one = await read_batch(old.database, "bolna", DASHED)
+    assert one is not None
+    assert (one.watch.batch.id, one.watched) == (BARE, True)
+
+
+async def test_a_notation_that_was_given_up_can_still_be_taken(old: Store) -> None:
+    await insert(old, DASHED, next_poll_at=1)
+    await insert(old, BARE, next_poll_at=2)
+    await schema.migrate(old.database)
+
+    await discover_batches(old.database, "bolna", [BARE], now=NOW)
+
+    one = await read_batch(old.database, "bolna", DASHED)
+    assert one is not None
+    assert one.watch.batch.id == BARE
 
 
 async def test_every_identity_is_what_the_program_makes_of_the_id(old: Store) -> None:

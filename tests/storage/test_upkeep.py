@@ -89,6 +89,22 @@ async def test_plans_are_mended_some_at_a_time_and_to_the_end_after_a_kill(store
     assert [tuple(row) for row in planned] == [("b0", at["true"] + 60_000)]
 
 
+async def test_a_budget_flows_again_after_a_step_back_and_the_start_says_so_once(
+    store: Store,
+) -> None:
+    await store.add("b1", "b2")
+    assert len((await store.claim(want=1, rate=1.0)).claims) == 1
+    await store.run("UPDATE sources SET tokens = 0")
+    await touch_instance(store.database, "another", now=NOW)
+    earlier = NOW - 60 * MINUTE
+
+    assert await heed_step_back(store.database, now=earlier) == 60 * MINUTE
+    await mend(store, now=earlier)
+
+    assert not await heed_step_back(store.database, now=earlier + SECOND)
+    assert (await store.claim(rate=1.0, at=earlier + 10 * SECOND)).claims
+
+
 async def test_a_clock_that_drifts_or_goes_on_changes_no_plan(store: Store) -> None:
     await store.add("b1")
     await store.tell("b1")

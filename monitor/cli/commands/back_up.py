@@ -1,5 +1,6 @@
 """Back-up and restore of the database: `monitor backup`, `monitor restore`."""
 
+import shlex
 from pathlib import Path
 
 import typer
@@ -11,8 +12,8 @@ from monitor.core.errors import StorageError
 from monitor.net.redact import printable
 from monitor.storage import backup
 from monitor.storage.backup import Contents
-from monitor.storage.database import Database
 
+_CLEAN = ("--clean", "--if-exists")
 _UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 
@@ -22,7 +23,7 @@ def back_up(path: Path | None, to: Path, *, force: bool) -> None:
     if database.file is None:
         raise StorageError(
             "Postgres makes its own back-ups, daemon or not:\n"
-            f"  pg_dump -Fc -f {to} '{_url(database)}'"
+            f"  {shlex.join(('pg_dump', '-Fc', '-f', str(to), database.address))}"
         )
     contents = backup.back_up(database.file, to, force=force)
     typer.echo(f"{printable(str(to))}: {_describe(contents)}")
@@ -34,17 +35,12 @@ def restore(path: Path | None, copy: Path) -> None:
     if database.file is None:
         raise StorageError(
             "Postgres restores its own back-ups, with all daemons stopped:\n"
-            f"  pg_restore --clean --if-exists -d '{_url(database)}' {copy}"
+            f"  {shlex.join(('pg_restore', *_CLEAN, '-d', database.address, str(copy)))}"
         )
     contents, kept = backup.restore(copy, database.file)
     typer.echo(f"{printable(str(database.file))}: {_describe(contents)}")
     if kept is not None:
         typer.echo(f"what stood there is kept as {printable(str(kept))}, until the next restore")
-
-
-def _url(database: Database) -> str:
-    """Return the URL without its password: Postgres' programs ask for it, or take PGPASSWORD."""
-    return printable(database.place.replace(":***@", "@"))
 
 
 def _describe(contents: Contents) -> str:

@@ -52,7 +52,8 @@ async def _debts(config: Config) -> list[str]:
         async with asyncio.timeout(PATIENCE), reading(config) as database:
             gone = await debts_of_gone(database, config.receivers)
             return [
-                f"{write_debt(name, debt)}; `monitor clear {name}` moves or drops them"
+                f"{write_debt(name, debt)}; `monitor clear {name} --to OTHER` moves"
+                " them, `--drop` gives them up"
                 for name, debt in gone.items()
             ]
     return []

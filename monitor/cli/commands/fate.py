@@ -71,9 +71,9 @@ class Fate:
         behind = self.ahead and _tell_ahead(self.ahead, now)
         match wait:
             case Wait.NO_RECEIVER:
-                told = "the config has no such receiver; it goes when it returns"
+                told = "the config has no such receiver; it goes when it returns, or expires"
                 yield safe(f"pending: {told}", "red")
-                yield safe(f"`monitor clear {self.receiver}` moves it to another one", "dim")
+                yield safe(f"`monitor clear {self.receiver} --to OTHER` moves it", "dim")
                 return
             case Wait.ANSWER:
                 told = "is being sent right now"

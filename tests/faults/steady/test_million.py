@@ -140,7 +140,12 @@ async def test_a_long_past_slows_nothing_and_goes_without_holding_anybody_up(
         owner="one",
         retention=timedelta(minutes=30),
         departures=Departures(
-            database, owner="one", sources=stores[1].sources, receivers=["crm", "dead"], routes=()
+            database,
+            metrics=Metrics(),
+            owner="one",
+            sources=stores[1].sources,
+            receivers=["crm", "dead"],
+            routes=(),
         ),
     )
     began = time.monotonic()
