@@ -41,15 +41,18 @@ class LogQueue:
 
     def write(self, text: str) -> None:
         """Take a line, with its end; it never waits."""
-        line = text.encode(errors="backslashreplace")
+        line, told = text.encode(errors="backslashreplace"), 0
         with self._changed:
-            self._full = self._full or self._held + len(line) > MOST
-            if self._full:
+            if self._full or self._held + len(line) > MOST:
                 self._drop(1)
-                return
-            self._lines.append(line)
-            self._held += len(line)
-            self._changed.notify_all()
+                self._full = self._held > 0  # else the line itself is too long, and nothing waits
+                told = self._take_untold()
+            else:
+                self._lines.append(line)
+                self._held += len(line)
+                self._changed.notify_all()
+        if told:
+            self._tell_dropped(told)
 
     def flush(self) -> None:
         """Do nothing: the thread is at it."""
@@ -95,11 +98,16 @@ class LogQueue:
             self._held -= sum(map(len, portion))
             self._drop(lost)
             self._full = self._full and self._held > MOST // 2
-            told = self._untold if not lost and not self._full else 0
-            self._untold -= told
+            told = 0 if lost else self._take_untold()
             self._changed.notify_all()
         if told:
             self._tell_dropped(told)
+
+    def _take_untold(self) -> int:
+        """Return how many dropped lines are to be told now: none amid those that are missing."""
+        told = 0 if self._full else self._untold
+        self._untold -= told
+        return told
 
     def _drop(self, lines: int) -> None:
         self.dropped += lines

@@ -77,6 +77,15 @@ def test_what_is_missing_is_one_piece_and_told_in_its_place(pipe: Pipe) -> None:
     assert (pipe.queue.dropped, pipe.told) == (7, [7])
 
 
+def test_a_line_that_is_too_long_is_dropped_alone(pipe: Pipe) -> None:
+    """A refused reload, say, with as many reasons as the file has lines."""
+    pipe.queue.write("x" * (MOST + 1))
+    pipe.queue.write("and on\n")
+
+    assert pipe.read_until("and on") == ["dropped 1", "and on"]
+    assert pipe.queue.dropped == 1
+
+
 def test_the_end_does_not_wait_for_a_stuck_output(pipe: Pipe) -> None:
     pipe.queue.write(LINE * 8)
 

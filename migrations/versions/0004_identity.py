@@ -34,6 +34,7 @@ def upgrade() -> None:
     op.create_index("uq_batches_source_identity", "batches", ["source", "identity"], unique=True)
     op.add_column("sources", sa.Column("planned_ahead", sa.Boolean(), nullable=True))
     for name, table, column, condition in (
+        ("ix_batches_unidentified", "batches", "id", "identity IS NULL"),
         ("ix_batches_declared", "batches", "source", "origin = 'file' AND watched"),
         ("ix_batches_leased", "batches", "lease_owner", "lease_owner IS NOT NULL"),
         ("ix_deliveries_leased", "deliveries", "lease_owner", "lease_owner IS NOT NULL"),

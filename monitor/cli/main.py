@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 import typer
 
-from monitor import __version__
+from monitor import __version__, descriptors
 from monitor.cli import batches, deliveries, running
 from monitor.cli.glyphs import fall_back
 from monitor.cli.help import Command, Commands
@@ -104,7 +104,9 @@ def main() -> None:
     except OSError as error:  # a closed pipe is quiet: whoever reads us has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            sys.stderr.write(f"{error.strerror or type(error).__name__}\n")
+            said = error.strerror or type(error).__name__
+            shortage = descriptors.is_shortage(error)
+            sys.stderr.write(f"{said}: raise `ulimit -n`\n" if shortage else f"{said}\n")
         sys.exit(1)
 
 

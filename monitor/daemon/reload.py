@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -21,6 +21,9 @@ from monitor.engine.receiver import Receiver
 from monitor.logs import set_up_logs
 from monitor.storage.batches import hasten_batches
 from monitor.storage.database import Database
+
+MOST_REASONS: Final = 50
+"""In one line of the log: a file may have as many mistakes as lines."""
 
 log = structlog.stdlib.get_logger()
 
@@ -92,7 +95,9 @@ class Reload:
     def _refuse(self, reasons: list[str]) -> None:
         self.refused = True
         self._engine.metrics.reload_successful.set(0)
-        log.error("config.reload_refused", reasons=reasons)
+        more = [f"and {len(reasons) - MOST_REASONS} more: `monitor check-config` lists them"]
+        shown = reasons[:MOST_REASONS] + (more if len(reasons) > MOST_REASONS else [])
+        log.error("config.reload_refused", reasons=shown)
 
     async def close(self) -> None:
         """Close what was replaced and is still in use."""

@@ -18,6 +18,7 @@ from monitor.engine.outage import Outage
 from monitor.engine.receiver import Receiver
 from monitor.storage.database import Database
 from monitor.storage.deliveries import due_receivers
+from monitor.storage.identify import identify_batches
 from monitor.storage.upkeep import (
     expire_deliveries,
     mend_plans,
@@ -85,6 +86,7 @@ class Housekeeping:
     async def _work(self) -> None:
         await self._follow_clock()
         await self._touch()
+        await identify_batches(self._database)
         now = self._clock.now()
         repaired = await repair_lanes(self._database, now=now)
         if repaired:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -60,33 +61,53 @@ def restore(copy: Path, database: Path) -> tuple[Contents, Path | None]:
     and StorageError for what is no back-up. Whatever happens, one whole database is there.
     """
     database = database.resolve()
+    _check_copy(copy, database)
+    kept = database.with_name(f"{database.name}.replaced")
+    second = None
+    with hold_file(database):
+        with _writing(database, owner_of=database) as part:
+            contents = _copy(copy, part, mode="ro")
+            if not is_known(contents.schema):
+                raise SchemaError(
+                    f"{copy} has schema {contents.schema}, newer than this program's {NEWEST}:"
+                    " install the newer program"
+                )
+            if is_there(database):
+                second = _keep(database, kept)
+        if second is not None:  # not before: the copy may be what was kept the last time
+            second.replace(kept)
+    return contents, kept if second is not None else None
+
+
+def _check_copy(copy: Path, database: Path) -> None:
     if not is_there(copy):
         raise StorageError(f"there is no file {copy}")
-    if _is_same(copy, database):
-        raise StorageError(f"{copy} is the database itself")
-    with hold_file(database), _writing(database, owner_of=database) as part:
-        contents = _copy(copy, part, mode="ro")
-        if not is_known(contents.schema):
-            raise SchemaError(
-                f"{copy} has schema {contents.schema}, newer than this program's {NEWEST}:"
-                " install the newer program"
-            )
-        kept = _keep(database) if is_there(database) else None
-    return contents, kept
+    if not copy.is_file():
+        raise StorageError(f"{copy} is no ordinary file: name a back-up")
+    if any(_is_same(copy, file) for file in _own_files(database)):
+        raise StorageError(f"{copy} belongs to the database itself: move it away first")
 
 
 def _check_target(database: Path, to: Path, *, force: bool) -> None:
-    if not to.parent.is_dir():
+    try:
+        folder, exists = to.parent.is_dir(), to.exists()
+    except OSError as error:
+        raise StorageError(f"{to} cannot be looked at: {error.strerror}") from error
+    if not folder:
         raise StorageError(f"there is no folder {to.parent} for the back-up: make it")
     if to.is_dir():
         raise StorageError(f"{to} is a folder: name a file in it")
-    own = (database, *(database.with_name(database.name + suffix) for suffix in _BESIDE))
-    if any(_is_same(to, file) for file in own):
+    kept = database.with_name(f"{database.name}.replaced")
+    if any(_is_same(to, file) for file in (*_own_files(database), kept)):
         raise StorageError(f"{to} belongs to the database itself: name another file")
-    if to.exists() and not to.is_file():
+    if exists and not to.is_file():
         raise StorageError(f"{to} is no ordinary file: name another one")
-    if to.exists() and not force:
+    if exists and not force:
         raise StorageError(f"{to} is there already: name another file, or replace it by --force")
+
+
+def _own_files(database: Path) -> tuple[Path, ...]:
+    return (database, *(database.with_name(database.name + suffix) for suffix in _BESIDE))
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -105,10 +126,7 @@ def _writing(target: Path, *, owner_of: Path | None = None) -> Iterator[Path]:
     a file whose owner is to have this one, too.
     """
     part = target.with_name(f"{target.name}.part")
-    try:
-        handle = os.open(part, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise StorageError(f"{part} cannot be written: {error.strerror}") from error
+    handle = _open_part(part, owner_of)
     try:
         _take_alone(handle, part)
         if owner_of is not None:
@@ -116,6 +134,21 @@ def _writing(target: Path, *, owner_of: Path | None = None) -> Iterator[Path]:
         yield from _replacing(target, part, handle)
     finally:
         os.close(handle)
+
+
+def _open_part(part: Path, owner_of: Path | None) -> int:
+    """Open it, made anew or left behind by us: in a folder of all, others could put one there."""
+    try:
+        handle = os.open(part, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StorageError(f"{part} cannot be written: {error.strerror}") from error
+    found, owners = os.fstat(handle), {os.geteuid()}
+    if owner_of is not None and owner_of.exists():
+        owners.add(owner_of.stat().st_uid)
+    if found.st_uid in owners and found.st_nlink == 1 and stat.S_ISREG(found.st_mode):
+        return handle
+    os.close(handle)
+    raise StorageError(f"{part} is somebody else's: remove it, or name another file")
 
 
 def _take_alone(handle: int, part: Path) -> None:
@@ -211,28 +244,34 @@ def _contents(source: Path, copy: sqlite3.Connection, *, size: int) -> Contents:
     raise StorageError(f"{source} is no database of the monitor")
 
 
-def _keep(database: Path) -> Path:
+def _keep(database: Path, kept: Path) -> Path:
     """Give what stands there a second name, and take its log away: it is none of the new file's.
 
     First the log goes into the file where that is possible. The database's own name leads to a
     whole file at any moment: a daemon that started just then would make an empty one.
     """
-    kept = database.with_name(f"{database.name}.replaced")
-    with suppress(sqlite3.Error), closing(_connect(database, "rw")) as old:
-        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    second = database.with_name(f"{kept.name}.part")
+    _empty_log(database)
+    second = kept.with_name(f"{kept.name}.part")
     second.unlink(missing_ok=True)
     try:
         os.link(database, second)
     except OSError:  # the file system knows no second names
         shutil.copy2(database, second)
-    second.replace(kept)
     _remove_beside(kept)
     for suffix in _LOGS:
         beside = database.with_name(database.name + suffix)
         if beside.exists():
             beside.rename(kept.with_name(kept.name + suffix))
-    return kept
+    return second
+
+
+def _empty_log(database: Path) -> None:
+    """Write the log into the file; raise StorageError while somebody reads, who keeps it."""
+    with suppress(sqlite3.Error), closing(_connect(database, "rw")) as old:  # it may be damaged
+        old.execute("PRAGMA busy_timeout = 2000")
+        busy, _, _ = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StorageError(f"{database} is being read by somebody, a shell perhaps: end that")
 
 
 def _sync_folder(folder: Path) -> None:

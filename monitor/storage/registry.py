@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from monitor.core.batch import Origin
 from monitor.core.batch_id import identity_of
 from monitor.storage.database import Database, reading, writing
+from monitor.storage.identify import identify_batches
 from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.times import milliseconds
 from monitor.storage.watches import KNOWN_COLUMNS
@@ -91,6 +92,7 @@ async def declare_batches(
     database: Database, declared: Sequence[Registration], *, now: datetime
 ) -> Registered:
     """Watch what the config file declares, and no longer what it declared before and not now."""
+    await identify_batches(database)
     registered = await register_batches(database, declared, origin=Origin.FILE, now=now, wake=False)
     keep = {(item.source, identity_of(item.id)) for item in declared}
     gone = await _from_file(database) - keep
@@ -283,4 +285,7 @@ _AGAIN: Final = {dialect: _again_statement(dialect) for dialect in DIALECTS}
 _AWAKEN: Final = {dialect: _awaken_statement(dialect) for dialect in DIALECTS}
 _DESCRIBE: Final = {dialect: _describe_statement(dialect) for dialect in DIALECTS}
 _REMOVE: Final = {dialect: _remove_statement(dialect) for dialect in DIALECTS}
-_FROM_FILE: Final = text("SELECT source, identity FROM batches WHERE origin = 'file' AND watched")
+_FROM_FILE: Final = text(
+    "SELECT source, identity FROM batches"
+    " WHERE origin = 'file' AND watched AND identity IS NOT NULL"
+)

@@ -111,6 +111,7 @@ batches = Table(
     Column("found_first", Boolean),
     UniqueConstraint("source", "external_id"),
     Index("uq_batches_source_identity", "source", "identity", unique=True),
+    _partial_index("ix_batches_unidentified", "id", where="identity IS NULL"),
     _partial_index("ix_batches_declared", "source", where="origin = 'file' AND watched"),
     _partial_index("ix_batches_leased", "lease_owner", where="lease_owner IS NOT NULL"),
     _partial_index("ix_batches_due", "source", "next_poll_at", where="next_poll_at IS NOT NULL"),

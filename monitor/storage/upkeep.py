@@ -73,8 +73,8 @@ def _mend_some(
     some = connection.execute(_PLANS, values).all()
     planned = [
         {"row": row, "now": milliseconds(now)}
-        for row, _, read_at in some
-        if read_at is None or read_at > milliseconds(now)
+        for row, _, read_at, registered_at in some
+        if read_at is None or max(read_at, registered_at) > milliseconds(now)
     ]
     if planned:
         connection.execute(_MEND_PLAN, planned)
@@ -203,7 +203,7 @@ _HEED: Final = (
 _PLANNED_AHEAD: Final = text("SELECT name FROM sources WHERE planned_ahead ORDER BY id LIMIT 1")
 _MENDED: Final = text("UPDATE sources SET planned_ahead = NULL WHERE name = :source")
 _PLANS: Final = text(
-    "SELECT id, next_poll_at, last_poll_at FROM batches WHERE source = :source"
+    "SELECT id, next_poll_at, last_poll_at, registered_at FROM batches WHERE source = :source"
     " AND (next_poll_at, id) > (:at, :row) AND next_poll_at IS NOT NULL"
     " ORDER BY next_poll_at, id LIMIT :limit"
 )

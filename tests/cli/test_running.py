@@ -3,6 +3,7 @@ import os
 import signal
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from monitor.storage.lock import hold_file
 from tests.cli.conftest import Run
 from tests.conftest import Until
+from tests.patient import HANG
 
 
 async def test_init_writes_a_config_that_passes_and_only_its_owner_reads(
@@ -226,3 +228,31 @@ async def test_init_says_that_a_folder_is_missing(monitor: Run, tmp_path: Path) 
 
     assert ended.code == 1
     assert ended.err == (f"{path}: there is no folder {path.parent}; make it first (mkdir -p)\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_a_start_that_cannot_even_say_why_it_fails_ends_at_once(
+    tmp_path: Path, until: Until
+) -> None:
+    """Its error goes to a terminal that is paused, or to a collector that hangs."""
+    (tmp_path / "config.toml").write_text("nonsense = 1\n" * 3000)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x")
+    os.set_blocking(writing, True)
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "monitor", "run", "-c", str(tmp_path / "config.toml")),
+        stdout=writing,
+        stderr=writing,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": ""},
+    )
+    waits = Path(f"/proc/{child.pid}/wchan")
+    await until(lambda: "pipe" in waits.read_text())
+
+    child.terminate()
+
+    assert await asyncio.wait_for(child.wait(), HANG) == 0
+    os.close(reading)
+    os.close(writing)

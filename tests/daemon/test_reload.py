@@ -1,3 +1,4 @@
+import json
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from monitor.daemon.reload import MOST_REASONS
 from monitor.simulator import Fault, SimulatedBolna
 from tests.conftest import Outage, Until
 from tests.daemon.conftest import MakeProcess
@@ -423,3 +425,18 @@ async def test_a_reload_says_whether_anything_changed(rig: Rig, reload: Reloads)
     again = await reload()
 
     assert ['"changed": false' in said for said in (same, other, again)] == [True, False, True]
+
+
+async def test_a_file_with_very_many_mistakes_is_one_line_of_bounded_length(
+    rig: Rig, reload: Reloads
+) -> None:
+    await rig.start()
+    await reload()  # the log is JSON from here on
+    text = rig.write().read_text()
+
+    said = await reload(refused=True, text=text + declare("nowhere", "b") * 3000)
+
+    (line,) = [json.loads(one) for one in said.splitlines() if "config.reload_refused" in one]
+    assert len(line["reasons"]) == MOST_REASONS + 1
+    assert line["reasons"][-1].startswith("and ")
+    assert line["reasons"][-1].endswith(" more: `monitor check-config` lists them")

@@ -34,6 +34,7 @@ from monitor.storage.event_queries import (
     newest_events,
     read_events,
 )
+from monitor.storage.identify import identify_batches
 from monitor.storage.queries import has_batches, newest_snapshots, read_batch, watched_batches
 from monitor.storage.receiver_trial import Trial, owe_trial
 from monitor.storage.receivers import lift_hold, register_receivers
@@ -118,6 +119,15 @@ async def mend_a_lane(store: Store) -> None:
         " AND subject_row = 200 AND state = 'pending'"
     )
     assert await repair_lanes(store.database, now=NOW) == 1
+
+
+async def identify(store: Store) -> None:
+    """Give identities to batches that an older program registered, one of them watched already."""
+    await store.run("UPDATE batches SET identity = NULL WHERE id IN (1, 2)")
+    await store.run(
+        "UPDATE batches SET identity = (SELECT external_id FROM batches WHERE id = 2) WHERE id = 22"
+    )
+    await identify_batches(store.database)
 
 
 async def step_back(store: Store) -> None:
@@ -215,6 +225,7 @@ ACTS: dict[str, Act] = {
     "batches claimed for nothing": give_batches_back,
     "batches given back": lambda s: release_batches(s.database, owner="one"),
     "deliveries given back": lambda s: release_deliveries(s.database, owner="one", now=NOW),
+    "batches of an older program": identify,
     "debts of the gone": lambda s: debts_of_gone(s.database, ["crm"]),
     "debts handed over": lambda s: hand_over(s.database, "ops", to="crm", now=NOW),
     "all batches given back": lambda s: release_batches(s.database, owner=None),

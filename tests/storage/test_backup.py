@@ -79,7 +79,7 @@ async def test_a_file_that_is_there_is_replaced_only_by_force(live: Store, tmp_p
     assert events_in(to) == 3
 
 
-@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal", ".lock", ".part"])
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal", ".lock", ".part", ".replaced"])
 async def test_the_databases_own_files_are_no_place_for_a_back_up(live: Store, suffix: str) -> None:
     own = path_of(live)
 
@@ -196,6 +196,57 @@ async def test_a_restore_can_be_undone(live: Store, tmp_path: Path) -> None:
     assert events_in(kept) == 3
 
 
+async def test_what_a_killed_restore_left_behind_is_no_back_up(live: Store, tmp_path: Path) -> None:
+    """It would be emptied before it is read."""
+    own, part = path_of(live), path_of(live).with_name("monitor.db.part")
+    back_up(own, tmp_path / "copy.db", force=False)
+    (tmp_path / "copy.db").rename(part)
+
+    with pytest.raises(StorageError, match="belongs to the database itself: move it away"):
+        restore(part, own)
+
+    assert events_in(part) == 3
+
+
+async def test_a_folder_is_no_back_up(live: Store, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="is no ordinary file: name a back-up"):
+        restore(tmp_path, path_of(live))
+
+
+async def test_a_restore_waits_for_no_reader_of_the_old_file(live: Store, tmp_path: Path) -> None:
+    """It keeps the log, without which the old file is not whole."""
+    own, copy = path_of(live), tmp_path / "copy.db"
+    back_up(own, copy, force=False)
+
+    with closing(sqlite3.connect(own, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM batches").fetchall()
+        await live.tell("b1", at=NOW + 5 * MINUTE)
+        with pytest.raises(StorageError, match="is being read by somebody"):
+            restore(copy, own)
+
+    assert events_in(own) == 4
+
+
+@pytest.mark.parametrize("how", ["another's", "a second name"])
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+async def test_what_somebody_else_put_in_our_files_place_is_not_written_to(
+    live: Store, tmp_path: Path, how: str
+) -> None:
+    precious, part = tmp_path / "precious", tmp_path / "copy.db.part"
+    precious.write_text("precious")
+    if how == "another's":
+        precious.rename(part)
+        os.chown(part, 65534, 65534)
+    else:
+        os.link(precious, part)
+
+    with pytest.raises(StorageError, match="is somebody else's: remove it"):
+        back_up(path_of(live), tmp_path / "copy.db", force=False)
+
+    assert part.read_text() == "precious"
+
+
 def test_no_database_is_no_back_up(tmp_path: Path) -> None:
     with pytest.raises(NoDatabaseError, match="there is nothing to back up"):
         back_up(tmp_path / "monitor.db", tmp_path / "copy.db", force=False)
@@ -305,7 +356,7 @@ async def test_what_is_no_back_up_replaces_nothing(live: Store, tmp_path: Path) 
         (foreign, StorageError, "is no database of the monitor"),
         (newer, SchemaError, "has schema 9999, newer than this program's"),
         (tmp_path / "nowhere", StorageError, "there is no file"),
-        (own, StorageError, "is the database itself"),
+        (own, StorageError, "belongs to the database itself"),
     ):
         with pytest.raises(kind, match=says):
             restore(copy, own)

@@ -27,6 +27,7 @@ MAY_READ_ALL = {
     "delivery_queries._LAST_HOLD": "for people: it goes back from the newest attempt",
     "event_queries._IDS": "for people: no index knows how ids begin in every collation",
     "redeliver._OF_RECEIVER": "for people, a redelivery of all that is dead, say",
+    "identify._UNIDENTIFIED": "what an older program registered, by the index of it",
     "registry._FROM_FILE": "the batches of the file, by the index of them",
     "upkeep._HEED": "after the clock was put back, of what is pending",
     "upkeep._STUCK": "once a minute, of what is pending, by the index of it",

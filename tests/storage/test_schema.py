@@ -101,7 +101,9 @@ async def test_the_partial_indexes_are_partial_on_both(database: Database) -> No
 
     found = await database.read(conditions)
 
-    batches = {f"ix_batches_{name}" for name in ("due", "running", "declared", "leased")}
+    batches = {
+        f"ix_batches_{name}" for name in ("due", "running", "declared", "leased", "unidentified")
+    }
     deliveries = {f"ix_deliveries_{name}" for name in ("due", "lane", "leased")}
     assert set(found) == batches | deliveries
     assert "next_poll_at IS NOT NULL" in found["ix_batches_due"]

@@ -70,10 +70,11 @@ async def test_plans_are_mended_some_at_a_time_and_to_the_end_after_a_kill(store
     )
     await store.run(
         "UPDATE batches SET last_poll_at = :true - 1, next_poll_at = :true + 60000"
-        " WHERE external_id = 'b0'",
+        ", registered_at = 1 WHERE external_id = 'b0'",
         true=at["true"],
     )
     await store.run("UPDATE batches SET last_poll_at = NULL WHERE external_id = 'b1'")
+    await store.run("UPDATE batches SET last_poll_at = 1 WHERE external_id = 'b2'")  # woken since
     await store.run("UPDATE sources SET tokens_at = :now", now=at["now"])
     await heed_step_back(store.database, now=earlier)
 

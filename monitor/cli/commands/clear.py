@@ -45,6 +45,11 @@ async def _clear(config: Config, receiver: str, *, to: str | None, yes: bool) ->
             await _drop(database, receiver)
         else:
             await _move(database, receiver, to)
+        left = (await debts_of_gone(database, config.receivers)).get(receiver)
+        if left is not None:
+            typer.echo(
+                f"{left.deliveries:,} are being sent just now: try again in a minute", err=True
+            )
 
 
 async def _drop(database: Database, receiver: str) -> None:
