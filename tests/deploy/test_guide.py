@@ -146,8 +146,11 @@ async def test_a_dump_of_postgres_brings_back_what_it_held(
             await host.daemon.end()
 
 
-async def test_a_reload_takes_the_file(rig: Rig, host: Host, until: Until) -> None:
+async def test_a_reload_takes_the_file_and_an_upgrade_backs_it_up(
+    rig: Rig, host: Host, until: Until
+) -> None:
     (commands,) = console("Reload")
+    ((stop, back_up, *_install),) = console("Upgrade")
     rig.tail += '[[batches]]\nsource = "bolna"\nid = "b2"\n'
     rig.write()
 
@@ -157,9 +160,6 @@ async def test_a_reload_takes_the_file(rig: Rig, host: Host, until: Until) -> No
     (line,) = host.daemon.lines("config.reloaded")
     assert line["changed"] is True
 
-
-async def test_an_upgrade_backs_up_first(host: Host) -> None:
-    ((stop, back_up, *_),) = console("Upgrade")
-
     await host.type([stop, back_up])
-    await host.start()
+
+    assert (rig.folder / "before-upgrade.db").exists()

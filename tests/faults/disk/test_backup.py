@@ -28,7 +28,7 @@ from tests.storage.store import Store
 
 ROWS = sized(short=4_000, full=1_030_000)
 """Of each kind that a long past has: in full they are a gigabyte."""
-KILLS = sized(short=3, full=30)
+KILLS = sized(short=2, full=30)
 BATCHES, INTERVAL = 30, 1.0
 LONGEST, LATE, WAL = 10.0, 2.0, 64 * 1024 * 1024
 """Seconds for a gigabyte; seconds that a poll may be late meanwhile; bytes of the log."""
@@ -110,7 +110,6 @@ async def test_a_killed_back_up_leaves_no_file(
         if copy.exists():  # it had ended
             events_in(copy)
     code, said = await daemon.command("backup", str(copy), "--force")
-
     figures.add(
         "kill -9 amid a back-up", n=KILLS, unit="kills", failures=code,
         detail=f"{amid} of them before it had ended",
