@@ -5,8 +5,8 @@ import os
 import shutil
 import sqlite3
 import stat
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,8 @@ from monitor.storage.times import instant
 _LOGS: Final = ("-wal", "-shm", "-journal")
 _BESIDE: Final = (*_LOGS, ".lock", ".part")
 """What stands beside a database and is part of it, or of its making."""
+_STEP: Final = 4096
+"""Pages that are copied at once: 16 MiB."""
 PATIENCE: Final = 30.0
 """Seconds for a file that somebody else has locked."""
 
@@ -40,7 +42,7 @@ class Contents:
 def back_up(database: Path, to: Path, *, force: bool) -> Contents:
     """Copy the database as it is now into a file that its owner alone can read; all or nothing.
 
-    One step of SQLite's backup reads one state, however much is written meanwhile: with several,
+    It reads one state, however much is written meanwhile: without a transaction around its steps,
     as `sqlite3 .backup` makes them, each commit of the daemon starts it over, and it never ends.
 
     Raises StorageError, which says what to do; NoDatabaseError without a database.
@@ -50,8 +52,8 @@ def back_up(database: Path, to: Path, *, force: bool) -> Contents:
         raise NoDatabaseError(f"no database at {database} yet: there is nothing to back up")
     to = to.resolve()  # what a link leads to is replaced, not the link
     _check_target(database, to, force=force)
-    with _writing(to) as part:
-        return _copy(database, part, mode="rw")
+    with _writing(to) as (part, handle):
+        return _copy(database, part, handle, mode="rw")
 
 
 def restore(copy: Path, database: Path) -> tuple[Contents, Path | None]:
@@ -65,8 +67,8 @@ def restore(copy: Path, database: Path) -> tuple[Contents, Path | None]:
     kept = database.with_name(f"{database.name}.replaced")
     second = None
     with hold_file(database):
-        with _writing(database, owner_of=database) as part:
-            contents = _copy(copy, part, mode="ro")
+        with _writing(database, owner_of=database) as (part, handle):
+            contents = _copy(copy, part, handle, mode="ro")
             if not is_known(contents.schema):
                 raise SchemaError(
                     f"{copy} has schema {contents.schema}, newer than this program's {NEWEST}:"
@@ -119,8 +121,8 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def _writing(target: Path, *, owner_of: Path | None = None) -> Iterator[Path]:
-    """Give a file to write beside the target, whose place it takes once all went well.
+def _writing(target: Path, *, owner_of: Path | None = None) -> Iterator[tuple[Path, int]]:
+    """Give a file to write beside the target, also open, whose place it takes once all went well.
 
     What a killed one left behind is written over, but its journal is none of ours. `owner_of` is
     a file whose owner is to have this one, too.
@@ -161,12 +163,12 @@ def _take_alone(handle: int, part: Path) -> None:
         raise StorageError(f"{part} is being written by somebody else: wait for it")
 
 
-def _replacing(target: Path, part: Path, handle: int) -> Iterator[Path]:
+def _replacing(target: Path, part: Path, handle: int) -> Iterator[tuple[Path, int]]:
     try:
         _remove_beside(part)
         os.fchmod(handle, 0o600)
         os.ftruncate(handle, 0)
-        yield part
+        yield part, handle
         os.fsync(handle)
         part.replace(target)
         _sync_folder(target.parent)
@@ -183,15 +185,21 @@ def _remove_beside(file: Path) -> None:
         file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
-def _copy(source: Path, part: Path, *, mode: str) -> Contents:
+def _copy(source: Path, part: Path, handle: int, *, mode: str) -> Contents:
     """Copy one state of a database into an empty file, check it, and tell what it holds.
 
     Opened by `ro`, a source in WAL mode that nobody else has open keeps an empty log beside it.
     """
-    with closing(_open(source, mode)) as old, closing(_connect(part, "rw")) as new:
-        new.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
+    with (
+        closing(_open(source, mode)) as old,
+        closing(_connect(part, "rw")) as new,
+        _syncing(handle) as sync,
+    ):
+        new.execute("PRAGMA synchronous = OFF")  # we do so ourselves
         try:
-            old.backup(new, progress=_deadline(source))
+            old.execute("BEGIN")
+            old.execute("SELECT count(*) FROM sqlite_master").fetchone()  # which fixes the state
+            old.backup(new, pages=_STEP, progress=sync)
             new.execute("PRAGMA journal_mode = DELETE")  # one file, which needs no other
             (verdict,) = new.execute("PRAGMA quick_check(1)").fetchone()
         except sqlite3.DatabaseError as error:
@@ -220,18 +228,24 @@ def _open(source: Path, mode: str) -> sqlite3.Connection:
 
 
 def _connect(file: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=PATIENCE)
+    address = f"{file.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
 
 
-def _deadline(source: Path) -> Callable[[int, int, int], None]:
-    """Return what ends a copy that waits for a source which somebody else has locked."""
-    end = time.monotonic() + PATIENCE
+@contextmanager
+def _syncing(handle: int) -> Iterator[Callable[[int, int, int], None]]:
+    """Give what brings each step to the disk beside the next ones.
 
-    def check(_status: int, remaining: int, total: int) -> None:
-        if remaining == total and time.monotonic() > end:
-            raise StorageError(f"{source} is locked by somebody else: wait for it")
+    All at once, at the end, would hold up for seconds whoever commits then.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        under_way = [thread.submit(os.fdatasync, handle)]
 
-    return check
+        def sync(_status: int, _remaining: int, _total: int) -> None:
+            if under_way[0].done():
+                under_way[0] = thread.submit(os.fdatasync, handle)
+
+        yield sync
 
 
 def _contents(source: Path, copy: sqlite3.Connection, *, size: int) -> Contents:

@@ -122,7 +122,7 @@ async def test_what_a_killed_one_left_behind_is_written_over(live: Store, tmp_pa
 async def test_two_at_once_do_not_write_into_one_file(live: Store, tmp_path: Path) -> None:
     to = tmp_path / "copy.db"
 
-    with backup._writing(to) as part:
+    with backup._writing(to) as (part, _):
         part.write_bytes(b"mine")
         with pytest.raises(StorageError, match="is being written by somebody else"):
             back_up(path_of(live), to, force=False)
