@@ -1,10 +1,8 @@
 """A back-up of the SQLite file, made while the daemon works, and its way back."""
 
-import fcntl
 import os
 import shutil
 import sqlite3
-import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -14,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from monitor.core.errors import NoDatabaseError, SchemaError, StorageError
-from monitor.storage.file import check_folder, give_as, is_there
+from monitor.storage.file import check_folder, is_there
 from monitor.storage.lock import hold_file
+from monitor.storage.part import LOGS, part_of, remove_logs
 from monitor.storage.schema import NEWEST, VERSION_TABLES, is_known
 from monitor.storage.times import instant
 
-_LOGS: Final = ("-wal", "-shm", "-journal")
-_BESIDE: Final = (*_LOGS, ".lock", ".part")
+_BESIDE: Final = (*LOGS, ".lock", ".part")
 """What stands beside a database and is part of it, or of its making."""
 _STEP: Final = 4096
 """Pages that are copied at once: 16 MiB."""
@@ -52,7 +50,7 @@ def back_up(database: Path, to: Path, *, force: bool) -> Contents:
         raise NoDatabaseError(f"no database at {database} yet: there is nothing to back up")
     to = to.resolve()  # what a link leads to is replaced, not the link
     _check_target(database, to, force=force)
-    with _writing(to) as (part, handle):
+    with part_of(to) as (part, handle):
         return _copy(database, part, handle, mode="rw")
 
 
@@ -67,7 +65,7 @@ def restore(copy: Path, database: Path) -> tuple[Contents, Path | None]:
     kept = database.with_name(f"{database.name}.replaced")
     second = None
     with hold_file(database):
-        with _writing(database, owner_of=database) as (part, handle):
+        with part_of(database, owner_of=database) as (part, handle):
             contents = _copy(copy, part, handle, mode="ro")
             if not is_known(contents.schema):
                 raise SchemaError(
@@ -118,71 +116,6 @@ def _is_same(one: Path, other: Path) -> bool:
     with suppress(OSError):
         return one.samefile(other)
     return False
-
-
-@contextmanager
-def _writing(target: Path, *, owner_of: Path | None = None) -> Iterator[tuple[Path, int]]:
-    """Give a file to write beside the target, also open, whose place it takes once all went well.
-
-    What a killed one left behind is written over, but its journal is none of ours. `owner_of` is
-    a file whose owner is to have this one, too.
-    """
-    part = target.with_name(f"{target.name}.part")
-    handle = _open_part(part, owner_of)
-    try:
-        _take_alone(handle, part)
-        if owner_of is not None:
-            give_as(handle, owner_of)
-        yield from _replacing(target, part, handle)
-    finally:
-        os.close(handle)
-
-
-def _open_part(part: Path, owner_of: Path | None) -> int:
-    """Open it, made anew or left behind by us: in a folder of all, others could put one there."""
-    try:
-        handle = os.open(part, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise StorageError(f"{part} cannot be written: {error.strerror}") from error
-    found, owners = os.fstat(handle), {os.geteuid()}
-    if owner_of is not None and owner_of.exists():
-        owners.add(owner_of.stat().st_uid)
-    if found.st_uid in owners and found.st_nlink == 1 and stat.S_ISREG(found.st_mode):
-        return handle
-    os.close(handle)
-    raise StorageError(f"{part} is somebody else's: remove it, or name another file")
-
-
-def _take_alone(handle: int, part: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        alone = os.path.samestat(os.fstat(handle), part.stat())  # else it took its place just now
-    except OSError:
-        alone = False
-    if not alone:
-        raise StorageError(f"{part} is being written by somebody else: wait for it")
-
-
-def _replacing(target: Path, part: Path, handle: int) -> Iterator[tuple[Path, int]]:
-    try:
-        _remove_beside(part)
-        os.fchmod(handle, 0o600)
-        os.ftruncate(handle, 0)
-        yield part, handle
-        os.fsync(handle)
-        part.replace(target)
-        _sync_folder(target.parent)
-    except (OSError, sqlite3.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise StorageError(f"{target} cannot be written: {reason}") from error
-    finally:
-        part.unlink(missing_ok=True)
-        _remove_beside(part)
-
-
-def _remove_beside(file: Path) -> None:
-    for suffix in _LOGS:
-        file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
 def _copy(source: Path, part: Path, handle: int, *, mode: str) -> Contents:
@@ -271,8 +204,8 @@ def _keep(database: Path, kept: Path) -> Path:
         os.link(database, second)
     except OSError:  # the file system knows no second names
         shutil.copy2(database, second)
-    _remove_beside(kept)
-    for suffix in _LOGS:
+    remove_logs(kept)
+    for suffix in LOGS:
         beside = database.with_name(database.name + suffix)
         if beside.exists():
             beside.rename(kept.with_name(kept.name + suffix))
@@ -286,12 +219,3 @@ def _empty_log(database: Path) -> None:
         busy, _, _ = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise StorageError(f"{database} is being read by somebody, a shell perhaps: end that")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last: it is in the folder."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

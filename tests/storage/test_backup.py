@@ -13,6 +13,7 @@ from monitor.storage import backup
 from monitor.storage.backup import back_up, restore
 from monitor.storage.database import Database
 from monitor.storage.lock import hold_file
+from monitor.storage.part import part_of
 from monitor.storage.schema import NEWEST
 from tests.storage.store import MINUTE, NOW, Store
 
@@ -122,7 +123,7 @@ async def test_what_a_killed_one_left_behind_is_written_over(live: Store, tmp_pa
 async def test_two_at_once_do_not_write_into_one_file(live: Store, tmp_path: Path) -> None:
     to = tmp_path / "copy.db"
 
-    with backup._writing(to) as (part, _):
+    with part_of(to) as (part, _):
         part.write_bytes(b"mine")
         with pytest.raises(StorageError, match="is being written by somebody else"):
             back_up(path_of(live), to, force=False)
