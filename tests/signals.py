@@ -4,8 +4,10 @@ import asyncio
 import os
 from contextlib import suppress
 
+from tests.programs import Program
 
-def send(process: asyncio.subprocess.Process, number: int) -> None:
+
+def send(process: Program | asyncio.subprocess.Process, number: int) -> None:
     """Send a signal to a program, which may have ended by now.
 
     `Process.send_signal` looks first whether it has; one that has then loses its exit status to

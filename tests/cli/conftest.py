@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,8 @@ from monitor.simulator import SimulatedBolna
 from monitor.storage.database import Database
 from monitor.storage.sources import SourceRecord
 from monitor.storage.upkeep import touch_instance
+from tests import programs
+from tests.programs import PIPE
 from tests.storage.store import NOW, Store
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -75,12 +76,8 @@ def process() -> Run:
     """Run a command as a process of its own."""
 
     async def run(*arguments: str, stdin: bytes = b"", **environ: str) -> Ended:
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "monitor", *arguments),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environ},
+        child = await programs.start(
+            *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**os.environ, **environ}
         )
         out, err = await child.communicate(stdin)
         assert child.returncode is not None

@@ -13,9 +13,11 @@ import pytest
 from monitor.cli.commands import follow_events
 from monitor.storage.database import Database
 from monitor.storage.upkeep import touch_instance
+from tests import programs
 from tests.cli.conftest import Run, both
 from tests.patient import HANG
 from tests.postgres import Postgres
+from tests.programs import PIPE, Program
 from tests.storage.store import MINUTE, NOW, Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("in_force")
 class Following:
     """A command that follows, and what it prints."""
 
-    def __init__(self, child: asyncio.subprocess.Process) -> None:
+    def __init__(self, child: Program) -> None:
         self.child = child
 
     async def line(self) -> str:
@@ -45,12 +47,7 @@ class Following:
 
 @asynccontextmanager
 async def following(*arguments: str) -> AsyncIterator[Following]:
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "monitor", "events", "--follow", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
+    child = await programs.start("events", "--follow", *arguments, stdout=PIPE, stderr=PIPE)
     try:
         yield Following(child)
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.storage.lock import hold_file
+from tests import programs
 from tests.cli.conftest import Run
 from tests.conftest import Until
 from tests.patient import HANG
@@ -192,12 +193,7 @@ async def test_run_ends_with_0_on_sigterm_and_commands_beside_it_do_no_harm(
     monkeypatch.setenv("NOT_SET_EITHER", "https://hooks.slack.com/services/x")
     log = in_force.parent / "log"
     with log.open("wb") as out:
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "monitor", "run"),
-            stdout=out,
-            stderr=out,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        )
+        child = await programs.start("run", stdout=out.fileno(), stderr=out.fileno())
     try:
         await until(lambda: "daemon.started" in log.read_text())
         refused = await monitor("migrate")

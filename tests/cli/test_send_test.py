@@ -1,9 +1,7 @@
 import asyncio
 import json
-import os
 import signal
 import ssl
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +16,10 @@ from monitor.core.payload import receiver_data, receiver_subject
 from monitor.storage.outbox import Birth
 from monitor.storage.receiver_trial import Trial, owe_trial
 from monitor.storage.receivers import hold_receiver, register_receivers
+from tests import programs
 from tests.cli.conftest import SECRET, Consumer, Run, both
 from tests.patient import HANG
+from tests.programs import PIPE
 from tests.storage.store import Store
 
 CERTIFICATES = Path(__file__).parents[1] / "net" / "data"
@@ -247,11 +247,7 @@ async def test_ctrl_c_leaves_no_test_that_arrives_later(
         f'[receivers.slow]\nkind = "webhook"\nsecret = "{SECRET}"\nallow_http = true\n'
         f'url = "http://127.0.0.1:{runner.addresses[0][1]}/x"\nallow_private = true\n'
     )
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "monitor", "test", "slow"),
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
+    child = await programs.start("test", "slow", stderr=PIPE)
     async with asyncio.timeout(HANG):
         await asked.wait()
     child.send_signal(signal.SIGINT)

@@ -2,7 +2,6 @@ import asyncio
 import os
 import pty
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +17,7 @@ from monitor.core.batch import Failures, Outcome, Phase, Reading
 from monitor.core.errors import FailureKind
 from monitor.storage.database import Database
 from monitor.storage.watches import failures_column
+from tests import programs
 from tests.cli.conftest import Run, both, fail_source
 from tests.conftest import Until
 from tests.postgres import Postgres
@@ -366,12 +366,12 @@ class Terminal:
         os.set_blocking(self._ours, False)
 
     async def start(self, *arguments: str) -> None:
-        self.child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "monitor", "wait", *arguments),
+        self.child = await programs.start(
+            *("wait", *arguments),
             stdin=self._theirs,
             stdout=self._theirs,
             stderr=self._theirs,
-            env={**os.environ, "TERM": "xterm", "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**os.environ, "TERM": "xterm"},
         )
         os.close(self._theirs)
 

@@ -4,13 +4,13 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests import programs
 from tests.patient import HANG
-from tests.signals import send
+from tests.programs import PIPE, STDOUT, Program
 
 Line = dict[str, Any]
 
@@ -21,7 +21,7 @@ class Process:
     def __init__(self, config: Path, environment: Mapping[str, str] | None = None) -> None:
         self._config = config
         self._environment = dict(environment or {})
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Program | None = None
         self._reader: asyncio.Task[None] | None = None
         self.output = ""
 
@@ -29,21 +29,22 @@ class Process:
         self,
         module: str = "tests.patient",
         *,
-        output: int = asyncio.subprocess.PIPE,
+        output: int = PIPE,
         files: int | None = None,
     ) -> None:
         """Start it; `monitor` is the program that hurries at its end.
 
         Another output is not read. It may have so many files open.
         """
-        limited = ("prlimit", f"--nofile={files}:{files}") if files else ()
-        self._process = await asyncio.create_subprocess_exec(
-            *limited,
-            *(sys.executable, "-W", "error", "-m", module, "run", "-c", str(self._config)),
+        self._process = await programs.start(
+            *("run", "-c", str(self._config)),
+            module=module,
             stdout=output,
-            stderr=asyncio.subprocess.STDOUT,
+            stderr=STDOUT,
             env={k: v for k, v in os.environ.items() if not k.startswith("MONITOR_")}
             | self._environment,
+            strict=True,
+            open_files=files,
         )
         if self._process.stdout is not None:
             self._reader = asyncio.create_task(self._read(self._process.stdout))
@@ -63,7 +64,7 @@ class Process:
     def tell(self, number: int) -> None:
         """Send a signal."""
         assert self._process is not None
-        send(self._process, number)
+        self._process.send_signal(number)
 
     @property
     def pid(self) -> int:
@@ -78,7 +79,7 @@ class Process:
         """Send a signal and return the exit code."""
         assert self._process is not None
         if self._process.returncode is None:
-            send(self._process, number)
+            self._process.send_signal(number)
         code = await asyncio.wait_for(self._process.wait(), HANG)
         if self._reader is not None:
             await self._reader

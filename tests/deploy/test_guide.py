@@ -5,17 +5,17 @@ import os
 import re
 import shlex
 import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests import postgres, programs
 from tests.conftest import Until
 from tests.daemon.program import Process
 from tests.engine.rig import Rig
 from tests.patient import HANG
+from tests.programs import PIPE, STDOUT
 
 README = (Path(__file__).parent.parent.parent / "deploy" / "README.md").read_text()
 
@@ -78,10 +78,10 @@ class Host:
         return argument
 
     async def _monitor(self, arguments: list[str]) -> None:
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "monitor", *arguments),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+        child = await programs.start(
+            *arguments,
+            stdout=PIPE,
+            stderr=STDOUT,
             env={**os.environ, "MONITOR_CONFIG": str(self._rig.folder / "config.toml")},
         )
         said, _ = await asyncio.wait_for(child.communicate(), HANG)

@@ -6,28 +6,37 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from tests import patient
+from tests import patient, programs
 from tests.faults import crashing
 from tests.faults.accounting import Stored, read_stored
 from tests.faults.figures import TIMED
 from tests.patient import HANG
 from tests.planted import VARIABLE
+from tests.programs import PIPE, STDOUT, Program
 from tests.signals import send
 
 
-def program(module: str = "monitor") -> list[str]:
-    """Return the command that runs the monitor, with the bug that is planted, if any.
+async def start_program(
+    *arguments: str, module: str = "monitor", within: Sequence[str] = (), **options: Any
+) -> Program | asyncio.subprocess.Process:
+    """Start the monitor, with the bug that is planted, if any; see `programs.start`.
 
-    Another module may stand for it: the same with wrapped parts, say.
+    Another module may stand for it: the same with wrapped parts, say. A command may run it in
+    another world: as the same process.
     """
     bug = os.environ.get(VARIABLE)
-    planted = [sys.executable, "-m", "tests.planted", bug or "", module]
-    return planted if bug else [sys.executable, "-m", module]
+    if not bug and not within:
+        return await programs.start(*arguments, module=module, **options)
+    planted = ("tests.planted", bug) if bug else ()
+    return await asyncio.create_subprocess_exec(
+        *within, sys.executable, "-m", *planted, module, *arguments, **options
+    )
 
 
 PROGRAM = "monitor" if TIMED else patient.__name__
@@ -48,7 +57,7 @@ class Daemon:
         """The command that runs it in another world, if any: as the same process."""
         self.pid = 0
         self._instance = instance
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Program | asyncio.subprocess.Process | None = None
 
     def configure(self, text: str) -> None:
         """Write the config file; port 0 keeps runs apart."""
@@ -63,14 +72,17 @@ class Daemon:
         environment = {**os.environ, "MONITOR_LOG_FORMAT": "json"}
         if crash_at is not None:
             environment[crashing.VARIABLE] = crash_at
-        command = program(module if crash_at is None else crashing.__name__)
         if self._instance is not None:
             environment["MONITOR_INSTANCE"] = self._instance
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.within, *command, "run", "-c", str(self.config),
-                stdout=log, stderr=log, env=environment,
-            )  # fmt: skip
+            self._process = await start_program(
+                *("run", "-c", str(self.config)),
+                module=module if crash_at is None else crashing.__name__,
+                within=self.within,
+                stdout=log.fileno(),
+                stderr=log.fileno(),
+                env=environment,
+            )
         self.pid = self._process.pid
 
     @property
@@ -113,10 +125,9 @@ class Daemon:
 
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Run another command of the program; return its exit status and all that it printed."""
-        process = await asyncio.create_subprocess_exec(
-            *program(), *arguments, "-c", str(self.config),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+        process = await start_program(
+            *arguments, "-c", str(self.config), stdout=PIPE, stderr=STDOUT
+        )
         output, _ = await process.communicate()
         return process.returncode or 0, output.decode()
 

@@ -1,7 +1,5 @@
-import asyncio
 import json
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,13 +10,14 @@ import aiohttp
 import pytest
 
 from monitor.simulator.__main__ import batch_ids, main
+from tests import programs
+from tests.programs import PIPE, Program
 
 
 @asynccontextmanager
-async def simulator(*options: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, Any]]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "monitor.simulator", "--key", "the key", *options),
-        stdout=asyncio.subprocess.PIPE,
+async def simulator(*options: str) -> AsyncIterator[tuple[Program, Any]]:
+    process = await programs.start(
+        *("--key", "the key", *options), module="monitor.simulator", stdout=PIPE
     )
     assert process.stdout is not None
     try:

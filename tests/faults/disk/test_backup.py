@@ -18,7 +18,7 @@ from monitor.simulator import SimulatedBolna
 from monitor.storage.database import Database
 from monitor.storage.schema import migrate
 from tests.conftest import Until
-from tests.faults.daemon import Daemon, program
+from tests.faults.daemon import Daemon, start_program
 from tests.faults.figures import TIMED, Figures, sized
 from tests.faults.settings import config
 from tests.faults.unrest import changing
@@ -127,8 +127,8 @@ async def test_a_killed_back_up_leaves_no_file(
 
 async def kill_amid(daemon: Daemon, part: Path) -> bool:
     """Kill a back-up once it has written so much; tell whether it had not ended by then."""
-    command = (*program(), "backup", str(part).removesuffix(".part"), "-c", str(daemon.config))
-    process = await asyncio.create_subprocess_exec(*command)
+    command = ("backup", str(part).removesuffix(".part"), "-c", str(daemon.config))
+    process = await start_program(*command)
     end = time.monotonic() + HANG
     enough = DICE.random() * size(daemon.folder / "monitor.db")
     while process.returncode is None and size(part) <= enough:

@@ -15,12 +15,13 @@ from tests.conftest import Until
 from tests.faults.accounting import Account, account, served_states
 from tests.faults.consumer import Consumer
 from tests.faults.crashing import POINTS, Cause, Point
-from tests.faults.daemon import Daemon, program
+from tests.faults.daemon import Daemon, start_program
 from tests.faults.figures import FULL, TIMED, Figures, sized
 from tests.faults.kills import commands
 from tests.faults.settings import config
 from tests.faults.unrest import AGENT, Unrest
 from tests.patient import HANG
+from tests.programs import PIPE, STDOUT
 
 KILLS = sized(short=4, full=180)
 """At random moments."""
@@ -207,10 +208,12 @@ async def test_commands_that_write_beside_the_daemon_disturb_nothing(
         await daemon.start()
         await until(lambda: len(consumer.accepted) > 10, what="events")
 
-        writing = await asyncio.create_subprocess_exec(
-            *program(commands.__name__), str(daemon.config), str(rounds), *unrest.ids[6:],
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+        writing = await start_program(
+            *(str(daemon.config), str(rounds), *unrest.ids[6:]),
+            module=commands.__name__,
+            stdout=PIPE,
+            stderr=STDOUT,
+        )
         output, _ = await asyncio.wait_for(writing.communicate(), 5 * HANG)
         unrest.end()
         found = await come_to_rest(daemon, bolna, consumer, until, unrest.ids)
