@@ -9,7 +9,6 @@ from monitor.config.schema import Config, database_url
 from monitor.core.conditions import Limits
 from monitor.core.pacing import Pace
 from monitor.core.source import Source
-from monitor.engine.account import Account
 from monitor.engine.beat import Beat
 from monitor.engine.clock import Clock
 from monitor.engine.departures import Departures
@@ -17,11 +16,12 @@ from monitor.engine.discovery import Discovery
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
+from monitor.engine.poll_log import PollLog
 from monitor.engine.poller import Poller
-from monitor.engine.receiver import Receiver
+from monitor.engine.receiver import ReceiverAtWork
 from monitor.engine.relay import Relay
 from monitor.engine.settler import Settler
-from monitor.engine.trouble import Trouble
+from monitor.engine.source import SourceAtWork
 from monitor.engine.writer import Writer
 from monitor.providers import build as build_provider
 from monitor.settings import OFF, Patience
@@ -57,12 +57,12 @@ class Engine:
     housekeeping: Housekeeping
 
     @property
-    def accounts(self) -> list[Account]:
+    def sources(self) -> list[SourceAtWork]:
         """Return the sources at work, those that the config has now."""
-        return sorted(self.poller.accounts, key=lambda account: account.source.row)
+        return sorted(self.poller.sources, key=lambda source: source.row)
 
     @property
-    def receivers(self) -> list[Receiver]:
+    def receivers(self) -> list[ReceiverAtWork]:
         """Return the receivers at work, those that the config has now."""
         return self.relay.receivers
 
@@ -124,11 +124,11 @@ async def declare(config: Config, database: Database, *, now: datetime) -> None:
     await declare_batches(database, declared, now=now)
 
 
-def build_account(config: Config, row: SourceRow) -> Account:
+def build_source(config: Config, row: SourceRow) -> SourceAtWork:
     """Build one source at work. Raises ConfigError for a CA file that cannot be used."""
     settings = config.sources[row.name]
-    return Account(
-        source=Source(
+    return SourceAtWork(
+        about=Source(
             row=row.row,
             name=row.name,
             provider=settings.provider,
@@ -148,10 +148,10 @@ def build_account(config: Config, row: SourceRow) -> Account:
     )
 
 
-def build_receiver(config: Config, row: ReceiverRow) -> Receiver:
+def build_receiver(config: Config, row: ReceiverRow) -> ReceiverAtWork:
     """Build one receiver at work. Raises ConfigError for a CA file that cannot be used."""
     settings = config.receivers[row.name]
-    return Receiver(
+    return ReceiverAtWork(
         name=row.name,
         kind=settings.kind,
         sink=build_sink(row.name, settings),
@@ -165,11 +165,11 @@ def build_receiver(config: Config, row: ReceiverRow) -> Receiver:
 
 async def build_engine(config: Config, database: Database, clock: Clock) -> Engine:
     """Register what the file says, and build all loops; nothing runs yet."""
-    sources, receiver_rows = await register(config, database)
+    source_rows, receiver_rows = await register(config, database)
     await declare(config, database, now=clock.now())
     owner = config.monitor.instance
     metrics = Metrics(owner)
-    accounts = [build_account(config, row) for row in sources.values()]
+    sources = [build_source(config, row) for row in source_rows.values()]
     receivers = [build_receiver(config, row) for row in receiver_rows.values()]
     settler = Settler(database, clock=clock)
     relay = Relay(database, receivers, settler=settler, clock=clock, metrics=metrics, owner=owner)
@@ -179,13 +179,13 @@ async def build_engine(config: Config, database: Database, clock: Clock) -> Engi
         clock=clock,
         routes=config.routes,
         promise=relay.promise,
-        trouble=Trouble(),
+        poll_log=PollLog(),
         metrics=metrics,
         hand_over=relay.take,
     )
     poller = Poller(
         database,
-        accounts,
+        sources,
         writer=writer,
         clock=clock,
         metrics=metrics,
@@ -200,7 +200,7 @@ async def build_engine(config: Config, database: Database, clock: Clock) -> Engi
         poller=poller,
         discovery=Discovery(
             database,
-            accounts,
+            sources,
             writer=writer,
             clock=clock,
             metrics=metrics,

@@ -150,7 +150,7 @@ class _ForeignHandler(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: dict[tuple[str, str, str | None], _Told] = {}
+        self._told: dict[tuple[str, str, str | None], _Repeat] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
@@ -161,14 +161,14 @@ class _ForeignHandler(logging.Handler):
         if told is not None and now - told.at < REMIND:
             told.left_out += 1
             return
-        self._told[kind] = _Told(at=now)
+        self._told[kind] = _Repeat(at=now)
         said = {"library": record.name, "severity": record.levelname, "error": error}
         log = structlog.stdlib.get_logger()
         log.warning("library.said", **said, left_out=told.left_out if told else 0)
 
 
 @dataclass(slots=True)
-class _Told:
+class _Repeat:
     """Hold when something was told, and how often it was not since."""
 
     at: float

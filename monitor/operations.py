@@ -12,7 +12,7 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 
 from monitor.core.errors import ConfigError
 
-Readiness = Callable[[], Awaitable[list[str]]]
+Problems = Callable[[], Awaitable[list[str]]]
 """Returns what is not well, one line each."""
 BeforeScrape = Callable[[], Awaitable[None]]
 
@@ -24,7 +24,7 @@ class Operations:
     """Serve the endpoints on one address."""
 
     def __init__(
-        self, *, ready: Readiness, before_scrape: BeforeScrape, registry: CollectorRegistry
+        self, *, ready: Problems, before_scrape: BeforeScrape, registry: CollectorRegistry
     ) -> None:
         self._ready = ready
         self._before_scrape = before_scrape

@@ -66,7 +66,7 @@ class Secret:
 
 
 def _accept_secret(value: object) -> Secret:
-    """Take the secret, or raise the mistake that folding found: here it hides no other field's."""
+    """Take the secret, or raise the mistake that gathering found: here it hides no other one."""
     if isinstance(value, Secret):
         return value
     raise value if isinstance(value, ValueError) else ValueError("must be a text")

@@ -198,23 +198,23 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _fold_secrets(cls, data: Any, info: ValidationInfo) -> Any:
+    def _gather_secrets(cls, data: Any, info: ValidationInfo) -> Any:
         if not isinstance(data, dict):
             return data
-        folded = dict(data)
+        gathered = dict(data)
         for name in cls.secrets:
             try:
-                secret = take_secret(folded, name, folder=(info.context or {}).get("folder"))
+                secret = take_secret(gathered, name, folder=(info.context or {}).get("folder"))
             except ValueError as error:
-                folded[name] = error
+                gathered[name] = error
                 continue
             if secret is not None:
-                folded[name] = secret
+                gathered[name] = secret
             elif cls.model_fields[name].is_required():
-                folded[name] = ValueError(
+                gathered[name] = ValueError(
                     f"is missing: one of {', '.join(twins_of(name))} must say it"
                 )
-        return folded
+        return gathered
 
     def held_secrets(self) -> list[Secret]:
         """List the secrets of this table, so that all missing ones can be named at once."""

@@ -18,7 +18,7 @@ def be_patient() -> None:
     from monitor.daemon import daemon, process
 
     parts: tuple[Any, Any] = (daemon, process)
-    parts[0].PATIENCE = float(os.environ.get(VARIABLE, HANG))
+    parts[0].DELIVERIES_TIMEOUT = float(os.environ.get(VARIABLE, HANG))
     parts[0].FLUSH = parts[1].LONGEST_END = HANG
     be_patient_with_files()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.simulator import Generation, Served, bolna_document, bolna_life, vogent_life
+from monitor.simulator import Generation, ServedAnswer, bolna_document, bolna_life, vogent_life
 from tests.conftest import Until
 from tests.engine.rig import Rig, sequences
 
@@ -57,7 +57,7 @@ async def test_whole_lives_at_both_providers_arrive_whole(rig: Rig, until: Until
     for name, life in jobs.items():
         rig.vogent.put(name, life)
 
-    def advance(served: Served) -> None:
+    def advance(served: ServedAnswer) -> None:
         (lives | jobs)[served.batch].advance()
 
     for api in (rig.bolna, rig.vogent):  # every poll finds the next scene

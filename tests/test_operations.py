@@ -233,7 +233,7 @@ async def test_what_waits_is_in_the_metrics_and_for_how_long(rig: Rig, until: Un
     rig.bolna.fault(Fault.rate_limited(600), times=1)
     await rig.start()
     await rig.add("b1")
-    await until(lambda: rig.engine.accounts[0].blocked_until is not None)
+    await until(lambda: rig.engine.sources[0].blocked_until is not None)
     await rig.add("b2", "b3")
 
     text = (await get(rig, "/metrics"))[1]

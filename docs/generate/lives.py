@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from monitor.core.batch import Batch, Known, Reading, Watch
+from monitor.core.batch import Batch, Knowledge, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import Document, Event, EventType, compose
-from monitor.core.observe import instant
+from monitor.core.observe import poll_time
 from monitor.core.pacing import Pace
 from monitor.core.payload import receiver_data, receiver_subject
 from monitor.core.source import Source
-from monitor.engine.account import Account
-from monitor.engine.fold import Result, fold, read
+from monitor.engine.judgement import Result, judge_group, observe_result
+from monitor.engine.source import SourceAtWork
 from monitor.providers import bolna, vogent
 from monitor.storage.batches import Claim
 
@@ -48,7 +48,7 @@ class _NoProvider:
     extra_requests = 0
     finder = None
 
-    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
+    async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         raise NotImplementedError(batch_id)
 
     async def close(self) -> None: ...
@@ -58,14 +58,14 @@ class _NoProvider:
 class Play:
     """Play polls of one account one after the other; keep all events."""
 
-    account: Account
+    source: SourceAtWork
     watches: dict[str, Watch] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     now: datetime = START - INTERVAL
 
     def answers(self, batch_id: str, document: Mapping[str, Any], *, minutes: float = 0.5) -> None:
         """Let the provider answer one poll with a document of its own."""
-        reading = _PARSE[self.account.source.provider](json.dumps(document).encode(), batch_id)
+        reading = _PARSE[self.source.about.provider](json.dumps(document).encode(), batch_id)
         self._poll(batch_id, reading, minutes)
 
     def refuses(
@@ -78,7 +78,7 @@ class Play:
         self.now += timedelta(minutes=minutes)
         watch = self.watches[batch_id]
         result = Result(
-            account=self.account,
+            source=self.source,
             claim=Claim(
                 watch=watch,
                 epoch=1,
@@ -86,20 +86,21 @@ class Play:
                 lease_until=self.now + timedelta(minutes=1),
                 probe=True,
             ),
-            at=instant(watch, self.now),
-            reading=brought if isinstance(brought, Reading) else None,
-            failure=brought if isinstance(brought, PollError) else None,
+            at=poll_time(watch, self.now),
+            answer=brought,
         )
-        observation = read(result, brought) if isinstance(brought, Reading) else None
-        folded = fold(
-            [(result, observation)], routes=(), watched={1: len(self.watches)}, now=self.now
+        judgement = judge_group(
+            [(result, observe_result(result))],
+            routes=(),
+            watched={1: len(self.watches)},
+            now=self.now,
         )
-        _, standing = folded.standings[1]
-        self.account.health = standing.health
-        self.account.answered_at = standing.answered_at
-        self.watches[batch_id] = folded.records[0].watch
+        _, standing = judgement.standings[1]
+        self.source.health = standing.health
+        self.source.answered_at = standing.answered_at
+        self.watches[batch_id] = judgement.records[0].watch
         self.events += [owed.event for owed in standing.owed]
-        self.events += [owed.event for owed in folded.records[0].owed]
+        self.events += [owed.event for owed in judgement.records[0].owed]
 
 
 @cache
@@ -196,7 +197,7 @@ def _test() -> Event:
 
 
 def _play(name: str, provider: str, batches: Mapping[str, Mapping[str, str]]) -> Play:
-    source = Source(
+    about = Source(
         row=1, name=name, provider=provider, key=f"the key of {name}", labels={"env": "prod"}
     )
     watches = {
@@ -205,8 +206,8 @@ def _play(name: str, provider: str, batches: Mapping[str, Mapping[str, str]]) ->
         )
         for row, (batch_id, labels) in enumerate(batches.items(), start=1)
     }
-    account = Account(source=source, provider=_NoProvider(), pace=_PACE, rate=1.0)
-    return Play(account=account, watches=watches)
+    source = SourceAtWork(about=about, provider=_NoProvider(), pace=_PACE, rate=1.0)
+    return Play(source=source, watches=watches)
 
 
 def _bolna(

@@ -62,7 +62,7 @@ async def _watch(stage: Stage, *, until: float) -> Moment:
     watcher = Watcher(stage)
     while True:
         moment = await watcher.look(RUNNING)
-        tally = moment.tally
+        tally = moment.totals
         if moment.elapsed >= until and tally.events == tally.delivered == tally.verified:
             return moment
         await asyncio.sleep(_FRAME)

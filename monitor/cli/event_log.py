@@ -10,20 +10,20 @@ from monitor.core.matching import Matcher
 from monitor.storage.database import Database
 from monitor.storage.event_queries import EventView, events_since
 
-Found = tuple[EventView, Any]
+DiscoveryAnswer = tuple[EventView, Any]
 """An event, and its body decoded."""
 
 
 async def matching(
     database: Database, matchers: Sequence[Matcher], *, since: datetime | None
-) -> AsyncIterator[Found]:
+) -> AsyncIterator[DiscoveryAnswer]:
     """Yield the events of a time on that match, the newest first."""
     async for event in events_since(database, since):
         if found := match(event, matchers):
             yield found
 
 
-def match(event: EventView, matchers: Sequence[Matcher]) -> Found | None:
+def match(event: EventView, matchers: Sequence[Matcher]) -> DiscoveryAnswer | None:
     """Decode an event; none when it does not match."""
     document = json.loads(event.body)
     seen = facts(document) if matchers else {}

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.cli.screen import put, safe, word, write_short_time, write_time
-from monitor.core.batch import Counts, Known, Progress, Reading
+from monitor.core.batch import Counts, Knowledge, Progress, Reading
 
 BAR_WIDTH = 24
 
@@ -46,7 +46,7 @@ def write_counts(counts: Counts | None) -> Text:
     return safe(", ".join(f"{number:,} {status}" for status, number in most_first) or "none")
 
 
-def write_phase(known: Known | None) -> Text:
+def write_phase(known: Knowledge | None) -> Text:
     """Write where a batch stands: phase, outcome, what lasts too long, and whether it settled."""
     if known is None:
         return safe("not read yet", "dim")
@@ -63,7 +63,7 @@ def write_phase(known: Known | None) -> Text:
     return Text(", ").join(part for part in parts if part)
 
 
-def write_left_open(known: Known) -> str:
+def write_left_open(known: Knowledge) -> str:
     """Write how many calls an end left open; empty when none is, or it has not settled."""
     if known.settled_at is None or not known.open_calls:
         return ""
@@ -90,7 +90,7 @@ def draw_progress(measured: Progress, *, width: int = BAR_WIDTH) -> Text:
     return bar + Text("  ") + words
 
 
-def write_contacts(known: Known | Reading | None) -> Text:
+def write_contacts(known: Knowledge | Reading | None) -> Text:
     """Write how many contacts there are; empty when nobody said."""
     if known is None:
         return safe("")

@@ -9,7 +9,7 @@ from monitor import descriptors
 from monitor.config.mistakes import suggest
 from monitor.config.open_files import files_needed, polls_at_once
 from monitor.config.schema import Config
-from monitor.core.batch import fold
+from monitor.core.batch import normalise
 from monitor.core.errors import DescriptorsError, SecretMissingError
 from monitor.core.event import CONDITION_NAMES, MATCHER_NAMES, EventType
 from monitor.core.matching import Matcher
@@ -258,7 +258,7 @@ def _strange_statuses(config: Config) -> Iterator[str]:
             continue
         known = source.known_statuses
         for word in source.discover.statuses:
-            if fold(word) not in map(fold, known):
+            if normalise(word) not in map(normalise, known):
                 yield (
                     f"sources.{name}.discover.statuses: {word!r} is no status that we know of "
                     f"{source.provider}: {', '.join(known)}"

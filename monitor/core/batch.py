@@ -112,7 +112,7 @@ class Batch:
 
 
 @value
-class Known:
+class Knowledge:
     """Hold what the readings so far have taught us."""
 
     status: str
@@ -182,10 +182,10 @@ class Failures:
     """Failed polls since the last reading, or since the account last recovered."""
     refusals: int = 0
     """In a row, by 400, 403, 404, 410 or 422."""
-    forbidden_row: int = 0
-    """The account's row of 403s that the last refusals belong to, 0 for none."""
+    forbidden_streak: int = 0
+    """The account's streak of 403s that the last refusals belong to, 0 for none."""
     forbidden_refusals: int = 0
-    """How many of the refusals belong to that row."""
+    """How many of the refusals belong to that streak."""
     kind: FailureKind | None = None
     status_code: int | None = None
     unreachable_since: datetime | None = None
@@ -201,7 +201,7 @@ class Watch:
     batch: Batch
     sequence: int = 0
     snapshots: int = 0
-    known: Known | None = None
+    known: Knowledge | None = None
     observed_at: datetime | None = None
     """Time of the last reading."""
     failures: Failures = NO_FAILURES
@@ -218,7 +218,7 @@ class Progress:
     percent: float | None
 
 
-def progress(known: Known | Reading | None) -> Progress:
+def progress(known: Knowledge | Reading | None) -> Progress:
     """Measure against valid contacts, else total contacts, else the sum of the counts.
 
     The sum may exceed the total (a documented Bolna answer shows 26 calls of 11), so percent
@@ -240,6 +240,6 @@ def progress(known: Known | Reading | None) -> Progress:
 _SEPARATORS = re.compile(r"[-_ ]")
 
 
-def fold(word: str) -> str:
+def normalise(word: str) -> str:
     """Reduce a provider's word to what is compared: no case, `-`, `_` or space."""
     return _SEPARATORS.sub("", word).casefold()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.core.batch import Known, Phase
+from monitor.core.batch import Knowledge, Phase
 
 PLANNED_WAIT = timedelta(days=7)
 """After an end, calls that wait by plan are waited for so long: a retry may take days."""
@@ -20,7 +20,7 @@ class Limits:
     settle_after: timedelta
 
 
-def stalls_at(known: Known, limits: Limits, *, at: datetime) -> datetime | None:
+def stalls_at(known: Knowledge, limits: Limits, *, at: datetime) -> datetime | None:
     """Return when it has stood still for too long if nothing moves; none: no such time is near.
 
     It counts from the last movement, or from the opening of its hours if that came later. Outside
@@ -37,7 +37,7 @@ def stalls_at(known: Known, limits: Limits, *, at: datetime) -> datetime | None:
     return still_since + limits.stall_after
 
 
-def overdue_at(known: Known, limits: Limits) -> datetime | None:
+def overdue_at(known: Knowledge, limits: Limits) -> datetime | None:
     """Return when its scheduled start is overdue if it does not come; none: there is no such time.
 
     A batch that ran since that start is only dialled again.
@@ -52,7 +52,7 @@ def overdue_at(known: Known, limits: Limits) -> datetime | None:
     return start + limits.overdue_after
 
 
-def settles_at(known: Known, limits: Limits) -> datetime | None:
+def settles_at(known: Knowledge, limits: Limits) -> datetime | None:
     """Return when its end is believed though calls stay open, if none of them moves until then."""
     if known.phase is not Phase.ENDED or known.settled_at is not None or not known.open_calls:
         return None
@@ -61,7 +61,7 @@ def settles_at(known: Known, limits: Limits) -> datetime | None:
     return known.changed_at + wait
 
 
-def _may_stall(known: Known) -> bool:
+def _may_stall(known: Knowledge) -> bool:
     """Tell whether calls should move: some are open and not parked, or it runs before the first.
 
     While the counts say that all calls are final, a status that still runs only lags. A start

@@ -66,20 +66,20 @@ def _count(watch: Watch, failure: PollError, *, health: Health, at: datetime) ->
     refused = failure.kind in _REFUSALS
     forbidden = failure.kind is FailureKind.FORBIDDEN
     polls, refusals, tagged = last.polls, last.refusals, last.forbidden_refusals
-    if last.forbidden_row and last.forbidden_row == health.failed_row:
+    if last.forbidden_streak and last.forbidden_streak == health.failed_streak:
         polls, refusals, tagged = polls - tagged, refusals - tagged, 0
     counted_since = last.counted_since or at
     if _precedes(watch.last_poll_at, health.recovered_at):
         polls, counted_since = 0, at
-    same_row = last.forbidden_row == health.row_number
+    same_streak = last.forbidden_streak == health.streak_number
     return replace(
         named,
         since=last.since or at,
         polls=polls + 1,
         counted_since=counted_since,
         refusals=refusals + 1 if refused else 0,
-        forbidden_row=health.row_number if forbidden else 0,
-        forbidden_refusals=(tagged if same_row else 0) + 1 if forbidden else 0,
+        forbidden_streak=health.streak_number if forbidden else 0,
+        forbidden_refusals=(tagged if same_streak else 0) + 1 if forbidden else 0,
     )
 
 

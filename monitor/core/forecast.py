@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from monitor.core.batch import Course, Known, Phase, progress
+from monitor.core.batch import Course, Knowledge, Phase, progress
 
 WINDOW = timedelta(minutes=15)
 """How far back the pace looks: long enough for steadiness, short enough to notice a change."""
@@ -14,7 +14,7 @@ FEWEST_POINTS = 3
 """Two steps at least: one says nothing of a pace."""
 FARTHEST = timedelta(days=30)
 """An end farther off than this is nothing to tell anybody."""
-PATIENCE = 4
+STEPS_TO_HALT = 4
 """Usual steps without a finished call after which it stands still: no end is in sight."""
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -30,7 +30,7 @@ class Forecast:
     """None: farther off than anybody should be told, or beyond the hours in which it dials."""
 
 
-def course_of(before: Course, known: Known, *, at: datetime) -> Course:
+def course_of(before: Course, known: Knowledge, *, at: datetime) -> Course:
     """Return the course with what is known now; it starts anew after a wait, a pause, a recount."""
     if known.counts is None or known.settled_at or known.phase is Phase.PAUSED or not known.begun:
         return ()
@@ -45,7 +45,7 @@ def course_of(before: Course, known: Known, *, at: datetime) -> Course:
     return (*recent, (_milliseconds(at), finished))
 
 
-def forecast(known: Known, *, at: datetime) -> Forecast | None:
+def forecast(known: Knowledge, *, at: datetime) -> Forecast | None:
     """Measure the pace of the last 15 minutes before `at`, the time of the last reading.
 
     None when nothing honest can be said: no total, nothing left, too few points, no call finished
@@ -69,7 +69,7 @@ def write_rate(calls_per_minute: float) -> str:
     return f"{calls_per_minute:,.0f}" if calls_per_minute >= 10 else f"{calls_per_minute:.2g}"
 
 
-def _end(known: Known, minutes: float, at: datetime) -> datetime | None:
+def _end(known: Knowledge, minutes: float, at: datetime) -> datetime | None:
     wait = timedelta(minutes=min(minutes, 1e6))
     if wait >= FARTHEST or (known.open_calls and known.open_calls == known.parked_calls):
         return None
@@ -77,7 +77,7 @@ def _end(known: Known, minutes: float, at: datetime) -> datetime | None:
     return None if closes_at is not None and at + wait > closes_at else at + wait
 
 
-def _left(known: Known) -> int:
+def _left(known: Knowledge) -> int:
     """Return how many calls are still to finish; a recount may show more open ones than missing."""
     measured = progress(known)
     if measured.total is None or measured.finished is None or measured.open is None:
@@ -94,7 +94,7 @@ def _recent(course: Course, earliest: int) -> Course:
 def _halts(course: Course, *, since: int, now: int) -> bool:
     """Tell whether no call has finished for several times as long as it usually takes."""
     steps = [at for _, (at, _) in pairwise(course) if at >= since]
-    return now - steps[-1] > PATIENCE * (steps[-1] - since) / len(steps)
+    return now - steps[-1] > STEPS_TO_HALT * (steps[-1] - since) / len(steps)
 
 
 def _start(course: Course, earliest: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.core.batch import Counts, Known, Outcome, Phase, Reading, SettledBy, fold
+from monitor.core.batch import Counts, Knowledge, Outcome, Phase, Reading, SettledBy, normalise
 from monitor.core.conditions import Limits, overdue_at, settles_at, stalls_at
 from monitor.core.forecast import course_of
 
@@ -17,8 +17,8 @@ _PLAIN = (Phase.RUNNING, Phase.PENDING, Phase.PAUSED)
 
 
 def learn(
-    last: Known | None, reading: Reading, *, interval: timedelta, limits: Limits, at: datetime
-) -> Known:
+    last: Knowledge | None, reading: Reading, *, interval: timedelta, limits: Limits, at: datetime
+) -> Knowledge:
     """Return what is known after a reading: `last` itself when it brought nothing new."""
     if last is not None and _repeats(last, reading):
         known = last
@@ -36,7 +36,7 @@ def changes_between(last: Counts | None, counts: Counts | None) -> dict[str, int
     return {status: change for status, change in moved.items() if change}
 
 
-def calls_moved(last: Known, known: Known) -> bool:
+def calls_moved(last: Knowledge, known: Knowledge) -> bool:
     """Tell whether counts or totals differ; 0 and unknown are the same."""
     return (
         (known.total_contacts or 0) != (last.total_contacts or 0)
@@ -45,7 +45,7 @@ def calls_moved(last: Known, known: Known) -> bool:
     )
 
 
-def _repeats(last: Known, reading: Reading) -> bool:
+def _repeats(last: Knowledge, reading: Reading) -> bool:
     """Tell at little cost, for nearly all readings, that joining one would change nothing."""
     return (
         reading.phase is last.phase
@@ -70,13 +70,15 @@ def _repeats(last: Known, reading: Reading) -> bool:
     )
 
 
-def _join(last: Known | None, reading: Reading, *, confirm_after: timedelta, at: datetime) -> Known:
+def _join(
+    last: Knowledge | None, reading: Reading, *, confirm_after: timedelta, at: datetime
+) -> Knowledge:
     """Join a reading to what was known; counts and totals that it leaves out stand."""
     base = last or _unread(reading, at)
     counted = any((reading.counts or {}).values())
     if counted or not any((base.counts or {}).values()):
         counts = base.counts if reading.counts is None else reading.counts
-        shown: Reading | Known = reading
+        shown: Reading | Knowledge = reading
     else:
         counts, shown = base.counts, base
     total = _total(base, reading)
@@ -93,7 +95,7 @@ def _join(last: Known | None, reading: Reading, *, confirm_after: timedelta, at:
     reopened = base.settled_at is not None and settling.settled_at is None
     born_final = base.born_final and reading.phase is Phase.ENDED and not reopened
     began = reading.phase is not Phase.PENDING and not born_final
-    known = Known(
+    known = Knowledge(
         status=reading.status,
         phase=reading.phase,
         outcome=reading.outcome,
@@ -135,8 +137,8 @@ class _Settling:
 
 
 def _settle(
-    base: Known,
-    shown: Reading | Known,
+    base: Knowledge,
+    shown: Reading | Knowledge,
     *,
     counted: bool,
     waits_only: bool,
@@ -160,7 +162,7 @@ def _settle(
     return _Settling(unconfirmed_since=since)
 
 
-def _waits_only(reading: Reading, shown: Reading | Known) -> bool:
+def _waits_only(reading: Reading, shown: Reading | Knowledge) -> bool:
     """Tell whether the batch was cut short, and nobody is dialled or spoken any more."""
     if reading.outcome not in _CUT_SHORT:
         return False
@@ -169,7 +171,7 @@ def _waits_only(reading: Reading, shown: Reading | Known) -> bool:
     return not shown.live_calls
 
 
-def _moved(base: Known, known: Known, *, at: datetime) -> Known:
+def _moved(base: Knowledge, known: Knowledge, *, at: datetime) -> Knowledge:
     """Note that it moved, if it did."""
     moved = known.status != base.status or calls_moved(base, known)
     return replace(
@@ -180,7 +182,7 @@ def _moved(base: Known, known: Known, *, at: datetime) -> Known:
     )
 
 
-def _weigh_time(known: Known, limits: Limits, *, at: datetime) -> Known:
+def _weigh_time(known: Knowledge, limits: Limits, *, at: datetime) -> Knowledge:
     """Tell what has lasted for too long by this reading."""
     silent_at = settles_at(known, limits)
     if silent_at is not None and at >= silent_at:
@@ -197,7 +199,7 @@ def _weigh_time(known: Known, limits: Limits, *, at: datetime) -> Known:
     return known
 
 
-def _silenced(known: Known, *, at: datetime) -> Known:
+def _silenced(known: Knowledge, *, at: datetime) -> Knowledge:
     return replace(
         known,
         settled_at=at,
@@ -208,14 +210,14 @@ def _silenced(known: Known, *, at: datetime) -> Known:
     )
 
 
-def _total(base: Known, reading: Reading) -> int | None:
+def _total(base: Knowledge, reading: Reading) -> int | None:
     """Return the total; where nobody tells it, it is the most that was ever seen."""
     if reading.least_contacts is None:
         return _latest(reading.total_contacts, base.total_contacts)
     return max(reading.least_contacts, base.total_contacts or 0)
 
 
-def _lacks_calls(base: Known, reading: Reading, total: int | None) -> bool:
+def _lacks_calls(base: Knowledge, reading: Reading, total: int | None) -> bool:
     """Tell whether calls that were seen before are in no list just now: on their way, or gone.
 
     Where nobody tells a total, it is fewer than at the last reading; the same again stays so.
@@ -228,9 +230,9 @@ def _lacks_calls(base: Known, reading: Reading, total: int | None) -> bool:
     return counted < sum((base.counts or {}).values())
 
 
-def _unread(reading: Reading, at: datetime) -> Known:
+def _unread(reading: Reading, at: datetime) -> Knowledge:
     """Return what is known at the first reading, before it is joined."""
-    return Known(
+    return Knowledge(
         status=reading.status,
         phase=reading.phase,
         outcome=reading.outcome,
@@ -251,8 +253,8 @@ def _latest(new: int | None, old: int | None) -> int | None:
     return old if new is None else new
 
 
-def _unknown_statuses(base: Known, reading: Reading) -> tuple[str, ...]:
+def _unknown_statuses(base: Knowledge, reading: Reading) -> tuple[str, ...]:
     told = base.unknown_statuses
-    if reading.phase is not Phase.UNKNOWN or fold(reading.status) in map(fold, told):
+    if reading.phase is not Phase.UNKNOWN or normalise(reading.status) in map(normalise, told):
         return told
     return (*told, reading.status)[-UNKNOWN_STATUSES_LIMIT:]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.core.batch import NO_FAILURES, Batch, Known, Outcome, Phase, Reading, Watch
+from monitor.core.batch import NO_FAILURES, Batch, Knowledge, Outcome, Phase, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.event import Document, Event, EventType, compose, stamp
 from monitor.core.knowledge import calls_moved, changes_between, learn
@@ -25,7 +25,7 @@ class Snapshot:
 
     number: int
     at: datetime
-    known: Known
+    known: Knowledge
 
 
 @value
@@ -37,7 +37,7 @@ class Observation:
     events: tuple[Event, ...] = ()
 
 
-def instant(watch: Watch, now: datetime) -> datetime:
+def poll_time(watch: Watch, now: datetime) -> datetime:
     """Return the time of a poll in whole milliseconds; no two polls of a batch share it."""
     at = now.replace(microsecond=now.microsecond // 1000 * 1000)
     if watch.last_poll_at is None or at > watch.last_poll_at:
@@ -83,7 +83,7 @@ def observe(
 
 
 def _event_types(
-    last: Known | None, known: Known, *, batch: Batch, reachable: bool
+    last: Knowledge | None, known: Knowledge, *, batch: Batch, reachable: bool
 ) -> Iterator[EventType]:
     """Yield what this poll tells, in the order in which it is told."""
     yield from _moves(last, known)
@@ -100,18 +100,18 @@ def _event_types(
     yield from _lasting(last, known)
 
 
-def _end(settled: Known | None, known: Known) -> Iterator[EventType]:
+def _end(settled: Knowledge | None, known: Knowledge) -> Iterator[EventType]:
     """Yield how it ended, and again when what had settled turns out to have ended otherwise."""
     if known.outcome and (settled is None or settled.outcome is not known.outcome):
         yield _END[known.outcome]
 
 
-def _is_old_news(batch: Batch, known: Known) -> bool:
+def _is_old_news(batch: Batch, known: Knowledge) -> bool:
     """Tell whether it had ended when whole lists were first read, and has not moved since."""
     return batch.found_first and known.born_final and known.changed_at == known.phase_since
 
 
-def _lasting(last: Known | None, known: Known) -> Iterator[EventType]:
+def _lasting(last: Knowledge | None, known: Knowledge) -> Iterator[EventType]:
     """Yield what has lasted too long, and what does no longer: an end needs no word of that."""
     stalled, was_stalled = known.stalled_at, last.stalled_at if last else None
     if stalled is not None and was_stalled is None:
@@ -122,7 +122,7 @@ def _lasting(last: Known | None, known: Known) -> Iterator[EventType]:
         yield EventType.OVERDUE
 
 
-def _moves(last: Known | None, known: Known) -> Iterator[EventType]:
+def _moves(last: Knowledge | None, known: Knowledge) -> Iterator[EventType]:
     if last is None:
         yield EventType.FIRST_SEEN
         return
@@ -132,7 +132,7 @@ def _moves(last: Known | None, known: Known) -> Iterator[EventType]:
         yield EventType.STATUS_CHANGED
 
 
-def _reported(last: Known | None) -> tuple[str, ...]:
+def _reported(last: Knowledge | None) -> tuple[str, ...]:
     return last.unknown_statuses if last else ()
 
 

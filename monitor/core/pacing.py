@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.core.batch import Known, Phase, SettledBy, Watch
+from monitor.core.batch import Knowledge, Phase, SettledBy, Watch
 from monitor.core.conditions import Limits, overdue_at, settles_at, stalls_at
 from monitor.core.forecast import forecast
 
@@ -79,7 +79,7 @@ def _interval(watch: Watch, pace: Pace, at: datetime) -> timedelta:
     return pace.interval * (SHORTER if _turns_soon(known, pace, at) else 1)
 
 
-def _is_quiet(known: Known, at: datetime) -> bool:
+def _is_quiet(known: Knowledge, at: datetime) -> bool:
     """Tell whether nothing moved for a week; a start that was told long before is awaited still."""
     start = known.scheduled_at
     if start is not None and not known.begun and start <= at < start + FRESH:
@@ -87,7 +87,7 @@ def _is_quiet(known: Known, at: datetime) -> bool:
     return at - known.changed_at >= QUIET_AFTER
 
 
-def _is_idle(known: Known, pace: Pace, at: datetime) -> bool:
+def _is_idle(known: Knowledge, pace: Pace, at: datetime) -> bool:
     match known.phase:
         case Phase.PAUSED:
             return True
@@ -102,7 +102,7 @@ def _is_idle(known: Known, pace: Pace, at: datetime) -> bool:
             return at - known.changed_at >= FRESH
 
 
-def _turns_soon(known: Known, pace: Pace, at: datetime) -> bool:
+def _turns_soon(known: Knowledge, pace: Pace, at: datetime) -> bool:
     """Tell whether it is about to start, or to end at its pace."""
     start = known.scheduled_at
     if start is not None and not known.begun:
@@ -113,7 +113,7 @@ def _turns_soon(known: Known, pace: Pace, at: datetime) -> bool:
     return found is not None and found.ends_at is not None and found.ends_at - at < pace.interval
 
 
-def _moments(known: Known, pace: Pace, at: datetime) -> Iterator[datetime]:
+def _moments(known: Knowledge, pace: Pace, at: datetime) -> Iterator[datetime]:
     stall_at = stalls_at(known, pace.limits, at=at)
     if stall_at is not None:
         yield stall_at

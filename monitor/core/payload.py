@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
-from monitor.core.batch import Batch, Known, Watch, progress
+from monitor.core.batch import Batch, Knowledge, Watch, progress
 from monitor.core.errors import FailureKind
 from monitor.core.event import CONDITION_NAMES, Document, Subject, SubjectKind, stamp
 from monitor.core.forecast import forecast
@@ -136,5 +136,5 @@ def failure_data(
     }
 
 
-def _counts(known: Known | None) -> dict[str, int] | None:
+def _counts(known: Knowledge | None) -> dict[str, int] | None:
     return None if known is None or known.counts is None else dict(known.counts)

@@ -32,7 +32,7 @@ class Source:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-class RowKind(StrEnum):
+class StreakKind(StrEnum):
     """Say what the account's latest polls in a row failed by."""
 
     PASSING = "passing"  # 429, 5xx, time-out, connection, unusable body
@@ -49,23 +49,23 @@ class Health:
     status_code: int | None = None
     recovered_at: datetime | None = None
     """When it last ceased to fail: polls that failed before say nothing of their batches."""
-    row_kind: RowKind | None = None
-    row_number: int = 0
-    row_polls: int = 0
-    row_since: datetime | None = None
-    row_batches: tuple[int, ...] = ()
-    """Up to 3 of the batches whose polls make the row."""
+    streak_kind: StreakKind | None = None
+    streak_number: int = 0
+    streak_polls: int = 0
+    streak_since: datetime | None = None
+    streak_batches: tuple[int, ...] = ()
+    """Up to 3 of the batches whose polls make the streak."""
     suspected: bool = False
-    """The row is long enough, but all of one batch: a poll of another one shall tell."""
-    failed_row: int = 0
-    """Number of the row of 403s that last made the account failing: those concern no batch."""
+    """The streak is long enough, but all of one batch: a poll of another one shall tell."""
+    failed_streak: int = 0
+    """Number of the streak of 403s that last made the account failing: those concern no batch."""
     put_off: int = 0
     """Polls in a row that were answered by a 5xx with a `Retry-After`."""
 
     @property
     def clean(self) -> bool:
         """Tell whether nothing speaks against the account: a success then changes nothing."""
-        return self.failing_since is None and self.row_kind is None and not self.put_off
+        return self.failing_since is None and self.streak_kind is None and not self.put_off
 
 
 class Turn(StrEnum):
@@ -114,24 +114,24 @@ def _judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[H
     """Judge a poll by what it failed by.
 
     Failing: a 401, a 403 on 3 polls in a row (on every batch, if there are fewer), or 2 minutes
-    and 5 polls with nothing but passing failures. Any answer ends it. A row of one batch alone
+    and 5 polls with nothing but passing failures. Any answer ends it. A streak of one batch alone
     only raises a suspicion while others are watched: it may as well be the batch.
     """
     if is_answer(poll.kind):
         return (health, None) if _is_late(health, poll) else _answered(health, at)
     if poll.kind in _KEY_REFUSED:
         return _fail(_broken(health), poll, since=at)
-    kind = RowKind.FORBIDDEN if poll.kind is FailureKind.FORBIDDEN else RowKind.PASSING
-    if kind is RowKind.PASSING and _is_known_trouble(health, poll, watched=watched):
+    kind = StreakKind.FORBIDDEN if poll.kind is FailureKind.FORBIDDEN else StreakKind.PASSING
+    if kind is StreakKind.PASSING and _is_known_trouble(health, poll, watched=watched):
         return (_broken(health) if health.suspected else health), None
     health = _extended(health, kind, poll, at)
     if not _is_long(health, watched=watched, at=at):
         return health, None
-    if len(health.row_batches) < min(2, watched):
+    if len(health.streak_batches) < min(2, watched):
         return replace(health, suspected=True), None
-    since = health.row_since or at
-    if kind is RowKind.FORBIDDEN:
-        health = replace(health, failed_row=health.row_number)
+    since = health.streak_since or at
+    if kind is StreakKind.FORBIDDEN:
+        health = replace(health, failed_streak=health.streak_number)
     return _fail(health, poll, since=since)
 
 
@@ -162,25 +162,30 @@ def _is_known_trouble(health: Health, poll: Poll, *, watched: int) -> bool:
 
 def _broken(health: Health) -> Health:
     return replace(
-        health, row_kind=None, row_polls=0, row_since=None, row_batches=(), suspected=False
+        health,
+        streak_kind=None,
+        streak_polls=0,
+        streak_since=None,
+        streak_batches=(),
+        suspected=False,
     )
 
 
-def _extended(health: Health, kind: RowKind, poll: Poll, at: datetime) -> Health:
-    if health.row_kind is not kind:
-        number = health.row_number + 1
-        health = replace(_broken(health), row_kind=kind, row_number=number, row_since=at)
-    batches = health.row_batches
+def _extended(health: Health, kind: StreakKind, poll: Poll, at: datetime) -> Health:
+    if health.streak_kind is not kind:
+        number = health.streak_number + 1
+        health = replace(_broken(health), streak_kind=kind, streak_number=number, streak_since=at)
+    batches = health.streak_batches
     if poll.batch_row not in batches:
         batches = (*batches, poll.batch_row)[:FORBIDDEN_POLLS]
-    return replace(health, row_polls=health.row_polls + 1, row_batches=batches)
+    return replace(health, streak_polls=health.streak_polls + 1, streak_batches=batches)
 
 
 def _is_long(health: Health, *, watched: int, at: datetime) -> bool:
-    if health.row_kind is RowKind.FORBIDDEN:
-        return health.row_polls >= FORBIDDEN_POLLS or len(health.row_batches) >= watched
-    since = health.row_since or at
-    return health.row_polls >= FAILING_POLLS and at - since >= FAILING_AFTER
+    if health.streak_kind is StreakKind.FORBIDDEN:
+        return health.streak_polls >= FORBIDDEN_POLLS or len(health.streak_batches) >= watched
+    since = health.streak_since or at
+    return health.streak_polls >= FAILING_POLLS and at - since >= FAILING_AFTER
 
 
 def _fail(health: Health, poll: Poll, *, since: datetime) -> tuple[Health, Turn | None]:

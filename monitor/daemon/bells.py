@@ -21,7 +21,7 @@ log = structlog.stdlib.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Peal:
+class Ring:
     """Say how often a bell rings, in seconds."""
 
     bell: Bell
@@ -50,8 +50,8 @@ class Bells:
     `watch` starts another one.
     """
 
-    def __init__(self, peals: Sequence[Peal]) -> None:
-        self._peals = peals
+    def __init__(self, rings: Sequence[Ring]) -> None:
+        self._rings = rings
         self._rang_at = 0.0
         self._told_at: float | None = None
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -60,11 +60,11 @@ class Bells:
         """Begin to ring."""
         self._rang_at = _now()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
-        for peal in self._peals:
+        for ring in self._rings:
             self._scheduler.add_job(
                 self._ring,
-                _Every(seconds=peal.every, timezone=UTC),
-                args=(peal.bell,),
+                _Every(seconds=ring.every, timezone=UTC),
+                args=(ring.bell,),
                 coalesce=True,
                 max_instances=1,
                 misfire_grace_time=None,

@@ -20,7 +20,7 @@ from monitor.storage.database import Database
 from monitor.storage.deliveries import release_deliveries
 from monitor.storage.upkeep import forget_instance
 
-PATIENCE: Final = 2.5
+DELIVERIES_TIMEOUT: Final = 2.5
 """Seconds that deliveries under way get at the end."""
 FLUSH: Final = 0.5
 """Seconds that the last results get to be committed."""
@@ -80,7 +80,7 @@ class Daemon:
             instance=instance,
             database=self._database.place,
             listen=server.listen.rpartition(":")[0] + f":{port}",
-            sources=len(engine.accounts),
+            sources=len(engine.sources),
             receivers=len(engine.receivers),
         )
         self._systemd.ready()
@@ -97,8 +97,8 @@ class Daemon:
         await self._give_back()
         await self._operations.stop()
         await self._reload.close()
-        for account in self._engine.accounts:
-            await account.provider.close()
+        for source in self._engine.sources:
+            await source.provider.close()
         for receiver in self._engine.receivers:
             await receiver.sink.close()
         log.info("daemon.stopped", seconds=round(time.monotonic() - began, 2))
@@ -111,7 +111,7 @@ class Daemon:
         await engine.poller.close()
         engine.writer.close()
         await asyncio.wait({self._loops["writer"]}, timeout=FLUSH)
-        await engine.relay.close(patience=PATIENCE)
+        await engine.relay.close(patience=DELIVERIES_TIMEOUT)
         engine.settler.close()
         # all of them: SQLite's lock may outlive a unit of work that is cancelled
         await asyncio.wait(self._loops.values(), timeout=FLUSH)

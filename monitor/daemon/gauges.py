@@ -4,7 +4,7 @@ from monitor.app import Engine
 from monitor.core.errors import StorageError
 from monitor.daemon.readiness import Readiness
 from monitor.logs import lines_dropped
-from monitor.storage.census import count_batches, count_due, count_pending
+from monitor.storage.counts import count_batches, count_due, count_pending
 from monitor.storage.database import Database
 
 
@@ -40,12 +40,12 @@ class Gauges:
         metrics.source_up.clear()
         metrics.budget_used.clear()
         metrics.source_paused.clear()
-        for account in self._engine.accounts:
-            name = account.source.name
-            metrics.begin_source(name, discovers=account.provider.finder is not None)
-            metrics.source_up.labels(name).set(account.health.failing_since is None)
-            metrics.budget_used.labels(name).set(account.budget_used(now))
-            metrics.source_paused.labels(name).set(account.paused_for(now).total_seconds())
+        for source in self._engine.sources:
+            name = source.name
+            metrics.begin_source(name, discovers=source.provider.finder is not None)
+            metrics.source_up.labels(name).set(source.health.failing_since is None)
+            metrics.budget_used.labels(name).set(source.budget_used(now))
+            metrics.source_paused.labels(name).set(source.paused_for(now).total_seconds())
 
     def _set_receivers(self) -> None:
         metrics = self._engine.metrics
@@ -63,7 +63,7 @@ class Gauges:
             pending = await count_pending(self._database)
         except StorageError:
             return
-        at_work = {account.source.name for account in self._engine.accounts}
+        at_work = {source.name for source in self._engine.sources}
         metrics.batches.clear()
         metrics.batches_stalled.clear()
         for source in at_work:

@@ -12,7 +12,7 @@ from monitor.engine.beat import Beat
 
 HANG: Final = 30.0
 """Seconds for which a pass of a loop may be overdue before it counts as hanging."""
-TURN: Final = 1.0
+LOOK_EVERY: Final = 1.0
 """Seconds between two looks."""
 
 log = structlog.stdlib.get_logger()
@@ -43,7 +43,7 @@ class Liveness:
             if not hanging:
                 self._systemd.feed_watchdog()
             self._bells.watch()
-            await asyncio.sleep(TURN)
+            await asyncio.sleep(LOOK_EVERY)
 
     def _tell(self, hanging: set[str]) -> None:
         for name in sorted(hanging - self._told):

@@ -23,12 +23,12 @@ from monitor.core.errors import (
     SchemaError,
     StorageError,
 )
-from monitor.daemon.bells import Bells, Peal
+from monitor.daemon.bells import Bells, Ring
 from monitor.daemon.daemon import Daemon, end, keep_running
 from monitor.daemon.gauges import Gauges
 from monitor.daemon.heartbeat import Heartbeat
+from monitor.daemon.instance_watch import InstanceWatch
 from monitor.daemon.liveness import Liveness
-from monitor.daemon.namesake import Namesake
 from monitor.daemon.readiness import Readiness
 from monitor.daemon.reload import Reload
 from monitor.daemon.status import Status
@@ -94,7 +94,7 @@ async def _run(config: Config, database: Database, stop: asyncio.Event, reload_b
         daemon = preparing.result()
         _calm_collector()
         await daemon.start()
-        looking = keep_running("namesake", Namesake(name).run)
+        looking = keep_running("namesake", InstanceWatch(name).run)
         under_way.append(asyncio.create_task(looking))
         await stopping
         _limit_end()
@@ -152,9 +152,9 @@ def build_daemon(
     """Put what watches an engine round it; nothing runs yet."""
     bells = Bells(
         [
-            Peal(bell=engine.poller.bell, every=1),
-            Peal(bell=engine.relay.bell, every=1),
-            Peal(bell=engine.housekeeping.bell, every=60),
+            Ring(bell=engine.poller.bell, every=1),
+            Ring(bell=engine.relay.bell, every=1),
+            Ring(bell=engine.housekeeping.bell, every=60),
         ]
     )
     beats = {name: loop.beat for name, loop in engine.loops.items()}

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from monitor.app import Engine, build_account, build_receiver, declare, register
+from monitor.app import Engine, build_receiver, build_source, declare, register
 from monitor.config.load import load
 from monitor.config.open_files import polls_at_once
 from monitor.config.schema import Config, database_url
@@ -15,9 +15,9 @@ from monitor.config.warnings import require_secrets, warnings_at_work
 from monitor.core.errors import ConfigError, MonitorError
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.systemd import Systemd
-from monitor.engine.account import Account
 from monitor.engine.bell import Bell
-from monitor.engine.receiver import Receiver
+from monitor.engine.receiver import ReceiverAtWork
+from monitor.engine.source import SourceAtWork
 from monitor.logs import set_up_logs
 from monitor.storage.batches import hasten_batches
 from monitor.storage.database import Database
@@ -40,8 +40,8 @@ class Closable(Protocol):
 class _Change:
     """Hold the parts that the new config asks for: each as built, beside what it replaces."""
 
-    accounts: list[tuple[Account | None, Account]] = field(default_factory=list)
-    receivers: list[tuple[Receiver | None, Receiver]] = field(default_factory=list)
+    sources: list[tuple[SourceAtWork | None, SourceAtWork]] = field(default_factory=list)
+    receivers: list[tuple[ReceiverAtWork | None, ReceiverAtWork]] = field(default_factory=list)
 
 
 class Reload:
@@ -116,10 +116,10 @@ class Reload:
     async def _take_over(self, config: Config) -> None:
         """Build everything that may fail, then change the running parts without a pause."""
         sources, receivers = await register(config, self._database)
-        at_work = {account.source.name: account for account in self._engine.accounts}
+        at_work = {source.name: source for source in self._engine.sources}
         served = {receiver.name: receiver for receiver in self._engine.receivers}
         change = _Change(
-            [(at_work.get(name), build_account(config, row)) for name, row in sources.items()],
+            [(at_work.get(name), build_source(config, row)) for name, row in sources.items()],
             [(served.get(name), build_receiver(config, row)) for name, row in receivers.items()],
         )
         await declare(config, self._database, now=self._engine.clock.now())
@@ -141,21 +141,21 @@ class Reload:
     async def _hasten(self, change: _Change) -> None:
         """Bring polls forward that were planned by longer intervals than the new ones."""
         now = self._engine.clock.now()
-        for before, built in change.accounts:
+        for before, built in change.sources:
             if before is not None and built.pace.is_shorter_than(before.pace):
                 by = now + built.pace.interval
-                await hasten_batches(self._database, built.source.name, by=by)
+                await hasten_batches(self._database, built.name, by=by)
 
     def _apply(self, config: Config, change: _Change) -> None:
         engine = self._engine
-        replaced = [*self._change_accounts(config, change), *self._change_receivers(config, change)]
+        replaced = [*self._change_sources(config, change), *self._change_receivers(config, change)]
         polling = config.polling
         under_way = engine.poller.change(
-            [before or built for before, built in change.accounts],
+            [before or built for before, built in change.sources],
             concurrency=polls_at_once(config),
             deadline=polling.deadline,
         )
-        under_way |= engine.discovery.change(engine.accounts)
+        under_way |= engine.discovery.change(engine.sources)
         under_way |= engine.relay.change([before or built for before, built in change.receivers])
         engine.writer.routes = config.routes
         engine.housekeeping.receivers = engine.receivers
@@ -179,15 +179,15 @@ class Reload:
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
 
-    def _change_accounts(self, config: Config, change: _Change) -> Iterator[Closable]:
+    def _change_sources(self, config: Config, change: _Change) -> Iterator[Closable]:
         """Move the accounts at work to their new settings; yield the providers that go."""
-        kept = {before.source.name for before, _ in change.accounts if before is not None}
-        for account in self._engine.accounts:
-            if account.source.name not in kept:
-                yield account.provider
-        for before, built in change.accounts:
+        kept = {before.name for before, _ in change.sources if before is not None}
+        for source in self._engine.sources:
+            if source.name not in kept:
+                yield source.provider
+        for before, built in change.sources:
             if before is not None:
-                if self._same_requests(before.source.name, config):
+                if self._same_requests(before.name, config):
                     built.provider = before.provider
                 provider = before.become(built)
                 if provider is not built.provider:

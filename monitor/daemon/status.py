@@ -7,7 +7,7 @@ from monitor.core.errors import StorageError
 from monitor.daemon.readiness import Readiness
 from monitor.daemon.systemd import Systemd
 from monitor.engine.bell import Bell
-from monitor.storage.census import count_batches, count_pending
+from monitor.storage.counts import count_batches, count_pending
 from monitor.storage.database import Database
 
 EVERY: Final = 10.0

@@ -12,11 +12,11 @@ from monitor.core.errors import SourceMovedError
 from monitor.core.event import EventType, stamp
 from monitor.core.routing import Route, receivers_of
 from monitor.core.source import Source, recovered
-from monitor.engine.fold import source_event
+from monitor.engine.judgement import source_event
 from monitor.engine.metrics import Metrics
 from monitor.storage.database import Database
 from monitor.storage.debts import debts_of_gone
-from monitor.storage.outbox import Birth, Owed
+from monitor.storage.outbox import Birth, RoutedEvent
 from monitor.storage.record import record
 from monitor.storage.sources import SourceRecord, SourceRow, all_sources
 
@@ -85,7 +85,7 @@ class Departures:
             at=now,
             removed=True,
         )
-        owed = Owed(event=event, receivers=receivers_of(event.facts, self._routes))
+        owed = RoutedEvent(event=event, receivers=receivers_of(event.facts, self._routes))
         moved = SourceRecord(row=row.row, version=row.version, health=health, blocked_until=None)
         await record(
             self._database,

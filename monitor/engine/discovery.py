@@ -10,19 +10,19 @@ from typing import Final
 
 import structlog
 
+from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import PollError, StorageError
-from monitor.core.found import Found
 from monitor.core.pacing import JITTER
 from monitor.core.source import is_answer
-from monitor.engine.account import PROBE_AFTER, Account
 from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
-from monitor.engine.fold import Sign
+from monitor.engine.discovery_round import DiscoveryLog, DiscoveryRound
+from monitor.engine.judgement import AccountAnswer
 from monitor.engine.metrics import OK, Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.ports import Finder
-from monitor.engine.tally import Tally, Told
+from monitor.engine.source import PROBE_AFTER, SourceAtWork
 from monitor.engine.writer import Writer
 from monitor.storage.batches import count_watched, draw_extra
 from monitor.storage.database import Database
@@ -45,10 +45,10 @@ log = structlog.stdlib.get_logger()
 class _Plan:
     """Hold when an account is to be looked at next, and the round under way."""
 
-    account: Account
+    source: SourceAtWork
     finder: Finder
     due_at: datetime
-    told: Told
+    log: DiscoveryLog
     round: asyncio.Task[None] | None = None
     waiting: bool = False
     """The round waits for others than the database: it can be cut off."""
@@ -85,7 +85,7 @@ class Discovery:
     def __init__(
         self,
         database: Database,
-        accounts: Sequence[Account],
+        sources: Sequence[SourceAtWork],
         *,
         writer: Writer,
         clock: Clock,
@@ -93,7 +93,7 @@ class Discovery:
         on_found: Callable[[datetime], None],
     ) -> None:
         self._database = database
-        self._accounts = list(accounts)
+        self._accounts = list(sources)
         self._writer = writer
         self._clock = clock
         self._metrics = metrics
@@ -113,9 +113,9 @@ class Discovery:
             await self.bell.wait(TURN)
         await asyncio.gather(*self._under_way(self._plans.values()), return_exceptions=True)
 
-    def change(self, accounts: Sequence[Account]) -> set[asyncio.Task[None]]:
+    def change(self, sources: Sequence[SourceAtWork]) -> set[asyncio.Task[None]]:
         """Look at these accounts from now on; return the rounds that are being ended."""
-        self._accounts = list(accounts)
+        self._accounts = list(sources)
         before = list(self._plans.values())
         kept = self._current()
         ended = [plan for plan in before if plan not in kept]
@@ -134,17 +134,17 @@ class Discovery:
     def _current(self) -> list[_Plan]:
         """Plan for each account as it is now: whoever finds for it may have been replaced."""
         plans: dict[str, _Plan] = {}
-        for account in self._accounts:
-            name, finder = account.source.name, account.provider.finder
+        for source in self._accounts:
+            name, finder = source.name, source.provider.finder
             plan = self._plans.get(name)
             if finder is None:
                 continue
-            if plan is None or plan.account is not account or plan.finder is not finder:
-                told = Told(source=name)
+            if plan is None or plan.source is not source or plan.finder is not finder:
+                known = DiscoveryLog(source=name)
                 if plan is not None:
-                    told.failing = plan.told.failing
+                    known.failing = plan.log.failing
                 now = self._clock.now()
-                plan = _Plan(account=account, finder=finder, due_at=now, told=told)
+                plan = _Plan(source=source, finder=finder, due_at=now, log=known)
             plans[name] = plan
         self._plans = plans
         return list(plans.values())
@@ -154,96 +154,98 @@ class Discovery:
             plan.round = asyncio.create_task(self._round(plan))
 
     async def _round(self, plan: _Plan) -> None:
-        tally = Tally()
+        this_round = DiscoveryRound()
         try:
-            await self._look(plan, tally)
-            if tally.complete and not plan.listed:
-                await note_listed(self._database, plan.account.source.row, now=self._clock.now())
+            await self._look(plan, this_round)
+            if this_round.complete and not plan.listed:
+                await note_listed(self._database, plan.source.row, now=self._clock.now())
                 plan.listed = True
-            self._settle(plan, tally)
+            self._settle(plan, this_round)
         except StorageError as error:
             self.outage.began(error, at=self._clock.now())
             plan.due_at = self._clock.now() + RETRY
         except Exception as error:  # noqa: BLE001 (one answer must not stop the daemon)
-            name = plan.account.source.name
+            name = plan.source.name
             log.error(  # noqa: TRY400 (a traceback holds what the provider sent)
                 "discovery.crashed", source=name, error=type(error).__name__
             )
             plan.due_at = self._clock.now() + plan.finder.every
         finally:
             plan.round = None
-            plan.told.tell_found(tally)
+            plan.log.log_found(this_round)
 
-    async def _look(self, plan: _Plan, tally: Tally) -> None:
+    async def _look(self, plan: _Plan, this_round: DiscoveryRound) -> None:
         """Go through the account's lists."""
         async with aclosing(plan.finder.find(now=self._clock.now())) as lists:
-            while not plan.over and tally.new + tally.seen < FOUND_LIMIT:
+            while not plan.over and this_round.new + this_round.seen < FOUND_LIMIT:
                 probe = await self._wait(plan)
                 found = await self._ask(plan, lists)
                 if found is None:
                     break
-                failure = tally.add(found)
+                failure = this_round.add(found)
                 at = self._clock.now()
-                sign = Sign(account=plan.account, at=at, failure=failure, probe=probe)
+                sign = AccountAnswer(source=plan.source, at=at, failure=failure, probe=probe)
                 await self._writer.note(sign)
                 if isinstance(found, PollError):
                     break
-                await self._register(plan, found, tally)
+                await self._register(plan, found, this_round)
         if not plan.over:
-            tally.end()
+            this_round.end()
 
     async def _wait(self, plan: _Plan) -> bool:
         """Return once the account may be asked; tell whether that probes a paused one."""
-        account = plan.account
-        extra, now = account.take_extra(), self._clock.now()
-        row, rate = account.source.row, account.rate
+        source = plan.source
+        extra, now = source.take_extra(), self._clock.now()
+        row, rate = source.row, source.rate
         try:
             free_at = now + await draw_extra(self._database, row, extra, rate=rate, now=now)
         except StorageError:
-            account.provider.extra_requests += extra
+            source.provider.extra_requests += extra
             raise
         self.outage.ended()
-        account.usage.add(extra, at=now)
+        source.usage.add(extra, at=now)
         while True:
-            blocked_until = account.blocked_until
+            blocked_until = source.blocked_until
             if self._clock.now() >= max(free_at, blocked_until or free_at):
                 if blocked_until is None:
                     return False
-                if not await count_watched(self._database, account.source.name, limit=1):
+                if not await count_watched(self._database, source.name, limit=1):
                     return True
             with plan.losable():
                 await asyncio.sleep(LOOK)
 
     async def _ask(
-        self, plan: _Plan, lists: AsyncGenerator[Found, None]
-    ) -> Found | PollError | None:
+        self, plan: _Plan, lists: AsyncGenerator[DiscoveryAnswer, None]
+    ) -> DiscoveryAnswer | PollError | None:
         """Make one request; none: there are no more to be made."""
-        found: Found | PollError | None
+        found: DiscoveryAnswer | PollError | None
         try:
             with plan.losable():
                 found = await anext(lists, None)
         except PollError as error:
             found = error
         if found is not None:
-            plan.account.provider.extra_requests += 1
+            plan.source.provider.extra_requests += 1
         return found
 
-    async def _register(self, plan: _Plan, found: Found, tally: Tally) -> None:
+    async def _register(
+        self, plan: _Plan, found: DiscoveryAnswer, this_round: DiscoveryRound
+    ) -> None:
         now = self._clock.now()
-        new = await discover_batches(self._database, plan.account.source.name, found.ids, now=now)
-        tally.new += new
-        tally.seen += len(found.ids) - new
-        tally.skipped += found.skipped
+        new = await discover_batches(self._database, plan.source.name, found.ids, now=now)
+        this_round.new += new
+        this_round.seen += len(found.ids) - new
+        this_round.skipped += found.skipped
         if new:
             self._on_found(now)
 
-    def _settle(self, plan: _Plan, tally: Tally) -> None:
+    def _settle(self, plan: _Plan, this_round: DiscoveryRound) -> None:
         """Plan the next round; tell whose lists begin to fail, and whose do no longer."""
         if plan.over:
             return
-        name, every, failure = plan.account.source.name, plan.finder.every, tally.failure
+        name, every, failure = plan.source.name, plan.finder.every, this_round.failure
         self._metrics.discovery_rounds.labels(name, failure.kind.value if failure else OK).inc()
-        plan.told.tell_failures(tally)
+        plan.log.log_failures(this_round)
         wait = every * (1 + JITTER * random.uniform(-1, 1))  # noqa: S311 (spreads load, guards nothing)
         soon = failure is not None and not is_answer(failure.kind)
         plan.due_at = self._clock.now() + (min(wait, PROBE_AFTER) if soon else wait)

@@ -15,7 +15,7 @@ from monitor.engine.clock import Clock
 from monitor.engine.departures import Departures
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
-from monitor.engine.receiver import Receiver
+from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.database import Database
 from monitor.storage.deliveries import due_receivers
 from monitor.storage.identify import identify_batches
@@ -45,7 +45,7 @@ class Housekeeping:
     def __init__(
         self,
         database: Database,
-        receivers: Sequence[Receiver],
+        receivers: Sequence[ReceiverAtWork],
         *,
         clock: Clock,
         metrics: Metrics,

@@ -11,14 +11,14 @@ import structlog
 
 from monitor.core.batch import Reading
 from monitor.core.errors import FailureKind, PollError, StorageError
-from monitor.core.observe import instant
-from monitor.engine.account import Account
+from monitor.core.observe import poll_time
 from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
-from monitor.engine.fold import Result
+from monitor.engine.judgement import Result
 from monitor.engine.metrics import OK, Metrics
 from monitor.engine.outage import Outage
+from monitor.engine.source import SourceAtWork
 from monitor.engine.writer import Writer
 from monitor.storage.batches import Claim, claim_batches, due_sources, unclaim_batches
 from monitor.storage.database import Database
@@ -29,7 +29,7 @@ COMPANY: Final = 0.02
 """Seconds that a due batch may wait for others: a claim costs the same for one as for many."""
 AGAIN: Final = timedelta(seconds=0.05)
 """How long after a claim the next look comes at the latest."""
-PATIENCE: Final = timedelta(seconds=2)
+LONGEST_WAIT: Final = timedelta(seconds=2)
 """For how long a claimed batch may wait: its lease is reckoned for a poll that begins at once."""
 
 log = structlog.stdlib.get_logger()
@@ -45,7 +45,7 @@ class Poller:
     def __init__(
         self,
         database: Database,
-        accounts: Sequence[Account],
+        sources: Sequence[SourceAtWork],
         *,
         writer: Writer,
         clock: Clock,
@@ -55,7 +55,7 @@ class Poller:
         deadline: timedelta,
     ) -> None:
         self._database = database
-        self.accounts = list(accounts)
+        self.sources = list(sources)
         self._writer = writer
         self._clock = clock
         self._metrics = metrics
@@ -84,12 +84,12 @@ class Poller:
             await self.bell.wait(TURN)
 
     def change(
-        self, accounts: Sequence[Account], *, concurrency: int, deadline: timedelta
+        self, sources: Sequence[SourceAtWork], *, concurrency: int, deadline: timedelta
     ) -> set[asyncio.Task[None]]:
         """Poll these sources from now on; return the polls still under way, of any source."""
-        gone = [account for account in self.accounts if account not in accounts]
-        self._given_back += [claim for account in gone for claim in account.hand.drop()]
-        self.accounts = list(accounts)
+        gone = [source for source in self.sources if source not in sources]
+        self._given_back += [claim for source in gone for claim in source.ahead.drop()]
+        self.sources = list(sources)
         self._refused = False
         self._concurrency = concurrency
         self._lease = _lease(deadline)
@@ -118,81 +118,81 @@ class Poller:
         now = self._clock.now()
         until = now + self._lease  # of a source whose every batch is under way, too
         soon = [
-            account
-            for account in self.accounts
-            if self._may_poll(account) and due_at.get(account.source.name, until) < until
+            source
+            for source in self.sources
+            if self._may_poll(source) and due_at.get(source.name, until) < until
         ]
-        for account in soon:
+        for source in soon:
             alone = len(soon) == 1
-            account.cap = self._concurrency if alone else max(1, self._concurrency // 2)
-        for account in soon:
+            source.cap = self._concurrency if alone else max(1, self._concurrency // 2)
+        for source in soon:
             self.beat.turn()  # a slow database makes a round of many sources long
-            want = self._room(account)
-            if due_at[account.source.name] <= now and want > 0:
-                await self._claim(account, want)
-        if self.accounts:
-            self.accounts.append(self.accounts.pop(0))
+            want = self._room(source)
+            if due_at[source.name] <= now and want > 0:
+                await self._claim(source, want)
+        if self.sources:
+            self.sources.append(self.sources.pop(0))
 
     async def _due(self) -> dict[str, datetime]:
         """Return when each source has something to poll; those with a backlog need no look."""
         now = self._clock.now()
-        backlog = {a.source.name: now for a in self.accounts if a.backlog}
-        if len(backlog) == len(self.accounts):
+        backlog = {a.name: now for a in self.sources if a.backlog}
+        if len(backlog) == len(self.sources):
             return backlog
-        names = {account.source.name for account in self.accounts}
+        names = {source.name for source in self.sources}
         due_at = {k: v for k, v in (await due_sources(self._database)).items() if k in names}
         turn = now + timedelta(seconds=TURN)
         self.expect(min((at for at in due_at.values() if at > now), default=turn))
         probes = {
-            account.source.name: now
-            for account in self.accounts
-            if account.blocked_until is not None and account.source.name in due_at
+            source.name: now
+            for source in self.sources
+            if source.blocked_until is not None and source.name in due_at
         }
         return due_at | backlog | probes
 
-    def _may_poll(self, account: Account) -> bool:
-        return account.blocked_until is None or account.blocked_until <= self._clock.now()
+    def _may_poll(self, source: SourceAtWork) -> bool:
+        return source.blocked_until is None or source.blocked_until <= self._clock.now()
 
-    def _room(self, account: Account) -> int:
+    def _room(self, source: SourceAtWork) -> int:
         """Return how many more batches are to be claimed: for free slots, and ahead."""
-        free = min(self._concurrency - len(self._polls), account.cap - account.in_flight)
-        taken = len(self._polls) + sum(len(other.hand) for other in self.accounts)
-        return min(free + account.hand.size - len(account.hand), self._writer.room - taken)
+        free = min(self._concurrency - len(self._polls), source.cap - source.in_flight)
+        taken = len(self._polls) + sum(len(other.ahead) for other in self.sources)
+        return min(free + source.ahead.size - len(source.ahead), self._writer.room - taken)
 
-    async def _claim(self, account: Account, want: int) -> None:
+    async def _claim(self, source: SourceAtWork, want: int) -> None:
         now = self._clock.now()
-        extra = account.take_extra()
+        extra = source.take_extra()
         try:
             claimed = await claim_batches(
                 self._database,
-                account.source.row,
+                source.row,
                 want=want,
-                rate=account.rate,
+                rate=source.rate,
                 now=now,
                 lease=self._lease,
                 owner=self._owner,
                 extra=extra,
-                dice=random.random() if account.pressed else None,  # noqa: S311 (guards nothing)
+                dice=random.random() if source.pressed else None,  # noqa: S311 (guards nothing)
             )
         except StorageError:
-            account.provider.extra_requests += extra
+            source.provider.extra_requests += extra
             self._refused = True
             raise
         self._refused = False
-        if self._closing or account not in self.accounts:
+        if self._closing or source not in self.sources:
             self._given_back += claimed.claims
             return
-        account.adopt(claimed.source)
-        if account.blocked_until is not None:  # only a probe is begun
-            self._given_back += account.hand.drop()
-        account.backlog = len(claimed.claims) == want
-        account.pressed = claimed.pressed
+        source.adopt(claimed.source)
+        if source.blocked_until is not None:  # only a probe is begun
+            self._given_back += source.ahead.drop()
+        source.backlog = len(claimed.claims) == want
+        source.pressed = claimed.pressed
         if claimed.claims or extra:
-            account.usage.add(len(claimed.claims) + extra, at=now)
+            source.usage.add(len(claimed.claims) + extra, at=now)
         if claimed.claims:  # others are due soon, it may be: else they would wait for the next turn
             self.expect(now + AGAIN)
-        account.hand.measure(at=now)
-        account.hand.add(claimed.claims, at=now)
+        source.ahead.measure(at=now)
+        source.ahead.add(claimed.claims, at=now)
         while self._begin_next():
             pass
 
@@ -208,76 +208,65 @@ class Poller:
         if self._closing or len(self._polls) >= self._concurrency:
             return False
         now = self._clock.now()
-        for account in self.accounts:
-            claim = self._draw(account, now)
+        for source in self.sources:
+            claim = self._draw(source, now)
             if claim is not None:
-                self._begin(account, claim)
-                if len(self.accounts) > 1:
-                    self.accounts.remove(account)
-                    self.accounts.append(account)
+                self._begin(source, claim)
+                if len(self.sources) > 1:
+                    self.sources.remove(source)
+                    self.sources.append(source)
                 return True
         return False
 
-    def _draw(self, account: Account, now: datetime) -> Claim | None:
-        if not account.hand or account.in_flight >= account.cap:
+    def _draw(self, source: SourceAtWork, now: datetime) -> Claim | None:
+        if not source.ahead or source.in_flight >= source.cap:
             return None
-        if account.blocked_until is None:
-            self._given_back += account.hand.drop_stale(at=now, patience=PATIENCE)
-        elif not account.hand.first.probe:  # it was paused since
-            self._given_back += account.hand.drop()
-        return account.hand.draw()
+        if source.blocked_until is None:
+            self._given_back += source.ahead.drop_stale(at=now, patience=LONGEST_WAIT)
+        elif not source.ahead.first.probe:  # it was paused since
+            self._given_back += source.ahead.drop()
+        return source.ahead.draw()
 
-    def _begin(self, account: Account, claim: Claim) -> None:
-        account.in_flight += 1
+    def _begin(self, source: SourceAtWork, claim: Claim) -> None:
+        source.in_flight += 1
         lag = self._clock.now() - claim.due_at
         self._metrics.poll_lag.observe(max(0.0, lag.total_seconds()))
-        poll = asyncio.create_task(self._poll(account, claim))
+        poll = asyncio.create_task(self._poll(source, claim))
         self._polls.add(poll)
-        poll.add_done_callback(partial(self._refill, account))
+        poll.add_done_callback(partial(self._refill, source))
 
-    async def _poll(self, account: Account, claim: Claim) -> None:
+    async def _poll(self, source: SourceAtWork, claim: Claim) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
             watch = claim.watch
-            reading = await account.provider.read(watch.batch.id, watch.known)
-            self._put(account, claim, reading=reading)
+            self._put(source, claim, await source.provider.read(watch.batch.id, watch.known))
         except PollError as error:
-            self._put(account, claim, failure=error)
+            self._put(source, claim, error)
         except Exception as error:  # noqa: BLE001 (one answer must not stop the daemon)
             log.error(  # noqa: TRY400 (a traceback holds what the provider sent)
                 "poll.crashed",
-                source=account.source.name,
+                source=source.name,
                 batch=claim.watch.batch.id,
                 error=type(error).__name__,
             )
-            self._put(account, claim, failure=PollError(FailureKind.PROTOCOL))
+            self._put(source, claim, PollError(FailureKind.PROTOCOL))
         finally:
-            account.in_flight -= 1
+            source.in_flight -= 1
             self._metrics.poll_duration.observe(loop.time() - began)
 
-    def _put(
-        self,
-        account: Account,
-        claim: Claim,
-        *,
-        reading: Reading | None = None,
-        failure: PollError | None = None,
-    ) -> None:
-        at = instant(claim.watch, self._clock.now())
-        self._writer.put(
-            Result(account=account, claim=claim, at=at, reading=reading, failure=failure)
-        )
-        result = failure.kind.value if failure else OK
-        account.count(self._metrics, result)
+    def _put(self, source: SourceAtWork, claim: Claim, answer: Reading | PollError) -> None:
+        at = poll_time(claim.watch, self._clock.now())
+        self._writer.put(Result(source=source, claim=claim, at=at, answer=answer))
+        source.count(self._metrics, answer.kind if isinstance(answer, PollError) else OK)
 
-    def _refill(self, account: Account, poll: asyncio.Task[None]) -> None:
+    def _refill(self, source: SourceAtWork, poll: asyncio.Task[None]) -> None:
         """Fill the slot anew; ring the bell when a good part of what can be claimed is."""
         self._polls.discard(poll)
-        account.hand.count_end()
+        source.ahead.count_end()
         self._begin_next()
-        size, slots = account.hand.size, max(1, self._concurrency // 2)
-        if account.backlog and self._room(account) >= max(slots, size // 2):
+        size, slots = source.ahead.size, max(1, self._concurrency // 2)
+        if source.backlog and self._room(source) >= max(slots, size // 2):
             self.bell.ring()
 
 

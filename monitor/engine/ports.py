@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from monitor.core.batch import Known, Reading
+from monitor.core.batch import Knowledge, Reading
 from monitor.core.delivery import Delivery, Verdict
-from monitor.core.found import Found
+from monitor.core.discovery import DiscoveryAnswer
 
 
 class Finder(Protocol):
@@ -15,7 +15,7 @@ class Finder(Protocol):
     every: timedelta
     """How often it is asked."""
 
-    def find(self, *, now: datetime) -> AsyncGenerator[Found, None]:
+    def find(self, *, now: datetime) -> AsyncGenerator[DiscoveryAnswer, None]:
         """Yield what each request brought; raise PollError when no more can be had."""
         ...
 
@@ -31,7 +31,7 @@ class Provider(Protocol):
         """Return who finds batches that nobody registered; none: that is not wanted here."""
         ...
 
-    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
+    async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         """Return one reading of one batch, or raise PollError; `known` is what came before."""
         ...
 

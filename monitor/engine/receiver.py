@@ -18,7 +18,7 @@ from monitor.core.delivery import (
     hold,
 )
 from monitor.core.event import stamp
-from monitor.engine.hand import Hand
+from monitor.engine.claimed import ClaimedAhead
 from monitor.engine.metrics import OK, Metrics
 from monitor.engine.ports import Sink
 
@@ -28,8 +28,8 @@ UNSETTLED: Final = 16
 log = structlog.stdlib.get_logger()
 
 
-@dataclass(slots=True, kw_only=True)
-class Receiver:
+@dataclass(slots=True, kw_only=True, eq=False)
+class ReceiverAtWork:
     """Hold one receiver while the daemon runs."""
 
     name: str
@@ -46,14 +46,14 @@ class Receiver:
     in_flight: int = 0
     unsettled: int = 0
     """Attempts that ended and are not committed yet: what a kill now would send again."""
-    hand: Hand[Delivery] = field(default_factory=lambda: Hand(least=0))
+    ahead: ClaimedAhead[Delivery] = field(default_factory=lambda: ClaimedAhead(least=0))
     backlog: bool = True
     """More may be due than was claimed."""
     next_send_at: datetime | None = None
     counters: dict[tuple[str, str], tuple[Counter, Counter]] = field(default_factory=dict)
     """Of deliveries and attempts, by result and kind: looking them up costs more than counting."""
 
-    def become(self, other: "Receiver") -> Sink:
+    def become(self, other: "ReceiverAtWork") -> Sink:
         """Take over what the config says of another; return the sink that was at work."""
         before = self.sink
         self.kind, self.sink, self.schedule = other.kind, other.sink, other.schedule
@@ -86,14 +86,14 @@ class Receiver:
     def wanted(self, now: datetime) -> int:
         """Return how many deliveries are to be claimed: for free slots, and ahead."""
         if self.hold is not None or self.spacing:
-            return min(1, self.room(now)) - len(self.hand)
-        return self.room(now) + max(self.slots, self.hand.size) - len(self.hand)
+            return min(1, self.room(now)) - len(self.ahead)
+        return self.room(now) + max(self.slots, self.ahead.size) - len(self.ahead)
 
     def draw(self, now: datetime) -> Delivery | None:
         """Return the next claimed delivery, if there is one and it may be sent now."""
-        if not self.hand or self.room(now) < 1:
+        if not self.ahead or self.room(now) < 1:
             return None
-        return self.hand.draw()
+        return self.ahead.draw()
 
     def begin(self, now: datetime) -> None:
         """Count an attempt that begins now."""
@@ -106,7 +106,7 @@ class Receiver:
         The first success lifts it. Of several attempts that fail together only the first counts.
         """
         self.in_flight -= 1
-        self.hand.count_end()
+        self.ahead.count_end()
         if verdict.kind is VerdictKind.DELIVERED and self.hold is not None:
             self.hold = self.held_at = None
             return True

@@ -14,7 +14,7 @@ from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
-from monitor.engine.receiver import Receiver
+from monitor.engine.receiver import ReceiverAtWork
 from monitor.engine.settler import Settler
 from monitor.storage.database import Database
 from monitor.storage.deliveries import claim_deliveries, due_receivers
@@ -23,7 +23,7 @@ from monitor.storage.receivers import read_holds
 
 TURN: Final = 1.0
 """Seconds after which the loop looks for due deliveries by itself."""
-HOLDS_TURN: Final = timedelta(seconds=1)
+HOLDS_EVERY: Final = timedelta(seconds=1)
 
 log = structlog.stdlib.get_logger()
 
@@ -34,7 +34,7 @@ class Relay:
     def __init__(
         self,
         database: Database,
-        receivers: Sequence[Receiver],
+        receivers: Sequence[ReceiverAtWork],
         *,
         settler: Settler,
         clock: Clock,
@@ -60,16 +60,16 @@ class Relay:
         self.beat = Beat(every=TURN)
 
     @property
-    def receivers(self) -> list[Receiver]:
+    def receivers(self) -> list[ReceiverAtWork]:
         """Return the receivers that are served."""
         return list(self._receivers.values())
 
-    def change(self, receivers: Sequence[Receiver]) -> set[asyncio.Task[None]]:
+    def change(self, receivers: Sequence[ReceiverAtWork]) -> set[asyncio.Task[None]]:
         """Serve these receivers from now on; return the attempts still under way, to any."""
         served = {receiver.name: receiver for receiver in receivers}
         for name, receiver in self._receivers.items():
             if served.get(name) is not receiver:
-                self._settler.give_back(receiver.hand.drop())
+                self._settler.give_back(receiver.ahead.drop())
         self._receivers = served
         self.bell.ring()
         return set(self._sends)
@@ -84,7 +84,7 @@ class Relay:
             lease={receiver.name: receiver.lease for receiver in served},
         )
 
-    def _room(self, receiver: Receiver) -> int:
+    def _room(self, receiver: ReceiverAtWork) -> int:
         if receiver.hold is not None or self._closing:
             return 0
         return max(0, receiver.wanted(self._clock.now()))
@@ -100,7 +100,7 @@ class Relay:
             if served is None or served.hold is not None:  # it left, or is held since
                 self._settler.give_back([delivery])
             else:
-                served.hand.add([delivery], at=delivery.enqueued_at)
+                served.ahead.add([delivery], at=delivery.enqueued_at)
         for name, left in granted.items():
             owed = self._receivers.get(name)
             if owed is not None:
@@ -141,7 +141,7 @@ class Relay:
         """Take over, once a second, that somebody else lifted a hold, as `monitor test` does."""
         now = self._clock.now()
         held = [r for r in self._receivers.values() if r.hold is not None]
-        if not held or self._settler.moves_holds or now - self._holds_read_at < HOLDS_TURN:
+        if not held or self._settler.moves_holds or now - self._holds_read_at < HOLDS_EVERY:
             return
         self._holds_read_at = now
         holds = await read_holds(self._database)
@@ -175,7 +175,7 @@ class Relay:
                     self._receivers[name].backlog = True
         self._looked_at = loop.time()
 
-    async def _claim(self, receiver: Receiver, wanted: int, now: datetime) -> None:
+    async def _claim(self, receiver: ReceiverAtWork, wanted: int, now: datetime) -> None:
         receiver.backlog = False  # what becomes due from now on says so
         held = receiver.hold
         try:
@@ -199,37 +199,39 @@ class Relay:
             self._settler.give_back(claimed)
             return
         receiver.backlog |= len(claimed) == wanted
-        receiver.hand.measure(at=now)
-        receiver.hand.add(claimed, at=now)
+        receiver.ahead.measure(at=now)
+        receiver.ahead.add(claimed, at=now)
         self._fill(receiver)
 
-    def _go_on(self, receiver: Receiver) -> None:
+    def _go_on(self, receiver: ReceiverAtWork) -> None:
         """Fill the slots anew; ring the bell when a good part of what can be claimed is."""
         self._fill(receiver)
         wanted = receiver.wanted(self._clock.now())
-        if receiver.backlog and wanted >= max(1, (receiver.slots + receiver.hand.size) // 2):
+        if receiver.backlog and wanted >= max(1, (receiver.slots + receiver.ahead.size) // 2):
             self._ring()
 
     def _ring(self) -> None:
         self._rang = True
         self.bell.ring()
 
-    def _fill(self, receiver: Receiver) -> None:
+    def _fill(self, receiver: ReceiverAtWork) -> None:
         if self._closing or self._receivers.get(receiver.name) is not receiver:
             return
         now = self._clock.now()
-        self._settler.give_back(receiver.hand.drop_stale(at=now, patience=receiver.patience))
+        self._settler.give_back(receiver.ahead.drop_stale(at=now, patience=receiver.patience))
         while (delivery := receiver.draw(self._clock.now())) is not None:
             self._start(receiver, delivery)
 
-    def _start(self, receiver: Receiver, delivery: Delivery) -> None:
+    def _start(self, receiver: ReceiverAtWork, delivery: Delivery) -> None:
         started_at = self._clock.now()
         receiver.begin(started_at)
         send = asyncio.create_task(self._send(receiver, delivery, started_at))
         self._sends.add(send)
         send.add_done_callback(self._sends.discard)
 
-    async def _send(self, receiver: Receiver, delivery: Delivery, started_at: datetime) -> None:
+    async def _send(
+        self, receiver: ReceiverAtWork, delivery: Delivery, started_at: datetime
+    ) -> None:
         try:
             verdict = await receiver.sink.send(delivery, sent_at=datetime.now(UTC))
         except asyncio.CancelledError:
@@ -245,7 +247,7 @@ class Relay:
         moved = receiver.end(verdict, started_at=started_at, now=now)
         if moved:
             receiver.backlog = True  # for the probe, or for all that waited
-            self._settler.give_back(receiver.hand.drop())
+            self._settler.give_back(receiver.ahead.drop())
             self._ring()
             receiver.tell_hold(verdict, was_held=was_held)
         settlement = self._settler.put(
@@ -255,7 +257,7 @@ class Relay:
             started_at=started_at,
             at=now,
             hold_moved=moved,
-            last=len(self._sends) == 1 and not receiver.hand,
+            last=len(self._sends) == 1 and not receiver.ahead,
         )
         receiver.count(self._metrics, delivery, verdict, settlement, at=now)
         self._go_on(receiver)

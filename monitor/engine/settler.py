@@ -25,9 +25,9 @@ from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.engine.outage import Outage
-from monitor.engine.receiver import Receiver
+from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.database import Database
-from monitor.storage.deliveries import Settled, settle_deliveries, unclaim_deliveries
+from monitor.storage.deliveries import EndedAttempt, settle_deliveries, unclaim_deliveries
 from monitor.storage.receivers import hold_receiver, lift_hold
 
 TURN: Final = 1.0
@@ -55,7 +55,7 @@ class Settler:
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._settled: deque[tuple[Receiver, Settled]] = deque()
+        self._settled: deque[tuple[ReceiverAtWork, EndedAttempt]] = deque()
         self._given_back: deque[Delivery] = deque()
         self._holds: deque[HoldMove] = deque()
         self._arrived = Bell()
@@ -77,7 +77,7 @@ class Settler:
 
     def put(
         self,
-        receiver: Receiver,
+        receiver: ReceiverAtWork,
         delivery: Delivery,
         verdict: Verdict,
         *,
@@ -97,7 +97,7 @@ class Settler:
             at=at,
             jitter=random.uniform(-1, 1),  # noqa: S311 (spreads load, guards nothing)
         )
-        item = Settled(
+        item = EndedAttempt(
             delivery=delivery,
             verdict=verdict,
             settlement=settlement,
@@ -150,7 +150,7 @@ class Settler:
         if self._waits:
             self._arrived.ring()
 
-    async def _commit(self, group: list[Settled]) -> None:
+    async def _commit(self, group: list[EndedAttempt]) -> None:
         """Commit a group; an answer that the database refuses is kept without its text."""
         if not group:
             return
@@ -164,7 +164,7 @@ class Settler:
             receiver.unsettled -= 1
         self.on_settled(due)
 
-    async def _commit_singly(self, group: list[Settled]) -> set[str]:
+    async def _commit_singly(self, group: list[EndedAttempt]) -> set[str]:
         """Settle one by one; what is refused even without text waits for its lease to run out."""
         due: set[str] = set()
         for item in group:
@@ -197,7 +197,7 @@ class Settler:
             self._holds.popleft()
 
 
-def _tell(receiver: Receiver, item: Settled) -> None:
+def _tell(receiver: ReceiverAtWork, item: EndedAttempt) -> None:
     delivery, verdict, settlement = item.delivery, item.verdict, item.settlement
     if settlement.state is DeliveryState.DEAD:
         log.error(

@@ -23,14 +23,21 @@ from monitor.core.source import FORBIDDEN_POLLS, Turn
 from monitor.engine.beat import Beat
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
-from monitor.engine.fold import Fold, Result, Sign, fold, read
+from monitor.engine.judgement import (
+    AccountAnswer,
+    Judgement,
+    Observed,
+    Result,
+    judge_group,
+    observe_result,
+)
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
-from monitor.engine.trouble import Trouble
+from monitor.engine.poll_log import PollLog
 from monitor.storage.batches import count_watched
 from monitor.storage.database import Database
 from monitor.storage.outbox import Birth
-from monitor.storage.record import Recorded, record
+from monitor.storage.record import RecordResult, record
 from monitor.storage.sources import read_source
 
 TURN: Final = 1.0
@@ -55,7 +62,7 @@ class Writer:
         clock: Clock,
         routes: Sequence[Route],
         promise: Callable[[Iterable[str]], Birth],
-        trouble: Trouble,
+        poll_log: PollLog,
         metrics: Metrics,
         hand_over: Callable[[Sequence[Delivery]], None],
     ) -> None:
@@ -63,13 +70,13 @@ class Writer:
         self._clock = clock
         self.routes = routes
         self._promise = promise
-        self._trouble = trouble
+        self._poll_log = poll_log
         self._metrics = metrics
         self._hand_over = hand_over
         self.outage = Outage("writer")
         self.on_scheduled: Callable[[datetime], None] = _nothing
         """Called with the time at which the first of the committed batches is due again."""
-        self._queue: deque[tuple[Result, Observation | None]] = deque()
+        self._queue: deque[Observed] = deque()
         self._arrived = Bell()
         self._urgent = Bell()
         self._closing = False
@@ -88,20 +95,21 @@ class Writer:
 
     def put(self, result: Result) -> None:
         """Take a result; one that carries events, or may, goes out at once with all that waits."""
-        observation = None if result.reading is None else read(result, result.reading)
-        self._queue.append((result, observation))
+        observed = observe_result(result)
+        self._queue.append((result, observed))
         self._arrived.ring()
-        quiet = observation is not None and not observation.events and result.account.health.clean
+        silent = isinstance(observed, Observation) and not observed.events
+        quiet = silent and result.source.health.clean
         if not quiet or len(self._queue) >= GROUP:
             self._urgent.ring()
 
-    async def note(self, sign: Sign) -> None:
+    async def note(self, answer: AccountAnswer) -> None:
         """Commit what a request without a batch says of its account; raise StorageError."""
-        account = sign.account
-        if sign.failure is None and account.health.clean and account.blocked_until is None:
-            account.answered_at = sign.at
+        source = answer.source
+        if answer.failure is None and source.health.clean and source.blocked_until is None:
+            source.answered_at = answer.at
             return
-        await self._commit([], [sign])
+        await self._commit([], [answer])
 
     async def run(self) -> None:
         """Commit until closed and empty."""
@@ -161,78 +169,78 @@ class Writer:
                 log.exception("poll.dropped")
             self._queue.popleft()
 
-    async def _commit_alone(self, result: Result, observation: Observation | None) -> None:
+    async def _commit_alone(self, result: Result, observed: Observation | PollError) -> None:
         """Commit one result; if its data is what the database refuses, it is a failed poll."""
         try:
-            return await self._commit([(result, observation)])
+            return await self._commit([(result, observed)])
         except DataRefusedError as error:
             self._tell_refused(result, error)
         failure = PollError(FailureKind.INVALID_BODY)
         try:
-            await self._commit([(replace(result, reading=None, failure=failure), None)])
+            await self._commit([(replace(result, answer=failure), failure)])
         except DataRefusedError as error:  # its lease runs out, then it is polled again
             self._tell_refused(result, error)
 
     def _tell_refused(self, result: Result, error: DataRefusedError) -> None:
         log.warning(
             "poll.refused_by_database",
-            source=result.account.source.name,
+            source=result.source.name,
             batch=result.claim.watch.batch.id,
             reason=str(error),
         )
 
     async def _commit(
-        self, group: Sequence[tuple[Result, Observation | None]], signs: Sequence[Sign] = ()
+        self,
+        group: Sequence[Observed],
+        answers: Sequence[AccountAnswer] = (),
     ) -> None:
         async with self._commits:  # one at a time: the relay's promise of room is for one
-            await self._fold_and_record(group, signs)
+            await self._judge_and_record(group, answers)
 
-    async def _fold_and_record(
-        self, group: Sequence[tuple[Result, Observation | None]], signs: Sequence[Sign]
+    async def _judge_and_record(
+        self, group: Sequence[Observed], answers: Sequence[AccountAnswer]
     ) -> None:
         while True:
             self.beat.turn()
-            folded = fold(
+            judgement = judge_group(
                 group,
-                signs=signs,
+                answers=answers,
                 routes=self.routes,
-                watched=await self._watched([*signs, *(result for result, _ in group)]),
+                watched=await self._watched([*answers, *(result for result, _ in group)]),
                 now=self._clock.now(),
             )
-            sources = folded.sources()
+            sources = judgement.sources()
             try:
                 recorded = await record(
                     self._database,
-                    folded.records,
+                    judgement.records,
                     sources=sources,
-                    birth=self._promise(folded.receivers()),
+                    birth=self._promise(judgement.receivers()),
                     now=self._clock.now(),
                 )
             except SourceMovedError:
-                for account, _ in folded.standings.values():
-                    account.adopt(await read_source(self._database, account.source.row))
+                for source, _ in judgement.standings.values():
+                    source.adopt(await read_source(self._database, source.row))
                 continue
             versions = {source.row: source.version + 1 for source, _ in sources}
-            self._settle(group, folded, recorded, versions)
+            self._take_over(group, judgement, recorded, versions)
             return
 
-    async def _watched(self, group: Sequence[Result | Sign]) -> dict[int, int]:
+    async def _watched(self, group: Sequence[Result | AccountAnswer]) -> dict[int, int]:
         """Count the batches of the accounts with failed polls: one alone says less than several."""
-        accounts = {
-            result.account.source.row: result.account.source.name
-            for result in group
-            if result.failure is not None
+        sources = {
+            result.source.row: result.source.name for result in group if result.failure is not None
         }
         return {
             row: await count_watched(self._database, name, limit=FORBIDDEN_POLLS)
-            for row, name in accounts.items()
+            for row, name in sources.items()
         }
 
-    def _settle(
+    def _take_over(
         self,
-        group: Sequence[tuple[Result, Observation | None]],
-        folded: Fold,
-        recorded: Recorded,
+        group: Sequence[Observed],
+        judgement: Judgement,
+        recorded: RecordResult,
         versions: Mapping[int, int],
     ) -> None:
         """Take the commit over into memory, the log and the relay.
@@ -240,28 +248,28 @@ class Writer:
         `versions` holds those of the sources that were written; a claim may have read them, or
         newer ones, from the database before we get here.
         """
-        for row, (account, standing) in folded.standings.items():
-            account.answered_at = standing.answered_at
-            if account.version < versions.get(row, 0):
-                account.health = standing.health
-                account.blocked_until = standing.blocked_until
-                account.version = versions[row]
+        for row, (source, standing) in judgement.standings.items():
+            source.answered_at = standing.answered_at
+            if source.version < versions.get(row, 0):
+                source.health = standing.health
+                source.blocked_until = standing.blocked_until
+                source.version = versions[row]
         self._hand_over(recorded.born)
-        self._count(folded, recorded)
-        next_polls = [item.next_poll_at for item in folded.records if item.next_poll_at]
+        self._count(judgement, recorded)
+        next_polls = [item.next_poll_at for item in judgement.records if item.next_poll_at]
         if next_polls:
             self.on_scheduled(min(next_polls))
-        for (result, _), item in zip(group, folded.records, strict=True):
-            self._trouble.polled(result, item.watch, item.next_poll_at)
-        for account, standing in folded.standings.values():
+        for (result, _), item in zip(group, judgement.records, strict=True):
+            self._poll_log.polled(result, item.watch, item.next_poll_at)
+        for source, standing in judgement.standings.values():
             if Turn.RECOVERED in standing.turns:
-                self._trouble.recovered(account)
-            self._trouble.remind(account, at=self._clock.now())
+                self._poll_log.recovered(source)
+            self._poll_log.remind(source, at=self._clock.now())
 
-    def _count(self, folded: Fold, recorded: Recorded) -> None:
+    def _count(self, judgement: Judgement, recorded: RecordResult) -> None:
         """Count the events that were stored, not those of batches claimed anew meanwhile."""
-        owed = [owed for _, standing in folded.standings.values() for owed in standing.owed]
-        for item in folded.records:
+        owed = [owed for _, standing in judgement.standings.values() for owed in standing.owed]
+        for item in judgement.records:
             if item.owed and item.claim in recorded.claims:
                 owed.extend(item.owed)
         for one in owed:

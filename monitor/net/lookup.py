@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-PATIENCE: Final = 8.0
+LOOKUP_TIMEOUT: Final = 8.0
 """Seconds for one look-up: the system's own asks a server twice, and gives it five for each."""
 STALE_AFTER: Final = 0.5
 """Seconds after which the last address serves, where there is one."""
@@ -43,7 +43,7 @@ class Lookup(AbstractResolver):
         last = self._last.get(key)
         try:
             asked = self._under_way.get(key) or self._ask(key)
-            async with asyncio.timeout(PATIENCE if last is None else STALE_AFTER):
+            async with asyncio.timeout(LOOKUP_TIMEOUT if last is None else STALE_AFTER):
                 return await asyncio.shield(asked)
         except TimeoutError as error:
             if last is not None:

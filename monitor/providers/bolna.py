@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final, Literal
 
-from monitor.core.batch import COUNTS_LIMIT, Counts, Known, Outcome, Phase, Reading, fold
+from monitor.core.batch import COUNTS_LIMIT, Counts, Knowledge, Outcome, Phase, Reading, normalise
 from monitor.providers.account import AccountSettings
 from monitor.providers.api import Api
 from monitor.providers.bolna_list import BolnaFinder
@@ -47,7 +47,7 @@ class Bolna:
         self.extra_requests = 0
         self.finder = None if discover is None else BolnaFinder(api, discover)
 
-    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
+    async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         """Return one reading of one batch, or raise PollError."""
         return parse(await self._api.get("batches", batch_id), batch_id)
 
@@ -108,7 +108,7 @@ _PHASES: Final[dict[str, tuple[Phase, Outcome | None]]] = {
 
 @lru_cache(maxsize=256)
 def _phase(status: str) -> tuple[Phase, Outcome | None]:
-    return _PHASES.get(fold(status), (Phase.UNKNOWN, None))
+    return _PHASES.get(normalise(status), (Phase.UNKNOWN, None))
 
 
 def _read_counts(found: object) -> Counts | None:
@@ -147,7 +147,7 @@ _OPEN: Final = {
 
 @lru_cache(maxsize=1024)
 def _standing(status: str) -> CallStanding:
-    folded = fold(read_status(status))
-    if folded in _FINAL:
+    word = normalise(read_status(status))
+    if word in _FINAL:
         return CallStanding.FINAL
-    return _OPEN.get(folded, CallStanding.UNKNOWN)
+    return _OPEN.get(word, CallStanding.UNKNOWN)

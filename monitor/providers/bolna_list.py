@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import FailureKind, PollError
-from monitor.core.found import Found
 from monitor.providers.api import Api, quote_id
 from monitor.providers.discovery import ALL, BolnaDiscoverySettings, Sieve, is_usable_id
 from monitor.providers.entries import EntryReader
@@ -33,12 +33,12 @@ class BolnaFinder:
         self._settings = settings
         self.every = settings.every
 
-    async def find(self, *, now: datetime) -> AsyncGenerator[Found, None]:
+    async def find(self, *, now: datetime) -> AsyncGenerator[DiscoveryAnswer, None]:
         """Yield what each request brought, one agent's failure too; raise PollError for others."""
         agents, listed = self._settings.agents, False
         if agents == ALL:
             agents, listed = await self._agents(), True
-            yield Found()
+            yield DiscoveryAnswer()
         for agent in agents:
             try:
                 found = await self._batches_of(agent, now=now)
@@ -46,7 +46,7 @@ class BolnaFinder:
                 if error.kind not in _OF_ONE_AGENT:
                     raise
                 has_none_yet = listed and error.kind is FailureKind.NOT_FOUND
-                found = Found(agent=agent, failure=None if has_none_yet else error)
+                found = DiscoveryAnswer(agent=agent, failure=None if has_none_yet else error)
             yield found
 
     async def _agents(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class BolnaFinder:
         await self._read("v2/agent/all", EntryReader({"id", "agent_id"}, take))
         return tuple(dict.fromkeys(agents))
 
-    async def _batches_of(self, agent: str, *, now: datetime) -> Found:
+    async def _batches_of(self, agent: str, *, now: datetime) -> DiscoveryAnswer:
         sieve = Sieve(self._settings, now=now, id_="batch_id", created_at="created_at")
         reader = EntryReader({"batch_id", "created_at", "status"}, sieve.take)
         await self._read(f"batches/{quote_id(agent)}/all", reader)

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final, TypeGuard
 
 from pydantic import BeforeValidator, PlainValidator
 
-from monitor.core.batch import fold
+from monitor.core.batch import normalise
 from monitor.core.batch_id import check_batch_id
-from monitor.core.found import Found
+from monitor.core.discovery import DiscoveryAnswer
 from monitor.providers.document import read_time
 from monitor.settings import (
     LONGEST_DURATION,
@@ -108,7 +108,7 @@ class Sieve:
         self, settings: DiscoverySettings, *, now: datetime, id_: str, created_at: str
     ) -> None:
         self._oldest = now - settings.max_age
-        self._statuses = frozenset(map(fold, settings.statuses))
+        self._statuses = frozenset(map(normalise, settings.statuses))
         self._id = id_
         self._created_at = created_at
         self._ids: list[str] = []
@@ -122,15 +122,15 @@ class Sieve:
         else:
             self._skipped += 1
 
-    def found(self) -> Found:
+    def found(self) -> DiscoveryAnswer:
         """Return what was kept, each id once."""
-        return Found(ids=tuple(dict.fromkeys(self._ids)), skipped=self._skipped)
+        return DiscoveryAnswer(ids=tuple(dict.fromkeys(self._ids)), skipped=self._skipped)
 
     def _wants(self, entry: Mapping[str, Any]) -> bool:
         created_at = read_time(entry.get(self._created_at))
         if created_at is not None and created_at < self._oldest:
             return False
-        return not self._statuses or fold(str(entry.get("status"))) in self._statuses
+        return not self._statuses or normalise(str(entry.get("status"))) in self._statuses
 
 
 def is_usable_id(value: object) -> TypeGuard[str]:

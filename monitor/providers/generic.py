@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from monitor.core.batch import COUNTS_LIMIT, Counts, Known, Phase, Reading, fold
+from monitor.core.batch import COUNTS_LIMIT, Counts, Knowledge, Phase, Reading, normalise
 from monitor.core.errors import FailureKind, PollError
 from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import CallStanding, weigh
@@ -23,7 +23,7 @@ class Generic:
         self.extra_requests = 0
         self.finder = None
 
-    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
+    async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         """Return one reading of one batch, or raise PollError."""
         document = await self._api.fetch(self._url.replace(ID, quote_id(batch_id)))
         return self._meaning.read(document, batch_id)
@@ -47,10 +47,12 @@ class Meaning:
             if (expression := getattr(settings, key)) is not None
         }
         self._phases = {
-            fold(word): phase for key, phase in PHASES.items() for word in getattr(settings, key)
+            normalise(word): phase
+            for key, phase in PHASES.items()
+            for word in getattr(settings, key)
         }
-        self._final = frozenset(map(fold, settings.final_calls))
-        self._parked = frozenset(map(fold, settings.parked_calls))
+        self._final = frozenset(map(normalise, settings.final_calls))
+        self._parked = frozenset(map(normalise, settings.parked_calls))
         self._rest_calls = settings.rest_calls
 
     def read(self, document: bytes, batch_id: str) -> Reading:
@@ -63,7 +65,7 @@ class Meaning:
         if "id" in self._expressions:
             check_id(find("id"), batch_id)
         status: str = find("status")
-        phase, outcome = self._phases.get(fold(status), (Phase.UNKNOWN, None))
+        phase, outcome = self._phases.get(normalise(status), (Phase.UNKNOWN, None))
         shown: Counts | None = find("counts")
         total: int | None = find("total")
         valid: int | None = find("valid")
@@ -128,7 +130,7 @@ class Meaning:
 
     def _standing(self, status: str) -> CallStanding:
         """Take an open call for one that waits: nobody says which are spoken just now."""
-        folded = fold(status)
-        if folded in self._final:
+        word = normalise(status)
+        if word in self._final:
             return CallStanding.FINAL
-        return CallStanding.PARKED if folded in self._parked else CallStanding.QUEUED
+        return CallStanding.PARKED if word in self._parked else CallStanding.QUEUED

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from monitor.core.batch import STATUS_LIMIT, Outcome, Phase, fold
+from monitor.core.batch import STATUS_LIMIT, Outcome, Phase, normalise
 from monitor.headers import Headers, check_header_value
 from monitor.providers.account import SharedSettings, check_url
 from monitor.providers.expression import JmesPath
@@ -185,8 +185,8 @@ def _check_user(name: str) -> None:
 
 def _check_new(words: Iterable[str], others: Mapping[str, Words]) -> None:
     """Raise ValueError for a word that is there already, in another list or in this one."""
-    taken = {fold(word): f"in {key}" for key, found in others.items() for word in found}
+    taken = {normalise(word): f"in {key}" for key, found in others.items() for word in found}
     for word in words:
-        if (place := taken.get(fold(word))) is not None:
+        if (place := taken.get(normalise(word))) is not None:
             raise ValueError(f"{word!r} is {place} already")
-        taken[fold(word)] = "here"
+        taken[normalise(word)] = "here"

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final, Literal
 from urllib.parse import urlencode
 
-from monitor.core.batch import COUNTS_LIMIT, Known, Outcome, Phase, Reading, fold
+from monitor.core.batch import COUNTS_LIMIT, Knowledge, Outcome, Phase, Reading, normalise
 from monitor.core.errors import FailureKind, PollError
 from monitor.providers.account import AccountSettings
 from monitor.providers.api import Api, quote_id
@@ -73,7 +73,7 @@ class Vogent:
         )
         self.extra_requests = 0
 
-    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
+    async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         """Return one reading of one batch, or raise PollError.
 
         It ends within two deadlines: within the first one all its requests begin. Lists that
@@ -95,7 +95,7 @@ class Vogent:
             return replace(reading, counted=False, uncounted=error.kind)
 
     async def _count(
-        self, batch_id: str, reading: Reading, known: Known | None, *, began: float
+        self, batch_id: str, reading: Reading, known: Knowledge | None, *, began: float
     ) -> Reading:
         deadline = self._api.deadline.total_seconds()
         async with asyncio.timeout_at(began + 2 * deadline):
@@ -142,7 +142,7 @@ def parse(document: bytes, batch_id: str) -> Reading:
     )
 
 
-def _may_move(reading: Reading, known: Known | None) -> bool:
+def _may_move(reading: Reading, known: Knowledge | None) -> bool:
     """Tell whether calls may have moved since: nobody starts or ends one before, or long after."""
     match reading.phase:
         case Phase.RUNNING | Phase.PAUSED | Phase.UNKNOWN:
@@ -153,14 +153,14 @@ def _may_move(reading: Reading, known: Known | None) -> bool:
             return False
 
 
-def _is_decisive(reading: Reading, known: Known | None) -> bool:
+def _is_decisive(reading: Reading, known: Knowledge | None) -> bool:
     """Tell whether much hangs on these counts: the first ones of a phase, or those of an end."""
     if known is None or known.phase is not reading.phase:
         return True
     return reading.phase is Phase.ENDED and not known.open_calls
 
 
-def _has_lasted(reading: Reading, known: Known | None) -> bool:
+def _has_lasted(reading: Reading, known: Knowledge | None) -> bool:
     """Tell whether it had ended at the last reading too: then nobody dials what is left."""
     return reading.phase is Phase.ENDED and known is not None and known.phase is Phase.ENDED
 
@@ -184,7 +184,9 @@ def _with_calls(reading: Reading, lists: Lists, *, waiting: str) -> Reading:
     )
 
 
-def _with_queue(reading: Reading, lists: Lists, known: Known | None, *, waiting: str) -> Reading:
+def _with_queue(
+    reading: Reading, lists: Lists, known: Knowledge | None, *, waiting: str
+) -> Reading:
     """Count what waits in the queue; all that was ever seen there and is gone has been dialled."""
     queued = len(lists.waiting)
     total = max(queued, (known and known.total_contacts) or 0)
@@ -208,4 +210,4 @@ _PHASES: Final[dict[str, tuple[Phase, Outcome | None]]] = {
 
 @lru_cache(maxsize=256)
 def _phase(status: str) -> tuple[Phase, Outcome | None]:
-    return _PHASES.get(fold(status), (Phase.UNKNOWN, None))
+    return _PHASES.get(normalise(status), (Phase.UNKNOWN, None))

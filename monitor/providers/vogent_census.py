@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final, Literal
 
-from monitor.core.batch import fold
+from monitor.core.batch import normalise
 from monitor.core.errors import FailureKind, PollError
 from monitor.providers.calls import CallStanding
 from monitor.providers.document import invalid
@@ -199,5 +199,5 @@ _OPEN: Final = {
 @lru_cache(maxsize=1024)
 def standing(status: str) -> CallStanding:
     """Say what a dial's status means."""
-    folded = fold(status)
-    return CallStanding.FINAL if folded in _FINAL else _OPEN.get(folded, CallStanding.UNKNOWN)
+    word = normalise(status)
+    return CallStanding.FINAL if word in _FINAL else _OPEN.get(word, CallStanding.UNKNOWN)

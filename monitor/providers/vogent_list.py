@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
+from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import FailureKind, PollError
-from monitor.core.found import Found
 from monitor.providers.api import Api
 from monitor.providers.discovery import DiscoverySettings, Sieve
 from monitor.providers.document import invalid
@@ -24,7 +24,7 @@ class VogentFinder:
         self._settings = settings
         self.every = settings.every
 
-    async def find(self, *, now: datetime) -> AsyncGenerator[Found, None]:
+    async def find(self, *, now: datetime) -> AsyncGenerator[DiscoveryAnswer, None]:
         """Yield what each request brought, or raise PollError: for a list that begins anew, too."""
         cursors: set[str] = set()
         path = f"batch_dial_jobs?limit={PAGE}"
@@ -41,4 +41,6 @@ class VogentFinder:
                 raise invalid()
             cursors.add(cursor)
             path = f"batch_dial_jobs?limit={PAGE}&cursor={quote(cursor, safe='')}"
-        yield Found(failure=PollError(FailureKind.TOO_LARGE, 200))  # what is beyond is never found
+        yield DiscoveryAnswer(
+            failure=PollError(FailureKind.TOO_LARGE, 200)
+        )  # what is beyond is never found

@@ -10,7 +10,7 @@ from monitor.simulator.bolna import (
 )
 from monitor.simulator.faults import Fault
 from monitor.simulator.lives import Life, Step, step
-from monitor.simulator.record import Served
+from monitor.simulator.record import ServedAnswer
 from monitor.simulator.server import SimulatedApi
 from monitor.simulator.vogent import (
     JobEnding,
@@ -26,7 +26,7 @@ __all__ = [
     "Generation",
     "JobEnding",
     "Life",
-    "Served",
+    "ServedAnswer",
     "SimulatedApi",
     "SimulatedBolna",
     "SimulatedVogent",

@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any, Final, TextIO
 
-from monitor.simulator.record import Served
+from monitor.simulator.record import ServedAnswer
 
 LINES_LIMIT: Final = 100_000
 
@@ -18,7 +18,7 @@ class Journal:
         self._lines = 0
         self._answers = 0
 
-    def note(self, served: Served) -> None:
+    def note(self, served: ServedAnswer) -> None:
         """Write the answer, if it is a change and there is room."""
         self._answers += 1
         shown = (served.status_code, served.body, served.fault)

@@ -12,7 +12,7 @@ RECORD_LIMIT: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedAnswer:
     """Hold one answer: its time (monotonic), and the body if it was healthy, else the fault."""
 
     at: float
@@ -32,13 +32,13 @@ class Record:
     """Keep the newest answers, and let tests wait for them."""
 
     def __init__(self) -> None:
-        self.served: deque[Served] = deque(maxlen=RECORD_LIMIT)
+        self.served: deque[ServedAnswer] = deque(maxlen=RECORD_LIMIT)
         self.answers = 0
         """All answers ever, also those that are no longer kept."""
         self._waiting: list[asyncio.Event] = []
-        self._listeners: list[Callable[[Served], None]] = []
+        self._listeners: list[Callable[[ServedAnswer], None]] = []
 
-    def add(self, served: Served) -> None:
+    def add(self, served: ServedAnswer) -> None:
         """Note one answer."""
         self.served.append(served)
         self.answers += 1
@@ -47,7 +47,7 @@ class Record:
         for listener in self._listeners:
             listener(served)
 
-    def listen(self, listener: Callable[[Served], None]) -> None:
+    def listen(self, listener: Callable[[ServedAnswer], None]) -> None:
         """Call this with every answer from now on."""
         self._listeners.append(listener)
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from monitor.simulator.faults import JSON, Fault
 from monitor.simulator.lives import Clock, Document, Life, step
-from monitor.simulator.record import Record, Served
+from monitor.simulator.record import Record, ServedAnswer
 
 
 class SimulatedApi:
@@ -70,7 +70,7 @@ class SimulatedApi:
         return f"http://127.0.0.1:{self._port}{self.prefix}"
 
     @property
-    def served(self) -> list[Served]:
+    def served(self) -> list[ServedAnswer]:
         """List the newest answers, oldest first."""
         return list(self.record.served)
 
@@ -85,7 +85,7 @@ class SimulatedApi:
         del self._lives[batch_id]
 
     def fault(self, fault: Fault, *, batch: str | None = None, times: int | None = None) -> None:
-        """Answer with a fault for so many requests (at least one), or until lifted.
+        """ServedAnswer with a fault for so many requests (at least one), or until lifted.
 
         It concerns one batch or, without one, the whole account; a batch's own goes first.
         """
@@ -122,7 +122,7 @@ class SimulatedApi:
         if life is None:
             return self._refuse(batch, 404, "unknown_id")
         body = life.current.body
-        self.record.add(Served(self._clock(), batch, 200, body=body))
+        self.record.add(ServedAnswer(self._clock(), batch, 200, body=body))
         return web.Response(body=body, content_type=JSON)
 
     async def _answer_list(
@@ -131,9 +131,9 @@ class SimulatedApi:
         """Show a list, recorded as that of a batch of its name; so are its faults."""
         fault = self._fault_for(name)
         if fault is not None:
-            self.record.add(Served(self._clock(), name, fault.status_code, fault=fault.name))
+            self.record.add(ServedAnswer(self._clock(), name, fault.status_code, fault=fault.name))
             return await self._wreck(request, fault, body)
-        self.record.add(Served(self._clock(), name, 200, body=body))
+        self.record.add(ServedAnswer(self._clock(), name, 200, body=body))
         return web.Response(body=body, content_type=JSON)
 
     def _batch_id(self, path: str) -> str:
@@ -150,14 +150,14 @@ class SimulatedApi:
         return None
 
     def _refuse(self, batch: str, code: int, reason: str) -> web.Response:
-        self.record.add(Served(self._clock(), batch, code, fault=reason))
+        self.record.add(ServedAnswer(self._clock(), batch, code, fault=reason))
         return web.json_response({"error": code, "message": reason}, status=code)
 
     async def _spoil(
         self, request: web.BaseRequest, batch: str, fault: Fault, life: Life | None
     ) -> web.StreamResponse:
         """Record the fault before it is done with: a black hole would never be recorded."""
-        self.record.add(Served(self._clock(), batch, fault.status_code, fault=fault.name))
+        self.record.add(ServedAnswer(self._clock(), batch, fault.status_code, fault=fault.name))
         return await self._wreck(request, fault, b"{}" if life is None else life.current.body)
 
     async def _wreck(

@@ -25,7 +25,7 @@ _NEXT: Final[Mapping[str, Sequence[str]]] = {
     "call-disconnected": ("completed",),
 }
 _RETRIED: Final = frozenset({"no-answer", "busy", "failed"})
-_PATIENCE: Final = 12
+_SCENES_OF_CHANCE: Final = 12
 """Scenes after which no more dice are thrown: every call goes on in every scene."""
 
 
@@ -40,7 +40,7 @@ def dial(calls: Calls, dice: Random) -> Iterator[Calls]:
     scenes = 0
     while any(status in _NEXT for status in each):
         scenes += 1
-        each = [_go_on(status, dice, sure=scenes > _PATIENCE) for status in each]
+        each = [_go_on(status, dice, sure=scenes > _SCENES_OF_CHANCE) for status in each]
         yield dict(Counter(each))
 
 

@@ -16,13 +16,13 @@ from monitor.storage.file import check_folder, is_there
 from monitor.storage.lock import hold_file
 from monitor.storage.part import LOGS, part_of, remove_logs
 from monitor.storage.schema import NEWEST, VERSION_TABLES, is_known
-from monitor.storage.times import instant
+from monitor.storage.times import from_milliseconds
 
 _BESIDE: Final = (*LOGS, ".lock", ".part")
 """What stands beside a database and is part of it, or of its making."""
 _STEP: Final = 4096
 """Pages that are copied at once: 16 MiB."""
-PATIENCE: Final = 30.0
+BUSY_TIMEOUT: Final = 30.0
 """Seconds for a file that somebody else has locked."""
 
 
@@ -162,7 +162,7 @@ def _open(source: Path, mode: str) -> sqlite3.Connection:
 
 def _connect(file: Path, mode: str) -> sqlite3.Connection:
     address = f"{file.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
+    return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
 
 
 @contextmanager
@@ -187,7 +187,9 @@ def _contents(source: Path, copy: sqlite3.Connection, *, size: int) -> Contents:
             found = copy.execute(f"SELECT version_num FROM {table}").fetchone()  # noqa: S608 (ours)
             if found is not None:
                 number, newest = copy.execute("SELECT count(*), max(at) FROM events").fetchone()
-                return Contents(size=size, schema=found[0], events=number, newest=instant(newest))
+                return Contents(
+                    size=size, schema=found[0], events=number, newest=from_milliseconds(newest)
+                )
     raise StorageError(f"{source} is no database of the monitor")
 
 

@@ -15,7 +15,7 @@ from monitor.storage.database import reading, writing
 from monitor.storage.lanes import lock_subjects
 from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.sources import SourceRow, lock_source
-from monitor.storage.times import instant, milliseconds
+from monitor.storage.times import from_milliseconds, milliseconds
 from monitor.storage.watches import READ_COLUMNS, watch_of
 
 BUCKET: Final = timedelta(seconds=5)
@@ -40,7 +40,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claims:
     """Hold what a claim brought, and the source as it stood."""
 
     source: SourceRow
@@ -53,7 +53,7 @@ class Claimed:
 def due_sources(connection: Connection) -> dict[str, datetime]:
     """Return when the next batch of each source is due."""
     rows = connection.execute(_DUE_SOURCES)
-    return {row[0]: instant(row[1]) for row in rows if row[1] is not None}
+    return {row[0]: from_milliseconds(row[1]) for row in rows if row[1] is not None}
 
 
 @writing
@@ -68,7 +68,7 @@ def claim_batches(
     owner: str,
     extra: int = 0,
     dice: float | None = None,
-) -> Claimed:
+) -> Claims:
     """Claim at most `want` due batches of a source within its budget of `rate` polls a second.
 
     `extra` are requests that were made besides and go off the budget, which may thereby end up in
@@ -104,7 +104,7 @@ def claim_batches(
             now=now,
             until=now + lease if probe and claims else None,
         )
-    return Claimed(source=source, claims=claims, pressed=not blocked and len(claims) == limit)
+    return Claims(source=source, claims=claims, pressed=not blocked and len(claims) == limit)
 
 
 @writing
@@ -185,12 +185,12 @@ def _claim(
     if limit < 1:
         return []
     rows = connection.execute(_CLAIM[connection.dialect.name, choice], {**values, "limit": limit})
-    probe, lease_until = choice is _Choice.PROBE, instant(values["lease_until"])
+    probe, lease_until = choice is _Choice.PROBE, from_milliseconds(values["lease_until"])
     return [
         Claim(
             watch=watch_of(row),
             epoch=row[-2],
-            due_at=instant(row[-1]),
+            due_at=from_milliseconds(row[-1]),
             lease_until=lease_until,
             probe=probe,
         )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, exc, text
 from sqlalchemy.engine import URL, make_url
 
 from monitor.core.errors import ConfigError, DataRefusedError, NotAdmittedError, StorageError
-from monitor.storage.postgres import PATIENCE, PostgresServer
+from monitor.storage.postgres import ANSWER_TIMEOUT, PostgresServer
 from monitor.storage.reason import is_not_admitted, kind_of, reason_of
 from monitor.storage.sqlite import SqliteFile
 
@@ -110,7 +110,7 @@ class Database:
     async def ask_alone(self, connection: "AsyncConnection", statement: Any, **values: Any) -> Any:
         """Return one value by a connection of `connect_alone`."""
         with _named_errors(self.place):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
                 return (await connection.execute(statement, values)).scalar_one()
 
     async def now(self) -> datetime:
@@ -202,7 +202,9 @@ def _named_errors(place: str) -> Iterator[None]:
     except _DATA_ERRORS as error:
         raise DataRefusedError(f"the database {place} refuses a value: {kind_of(error)}") from error
     except TimeoutError as error:
-        raise StorageError(f"the database {place} has not answered for {PATIENCE:.0f} s") from error
+        raise StorageError(
+            f"the database {place} has not answered for {ANSWER_TIMEOUT:.0f} s"
+        ) from error
     except (exc.SQLAlchemyError, OSError, sqlite3.Error) as error:
         refused = NotAdmittedError if is_not_admitted(error) else StorageError
         raise refused(f"the database {place} failed: {reason_of(error)}") from error

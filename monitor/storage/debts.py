@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from monitor.core.event import SubjectKind
 from monitor.storage.database import Database, reading, writing
 from monitor.storage.lanes import lock_subjects, promote
-from monitor.storage.times import instant, milliseconds
+from monitor.storage.times import from_milliseconds, milliseconds
 
 CHUNK: Final = 500
 
@@ -42,7 +42,7 @@ def debts_of_gone(connection: Connection, receivers: Container[str]) -> dict[str
 
 def _debt(connection: Connection, receiver: str) -> Debt | None:
     number, oldest = connection.execute(_DEBT, {"receiver": receiver}).one()
-    return Debt(deliveries=number, oldest=instant(oldest)) if number else None
+    return Debt(deliveries=number, oldest=from_milliseconds(oldest)) if number else None
 
 
 async def hand_over(database: Database, receiver: str, *, to: str, now: datetime) -> HandedOver:

@@ -12,11 +12,11 @@ from monitor.core.event import SubjectKind
 from monitor.storage.database import reading, writing
 from monitor.storage.lanes import advance, lock_subjects
 from monitor.storage.rows import DIALECTS, encode_rows, rows_of
-from monitor.storage.times import instant, milliseconds
+from monitor.storage.times import from_milliseconds, milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class EndedAttempt:
     """Hold one attempt, and what becomes of its delivery."""
 
     delivery: Delivery
@@ -25,7 +25,7 @@ class Settled:
     started_at: datetime
     duration: timedelta
 
-    def without_response(self) -> "Settled":
+    def without_response(self) -> "EndedAttempt":
         """Return the same without the answer's text."""
         return replace(self, verdict=replace(self.verdict, response=None))
 
@@ -58,12 +58,12 @@ def claim_deliveries(
 def due_receivers(connection: Connection) -> dict[str, datetime]:
     """Return when the next delivery to each receiver is due."""
     rows = connection.execute(_DUE_RECEIVERS)
-    return {row[0]: instant(row[1]) for row in rows if row[1] is not None}
+    return {row[0]: from_milliseconds(row[1]) for row in rows if row[1] is not None}
 
 
 @writing
 def settle_deliveries(
-    connection: Connection, settled: Sequence[Settled], *, now: datetime
+    connection: Connection, settled: Sequence[EndedAttempt], *, now: datetime
 ) -> set[str]:
     """Write attempts and what became of their deliveries; the next of each lane becomes due.
 
@@ -102,7 +102,7 @@ def unclaim_deliveries(
 
 
 def _write_back(
-    connection: Connection, settled: Iterable[Settled], *, now: datetime
+    connection: Connection, settled: Iterable[EndedAttempt], *, now: datetime
 ) -> set[tuple[int, int]]:
     """Return what was written, by row and epoch: of one delivery two attempts may come at once."""
     rows = [
@@ -122,7 +122,7 @@ def _write_back(
     return {(row[0], row[1]) for row in found}
 
 
-def _attempt_row(item: Settled) -> dict[str, Any]:
+def _attempt_row(item: EndedAttempt) -> dict[str, Any]:
     return {
         "delivery": item.delivery.row,
         "at": milliseconds(item.started_at),
@@ -144,10 +144,10 @@ def _delivery_of(row: Sequence[Any]) -> Delivery:
         subject_row=row[5],
         sequence=row[6],
         attempts=row[7],
-        enqueued_at=instant(row[8]),
+        enqueued_at=from_milliseconds(row[8]),
         event_type=row[9],
         body=bytes(row[10]),
-        observed_at=instant(row[11]),
+        observed_at=from_milliseconds(row[11]),
     )
 
 

@@ -11,7 +11,7 @@ from monitor.core.delivery import DeliveryState
 from monitor.core.event import SubjectKind
 from monitor.storage.database import Database, fetch, reading
 from monitor.storage.queries import PAGE
-from monitor.storage.times import instant
+from monitor.storage.times import from_milliseconds
 
 _NEWEST: Final = 2**62
 
@@ -134,18 +134,18 @@ def _delivery_of(row: Sequence[Any]) -> DeliveryView:
         sequence=row[7],
         state=DeliveryState(row[8]),
         attempts=row[9],
-        due_at=instant(row[10]),
+        due_at=from_milliseconds(row[10]),
         claimed=bool(row[11]),
-        enqueued_at=instant(row[12]),
-        delivered_at=instant(row[13]),
-        held_since=instant(row[14]),
-        held_until=instant(row[15]),
+        enqueued_at=from_milliseconds(row[12]),
+        delivered_at=from_milliseconds(row[13]),
+        held_since=from_milliseconds(row[14]),
+        held_until=from_milliseconds(row[15]),
     )
 
 
 def _attempt_of(row: Sequence[Any]) -> AttemptView:
     return AttemptView(
-        at=instant(row[0]),
+        at=from_milliseconds(row[0]),
         duration=timedelta(milliseconds=row[1]),
         verdict=row[2],
         status_code=row[3],

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, text
 from monitor.core.event import SubjectKind
 from monitor.storage.database import Database, fetch, reading
 from monitor.storage.queries import PAGE
-from monitor.storage.times import instant, milliseconds
+from monitor.storage.times import from_milliseconds, milliseconds
 
 _NEWEST: Final = 2**62
 """Later than any time or sequence."""
@@ -63,7 +63,7 @@ async def event_keys(database: Database, since: datetime) -> AsyncIterator[list[
         values = {"at": at, "sequence": sequence, "id": event_id, "limit": PAGE}
         rows = await fetch(database, _KEYS, values)
         if rows:
-            yield [EventKey(instant(row[0]), row[1], row[2]) for row in rows]
+            yield [EventKey(from_milliseconds(row[0]), row[1], row[2]) for row in rows]
         if len(rows) < PAGE:
             return
         at, sequence, event_id = rows[-1]
@@ -73,7 +73,7 @@ async def event_keys(database: Database, since: datetime) -> AsyncIterator[list[
 def newest_event_at(connection: Connection) -> datetime | None:
     """Return the time of the newest event; none when there are no events."""
     newest: int | None = connection.execute(_NEWEST_AT).scalar_one()
-    return instant(newest)
+    return from_milliseconds(newest)
 
 
 @reading
@@ -98,7 +98,7 @@ def ids_beginning_with(connection: Connection, prefix: str, *, limit: int) -> li
 
 
 def _event_of(row: Sequence[Any]) -> EventView:
-    return EventView(id=row[0], at=instant(row[1]), sequence=row[2], body=bytes(row[3]))
+    return EventView(id=row[0], at=from_milliseconds(row[1]), sequence=row[2], body=bytes(row[3]))
 
 
 _EVENTS_OF: Final = text(

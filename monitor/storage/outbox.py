@@ -16,7 +16,7 @@ from monitor.storage.times import milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owed:
+class RoutedEvent:
     """Hold an event and the receivers it goes to."""
 
     event: Event
@@ -34,7 +34,7 @@ class Birth:
 
 def enqueue(
     connection: Connection,
-    owed: Sequence[Owed],
+    owed: Sequence[RoutedEvent],
     *,
     now: datetime,
     birth: Birth,
@@ -99,7 +99,7 @@ class _Due:
         return left > 0
 
 
-def _lanes(owed: Sequence[Owed]) -> set[Lane]:
+def _lanes(owed: Sequence[RoutedEvent]) -> set[Lane]:
     return {
         (receiver, item.event.subject_kind.value, item.event.subject_row)
         for item in owed
@@ -107,7 +107,7 @@ def _lanes(owed: Sequence[Owed]) -> set[Lane]:
     }
 
 
-def _event_row(item: Owed) -> dict[str, Any]:
+def _event_row(item: RoutedEvent) -> dict[str, Any]:
     event = item.event
     return {
         "id": event.id,

@@ -13,7 +13,7 @@ from monitor.core.errors import ConfigError
 if TYPE_CHECKING:  # a tenth of a command's start, for nothing where SQLite is used
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-PATIENCE: Final = 15.0
+ANSWER_TIMEOUT: Final = 15.0
 """Seconds that a unit of work gets: a server that is frozen, or behind a network that drops
 everything, is not there to keep its own statement_timeout."""
 _LIMITS: Final = {
@@ -68,13 +68,16 @@ class PostgresServer:
         engine = self._engines.get(writes)
         if engine is None:
             engine = self._engines[writes] = self._open()
-        async with asyncio.timeout(None if patient else PATIENCE), engine.begin() as connection:
+        async with (
+            asyncio.timeout(None if patient else ANSWER_TIMEOUT),
+            engine.begin() as connection,
+        ):
             return await connection.run_sync(work)
 
     async def connect_alone(self) -> "AsyncConnection":
         """Open a connection apart from all others, for what must live as long as it."""
         engine = self._create(poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(ANSWER_TIMEOUT):
             return await engine.connect()
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from monitor.core.batch import Phase, Watch
 from monitor.core.batch_id import identity_of
 from monitor.storage.database import Database, fetch, reading
-from monitor.storage.times import instant
+from monitor.storage.times import from_milliseconds
 from monitor.storage.watches import READ_COLUMNS, watch_of
 
 PAGE: Final = 1000
@@ -80,17 +80,19 @@ def newest_snapshots(connection: Connection, batch_row: int, *, limit: int) -> l
 def daemon_seen_at(connection: Connection) -> datetime | None:
     """Return when a daemon last said, as each does once a minute, that it is alive."""
     seen_at: int | None = connection.execute(_SEEN).scalar_one()
-    return instant(seen_at)
+    return from_milliseconds(seen_at)
 
 
 def _batch_of(row: Sequence[Any]) -> BatchView:
-    return BatchView(watch=watch_of(row), watched=bool(row[-2]), next_poll_at=instant(row[-1]))
+    return BatchView(
+        watch=watch_of(row), watched=bool(row[-2]), next_poll_at=from_milliseconds(row[-1])
+    )
 
 
 def _snapshot_of(row: Sequence[Any]) -> SnapshotView:
     return SnapshotView(
         number=row[0],
-        at=instant(row[1]),
+        at=from_milliseconds(row[1]),
         status=row[2],
         phase=Phase(row[3]),
         counts=None if row[4] is None else json.loads(row[4]),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from monitor.core.delivery import Hold
 from monitor.storage.database import reading, writing
-from monitor.storage.times import instant, milliseconds
+from monitor.storage.times import from_milliseconds, milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def lift_hold(connection: Connection, receiver: str, *, now: datetime) -> None:
 def _hold_of(row: Sequence[Any]) -> Hold | None:
     if row[5] is None:
         return None
-    return Hold(since=instant(row[4]), until=instant(row[5]), step=row[6])
+    return Hold(since=from_milliseconds(row[4]), until=from_milliseconds(row[5]), step=row[6])
 
 
 _REGISTER: Final = text(

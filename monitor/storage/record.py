@@ -15,7 +15,7 @@ from monitor.core.observe import Snapshot
 from monitor.core.value import value
 from monitor.storage.database import writing
 from monitor.storage.lanes import lock_subjects
-from monitor.storage.outbox import Birth, Owed, enqueue
+from monitor.storage.outbox import Birth, RoutedEvent, enqueue
 from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.sources import SourceRecord, record_source
 from monitor.storage.tables import snapshots
@@ -33,7 +33,7 @@ class BatchRecord:
     learned: bool
     """What is known differs: all columns are written, not the few that every poll moves."""
     snapshot: Snapshot | None = None
-    owed: tuple[Owed, ...] = ()
+    owed: tuple[RoutedEvent, ...] = ()
 
     @property
     def claim(self) -> tuple[int, int]:
@@ -42,7 +42,7 @@ class BatchRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class RecordResult:
     """Hold what a commit did: the claims written back (row, epoch), deliveries born claimed."""
 
     claims: set[tuple[int, int]]
@@ -54,10 +54,10 @@ def record(
     connection: Connection,
     batches: Sequence[BatchRecord],
     *,
-    sources: Sequence[tuple[SourceRecord, tuple[Owed, ...]]] = (),
+    sources: Sequence[tuple[SourceRecord, tuple[RoutedEvent, ...]]] = (),
     birth: Birth,
     now: datetime,
-) -> Recorded:
+) -> RecordResult:
     """Commit a group of results that `birth.owner` had claimed.
 
     A batch that was claimed anew or removed since is left alone.
@@ -77,7 +77,7 @@ def record(
     owed = [owed for _, events in sources for owed in events]
     owed += [owed for item in kept for owed in item.owed]
     born = enqueue(connection, owed, now=now, birth=birth)
-    return Recorded(claims=claims, born=born)
+    return RecordResult(claims=claims, born=born)
 
 
 def _write_back(

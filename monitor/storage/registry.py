@@ -32,7 +32,7 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
+class RegistrationCounts:
     """Count what registering did."""
 
     new: int = 0
@@ -50,13 +50,13 @@ async def register_batches(
     origin: Origin,
     now: datetime,
     wake: bool = True,
-) -> Registered:
+) -> RegistrationCounts:
     """Watch batches; those already watched go on undisturbed. 100,000 take seconds.
 
     A batch that was removed starts again from a new first reading, with its sequence going on.
     `wake` also polls those again that were forgotten.
     """
-    total = Registered()
+    total = RegistrationCounts()
     for chunk in _chunks(wanted):
         total = _sum(total, await _register_some(database, chunk, origin, now=now, wake=wake))
     return total
@@ -90,7 +90,7 @@ async def unregister_batches(database: Database, source: str, ids: Sequence[str]
 
 async def declare_batches(
     database: Database, declared: Sequence[Registration], *, now: datetime
-) -> Registered:
+) -> RegistrationCounts:
     """Watch what the config file declares, and no longer what it declared before and not now."""
     await identify_batches(database)
     registered = await register_batches(database, declared, origin=Origin.FILE, now=now, wake=False)
@@ -109,7 +109,7 @@ def _register_some(
     *,
     now: datetime,
     wake: bool,
-) -> Registered:
+) -> RegistrationCounts:
     rows = encode_rows([_row(item) for item in chunk])
     values = {"rows": rows, "origin": origin.value, "now": milliseconds(now)}
     plain = {"rows": rows}
@@ -122,7 +122,9 @@ def _register_some(
     if wake:
         woken = _count(connection, _AWAKEN[dialect], {**plain, "now": milliseconds(now)})
     connection.execute(_DESCRIBE[dialect], {**plain, "origin": origin.value})
-    return Registered(new=new, again=again, woken=woken, known=len(chunk) - new - again - woken)
+    return RegistrationCounts(
+        new=new, again=again, woken=woken, known=len(chunk) - new - again - woken
+    )
 
 
 @reading
@@ -179,8 +181,8 @@ def _row(item: Registration) -> dict[str, Any]:
     }
 
 
-def _sum(first: Registered, second: Registered) -> Registered:
-    return Registered(
+def _sum(first: RegistrationCounts, second: RegistrationCounts) -> RegistrationCounts:
+    return RegistrationCounts(
         new=first.new + second.new,
         again=first.again + second.again,
         woken=first.woken + second.woken,

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from monitor.core.errors import FailureKind
-from monitor.core.source import Health, RowKind
+from monitor.core.source import Health, StreakKind
 from monitor.storage.database import reading, writing
-from monitor.storage.times import instant, milliseconds
+from monitor.storage.times import from_milliseconds, milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +119,9 @@ def source_of(row: Sequence[Any]) -> SourceRow:
         key=row[3],
         health=_health_of(row[4]),
         version=row[5],
-        blocked_until=instant(row[6]),
+        blocked_until=from_milliseconds(row[6]),
         tokens=row[7],
-        tokens_at=instant(row[8]),
+        tokens_at=from_milliseconds(row[8]),
     )
 
 
@@ -133,13 +133,13 @@ def _health_column(health: Health) -> str:
             "kind": health.kind,
             "status_code": health.status_code,
             "recovered_at": milliseconds(health.recovered_at),
-            "row_kind": health.row_kind,
-            "row_number": health.row_number,
-            "row_polls": health.row_polls,
-            "row_since": milliseconds(health.row_since),
-            "row_batches": health.row_batches,
+            "row_kind": health.streak_kind,
+            "row_number": health.streak_number,
+            "row_polls": health.streak_polls,
+            "row_since": milliseconds(health.streak_since),
+            "row_batches": health.streak_batches,
             "suspected": health.suspected,
-            "failed_row": health.failed_row,
+            "failed_row": health.failed_streak,
             "put_off": health.put_off,
         }
     )
@@ -151,16 +151,16 @@ def _health_of(text_: str) -> Health:
         return Health()
     return Health(
         sequence=stored["sequence"],
-        failing_since=instant(stored["failing_since"]),
+        failing_since=from_milliseconds(stored["failing_since"]),
         kind=None if stored["kind"] is None else FailureKind(stored["kind"]),
         status_code=stored["status_code"],
-        recovered_at=instant(stored["recovered_at"]),
-        row_kind=None if stored["row_kind"] is None else RowKind(stored["row_kind"]),
-        row_number=stored["row_number"],
-        row_polls=stored["row_polls"],
-        row_since=instant(stored["row_since"]),
-        row_batches=tuple(stored["row_batches"]),
+        recovered_at=from_milliseconds(stored["recovered_at"]),
+        streak_kind=None if stored["row_kind"] is None else StreakKind(stored["row_kind"]),
+        streak_number=stored["row_number"],
+        streak_polls=stored["row_polls"],
+        streak_since=from_milliseconds(stored["row_since"]),
+        streak_batches=tuple(stored["row_batches"]),
         suspected=stored["suspected"],
-        failed_row=stored["failed_row"],
+        failed_streak=stored["failed_row"],
         put_off=stored.get("put_off", 0),  # unknown to older versions
     )

@@ -10,7 +10,7 @@ from monitor.core.event import SubjectKind
 from monitor.storage.database import Database, reading, writing
 from monitor.storage.lanes import Lane, lock_subjects, promote
 from monitor.storage.rows import DIALECTS, encode_rows, rows_of
-from monitor.storage.times import instant, milliseconds
+from monitor.storage.times import from_milliseconds, milliseconds
 
 CHUNK: Final = 500
 DRIFT: Final = timedelta(seconds=2)
@@ -39,7 +39,7 @@ def heed_step_back(connection: Connection, *, now: datetime) -> timedelta:
     Else all of it would wait for as long again, and nothing would flow into a budget. Batches may
     be a million: their sources are marked, and `mend_plans` makes them due.
     """
-    newest: datetime | None = instant(connection.execute(_NEWEST_SIGN).scalar())
+    newest: datetime | None = from_milliseconds(connection.execute(_NEWEST_SIGN).scalar())
     ahead = timedelta() if newest is None else newest - now
     if ahead < DRIFT:
         return timedelta()

@@ -9,7 +9,7 @@ from monitor.core.batch import (
     NO_FAILURES,
     Batch,
     Failures,
-    Known,
+    Knowledge,
     Origin,
     Outcome,
     Phase,
@@ -18,7 +18,7 @@ from monitor.core.batch import (
 )
 from monitor.core.errors import FailureKind
 from monitor.core.schedule import Schedule, Slot
-from monitor.storage.times import instant, milliseconds
+from monitor.storage.times import from_milliseconds, milliseconds
 
 READ_COLUMNS: Final = (
     "id, source, external_id, key, origin, labels, name, sequence, snapshots, last_poll_at,"
@@ -74,20 +74,20 @@ def watch_of(row: Sequence[Any]) -> Watch:
             origin=Origin(row[4]),
             labels=_NO_LABELS if row[5] == "{}" else json.loads(row[5]),
             name=row[6],
-            registered_at=instant(row[28]),
+            registered_at=from_milliseconds(row[28]),
             found_first=bool(row[38]),
         ),
         sequence=row[7],
         snapshots=row[8],
-        last_poll_at=instant(row[9]),
-        observed_at=instant(row[10]),
+        last_poll_at=from_milliseconds(row[9]),
+        observed_at=from_milliseconds(row[10]),
         failures=NO_FAILURES if row[11] is None else _failures_of(row[11]),
         known=None if row[12] is None else _known_of(row),
     )
 
 
-def _known_of(row: Sequence[Any]) -> Known:
-    return Known(
+def _known_of(row: Sequence[Any]) -> Knowledge:
+    return Knowledge(
         status=row[12],
         phase=Phase(row[13]),
         outcome=None if row[14] is None else Outcome(row[14]),
@@ -96,22 +96,22 @@ def _known_of(row: Sequence[Any]) -> Known:
         total_contacts=row[17],
         valid_contacts=row[18],
         name=row[19],
-        scheduled_at=instant(row[20]),
-        changed_at=instant(row[21]),
-        phase_since=instant(row[22]),
-        started_at=instant(row[23]),
+        scheduled_at=from_milliseconds(row[20]),
+        changed_at=from_milliseconds(row[21]),
+        phase_since=from_milliseconds(row[22]),
+        started_at=from_milliseconds(row[23]),
         born_final=bool(row[24]),
-        unconfirmed_since=instant(row[25]),
-        settled_at=instant(row[26]),
+        unconfirmed_since=from_milliseconds(row[25]),
+        settled_at=from_milliseconds(row[26]),
         unknown_statuses=() if row[27] is None else tuple(json.loads(row[27])),
         parked_calls=row[29] or 0,
         live_calls=row[30] or 0,
         counted=row[31] in (None, True),  # null: read by an older version
         schedule=None if row[32] is None else _schedule_of(row[32]),
-        stalled_at=instant(row[33]),
-        overdue_at=instant(row[34]),
+        stalled_at=from_milliseconds(row[33]),
+        overdue_at=from_milliseconds(row[34]),
         course=() if row[35] is None else tuple(map(tuple, _decode(row[35])[0])),
-        begun_until=instant(row[36]),
+        begun_until=from_milliseconds(row[36]),
         settled_by=None if row[37] is None else SettledBy(row[37]),
     )
 
@@ -130,7 +130,7 @@ def _schedule_column(schedule: Schedule) -> str:
     return json.dumps({"zone": schedule.zone, "slots": slots})
 
 
-def known_columns(known: Known) -> dict[str, Any]:
+def known_columns(known: Knowledge) -> dict[str, Any]:
     """Lay out what is known as columns."""
     return {
         "status": known.status,
@@ -171,7 +171,7 @@ def failures_column(failures: Failures) -> str | None:
             "polls": failures.polls,
             "counted_since": milliseconds(failures.counted_since),
             "refusals": failures.refusals,
-            "forbidden_row": failures.forbidden_row,
+            "forbidden_row": failures.forbidden_streak,
             "forbidden_refusals": failures.forbidden_refusals,
             "kind": failures.kind,
             "status_code": failures.status_code,
@@ -183,15 +183,15 @@ def failures_column(failures: Failures) -> str | None:
 def _failures_of(text: str) -> Failures:
     stored = json.loads(text)
     return Failures(
-        since=instant(stored["since"]),
+        since=from_milliseconds(stored["since"]),
         polls=stored["polls"],
-        counted_since=instant(stored["counted_since"]),
+        counted_since=from_milliseconds(stored["counted_since"]),
         refusals=stored["refusals"],
-        forbidden_row=stored["forbidden_row"],
+        forbidden_streak=stored["forbidden_row"],
         forbidden_refusals=stored["forbidden_refusals"],
         kind=None if stored["kind"] is None else FailureKind(stored["kind"]),
         status_code=stored["status_code"],
-        unreachable_since=instant(stored["unreachable_since"]),
+        unreachable_since=from_milliseconds(stored["unreachable_since"]),
     )
 
 

@@ -11,7 +11,7 @@ from tests.benchmarks.databases import Databases
 from tests.benchmarks.stock import fill
 from tests.benchmarks.target import Target
 
-Found = Mapping[str, float]
+DiscoveryAnswer = Mapping[str, float]
 """What one measurement found, by the names that the report prints."""
 HEAD_START: Final = timedelta(seconds=4)
 """Time in which a daemon starts before its batches are due one after the other."""

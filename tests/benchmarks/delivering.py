@@ -3,7 +3,7 @@
 import time
 
 from tests.benchmarks.bare import run_bare
-from tests.benchmarks.bench import Bench, Found
+from tests.benchmarks.bench import Bench, DiscoveryAnswer
 from tests.benchmarks.daemon import Daemon, run_daemon
 from tests.benchmarks.polling import figures
 from tests.benchmarks.spent import Spent, cpu_seconds, peak_memory
@@ -12,12 +12,12 @@ from tests.patient import HANG
 BATCHES = 100
 
 
-def bare_posts(bench: Bench) -> Found:
+def bare_posts(bench: Bench) -> DiscoveryAnswer:
     """Sign and post in a bare loop, as many at a time as the daemon does for one receiver."""
     return figures(run_bare("post", bench.target.url, seconds=bench.sizes.seconds, batches=BATCHES))
 
 
-def deliveries(bench: Bench) -> Found:
+def deliveries(bench: Bench) -> DiscoveryAnswer:
     """Store events of 100 batches, then let a daemon drain them; it polls nothing meanwhile.
 
     That is the whole way of a delivery through the outbox: stored, claimed, signed, sent, settled,

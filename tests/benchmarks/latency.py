@@ -12,7 +12,7 @@ import psycopg
 import uvloop
 
 from tests.benchmarks.bare import event_body, post_loop
-from tests.benchmarks.bench import Bench, Found
+from tests.benchmarks.bench import Bench, DiscoveryAnswer
 from tests.benchmarks.daemon import run_daemon
 from tests.benchmarks.documents import batch_ids
 from tests.benchmarks.target import Target, fetch, run_target
@@ -28,7 +28,7 @@ KEPT = 0.9
 """Of the pace: a daemon that does not keep up says nothing about delays."""
 
 
-def latency(bench: Bench) -> Found:
+def latency(bench: Bench) -> DiscoveryAnswer:
     """Poll some batches once a second, each time with new counts, and see when webhooks arrive.
 
     The target is a server of our own, not nginx. An event's `time` is when its reading was

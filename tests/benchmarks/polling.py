@@ -1,19 +1,19 @@
 """Measurements of polling: what a poll costs, bare and through the daemon."""
 
 from tests.benchmarks.bare import run_bare
-from tests.benchmarks.bench import Bench, Found
+from tests.benchmarks.bench import Bench, DiscoveryAnswer
 from tests.benchmarks.daemon import measure, run_daemons
 from tests.benchmarks.spent import Spent
 
 
-def bare(loop: str, bench: Bench) -> Found:
+def bare(loop: str, bench: Bench) -> DiscoveryAnswer:
     """Run a bare loop, from outside all databases."""
     batches = bench.sizes.batches[0]
     spent = run_bare(loop, bench.target.url, seconds=bench.sizes.seconds, batches=batches)
     return figures(spent)
 
 
-def polls(size: int, bench: Bench, *, daemons: int = 1) -> Found:
+def polls(size: int, bench: Bench, *, daemons: int = 1) -> DiscoveryAnswer:
     """Let daemons poll as fast as they can, out of a table with that many registered batches.
 
     All batches have been read once and are always due, so the same number of polls goes on at a

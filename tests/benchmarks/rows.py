@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from tests.benchmarks.bench import Bench, Found
+from tests.benchmarks.bench import Bench, DiscoveryAnswer
 from tests.benchmarks.delivering import bare_posts, deliveries
 from tests.benchmarks.latency import latency
 from tests.benchmarks.polling import bare, polls
 
-Round = Mapping[str, Found]
+Round = Mapping[str, DiscoveryAnswer]
 """What one round found, by measurement."""
 
 SIZES: Final = ("polls, few", "polls, more", "polls, many")
 """The measurements of polls out of a small, a middle and a large table."""
-MEASUREMENTS: Final[Mapping[str, Callable[[Bench], Found]]] = {
+MEASUREMENTS: Final[Mapping[str, Callable[[Bench], DiscoveryAnswer]]] = {
     "bare client": partial(bare, "client"),
     SIZES[0]: partial(polls, 0),
     "bare prepared": partial(bare, "prepared"),
@@ -53,7 +53,7 @@ def _ratio(above: str, below: str, figure: str = "per_cpu_second") -> Callable[[
     return lambda found: found[above][figure] / found[below][figure]
 
 
-def _whole_cost(found: Found) -> float:
+def _whole_cost(found: DiscoveryAnswer) -> float:
     """Return CPU µs of a poll, those of Postgres too: it is there that a large table would cost."""
     return found["cpu_us_each"] + found.get("postgres_us_each", 0)
 

@@ -20,7 +20,7 @@ from monitor.providers.bolna import parse
 from monitor.storage.batches import claim_batches
 from monitor.storage.database import Database, writing
 from monitor.storage.lanes import Subject, lock_subjects
-from monitor.storage.outbox import Birth, Owed, enqueue
+from monitor.storage.outbox import Birth, RoutedEvent, enqueue
 from monitor.storage.receivers import register_receivers
 from monitor.storage.record import BatchRecord, record
 from monitor.storage.registry import Registration, register_batches
@@ -115,7 +115,7 @@ async def _owe(database: Database, row: SourceRow, watches: list[Watch], *, roun
 
 @writing
 def _store(
-    connection: Connection, subjects: list[Subject], owed: list[Owed], *, now: datetime
+    connection: Connection, subjects: list[Subject], owed: list[RoutedEvent], *, now: datetime
 ) -> None:
     lock_subjects(connection, subjects)
     enqueue(connection, owed, now=now, birth=UNCLAIMED)
@@ -130,5 +130,5 @@ def _see(watch: Watch, row: SourceRow, *, completed: int, at: datetime) -> Obser
     return observe(watch, reading, source=source, interval=_LONG, limits=limits, at=at)
 
 
-def _owed(observation: Observation, *receivers: str) -> tuple[Owed, ...]:
-    return tuple(Owed(event=event, receivers=receivers) for event in observation.events)
+def _owed(observation: Observation, *receivers: str) -> tuple[RoutedEvent, ...]:
+    return tuple(RoutedEvent(event=event, receivers=receivers) for event in observation.events)

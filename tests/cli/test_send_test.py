@@ -14,8 +14,8 @@ from monitor.core.delivery import Hold
 from monitor.core.event import Event, EventType, compose
 from monitor.core.payload import receiver_data, receiver_subject
 from monitor.storage.outbox import Birth
-from monitor.storage.receiver_trial import Trial, owe_trial
 from monitor.storage.receivers import hold_receiver, register_receivers
+from monitor.storage.test_delivery import TestDelivery, owe_test_delivery
 from tests import programs
 from tests.cli.conftest import SECRET, Consumer, Run, both
 from tests.patient import HANG
@@ -38,7 +38,9 @@ async def leave_pending(store: Store, *, at: datetime, owner: str = "cut-off") -
 
     lease = timedelta(seconds=40)
     birth = Birth(owner=owner, lease={row.name: lease}, room={row.name: 1})
-    await owe_trial(store.database, Trial(receiver=row, compose=compose_test, birth=birth), now=at)
+    await owe_test_delivery(
+        store.database, TestDelivery(receiver=row, compose=compose_test, birth=birth), now=at
+    )
 
 
 @both

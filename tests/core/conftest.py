@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from monitor.core.batch import Batch, Counts, Known, Outcome, Phase, Reading, Watch
+from monitor.core.batch import Batch, Counts, Knowledge, Outcome, Phase, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import Event
 from monitor.core.failing import observe_failure
-from monitor.core.observe import Observation, Snapshot, instant, observe
+from monitor.core.observe import Observation, Snapshot, observe, poll_time
 from monitor.core.source import Health, Source
 
 INTERVAL = timedelta(seconds=30)
@@ -54,7 +54,7 @@ def _sum(counts: Counts | None, words: frozenset[str]) -> int:
     return sum(number for word, number in (counts or {}).items() if word in words)
 
 
-def _known(**fields: Any) -> Known:
+def _known(**fields: Any) -> Knowledge:
     given: dict[str, Any] = {
         "status": "running",
         "phase": Phase.RUNNING,
@@ -69,7 +69,7 @@ def _known(**fields: Any) -> Known:
         "phase_since": START,
         "started_at": START,
     }
-    return Known(**(given | fields))
+    return Knowledge(**(given | fields))
 
 
 def _source(**fields: Any) -> Source:
@@ -155,7 +155,7 @@ class Life:
         return self._keep(observation)
 
     @property
-    def known(self) -> Known:
+    def known(self) -> Knowledge:
         """Return what the readings taught."""
         assert self.watch.known is not None
         return self.watch.known
@@ -178,7 +178,7 @@ class Life:
 
     def _poll(self, after: timedelta) -> datetime:
         self.now += after
-        return instant(self.watch, self.now)
+        return poll_time(self.watch, self.now)
 
     def _keep(self, observation: Observation) -> list[str]:
         self.watch = observation.watch
@@ -206,7 +206,7 @@ def reading() -> Callable[..., Reading]:
 
 
 @pytest.fixture(scope="session")
-def known() -> Callable[..., Known]:
+def known() -> Callable[..., Knowledge]:
     """Make what is known of a running batch; fields override."""
     return _known
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.batch import Known, Origin, Outcome, Phase, Progress, fold, progress
+from monitor.core.batch import Knowledge, Origin, Outcome, Phase, Progress, normalise, progress
 
-MakeKnown = Callable[..., Known]
+MakeKnown = Callable[..., Knowledge]
 
 
 def test_the_total_is_the_valid_contacts(known: MakeKnown) -> None:
@@ -97,11 +97,11 @@ def test_percent_is_null_or_between_0_and_100(
 def test_words_are_compared_without_regard_to_case_dash_underscore_and_space(
     spelling: str,
 ) -> None:
-    assert fold(spelling) == "noanswer"
+    assert normalise(spelling) == "noanswer"
 
 
 def test_other_characters_make_another_word() -> None:
-    assert fold("no.answer") != fold("no-answer")
+    assert normalise("no.answer") != normalise("no-answer")
 
 
 def test_the_closed_sets_are_those_of_the_contract() -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from monitor.core.batch import Known, Phase
+from monitor.core.batch import Knowledge, Phase
 from monitor.core.conditions import Limits, overdue_at, settles_at, stalls_at
 from monitor.core.schedule import Schedule, Slot
 
-MakeKnown = Callable[..., Known]
+MakeKnown = Callable[..., Knowledge]
 
 NOW = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 """A Thursday."""
@@ -26,7 +26,7 @@ def dials(start: int, end: int) -> Schedule:
 def still(known: MakeKnown) -> MakeKnown:
     """Make what is known of a running batch with open calls that last moved at 8:30."""
 
-    def still(**fields: Any) -> Known:
+    def still(**fields: Any) -> Knowledge:
         given = {"counts": {"completed": 5, "ringing": 2}, "open_calls": 2, "live_calls": 2}
         return known(**(given | {"changed_at": NOW, "started_at": NOW} | fields))
 
@@ -37,7 +37,7 @@ def still(known: MakeKnown) -> MakeKnown:
 def waiting(known: MakeKnown) -> MakeKnown:
     """Make what is known of a batch whose start is scheduled at 8:30."""
 
-    def waiting(**fields: Any) -> Known:
+    def waiting(**fields: Any) -> Knowledge:
         given = {"status": "scheduled", "phase": Phase.PENDING, "scheduled_at": NOW}
         return known(**(given | {"started_at": None} | fields))
 

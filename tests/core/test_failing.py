@@ -5,7 +5,7 @@ import pytest
 
 from monitor.core.batch import Failures
 from monitor.core.errors import FailureKind
-from monitor.core.source import Health, RowKind
+from monitor.core.source import Health, StreakKind
 
 if TYPE_CHECKING:
     from tests.core.conftest import Life
@@ -24,6 +24,11 @@ REFUSALS = [(REFUSED, 400), (FORBIDDEN, 403), (NOT_FOUND, 404), (NOT_FOUND, 410)
 ACCOUNTS_MATTER = {FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING}
 OURS = {FailureKind.DESCRIPTORS}
 OTHER_REASONS = sorted(set(FailureKind) - {FORBIDDEN, NOT_FOUND, REFUSED} - ACCOUNTS_MATTER - OURS)
+
+
+def forbidden(polls: int, number: int) -> Health:
+    """Return the health of an account whose streak of that number holds so many 403s."""
+    return Health(streak_kind=StreakKind.FORBIDDEN, streak_polls=polls, streak_number=number)
 
 
 # refused
@@ -302,10 +307,18 @@ def test_a_batch_stays_unreachable_while_its_source_fails(life: "Life") -> None:
 
 def test_a_403_of_a_row_that_made_the_source_fail_does_not_count(life: "Life") -> None:
     life.reads()
-    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=1))
-    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=2, row_number=1))
+    life.fails(
+        FORBIDDEN,
+        403,
+        health=forbidden(1, 1),
+    )
+    life.fails(
+        FORBIDDEN,
+        403,
+        health=forbidden(2, 1),
+    )
 
-    recovered = Health(row_number=1, failed_row=1)
+    recovered = Health(streak_number=1, failed_streak=1)
     told = [life.fails(NOT_FOUND, 404, health=recovered) for _ in range(5)]
 
     assert told == [[], [], [], [], [UNREACHABLE]]
@@ -315,9 +328,13 @@ def test_refusals_from_before_that_row_still_count(life: "Life") -> None:
     life.reads()
     for _ in range(3):
         life.fails(NOT_FOUND, 404)
-    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=1))
+    life.fails(
+        FORBIDDEN,
+        403,
+        health=forbidden(1, 1),
+    )
 
-    recovered = Health(row_number=1, failed_row=1)
+    recovered = Health(streak_number=1, failed_streak=1)
 
     assert life.fails(NOT_FOUND, 404, health=recovered) == []
     assert life.fails(NOT_FOUND, 404, health=recovered) == [UNREACHABLE]
@@ -327,20 +344,32 @@ def test_a_403_of_a_row_that_broke_off_counts(life: "Life") -> None:
     life.reads()
     for row in range(1, 5):
         life.fails(
-            FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=row)
+            FORBIDDEN,
+            403,
+            health=forbidden(1, row),
         )
 
     assert life.fails(
-        FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=5)
+        FORBIDDEN,
+        403,
+        health=forbidden(1, 5),
     ) == [UNREACHABLE]
 
 
 def test_only_the_403s_of_the_row_that_failed_are_taken_back(life: "Life") -> None:
     life.reads()
-    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=1))
-    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=2))
+    life.fails(
+        FORBIDDEN,
+        403,
+        health=forbidden(1, 1),
+    )
+    life.fails(
+        FORBIDDEN,
+        403,
+        health=forbidden(1, 2),
+    )
 
-    recovered = Health(row_number=2, failed_row=2)
+    recovered = Health(streak_number=2, failed_streak=2)
     told = [life.fails(NOT_FOUND, 404, health=recovered) for _ in range(4)]
 
     assert told == [[], [], [], [UNREACHABLE]]
@@ -348,8 +377,12 @@ def test_only_the_403s_of_the_row_that_failed_are_taken_back(life: "Life") -> No
 
 def test_403s_are_taken_back_once(life: "Life") -> None:
     life.reads()
-    life.fails(FORBIDDEN, 403, health=Health(row_kind=RowKind.FORBIDDEN, row_polls=1, row_number=1))
-    recovered = Health(row_number=1, failed_row=1)
+    life.fails(
+        FORBIDDEN,
+        403,
+        health=forbidden(1, 1),
+    )
+    recovered = Health(streak_number=1, failed_streak=1)
 
     for polls in range(1, 4):
         life.fails(NOT_FOUND, 404, health=recovered)

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.core.batch import Course, Known, Phase
+from monitor.core.batch import Course, Knowledge, Phase
 from monitor.core.forecast import LONGEST_COURSE, Forecast, course_of, forecast, write_rate
 from monitor.core.schedule import Schedule, Slot
 
 if TYPE_CHECKING:
     from tests.core.conftest import Life
 
-MakeKnown = Callable[..., Known]
+MakeKnown = Callable[..., Knowledge]
 
 T0 = datetime(2026, 1, 29, 8, 0, tzinfo=UTC)
 UNTIL_8_08 = Schedule(zone="UTC", slots=(Slot(day=4, start=7 * 60, end=8 * 60 + 8),))
@@ -33,7 +33,7 @@ def dialled(known: MakeKnown) -> MakeKnown:
 
     def dialled(
         *points: tuple[float, int], finished: int = 50, left: int = 0, **fields: Any
-    ) -> Known:
+    ) -> Knowledge:
         counts = {"completed": finished, "ringing": left}
         given = {"counts": counts, "open_calls": left, "valid_contacts": 100}
         return known(course=course(*points), **(given | fields))

@@ -1,7 +1,7 @@
 from datetime import timedelta
 from random import Random
 
-from monitor.core.batch import Known, Phase, Reading
+from monitor.core.batch import Knowledge, Phase, Reading
 from monitor.core.knowledge import CONFIRM_AFTER, _join, _repeats, learn
 from tests.core.conftest import INTERVAL, LIMITS, START, STATUSES
 
@@ -33,7 +33,7 @@ def test_a_reading_that_seems_to_repeat_the_last_one_would_change_nothing() -> N
     dice = Random(11)
     seen = 0
     for _ in range(200):
-        known: Known | None = None
+        known: Knowledge | None = None
         reading = random_reading(dice)
         for poll in range(40):
             at = START + poll * INTERVAL

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitor.core.batch import Batch, Failures, Origin, Phase, SettledBy, Watch
 from monitor.core.errors import FailureKind
 from monitor.core.event import EventType
-from monitor.core.observe import instant
+from monitor.core.observe import poll_time
 from tests.lives.stage import stored
 
 if TYPE_CHECKING:
@@ -703,7 +703,7 @@ def test_times_are_whole_milliseconds(batch: MakeBatch) -> None:
     watch = Watch(batch=batch())
     now = START + timedelta(microseconds=114_999)
 
-    assert instant(watch, now) == START + timedelta(milliseconds=114)
+    assert poll_time(watch, now) == START + timedelta(milliseconds=114)
 
 
 def test_a_gap_is_told_as_one_change(life: "Life") -> None:
@@ -932,7 +932,7 @@ def test_settled_never_flips_without_a_reading_that_shows_why(
 def test_readings_alone_decide_when_a_batch_settles(new_life: NewLife, life_: list[Step]) -> None:
     """Settle again by the words of the contract, without looking at the code."""
     life = new_life()
-    settled, row_since, last_open = False, None, 0
+    settled, streak_since, last_open = False, None, 0
     seen: dict[str, int] = {}
     moved_at, last = None, None
 
@@ -943,7 +943,7 @@ def test_readings_alone_decide_when_a_batch_settles(new_life: NewLife, life_: li
         at = life.watch.observed_at
         assert at is not None
         shown = with_zeros_left_out(fields["counts"])
-        as_few = row_since is not None and shown == seen
+        as_few = streak_since is not None and shown == seen
         lacking = as_few or sum(shown.values()) < sum(seen.values())
         seen = shown or seen
         totals = (life.known.total_contacts, life.known.valid_contacts)
@@ -957,8 +957,8 @@ def test_readings_alone_decide_when_a_batch_settles(new_life: NewLife, life_: li
         cut_short = fields["status"] in {"failed", "stopped"}
         quiet = final and not settled and (not opens or (cut_short and not live))
         by_counts = final and bool(shown) and not opens and not lacking
-        row_since = (row_since or at) if quiet and not by_counts else None
-        confirmed = row_since is not None and at - row_since >= INTERVAL * 0.9
+        streak_since = (streak_since or at) if quiet and not by_counts else None
+        confirmed = streak_since is not None and at - streak_since >= INTERVAL * 0.9
         silent = final and opens > 0 and at - moved_at >= STILL
         settled = settled or by_counts or confirmed or silent
         last_open = opens

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.batch import Batch, Course, Failures, Known, Outcome, Phase, Watch
+from monitor.core.batch import Batch, Course, Failures, Knowledge, Outcome, Phase, Watch
 from monitor.core.conditions import Limits
 from monitor.core.pacing import Pace, next_poll_at
 from monitor.core.schedule import Schedule, Slot
 
-MakeKnown = Callable[..., Known]
+MakeKnown = Callable[..., Knowledge]
 MakeBatch = Callable[..., Batch]
 Wait = Callable[..., timedelta | None]
 

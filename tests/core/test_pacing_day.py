@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.batch import Batch, Failures, Known, Phase, Watch
+from monitor.core.batch import Batch, Failures, Knowledge, Phase, Watch
 from monitor.core.conditions import Limits, overdue_at, stalls_at
 from monitor.core.pacing import Pace, next_poll_at
 from monitor.core.schedule import Schedule, Slot
 
-MakeKnown = Callable[..., Known]
+MakeKnown = Callable[..., Knowledge]
 MakeBatch = Callable[..., Batch]
 
 NOW = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
@@ -64,7 +64,7 @@ def watches(draw: st.DrawFn, known: MakeKnown, batch: MakeBatch) -> Watch:
     return Watch(batch=batch(), known=fields, failures=failures)
 
 
-def moments(known: Known, at: datetime) -> list[datetime]:
+def moments(known: Knowledge, at: datetime) -> list[datetime]:
     """List what is known to come, found by other means than the pace finds it."""
     found = [stalls_at(known, PACE.limits, at=at), overdue_at(known, PACE.limits)]
     if known.phase is Phase.PENDING:

@@ -215,18 +215,18 @@ def test_the_only_batch_fails_its_account_even_when_it_is_unreachable() -> None:
 def test_each_row_of_403s_has_its_number(account: Playing) -> None:
     account.poll(FORBIDDEN)
     account.poll(FORBIDDEN)
-    assert account.health.row_number == 1
+    assert account.health.streak_number == 1
     account.poll()
     account.poll(FORBIDDEN)
-    assert account.health.row_number == 2
-    assert account.health.failed_row == 0
+    assert account.health.streak_number == 2
+    assert account.health.failed_streak == 0
 
     account.poll(FORBIDDEN)
     account.poll(FORBIDDEN)
 
-    assert account.health.failed_row == 2
+    assert account.health.failed_streak == 2
     account.poll()
-    assert account.health.failed_row == 2
+    assert account.health.failed_streak == 2
 
 
 # passing failures
@@ -297,7 +297,7 @@ def test_polls_that_put_us_off_are_counted_in_a_row(account: Playing) -> None:
     account.poll(READING)
 
     assert counted == [1, 2, 0, 1, 2, 3]
-    assert account.health == replace(Health(), row_number=account.health.row_number)
+    assert account.health == replace(Health(), streak_number=account.health.streak_number)
 
 
 def fail(account: Playing, kind: FailureKind) -> None:

@@ -113,7 +113,7 @@ async def test_a_source_that_comes_is_polled_and_one_that_leaves_is_not_but_keep
     await until(lambda: len(rig.crm.of("b1")) == 2)
 
     assert second.record.answers <= polled + 1
-    assert [account.source.name for account in rig.engine.accounts] == ["bolna", "vogent"]
+    assert [source.name for source in rig.engine.sources] == ["bolna", "vogent"]
     assert await rig.value("SELECT count(*) FROM batches WHERE source = 'new'") == 1
 
 
@@ -125,7 +125,7 @@ async def test_changed_labels_pace_and_address_take_effect_without_an_event(
     await rig.start()
     await rig.add("b1")
     await until(lambda: len(rig.crm.of("b1")) == 1)
-    before = rig.engine.accounts[0].provider
+    before = rig.engine.sources[0].provider
 
     path = rig.write()
     changed = path.read_text().replace(rig.bolna.base_url, second.base_url)
@@ -137,17 +137,17 @@ async def test_changed_labels_pace_and_address_take_effect_without_an_event(
 
     assert rig.crm.types == ["batch.first_seen", "batch.counts_changed"]
     assert rig.crm.events[-1]["data"]["batch"]["labels"] == {"env": "prod"}
-    assert rig.engine.accounts[0].provider is not before
+    assert rig.engine.sources[0].provider is not before
 
 
 async def test_what_did_not_change_keeps_its_connections(rig: Rig, reload: Reloads) -> None:
     await rig.start()
-    providers = [account.provider for account in rig.engine.accounts]
+    providers = [source.provider for source in rig.engine.sources]
     sinks = [receiver.sink for receiver in rig.engine.receivers]
 
     await reload()
 
-    assert [account.provider for account in rig.engine.accounts] == providers
+    assert [source.provider for source in rig.engine.sources] == providers
     assert [receiver.sink for receiver in rig.engine.receivers] == sinks
 
 
@@ -296,11 +296,11 @@ async def test_a_database_that_is_away_refuses_the_reload_and_the_next_one_works
     reload = Reloads(any_rig, until, capsys)
     await any_rig.start()
     any_rig.tail = declare("bolna", "b1")
-    before = any_rig.engine.poller.accounts
+    before = any_rig.engine.poller.sources
 
     async with outage():
         said = await reload(refused=True)
-        assert any_rig.engine.poller.accounts is before
+        assert any_rig.engine.poller.sources is before
     await reload()
 
     assert "the database" in said

@@ -90,7 +90,7 @@ async def test_the_watchdog_goes_hungry_while_a_loop_hangs(
     log: Log,
 ) -> None:
     monkeypatch.setattr(liveness, "HANG", 0.5)
-    monkeypatch.setattr(liveness, "TURN", 0.05)
+    monkeypatch.setattr(liveness, "LOOK_EVERY", 0.05)
     async with notify_socket(tmp_path / "notify") as heard:
         rig.environment = {"NOTIFY_SOCKET": str(heard.path), **WATCHED}
         await rig.start()

@@ -144,7 +144,7 @@ class DayRig(Rig):
         """Return once all polls and deliveries are answered, and what was read is committed."""
         engine, woken = self.engine, False
         while self.is_polling() or any(receiver.in_flight for receiver in engine.receivers):
-            reading = any(account.in_flight for account in engine.accounts)
+            reading = any(source.in_flight for source in engine.sources)
             if engine.writer.queued and not reading and not woken:
                 engine.writer.wake()
                 woken = True

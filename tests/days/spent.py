@@ -9,7 +9,7 @@ from random import Random
 
 from monitor.core.batch import Batch, Outcome, Phase, Reading, Watch
 from monitor.core.conditions import Limits
-from monitor.core.observe import instant, observe
+from monitor.core.observe import observe, poll_time
 from monitor.core.pacing import Pace, next_poll_at
 from monitor.core.source import Source
 from tests.days.part import clock
@@ -147,7 +147,7 @@ def _follow(
     watch = Watch(batch=Batch(row=row, source=SOURCE.name, id=f"b{row}", key="key"))
     due_at: datetime | None = kind.since
     while due_at is not None and due_at < ends_at:
-        at = instant(watch, due_at)
+        at = poll_time(watch, due_at)
         before, reading = watch.last_poll_at, kind.show(at)
         watch = observe(
             watch, reading, source=SOURCE, interval=PACE.interval, limits=PACE.limits, at=at

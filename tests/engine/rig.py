@@ -321,7 +321,7 @@ class Rig:
 
     def is_polling(self) -> bool:
         """Tell whether a poll is under way, or its result not committed yet."""
-        in_flight = any(account.in_flight for account in self.engine.accounts)
+        in_flight = any(source.in_flight for source in self.engine.sources)
         return in_flight or self.engine.writer.queued > 0
 
     async def settled(self) -> bool:

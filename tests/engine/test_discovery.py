@@ -43,7 +43,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     losable = discovery._Plan.losable
 
     def look(plan: discovery._Plan) -> AbstractContextManager[None]:
-        found.append(plan.account.source.name)
+        found.append(plan.source.name)
         return losable(plan)
 
     monkeypatch.setattr(discovery, "LOOK", 0.01)
@@ -175,8 +175,8 @@ async def test_pages_count_against_the_budget_and_wait_for_its_debt(
     await look_twice(looked, until)
 
     assert vogent.polls() == 2
-    account = vogent.engine.accounts[1]
-    assert account.budget_used(vogent.clock.now()) == pytest.approx(2 / 12)
+    source = vogent.engine.sources[1]
+    assert source.budget_used(vogent.clock.now()) == pytest.approx(2 / 12)
     vogent.clock.advance(seconds=6)
     await until(lambda: vogent.polls(LIST) == 3)
 
@@ -235,7 +235,7 @@ async def test_a_429_to_the_list_pauses_the_whole_account(
     vogent.clock.hold()
     vogent.vogent.fault(Fault.rate_limited(600), batch=LIST, times=1)
     await vogent.start()
-    await until(lambda: vogent.engine.accounts[1].blocked_until is not None)
+    await until(lambda: vogent.engine.sources[1].blocked_until is not None)
 
     vogent.clock.advance(minutes=9)
     await look_twice(looked, until)
@@ -244,7 +244,7 @@ async def test_a_429_to_the_list_pauses_the_whole_account(
     vogent.clock.advance(minutes=2)
 
     await until(lambda: vogent.polls("j1") > 0)
-    assert vogent.engine.accounts[1].blocked_until is None
+    assert vogent.engine.sources[1].blocked_until is None
 
 
 async def test_a_list_that_breaks_down_moves_no_account_whose_batches_answer(
@@ -314,7 +314,7 @@ async def test_a_reload_begins_anew_where_discovery_changed_and_ends_it_where_it
     vogent.vogent_more = ""
     vogent.write()
     vogent.reload_bell.ring()
-    await until(lambda: vogent.engine.accounts[1].provider.finder is None)
+    await until(lambda: vogent.engine.sources[1].provider.finder is None)
     looked = vogent.polls(LIST)
     vogent.clock.advance(minutes=10)
     await until(lambda: vogent.polls("j1") > 0)
@@ -429,12 +429,12 @@ async def test_a_round_of_an_account_that_left_ends_wherever_it_was(
     await asked.wait()
     lookup = plan.round
     assert lookup is not None
-    plan.account.blocked_until = rig.clock.now() + timedelta(seconds=1)  # by a 429
-    rest = [account for account in rig.engine.accounts if account is not plan.account]
+    plan.source.blocked_until = rig.clock.now() + timedelta(seconds=1)  # by a 429
+    rest = [source for source in rig.engine.sources if source is not plan.source]
     rig.engine.poller.change(rest, concurrency=10, deadline=timedelta(seconds=1))
     ended = rig.engine.discovery.change(rest)
     go.set()
     await until(lookup.done)
 
     assert ended == {lookup}
-    await plan.account.provider.close()
+    await plan.source.provider.close()

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from monitor.core.batch import Known, Reading
+from monitor.core.batch import Knowledge, Reading
 from monitor.core.source import FAILING_POLLS
 from monitor.engine import poller
-from monitor.engine.poller import PATIENCE
+from monitor.engine.poller import LONGEST_WAIT
 from monitor.providers.bolna import Bolna
 from monitor.simulator import Fault, bolna_document
 from monitor.storage.batches import Claim, claim_batches
@@ -68,8 +68,8 @@ async def test_a_provider_fault_tells_nothing_and_ends_by_itself(
 
     told = [t for t in rig.crm.types if not t.startswith("source.")]
     assert told == ["batch.first_seen"] * 3 + ["batch.counts_changed"]
-    account = [t for t in rig.crm.types if t.startswith("source.")]
-    assert account in ([], ["source.failing", "source.recovered"])
+    source = [t for t in rig.crm.types if t.startswith("source.")]
+    assert source in ([], ["source.failing", "source.recovered"])
     assert not [line for line in log if line["event"].endswith("crashed")]
     assert rig.bolna.violations == []
 
@@ -79,7 +79,7 @@ async def test_a_bug_in_a_provider_is_a_failed_poll_and_stops_nobody(
 ) -> None:
     read = Bolna.read
 
-    async def crash(self: Bolna, batch_id: str, known: Known | None = None) -> Reading:
+    async def crash(self: Bolna, batch_id: str, known: Knowledge | None = None) -> Reading:
         if batch_id == "b1":
             raise ZeroDivisionError("the provider said +19876543007")
         return await read(self, batch_id, known)
@@ -112,7 +112,7 @@ async def test_a_black_hole_does_not_delay_the_other_account(rig: Rig, until: Un
 
     await until(lambda: min(rig.polls(name) for name in good) >= 10)
 
-    assert rig.engine.accounts[0].in_flight <= 5
+    assert rig.engine.sources[0].in_flight <= 5
 
 
 async def test_one_account_takes_at_most_half_of_the_slots_while_others_are_due(
@@ -131,7 +131,7 @@ async def test_one_account_takes_at_most_half_of_the_slots_while_others_are_due(
     await until(lambda: rig.polls() == 8)
     await rig.round()
 
-    assert [account.in_flight for account in rig.engine.accounts] == [4, 4]
+    assert [source.in_flight for source in rig.engine.sources] == [4, 4]
     assert rig.polls() == 8
 
 
@@ -147,7 +147,7 @@ async def test_an_account_that_is_alone_takes_every_slot_and_no_more(
     await until(lambda: rig.polls() == 8)
     await rig.round()
 
-    assert rig.engine.accounts[0].in_flight == rig.polls() == 8
+    assert rig.engine.sources[0].in_flight == rig.polls() == 8
 
 
 async def test_a_backlog_goes_on_without_waiting_for_the_next_turn(
@@ -213,9 +213,9 @@ async def test_a_429_pauses_the_whole_account_for_as_long_as_it_asks(
     await until(lambda: len(rig.crm.events) == 3)
 
     rig.bolna.fault(Fault.rate_limited(1800), times=1)
-    await until(lambda: rig.engine.accounts[0].blocked_until is not None)
+    await until(lambda: rig.engine.sources[0].blocked_until is not None)
     rig.clock.hold()
-    await until(lambda: not any(account.in_flight for account in rig.engine.accounts))
+    await until(lambda: not any(source.in_flight for source in rig.engine.sources))
     paused = rig.polls()
     await rig.advance(until, polls_too=True, minutes=29)
     await rig.round()
@@ -244,7 +244,7 @@ async def test_a_5xx_puts_its_batch_off_for_as_long_as_it_asks_and_no_other(
     others = rig.polls("b2")
     await until(lambda: rig.polls("b2") > others + 3)
     assert rig.polls("b1") == 1
-    assert rig.engine.accounts[0].blocked_until is None
+    assert rig.engine.sources[0].blocked_until is None
 
     await rig.advance(until, polls_too=True, minutes=30)
     await until(lambda: rig.polls("b1") > 1)
@@ -260,7 +260,7 @@ async def test_three_5xx_in_a_row_that_ask_for_a_wait_pause_the_account(
     await rig.start()
     await rig.add(*names)
 
-    await until(lambda: rig.engine.accounts[0].blocked_until is not None)
+    await until(lambda: rig.engine.sources[0].blocked_until is not None)
     await until(lambda: not rig.is_polling())
     asked = rig.polls()
     await rig.round()
@@ -278,10 +278,10 @@ async def test_what_a_paused_account_had_claimed_ahead_is_given_back(
     await rig.build()
     await rig.add(*names)
     rig.bolna.fault(Fault.rate_limited(1800), times=1)
-    rig.engine.accounts[0].hand.size = len(names)  # as at hundreds of polls a second
+    rig.engine.sources[0].ahead.size = len(names)  # as at hundreds of polls a second
 
     await rig.start()
-    await until(lambda: rig.engine.accounts[0].blocked_until is not None)
+    await until(lambda: rig.engine.sources[0].blocked_until is not None)
 
     async def free() -> bool:
         claimed = "SELECT count(*) FROM batches WHERE lease_owner IS NOT NULL"
@@ -295,18 +295,18 @@ async def test_what_waited_too_long_for_a_slot_is_given_back(rig: Rig) -> None:
     rig.show("b1", "b2")
     await rig.build()
     await rig.add("b1", "b2")
-    account = rig.engine.accounts[0]
+    source = rig.engine.sources[0]
     now = rig.clock.now()
     claimed = await claim_batches(
         rig.database,
-        account.source.row,
+        source.row,
         want=2,
         rate=1e6,
         now=now,
         lease=timedelta(minutes=1),
         owner="test",
     )
-    account.hand.add(claimed.claims, at=now - PATIENCE)
+    source.ahead.add(claimed.claims, at=now - LONGEST_WAIT)
 
     assert not rig.engine.poller._begin_next()
     await rig.engine.poller._give_back()
@@ -337,12 +337,12 @@ async def test_a_429_pauses_for_seconds_or_until_a_date_within_bounds(
     await rig.start()
     began = rig.clock.now()
     await rig.add("b1")
-    account = rig.engine.accounts[0]
+    source = rig.engine.sources[0]
 
-    await until(lambda: account.blocked_until is not None)
+    await until(lambda: source.blocked_until is not None)
 
-    assert account.blocked_until is not None
-    paused = (account.blocked_until - began).total_seconds()
+    assert source.blocked_until is not None
+    paused = (source.blocked_until - began).total_seconds()
     passed = HANG if isinstance(asked, timedelta) else 0.01  # until the date is read
     assert paused == pytest.approx(wait, abs=passed)
 
@@ -392,18 +392,18 @@ async def fail(rig: Rig, until: Until, fault: Fault) -> None:
     """Let the account fail for good."""
     await until(rig.settled)  # or leases run out when the clock is put forward
     rig.bolna.fault(fault)
-    await until(lambda: rig.engine.accounts[0].health.row_polls >= FAILING_POLLS)
+    await until(lambda: rig.engine.sources[0].health.streak_polls >= FAILING_POLLS)
     await rig.advance(until, minutes=2)
     await until(lambda: "source.failing" in rig.crm.types)
 
 
 async def probe(rig: Rig, until: Until) -> None:
     """Let a failing account be tried once more, in vain."""
-    account, polls = rig.engine.accounts[0], rig.polls()
+    source, polls = rig.engine.sources[0], rig.polls()
     await rig.advance(until, seconds=61)
 
     def told() -> bool:
-        pause = account.blocked_until
+        pause = source.blocked_until
         return pause is not None and pause > rig.clock.now() + timedelta(seconds=30)
 
     await until(lambda: rig.polls() > polls and told())
@@ -424,7 +424,7 @@ async def test_however_many_batches_a_failing_account_is_one_event_and_one_recov
     await until(lambda: len(rig.crm.events) == number)
 
     await fail(rig, until, fault)
-    await until(lambda: not rig.engine.accounts[0].in_flight)
+    await until(lambda: not rig.engine.sources[0].in_flight)
     for _ in range(3):
         await probe(rig, until)
     rig.bolna.lift()
@@ -454,7 +454,7 @@ async def test_a_failing_account_is_tried_with_one_poll_a_minute_each_time_anoth
     await rig.add(*names)
     await until(lambda: len(rig.crm.events) == 5)
     await fail(rig, until, Fault.server_error())
-    await until(lambda: not rig.engine.accounts[0].in_flight)
+    await until(lambda: not rig.engine.sources[0].in_flight)
 
     tried = []
     for _ in range(5):
@@ -613,7 +613,7 @@ async def test_what_is_claimed_of_a_source_that_left_meanwhile_is_given_back(
         return claimed
 
     await rig.start()
-    accounts = rig.engine.accounts
+    sources = rig.engine.sources
     monkeypatch.setattr("monitor.engine.poller.claim_batches", leave)
     await rig.add("b1")
 
@@ -622,8 +622,8 @@ async def test_what_is_claimed_of_a_source_that_left_meanwhile_is_given_back(
         return bool(claims) and bool(await rig.value(leased) == 0)
 
     await until(free)
-    for account in accounts:
-        await account.provider.close()
+    for source in sources:
+        await source.provider.close()
 
     assert rig.polls() == 0
 

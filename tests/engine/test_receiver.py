@@ -5,7 +5,7 @@ import pytest
 
 from monitor.core.delivery import Delivery, Hold, Verdict, VerdictKind
 from monitor.core.event import SubjectKind
-from monitor.engine.receiver import Receiver
+from monitor.engine.receiver import ReceiverAtWork
 
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -22,7 +22,7 @@ class NoSink:
         raise NotImplementedError
 
 
-def make(**about: Any) -> Receiver:
+def make(**about: Any) -> ReceiverAtWork:
     given: dict[str, Any] = {
         "name": "crm",
         "kind": "webhook",
@@ -32,7 +32,7 @@ def make(**about: Any) -> Receiver:
         "spacing": timedelta(),
         "timeout": 15 * SECOND,
     }
-    return Receiver(**(given | about))
+    return ReceiverAtWork(**(given | about))
 
 
 def delivery(row: int) -> Delivery:
@@ -72,8 +72,8 @@ def test_attempts_that_nobody_commits_take_room_in_the_end() -> None:
 
 def test_it_wants_what_fills_its_slots_and_its_hand() -> None:
     receiver = make()
-    receiver.hand.size = 20
-    receiver.hand.add([delivery(1)], at=NOW)
+    receiver.ahead.size = 20
+    receiver.ahead.add([delivery(1)], at=NOW)
 
     assert receiver.wanted(NOW) == 8 + 20 - 1
 
@@ -83,26 +83,26 @@ def test_it_wants_what_fills_its_slots_and_its_hand() -> None:
 )
 def test_one_that_is_spaced_or_held_wants_one_at_a_time(about: dict[str, Any]) -> None:
     receiver = make(**about)
-    receiver.hand.size = 20
+    receiver.ahead.size = 20
 
     assert receiver.wanted(NOW) == 1
-    receiver.hand.add([delivery(1)], at=NOW)
+    receiver.ahead.add([delivery(1)], at=NOW)
     assert receiver.wanted(NOW) == 0
 
 
 def test_a_claim_is_stale_when_it_might_not_outlast_an_attempt() -> None:
     receiver = make()
-    receiver.hand.add([delivery(1)], at=NOW)
-    receiver.hand.add([delivery(2)], at=NOW + SECOND)
+    receiver.ahead.add([delivery(1)], at=NOW)
+    receiver.ahead.add([delivery(2)], at=NOW + SECOND)
 
-    stale = receiver.hand.drop_stale(at=NOW + 25 * SECOND, patience=receiver.patience)
+    stale = receiver.ahead.drop_stale(at=NOW + 25 * SECOND, patience=receiver.patience)
 
     assert [one.row for one in stale] == [1]
 
 
 def test_nothing_is_drawn_without_room() -> None:
     receiver = make(in_flight=8)
-    receiver.hand.add([delivery(1)], at=NOW)
+    receiver.ahead.add([delivery(1)], at=NOW)
 
     assert receiver.draw(NOW) is None
 

@@ -511,7 +511,7 @@ async def test_what_is_claimed_already_is_sent_when_its_receiver_takes_something
     claimed = await claim_deliveries(
         rig.database, "crm", limit=8, now=later, lease=crm.lease, owner="test"
     )
-    crm.hand.add(claimed, at=rig.clock.now())
+    crm.ahead.add(claimed, at=rig.clock.now())
 
     await rig.advance(until, seconds=6)
 
@@ -547,4 +547,4 @@ async def test_a_claim_that_comes_back_after_the_hold_began_is_given_back(
         return bool(await rig.value(leased) == 0)
 
     await until(free)
-    assert len(crm.hand) == 0
+    assert len(crm.ahead) == 0

@@ -17,7 +17,7 @@ async def test_an_answer_the_database_refuses_is_kept_without_its_text(
     any_rig.show("b1", "b2")
     await any_rig.start()
     await any_rig.add("b1", "b2")
-    await until(lambda: len(any_rig.engine.accounts) == 2)
+    await until(lambda: len(any_rig.engine.sources) == 2)
 
     async def dead() -> bool:
         return bool(await any_rig.value("SELECT count(*) FROM deliveries WHERE state='dead'") == 2)

@@ -30,13 +30,13 @@ async def test_results_wait_while_the_database_is_away_and_none_is_lost(
     slow = Fault.slow_drip(0.003)  # the answers come while the database is away
     rig.bolna.fault(slow)
     rig.show(*names, execution_status={"completed": 7})
-    await until(lambda: any(account.in_flight for account in rig.engine.accounts))
+    await until(lambda: any(source.in_flight for source in rig.engine.sources))
 
     async with outage():
         begun = len(log)
         await until(lambda: bool(writing(log, "database.failing")))
         rig.bolna.lift()
-        await until(lambda: not any(account.in_flight for account in rig.engine.accounts))
+        await until(lambda: not any(source.in_flight for source in rig.engine.sources))
         assert rig.engine.writer.queued
         failing = [line["loop"] for line in writing(log[begun:], "database.failing")]
         assert len(failing) == len(set(failing)), "once, however often it is tried again"
@@ -189,7 +189,7 @@ async def test_two_daemons_on_one_database_tell_a_failing_account_once(
         one.bolna.fault(Fault.unauthorized())
         await until(lambda: "source.failing" in one.crm.types)
         for rig in (one, two):
-            await until(lambda r=rig: not r.engine.accounts[0].in_flight)
+            await until(lambda r=rig: not r.engine.sources[0].in_flight)
         one.bolna.lift()
         for rig in (one, two):
             await rig.advance(until, seconds=61)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from monitor.simulator import SimulatedBolna
 from monitor.simulator.bolna import bolna_document
 from monitor.simulator.lives import Document
-from monitor.simulator.record import Served
+from monitor.simulator.record import ServedAnswer
 from tests.faults.consumer import Consumer
 
 STEP = 0.5
@@ -55,7 +55,7 @@ class Unrest:
         for batch_id in self._turns:
             self._bolna.put(batch_id, self._document(batch_id))
 
-    def _go_on(self, served: Served) -> None:
+    def _go_on(self, served: ServedAnswer) -> None:
         batch_id = served.batch
         if served.body is None or batch_id not in self._turns or self._over:
             return

@@ -85,8 +85,8 @@ class Life:
 
     def _claim(self, landing: list[tuple[Claim, int]]) -> list[Claim]:
         stage, away = self.stage, {claim.watch.batch.row for claim, _ in landing}
-        if stage.account.blocked_until is not None:
-            stage.now = max(stage.now, stage.account.blocked_until)
+        if stage.source.blocked_until is not None:
+            stage.now = max(stage.now, stage.source.blocked_until)
             return [claim for claim in stage.claim() if claim.watch.batch.row not in away]
         rows = [row for row, due in stage.due.items() if due is not None and row not in away]
         chosen = self.dice.sample(rows, self.dice.randint(min(1, len(rows)), len(rows)))

@@ -201,8 +201,8 @@ MISTAKES = (
     Mistake(
         name="one 403 fails the account",
         module=SOURCE,
-        old="        return health.row_polls >= FORBIDDEN_POLLS or",
-        new="        return health.row_polls >= 1 or",
+        old="        return health.streak_polls >= FORBIDDEN_POLLS or",
+        new="        return health.streak_polls >= 1 or",
     ),
     Mistake(
         name="a 404 does not end what fails",
@@ -213,8 +213,8 @@ MISTAKES = (
     Mistake(
         name="five failed polls fail the account however short it took",
         module=SOURCE,
-        old="    return health.row_polls >= FAILING_POLLS and at - since >= FAILING_AFTER\n",
-        new="    return health.row_polls >= FAILING_POLLS\n",
+        old="    return health.streak_polls >= FAILING_POLLS and at - since >= FAILING_AFTER\n",
+        new="    return health.streak_polls >= FAILING_POLLS\n",
     ),
 )
 

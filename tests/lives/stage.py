@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from monitor.core.batch import Batch, Counts, Known, Reading, Watch
+from monitor.core.batch import Batch, Counts, Knowledge, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import Event
-from monitor.core.observe import instant
+from monitor.core.observe import poll_time
 from monitor.core.pacing import Pace, next_poll_at
 from monitor.core.source import Source
-from monitor.engine.account import Account
-from monitor.engine.fold import Result, fold, read
+from monitor.engine.judgement import Result, judge_group, observe_result
+from monitor.engine.source import SourceAtWork
 from monitor.providers import bolna, vogent
 from monitor.providers.calls import weigh
 from monitor.providers.vogent_census import standing
@@ -87,7 +87,7 @@ def answer_of(
 
 
 @dataclass(slots=True, kw_only=True)
-class Steady(Account):
+class Steady(SourceAtWork):
     """Plan polls without dice."""
 
     jitter: float = 0.0
@@ -103,7 +103,7 @@ class Silent:
     extra_requests = 0
     finder = None
 
-    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
+    async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         """Never called."""
         raise NotImplementedError
 
@@ -112,7 +112,7 @@ class Silent:
 
 
 class Stage:
-    """Claim, fold and keep as poller and writer do, without a database.
+    """Claim, judge and keep as poller and writer do, without a database.
 
     `batches` says of each whether the first complete round of discovery found it.
     """
@@ -126,10 +126,8 @@ class Stage:
         start: datetime = START,
     ) -> None:
         self.now = start
-        source = Source(row=1, name="prod", provider=provider, key="the source's key")
-        self.account = Steady(
-            source=source, provider=Silent(), pace=PACE, rate=1000.0, jitter=jitter
-        )
+        about = Source(row=1, name="prod", provider=provider, key="the source's key")
+        self.source = Steady(about=about, provider=Silent(), pace=PACE, rate=1000.0, jitter=jitter)
         self.watches = {
             row: Watch(
                 batch=Batch(row=row, source="prod", id=name, key=f"key {row}", found_first=first)
@@ -147,15 +145,15 @@ class Stage:
     def next_at(self) -> datetime | None:
         """Return when there is something to poll."""
         due_at = min((due for due in self.due.values() if due), default=None)
-        if self.account.blocked_until is not None and due_at is not None:
-            return self.account.blocked_until
+        if self.source.blocked_until is not None and due_at is not None:
+            return self.source.blocked_until
         return due_at
 
     def claim(self) -> list[Claim]:
         """Claim what is due now: of a blocked source the batch polled longest ago."""
-        if self.account.blocked_until is None:
+        if self.source.blocked_until is None:
             return [self.claim_one(row) for row, due in self.due.items() if due and due <= self.now]
-        if self.now < self.account.blocked_until:
+        if self.now < self.source.blocked_until:
             return []
         polled = [row for row, due in self.due.items() if due is not None]
         oldest = min(polled, key=lambda row: self.watches[row].last_poll_at or START - LEASE)
@@ -164,7 +162,7 @@ class Stage:
     def claim_one(self, row: int, *, probe: bool = False) -> Claim:
         """Claim a batch; a probed source stays blocked meanwhile."""
         if probe:
-            self.account.blocked_until = self.now + LEASE
+            self.source.blocked_until = self.now + LEASE
         return Claim(
             watch=self.watches[row],
             epoch=1,
@@ -181,18 +179,18 @@ class Stage:
         for claim, answer in answers:
             results.append(self._result(claim, answer))
             self.now += apart
-        folded = fold(
-            [(r, None if r.reading is None else read(r, r.reading)) for r in results],
+        judgement = judge_group(
+            [(r, observe_result(r)) for r in results],
             routes=(),
             watched={1: self.watched},
             now=self.now,
         )
         events = []
-        for account, stands in folded.standings.values():
-            account.health, account.blocked_until = stands.health, stands.blocked_until
-            account.answered_at = stands.answered_at
+        for source, stands in judgement.standings.values():
+            source.health, source.blocked_until = stands.health, stands.blocked_until
+            source.answered_at = stands.answered_at
             events += [owed.event for owed in stands.owed]
-        for record in folded.records:
+        for record in judgement.records:
             row = record.watch.batch.row
             self.watches[row], self.due[row] = record.watch, record.next_poll_at
             events += [owed.event for owed in record.owed]
@@ -201,16 +199,15 @@ class Stage:
     def restart(self) -> None:
         """Go on as another process does, with nothing but what the database holds."""
         self.watches = {row: stored(watch) for row, watch in self.watches.items()}
-        self.account.health = _health_of(_health_column(self.account.health))
-        self.account.answered_at = None
+        self.source.health = _health_of(_health_column(self.source.health))
+        self.source.answered_at = None
 
     def _result(self, claim: Claim, answer: Answer) -> Result:
         return Result(
-            account=self.account,
+            source=self.source,
             claim=claim,
-            at=instant(claim.watch, self.now),
-            reading=None if isinstance(answer, PollError) else answer,
-            failure=answer if isinstance(answer, PollError) else None,
+            at=poll_time(claim.watch, self.now),
+            answer=answer,
         )
 
 

@@ -80,7 +80,7 @@ async def test_dead_names_hold_up_nobody_else(
 async def test_a_name_without_an_answer_fails_as_one(
     client: HttpClient, system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookup, "PATIENCE", 0.01)
+    monkeypatch.setattr(lookup, "LOOKUP_TIMEOUT", 0.01)
 
     with pytest.raises(NetworkError) as caught:
         await client.get("http://dead.test/", {}, deadline=DEADLINE)
@@ -138,7 +138,7 @@ async def test_the_last_address_serves_while_nobody_answers(
 async def test_a_late_answer_serves_the_next(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookup, "PATIENCE", 0.01)
+    monkeypatch.setattr(lookup, "LOOKUP_TIMEOUT", 0.01)
     asking = Lookup()
     with pytest.raises(OSError, match="nobody answers"):
         await asking.resolve("late.test", 1)
@@ -179,7 +179,7 @@ def test_a_loop_ends_while_a_name_hangs(
 ) -> None:
     system = System()
     monkeypatch.setattr(socket, "getaddrinfo", system.ask)
-    monkeypatch.setattr(lookup, "PATIENCE", 0.01)
+    monkeypatch.setattr(lookup, "LOOKUP_TIMEOUT", 0.01)
 
     async def ask() -> None:
         with pytest.raises(OSError, match="nobody answers"):

@@ -74,9 +74,9 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.record",
-                old="return Recorded(claims=claims, born=born)",
+                old="return RecordResult(claims=claims, born=born)",
                 new="from monitor.engine import relay; relay.HASTY(born)\n"
-                "    return Recorded(claims=claims)",
+                "    return RecordResult(claims=claims)",
             ),
             Edit(
                 module="monitor.engine.relay",

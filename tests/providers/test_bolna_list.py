@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import FailureKind, PollError
-from monitor.core.found import Found
 from monitor.engine.ports import Provider
 from monitor.simulator import Fault, SimulatedBolna, bolna_document
 
@@ -17,9 +17,9 @@ Reader = Callable[..., AbstractAsyncContextManager[Provider]]
 
 async def found(
     bolna: SimulatedBolna, reader: Reader, discover: Any
-) -> tuple[list[Found], PollError | None]:
+) -> tuple[list[DiscoveryAnswer], PollError | None]:
     """Find until the end, or the failure."""
-    brought: list[Found] = []
+    brought: list[DiscoveryAnswer] = []
     async with reader(bolna, api_key=KEY, discover=discover) as provider:
         assert provider.finder is not None
         try:
@@ -43,7 +43,7 @@ async def test_only_the_named_agents_are_asked(agents: SimulatedBolna, reader: R
     brought, failure = await found(agents, reader, {"agents": ["a1", "a3"]})
 
     assert (brought, failure) == (
-        [Found(ids=("b1",), agent="a1"), Found(ids=("b3",), agent="a3")],
+        [DiscoveryAnswer(ids=("b1",), agent="a1"), DiscoveryAnswer(ids=("b3",), agent="a3")],
         None,
     )
     assert [served.batch for served in agents.served] == ["a1/all", "a3/all"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from monitor.core.batch import Known, Phase, Reading
+from monitor.core.batch import Knowledge, Phase, Reading
 from monitor.core.errors import FailureKind, PollError
 from monitor.engine.ports import Provider
 from monitor.providers import vogent_census
@@ -61,9 +61,9 @@ def show(
     api.put("j1", Life([step(document, lists={"dials": dials, "queue": queue})]))
 
 
-def known(reading: Reading, *, settled: bool = False) -> Known:
+def known(reading: Reading, *, settled: bool = False) -> Knowledge:
     """Make what a reading leaves behind."""
-    return Known(
+    return Knowledge(
         status=reading.status,
         phase=reading.phase,
         outcome=reading.outcome,

@@ -5,11 +5,11 @@ import pytest
 
 from monitor.simulator import journal as journals
 from monitor.simulator.journal import Journal
-from monitor.simulator.record import Served
+from monitor.simulator.record import ServedAnswer
 
-RUNNING = Served(1.0, "b1", 200, body=b'{"status": "running"}')
-ENDED = Served(2.0, "b1", 200, body=b'{"status": "completed"}')
-BROKEN = Served(3.0, "b1", 500, fault="server_error")
+RUNNING = ServedAnswer(1.0, "b1", 200, body=b'{"status": "running"}')
+ENDED = ServedAnswer(2.0, "b1", 200, body=b'{"status": "completed"}')
+BROKEN = ServedAnswer(3.0, "b1", 500, fault="server_error")
 
 
 def lines(file: io.StringIO) -> list[dict[str, object]]:
@@ -40,7 +40,7 @@ def test_each_batch_has_its_own_changes() -> None:
     journal = Journal(file)
 
     for batch in ("b1", "b2", "b1", "b2"):
-        journal.note(Served(1.0, batch, 200, body=b"{}"))
+        journal.note(ServedAnswer(1.0, batch, 200, body=b"{}"))
 
     assert [line["batch"] for line in lines(file)] == ["b1", "b2"]
 

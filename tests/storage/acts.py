@@ -14,7 +14,7 @@ from monitor.storage.batches import (
     release_batches,
     unclaim_batches,
 )
-from monitor.storage.census import count_batches, count_due, count_pending
+from monitor.storage.counts import count_batches, count_due, count_pending
 from monitor.storage.debts import debts_of_gone, hand_over
 from monitor.storage.deliveries import due_receivers, release_deliveries, unclaim_deliveries
 from monitor.storage.delivery_queries import (
@@ -36,7 +36,6 @@ from monitor.storage.event_queries import (
 )
 from monitor.storage.identify import identify_batches
 from monitor.storage.queries import has_batches, newest_snapshots, read_batch, watched_batches
-from monitor.storage.receiver_trial import Trial, owe_trial
 from monitor.storage.receivers import lift_hold, register_receivers
 from monitor.storage.redeliver import find_deliveries, find_of_receiver, redeliver
 from monitor.storage.registry import (
@@ -46,6 +45,7 @@ from monitor.storage.registry import (
     register_batches,
     unregister_batches,
 )
+from monitor.storage.test_delivery import TestDelivery, owe_test_delivery
 from monitor.storage.upkeep import (
     expire_deliveries,
     heed_step_back,
@@ -153,8 +153,8 @@ async def try_a_receiver(store: Store) -> None:
         data = receiver_data(row.name, "webhook")
         return compose(EventType.TEST, subject, sequence=sequence, at=NOW, data=data)
 
-    await owe_trial(
-        store.database, Trial(receiver=row, compose=test, birth=birth({"crm": 1})), now=NOW
+    await owe_test_delivery(
+        store.database, TestDelivery(receiver=row, compose=test, birth=birth({"crm": 1})), now=NOW
     )
 
 

@@ -15,12 +15,12 @@ from monitor.core.event import EventType, compose
 from monitor.core.observe import Observation, observe
 from monitor.core.payload import batch_data, batch_subject
 from monitor.core.source import Source
-from monitor.storage.batches import Claim, Claimed, claim_batches
+from monitor.storage.batches import Claim, Claims, claim_batches
 from monitor.storage.database import Database, fetch
-from monitor.storage.deliveries import Settled, claim_deliveries, settle_deliveries
-from monitor.storage.outbox import Birth, Owed
+from monitor.storage.deliveries import EndedAttempt, claim_deliveries, settle_deliveries
+from monitor.storage.outbox import Birth, RoutedEvent
 from monitor.storage.receivers import register_receivers
-from monitor.storage.record import BatchRecord, Recorded, record
+from monitor.storage.record import BatchRecord, RecordResult, record
 from monitor.storage.registry import Registration, register_batches
 from monitor.storage.sources import SourceRow, register_sources
 
@@ -61,7 +61,7 @@ class Store:
         lease: timedelta = LEASE,
         owner: str = "one",
         **about: Any,
-    ) -> Claimed:
+    ) -> Claims:
         """Claim due batches."""
         row = (await self.source(source)).row
         return await claim_batches(
@@ -80,7 +80,7 @@ class Store:
         owner: str = "one",
         birth: Birth | None = None,
         **about: Any,
-    ) -> Recorded:
+    ) -> RecordResult:
         """Commit poll results."""
         chosen = birth or _born_unclaimed(owner)
         return await record(self.database, records, birth=chosen, now=at, **about)
@@ -92,7 +92,7 @@ class Store:
         at: datetime = NOW,
         reading: Reading | None = None,
         birth: Birth | None = None,
-    ) -> Recorded:
+    ) -> RecordResult:
         """Poll these batches once, all at once; every poll tells at least one event."""
         chosen = await self._claim_all(ids, at=at)
         records = []
@@ -129,7 +129,9 @@ class Store:
             next_poll_at=due or at + MINUTE,
             learned=seen.watch.known is not claim.watch.known,
             snapshot=seen.snapshot,
-            owed=tuple(Owed(event=event, receivers=tuple(receivers)) for event in seen.events),
+            owed=tuple(
+                RoutedEvent(event=event, receivers=tuple(receivers)) for event in seen.events
+            ),
         )
 
     def observe(self, watch: Watch, reading: Reading, *, at: datetime = NOW) -> Observation:
@@ -166,7 +168,7 @@ class Store:
             VerdictKind.DEAD: DeliveryState.DEAD,
         }
         settled = [
-            Settled(
+            EndedAttempt(
                 delivery=delivery,
                 verdict=Verdict(kind=kind, **about),
                 settlement=Settlement(

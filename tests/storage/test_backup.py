@@ -154,7 +154,7 @@ async def test_what_is_no_ordinary_file_is_never_replaced(live: Store, tmp_path:
 async def test_a_source_that_somebody_has_locked_is_named_after_a_while(
     live: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backup, "PATIENCE", 0.1)
+    monkeypatch.setattr(backup, "BUSY_TIMEOUT", 0.1)
     plain = tmp_path / "plain.db"
     back_up(path_of(live), plain, force=False)
 

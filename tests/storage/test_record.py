@@ -4,18 +4,18 @@ from typing import Any
 
 import pytest
 
-from monitor.core.batch import Failures, Known, Outcome, Phase
+from monitor.core.batch import Failures, Knowledge, Outcome, Phase
 from monitor.core.errors import DataRefusedError, FailureKind, SourceMovedError, StorageError
 from monitor.core.event import EventType, SubjectKind, compose
 from monitor.core.payload import source_data, source_subject
 from monitor.core.schedule import Schedule, Slot
-from monitor.core.source import Health, RowKind, Source
-from monitor.storage.outbox import Owed
+from monitor.core.source import Health, Source, StreakKind
+from monitor.storage.outbox import RoutedEvent
 from monitor.storage.record import BatchRecord
 from monitor.storage.sources import SourceRecord, SourceRow, read_source
 from tests.storage.store import MINUTE, NOW, SECOND, Store, birth, running
 
-WHOLE = Known(
+WHOLE = Knowledge(
     status="executed",
     phase=Phase.ENDED,
     outcome=Outcome.COMPLETED,
@@ -43,7 +43,7 @@ WHOLE = Known(
     overdue_at=NOW + MINUTE,
     course=((1769675460000, 0), (1769675490000, 2**53)),
 )
-BARE = Known(
+BARE = Knowledge(
     status="",
     phase=Phase.UNKNOWN,
     outcome=None,
@@ -64,7 +64,7 @@ async def poll(store: Store, **about: Any) -> BatchRecord:
     return store.record_of(claim, running(), **about)
 
 
-def source_event(row: SourceRow, *, sequence: int = 1) -> Owed:
+def source_event(row: SourceRow, *, sequence: int = 1) -> RoutedEvent:
     source = Source(row=row.row, name=row.name, provider="bolna", key=row.key)
     event = compose(
         EventType.SOURCE_FAILING,
@@ -73,18 +73,18 @@ def source_event(row: SourceRow, *, sequence: int = 1) -> Owed:
         at=NOW,
         data=source_data(source),
     )
-    return Owed(event=event, receivers=("crm",))
+    return RoutedEvent(event=event, receivers=("crm",))
 
 
 @pytest.mark.parametrize("known", [WHOLE, BARE, replace(BARE, counts={})], ids=lambda k: k.status)
-async def test_all_that_is_known_comes_back_as_it_went(store: Store, known: Known) -> None:
+async def test_all_that_is_known_comes_back_as_it_went(store: Store, known: Knowledge) -> None:
     await store.add("b1", name="given", labels={"team": "a"})
     claim = await store.claim_one()
     failures = Failures(
         polls=4,
         since=NOW,
         refusals=3,
-        forbidden_row=2,
+        forbidden_streak=2,
         forbidden_refusals=1,
         kind=FailureKind.TIMEOUT,
         status_code=408,
@@ -373,12 +373,12 @@ async def test_a_sources_health_and_its_event_are_written_with_the_polls(store: 
         kind=FailureKind.FORBIDDEN,
         status_code=403,
         recovered_at=NOW - SECOND,
-        row_kind=RowKind.FORBIDDEN,
-        row_polls=3,
-        row_since=NOW,
-        row_batches=(1, 2),
-        row_number=4,
-        failed_row=5,
+        streak_kind=StreakKind.FORBIDDEN,
+        streak_polls=3,
+        streak_since=NOW,
+        streak_batches=(1, 2),
+        streak_number=4,
+        failed_streak=5,
     )
     record = SourceRecord(
         row=source.row, version=source.version, health=health, blocked_until=NOW + MINUTE
@@ -396,7 +396,7 @@ async def test_a_source_that_was_moved_meanwhile_writes_nothing(store: Store) ->
     await store.add("b1")
     source = await store.source()
     record = SourceRecord(
-        row=source.row, version=source.version, health=Health(row_polls=1), blocked_until=None
+        row=source.row, version=source.version, health=Health(streak_polls=1), blocked_until=None
     )
     await store.write(sources=[(record, ())])
     seen = await poll(store)

@@ -11,8 +11,8 @@ from monitor.core.errors import DataRefusedError
 from monitor.storage.database import Database
 from monitor.storage.queries import read_batch
 from monitor.storage.registry import (
-    Registered,
     Registration,
+    RegistrationCounts,
     declare_batches,
     discover_batches,
     register_batches,
@@ -27,7 +27,7 @@ def wanted(*ids: str, source: str = "bolna", **about: Any) -> list[Registration]
 
 async def add(
     store: Store, *items: Registration, at: datetime = NOW, wake: bool = True
-) -> Registered:
+) -> RegistrationCounts:
     return await register_batches(store.database, items, origin=Origin.ADDED, now=at, wake=wake)
 
 
@@ -40,7 +40,7 @@ async def test_a_new_batch_is_due_at_once(store: Store) -> None:
     counted = await add(store, *wanted("b1", "b2"))
 
     claimed = await store.claim()
-    assert counted == Registered(new=2)
+    assert counted == RegistrationCounts(new=2)
     assert [c.due_at for c in claimed.claims] == [NOW, NOW]
     assert {c.watch.batch.origin for c in claimed.claims} == {Origin.ADDED}
     assert len({c.watch.batch.key for c in claimed.claims}) == 2
@@ -53,7 +53,7 @@ async def test_a_watched_batch_goes_on_undisturbed(store: Store) -> None:
 
     counted = await add(store, *wanted("b1"), at=NOW + MINUTE)
 
-    assert counted == Registered(known=1)
+    assert counted == RegistrationCounts(known=1)
     assert await store.rows("SELECT * FROM batches") == before
 
 
@@ -69,13 +69,13 @@ async def test_adding_a_batch_under_way_does_not_touch_its_claim(store: Store) -
 async def test_the_same_id_twice_in_one_go_is_one_batch(store: Store) -> None:
     counted = await add(store, *wanted("b1", "b1", "b2"))
 
-    assert counted == Registered(new=2, known=1)
+    assert counted == RegistrationCounts(new=2, known=1)
 
 
 async def test_the_same_id_at_two_sources_is_two_batches(store: Store) -> None:
     counted = await add(store, *wanted("b1"), *wanted("b1", source="vogent"))
 
-    assert counted == Registered(new=2)
+    assert counted == RegistrationCounts(new=2)
 
 
 async def test_removing_keeps_the_row_and_tells_what_was_watched(store: Store) -> None:
@@ -101,7 +101,7 @@ async def test_adding_again_goes_on_with_the_sequence_from_a_new_first_reading(
     counted = await add(store, *wanted("b1"), at=NOW + MINUTE)
 
     watch = (await store.claim_one(at=NOW + MINUTE)).watch
-    assert counted == Registered(again=1)
+    assert counted == RegistrationCounts(again=1)
     assert (watch.known, watch.observed_at, watch.failures.polls) == (None, None, 0)
     assert (watch.sequence, watch.snapshots, watch.batch.key) == (2, 2, first_key)
     assert watch.last_poll_at == NOW  # no two polls of a batch share a time
@@ -137,7 +137,7 @@ async def test_adding_wakes_a_forgotten_batch(store: Store) -> None:
 
     counted = await add(store, *wanted("b1", "b2"), at=NOW + MINUTE)
 
-    assert counted == Registered(woken=1, known=1)
+    assert counted == RegistrationCounts(woken=1, known=1)
     (claim,) = [c for c in (await store.claim(at=NOW + MINUTE)).claims if c.watch.batch.id == "b1"]
     assert claim.due_at == NOW + MINUTE
     assert claim.watch.known is not None
@@ -149,7 +149,7 @@ async def test_a_forgotten_batch_can_be_left_asleep(store: Store) -> None:
 
     counted = await add(store, *wanted("b1"), wake=False)
 
-    assert counted == Registered(known=1)
+    assert counted == RegistrationCounts(known=1)
     assert (await store.claim()).claims == []
 
 
@@ -184,7 +184,7 @@ async def test_what_the_file_no_longer_declares_is_no_longer_watched(store: Stor
 
     rows = await store.rows("SELECT external_id FROM batches WHERE watched ORDER BY external_id")
     assert [row[0] for row in rows] == ["added", "b2", "b3"]
-    assert (first, second) == (Registered(new=3), Registered(new=1, known=1))
+    assert (first, second) == (RegistrationCounts(new=3), RegistrationCounts(new=1, known=1))
 
 
 async def test_declaring_what_was_added_leaves_it_added(store: Store) -> None:
@@ -220,7 +220,7 @@ async def test_registering_many_costs_little(sqlite_store: Store) -> None:
     first = await add(sqlite_store, *many)
     again = await add(sqlite_store, *many)
 
-    assert (first, again) == (Registered(new=40_000), Registered(known=40_000))
+    assert (first, again) == (RegistrationCounts(new=40_000), RegistrationCounts(known=40_000))
     assert time.process_time() - began < 8
 
 
@@ -263,7 +263,7 @@ async def test_adding_a_discovered_batch_describes_it_and_leaves_it_discovered(
     counted = await add(store, *wanted("b1", name="January", labels={"team": "red"}))
 
     (row,) = await store.rows("SELECT origin, name, labels FROM batches")
-    assert counted == Registered(known=1)
+    assert counted == RegistrationCounts(known=1)
     assert tuple(row) == ("discovered", "January", '{"team": "red"}')
 
 
@@ -275,7 +275,7 @@ async def test_a_discovered_batch_that_is_removed_and_added_again_is_an_added_on
 
     counted = await add(store, *wanted("b1"))
 
-    assert counted == Registered(again=1)
+    assert counted == RegistrationCounts(again=1)
     assert await store.value("SELECT origin FROM batches") == "added"
 
 
@@ -310,12 +310,12 @@ async def test_one_uuid_is_one_batch_however_it_comes(store: Store, first: str) 
     found = await discover_batches(store.database, "bolna", NOTATIONS, now=NOW)
     declared = await declare_batches(store.database, wanted(NOTATIONS[0]), now=NOW)
 
-    assert (again, found, declared) == (Registered(known=3), 0, Registered(known=1))
+    assert (again, found, declared) == (RegistrationCounts(known=3), 0, RegistrationCounts(known=1))
     assert await ids(store) == [first]
 
 
 async def test_several_notations_in_one_go_are_one_batch(store: Store) -> None:
-    assert await add(store, *wanted(*NOTATIONS)) == Registered(new=1, known=2)
+    assert await add(store, *wanted(*NOTATIONS)) == RegistrationCounts(new=1, known=2)
 
 
 async def test_what_the_file_writes_anew_stays_declared(store: Store) -> None:
@@ -353,4 +353,4 @@ async def test_until_it_was_read_the_last_notation_counts(store: Store) -> None:
 
 
 async def test_ids_that_differ_in_capitals_alone_are_different_batches(store: Store) -> None:
-    assert await add(store, *wanted("Batch-a", "batch-a", "batcha")) == Registered(new=3)
+    assert await add(store, *wanted("Batch-a", "batch-a", "batcha")) == RegistrationCounts(new=3)

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from monitor.storage.times import instant, milliseconds
+from monitor.storage.times import from_milliseconds, milliseconds
 
 
 @pytest.mark.parametrize(
@@ -16,13 +16,13 @@ from monitor.storage.times import instant, milliseconds
     ],
 )
 def test_a_time_comes_back_to_the_millisecond(at: datetime) -> None:
-    assert instant(milliseconds(at)) == at
+    assert from_milliseconds(milliseconds(at)) == at
 
 
 def test_every_zone_is_stored_as_utc() -> None:
     at = datetime(2026, 1, 29, 10, 0, tzinfo=timezone(timedelta(hours=2)))
 
-    assert instant(milliseconds(at)) == datetime(2026, 1, 29, 8, 0, tzinfo=UTC)
+    assert from_milliseconds(milliseconds(at)) == datetime(2026, 1, 29, 8, 0, tzinfo=UTC)
 
 
 def test_what_is_beyond_milliseconds_is_cut() -> None:
@@ -30,4 +30,4 @@ def test_what_is_beyond_milliseconds_is_cut() -> None:
 
 
 def test_no_time_is_no_time() -> None:
-    assert (milliseconds(None), instant(None)) == (None, None)
+    assert (milliseconds(None), from_milliseconds(None)) == (None, None)

@@ -19,8 +19,8 @@ from monitor.core.errors import UnknownNameError
 from monitor.net.redact import printable
 from monitor.storage.queries import has_batches
 from monitor.storage.registry import (
-    Registered,
     Registration,
+    RegistrationCounts,
     register_batches,
     unregister_batches,
 )
@@ -76,7 +76,7 @@ async def _add(
         typer.echo("the config has no routes, so nobody hears of them: add [[routes]]", err=True)
 
 
-def _say(done: Registered) -> Iterator[str]:
+def _say(done: RegistrationCounts) -> Iterator[str]:
     if done.new:
         yield f"{done.new:,} new: picked up by a running daemon within 2 s"
     if done.again:

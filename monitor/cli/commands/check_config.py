@@ -19,7 +19,7 @@ from monitor.net.tls import tls_context
 from monitor.storage.database import Database
 from monitor.storage.debts import debts_of_gone
 
-PATIENCE: Final = 2.0
+DATABASE_TIMEOUT: Final = 2.0
 """Seconds: a file is checked wherever it lies, its database may be out of reach from there."""
 
 
@@ -49,7 +49,7 @@ def _check(path: Path) -> bool:
 async def _debts(config: Config) -> list[str]:
     """Say what waits for receivers that left, if there is a database that can be read now."""
     with suppress(MonitorError, TimeoutError):
-        async with asyncio.timeout(PATIENCE), reading(config) as database:
+        async with asyncio.timeout(DATABASE_TIMEOUT), reading(config) as database:
             gone = await debts_of_gone(database, config.receivers)
             return [
                 f"{write_debt(name, debt)}; `monitor clear {name} --to OTHER` moves"

@@ -12,7 +12,7 @@ import typer
 
 from monitor.cli.commands.event_line import write_event
 from monitor.cli.daemon_seen import missing_daemon
-from monitor.cli.event_log import Found, match, matching
+from monitor.cli.event_log import DiscoveryAnswer, match, matching
 from monitor.cli.listing import take
 from monitor.cli.options import Output
 from monitor.cli.screen import make_console, write_document
@@ -33,7 +33,7 @@ LOOK: Final = 0.5
 CHECK_EVERY: Final = 20
 """Looks between two for the daemon, which says once a minute that it is alive."""
 
-Write = Callable[[Found], None]
+Write = Callable[[DiscoveryAnswer], None]
 
 
 def follow(
@@ -113,14 +113,14 @@ class DaemonWatch:
         self._looks += 1
 
 
-def _write_json(found: Found) -> None:
+def _write_json(found: DiscoveryAnswer) -> None:
     write_document(found[0].body)
 
 
 def _line_writer() -> Write:
     console = make_console()
 
-    def write(found: Found) -> None:
+    def write(found: DiscoveryAnswer) -> None:
         width = console.width if console.is_terminal else None
         console.print(write_event(*found, width=width), soft_wrap=True)
 

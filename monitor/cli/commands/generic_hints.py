@@ -6,7 +6,7 @@ from rich.text import Text
 
 from monitor.cli.page import write_counts
 from monitor.cli.screen import safe
-from monitor.core.batch import Phase, Reading, fold
+from monitor.core.batch import Phase, Reading, normalise
 from monitor.core.errors import PollError
 from monitor.providers.generic import Generic
 from monitor.providers.generic_settings import PHASES, GenericSettings
@@ -38,7 +38,9 @@ def word_facts(reading: Reading, settings: GenericSettings) -> list[tuple[str, T
 
 def _calls_beyond(words: Iterable[str], reading: Reading) -> Text:
     """Write the calls whose status is none of these words; empty when there are none."""
-    known = {fold(word) for word in words}
+    known = {normalise(word) for word in words}
     counts = (reading.counts or {}).items()
-    left = {status: number for status, number in counts if number and fold(status) not in known}
+    left = {
+        status: number for status, number in counts if number and normalise(status) not in known
+    }
     return write_counts(left) if left else Text()

@@ -21,7 +21,7 @@ from monitor.cli.session import parse_matchers, reading, run, unknown
 from monitor.cli.table import show_table
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.core.batch import Known, Progress, progress
+from monitor.core.batch import Knowledge, Progress, progress
 from monitor.core.errors import UnknownNameError
 from monitor.core.forecast import Forecast, write_rate
 from monitor.core.matching import Matcher, Operator
@@ -117,7 +117,7 @@ def _row(batch: BatchFacts, found: Forecast | None, *, now: datetime) -> list[Te
     ]
 
 
-def _state(known: Known, *, now: datetime) -> Text:
+def _state(known: Knowledge, *, now: datetime) -> Text:
     """Write for how long it stalls, or is overdue, or how many calls its end left open."""
     if known.stalled_at is not None:
         return safe(f"stalled {write_wait(now - known.changed_at)}", "red")

@@ -32,7 +32,7 @@ from monitor.providers.generic import Generic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
+class PollOutcome:
     """Hold a reading, and how it was come by."""
 
     source: str
@@ -98,13 +98,13 @@ def _advice(
 
 async def _read(
     provider: Provider, config: Config, source: str, batch_id: str, *, began: float
-) -> Read:
+) -> PollOutcome:
     try:
         reading = await provider.read(batch_id, None)
     finally:
         await provider.close()
     at = datetime.now(UTC)
-    return Read(
+    return PollOutcome(
         source=source,
         provider=config.sources[source].provider,
         id=batch_id,
@@ -115,7 +115,7 @@ async def _read(
     )
 
 
-def _document(read: Read) -> dict[str, Any]:
+def _document(read: PollOutcome) -> dict[str, Any]:
     reading = read.reading
     return {
         "source": read.source,
@@ -137,7 +137,7 @@ def _document(read: Read) -> dict[str, Any]:
     }
 
 
-def _show_read(read: Read, settings: SourceSettings) -> None:
+def _show_read(read: PollOutcome, settings: SourceSettings) -> None:
     reading = read.reading
     phases = (word(reading.phase), word(reading.outcome))
     show_page(

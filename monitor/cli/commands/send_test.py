@@ -1,4 +1,4 @@
-"""The trial of a receiver: `monitor test`."""
+"""The test of a receiver: `monitor test`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from monitor.cli.session import run, unknown, writing
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.errors import FailureKind, NetworkKind, SecretMissingError
-from monitor.engine.trial import Tried, try_receiver
+from monitor.engine.test_delivery import TestResult, send_test_delivery
 from monitor.storage.receivers import ReceiverRow, register_receivers
 
 _ON_THE_WAY: Final = (
@@ -65,7 +65,7 @@ async def _send(config: Config, name: str) -> None:
         row = (await register_receivers(database, [name]))[name]
         receiver = build_receiver(config, row)
         try:
-            tried = await try_receiver(database, receiver, row)
+            tried = await send_test_delivery(database, receiver, row)
         finally:
             await receiver.sink.close()
     _tell(row, tried, kind=receiver.kind)
@@ -73,7 +73,7 @@ async def _send(config: Config, name: str) -> None:
         raise typer.Exit(1)
 
 
-def _tell(row: ReceiverRow, tried: Tried, *, kind: str) -> None:
+def _tell(row: ReceiverRow, tried: TestResult, *, kind: str) -> None:
     verdict, arrived, delivery = tried.verdict, tried.arrived, tried.delivery
     words = ["delivered" if arrived else "failed"]
     words += [str(word) for word in (verdict.status_code, verdict.error) if word is not None]

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from monitor.cli.batch_facts import FORGOTTEN, BatchFacts, Polling, find_batch
-from monitor.cli.commands.portrait import Portrait, read_portrait
+from monitor.cli.commands.batch_page import BatchPage, read_batch_page
 from monitor.cli.commands.timeline import LEGEND, draw_timeline
 from monitor.cli.delivery_facts import DeliveryFacts
 from monitor.cli.event_summary import summarise
@@ -61,21 +61,21 @@ def show(path: Path | None, source: str, batch_id: str, *, limit: int | None, ou
 async def _show(config: Config, source: str, batch_id: str, *, limit: int, output: str) -> None:
     async with reading(config) as database:
         batch = await find_batch(database, config, source, batch_id)
-        portrait = await read_portrait(database, config, batch, limit=limit)
+        page = await read_batch_page(database, config, batch, limit=limit)
     if output == Output.JSON:
-        write_json(portrait.document(limit))
+        write_json(page.document(limit))
         return
-    _show_batch(portrait)
-    _show_timeline(portrait)
-    _show_snapshots(portrait.snapshots[:limit])
-    _show_events(portrait)
-    _show_pending(portrait.pending)
-    if portrait.missing_daemon:
-        typer.echo(portrait.missing_daemon, err=True)
+    _show_batch(page)
+    _show_timeline(page)
+    _show_snapshots(page.snapshots[:limit])
+    _show_events(page)
+    _show_pending(page.pending)
+    if page.missing_daemon:
+        typer.echo(page.missing_daemon, err=True)
 
 
-def _show_batch(portrait: Portrait) -> None:
-    batch = portrait.batch
+def _show_batch(page: BatchPage) -> None:
+    batch = page.batch
     watch, data = batch.watch, batch.data
     known, failures = watch.known, watch.failures
     error = batch.last_error
@@ -88,7 +88,7 @@ def _show_batch(portrait: Portrait) -> None:
             ("phase", write_phase(known)),
             ("status", safe(known.status if known else "")),
             ("progress", draw_progress(progress(known))),
-            ("pace", safe(write_forecast(portrait.forecast, now=datetime.now(UTC)))),
+            ("pace", safe(write_forecast(page.forecast, now=datetime.now(UTC)))),
             ("calls", write_counts(known.counts if known else None)),
             ("contacts", write_contacts(known)),
             ("labels", write_labels(data["batch"]["labels"])),
@@ -117,14 +117,14 @@ def _since(at: datetime | None) -> str:
     return "" if at is None else f"since {write_time(at)}"
 
 
-def _show_timeline(portrait: Portrait) -> None:
-    known = portrait.batch.watch.known
-    if known is None or not portrait.snapshots:
+def _show_timeline(page: BatchPage) -> None:
+    known = page.batch.watch.known
+    if known is None or not page.snapshots:
         return
     console = make_console()
     lines = draw_timeline(
-        portrait.snapshots[::-1],
-        until=known.settled_at or portrait.batch.watch.observed_at or known.changed_at,
+        page.snapshots[::-1],
+        until=known.settled_at or page.batch.watch.observed_at or known.changed_at,
         width=min(console.width, _WIDEST_TIMELINE) if console.is_terminal else _PIPED_TIMELINE,
     )
     if lines:
@@ -150,8 +150,8 @@ def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
     show_table(columns, rows, stacks=(("#",), ("Time",), ("Status", "Phase"), ("Calls",)))
 
 
-def _show_events(portrait: Portrait) -> None:
-    if not portrait.events:
+def _show_events(page: BatchPage) -> None:
+    if not page.events:
         return
     show_heading("Events, the newest first")
     rows = [
@@ -161,13 +161,11 @@ def _show_events(portrait: Portrait) -> None:
             safe(document["type"]),
             safe(summarise(document)),
             Text(", ").join(
-                delivery.brief
-                for delivery in portrait.deliveries
-                if delivery.view.event_id == event.id
+                delivery.brief for delivery in page.deliveries if delivery.view.event_id == event.id
             ),
             safe(event.id, "dim"),
         ]
-        for event, document in ((event, json.loads(event.body)) for event in portrait.events)
+        for event, document in ((event, json.loads(event.body)) for event in page.events)
     ]
     columns = ("#", "Time", "Type", "What", "Deliveries", "Event")
     stacks = (("#",), ("Time", "Deliveries"), ("Type", "What", "Event"))

@@ -5,7 +5,7 @@ from typing import Final
 
 from rich.text import Text
 
-from monitor.core.batch import Known, progress
+from monitor.core.batch import Knowledge, progress
 
 _DONE: Final = "▇"
 _BUSY: Final = "▅"
@@ -38,7 +38,7 @@ def draw_legend() -> Text:
     return Text("  ").join(told)
 
 
-def draw_bar(known: Known | None, width: int) -> Text:
+def draw_bar(known: Knowledge | None, width: int) -> Text:
     """Draw the calls by status; without counts there is nothing to draw."""
     if known is None or known.counts is None:
         uncounted = known is not None and known.total_contacts is None
@@ -53,7 +53,7 @@ def draw_bar(known: Known | None, width: int) -> Text:
     return bar.append(_AHEAD * (width - drawn), "bright_black")
 
 
-def draw_calls(known: Known | None, *, whole: bool) -> Text:
+def draw_calls(known: Knowledge | None, *, whole: bool) -> Text:
     """Draw how many calls are finished of how many; whole: with each status."""
     measured = progress(known)
     if known is None or measured.finished is None or measured.total is None:

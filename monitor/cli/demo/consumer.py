@@ -16,7 +16,7 @@ _PATH: Final = "/hooks/batches"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Arrival:
     """Hold one event whose signature was good, as it came the first time."""
 
     id: str
@@ -34,7 +34,7 @@ class Consumer:
     """Serve one path of signed webhooks; anything unsigned gets 401."""
 
     def __init__(self, secret: str) -> None:
-        self.accepted: list[Accepted] = []
+        self.accepted: list[Arrival] = []
         """In the order in which they came."""
         self.duplicates = 0
         self.bad_signatures = 0
@@ -59,7 +59,7 @@ class Consumer:
         """Stop."""
         await self._runner.cleanup()
 
-    def events_of(self, subject: Subject) -> list[Accepted]:
+    def events_of(self, subject: Subject) -> list[Arrival]:
         """Return what was accepted about one subject."""
         return [event for event in self.accepted if event.subject == subject]
 
@@ -80,7 +80,7 @@ class Consumer:
         self._seen.add(event_id)
         read_at = datetime.fromisoformat(document["time"])
         latency = max(datetime.now(UTC) - read_at, timedelta())
-        event = Accepted(id=event_id, document=document, latency=latency)
+        event = Arrival(id=event_id, document=document, latency=latency)
         sequence = document["data"]["sequence"]
         self.gaps += sequence != self._sequences.get(event.subject, 0) + 1
         self._sequences[event.subject] = sequence

@@ -11,7 +11,7 @@ from typing import Final
 import monitor
 from monitor.core.errors import DemoError
 
-PATIENCE: Final = 8.0
+END_TIMEOUT: Final = 8.0
 """Seconds that it gets to end; it promises 5."""
 LAST_LINES: Final = 5
 _PACKAGES: Final = Path(monitor.__file__).parents[1]
@@ -61,7 +61,7 @@ class Daemon:
                 # not by send_signal: that looks first whether it has ended, and takes its status
                 os.kill(process.pid, number)
             with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), PATIENCE)
+                await asyncio.wait_for(process.wait(), END_TIMEOUT)
                 return
 
 

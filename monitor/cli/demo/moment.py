@@ -28,7 +28,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class Totals:
     """Count what happened."""
 
     polls: int = 0
@@ -53,4 +53,4 @@ class Moment:
     watches: Sequence[Watch] = ()
     lines: Sequence[Line] = ()
     """The oldest first."""
-    tally: Tally = Tally()
+    totals: Totals = Totals()

@@ -11,7 +11,7 @@ from monitor.cli.demo.cast import Role
 from monitor.cli.demo.consumer import Consumer
 from monitor.core.event import EventType
 from monitor.core.failing import UNREACHABLE_POLLS
-from monitor.simulator import Served
+from monitor.simulator import ServedAnswer
 
 _ENDS: Final = {
     "completed": EventType.COMPLETED,
@@ -83,7 +83,7 @@ class Course:
         self._body: bytes | None = None
         self._refusals = 0
 
-    def see(self, served: Served) -> None:
+    def see(self, served: ServedAnswer) -> None:
         """Go on by one answer."""
         if served.body is None:
             self._refusals += 1
@@ -123,7 +123,7 @@ class Reckoning:
     def __init__(self, roles: Sequence[Role]) -> None:
         self._courses = {role.id: (role, Course()) for role in roles}
 
-    def note(self, served: Served) -> None:
+    def note(self, served: ServedAnswer) -> None:
         """Take one answer of a provider."""
         if served.batch in self._courses:
             self._courses[served.batch][1].see(served)

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from monitor.cli.demo.bar import draw_bar, draw_calls, draw_legend
-from monitor.cli.demo.moment import RUNNING, Line, Moment, Tally
+from monitor.cli.demo.moment import RUNNING, Line, Moment, Totals
 from monitor.cli.screen import safe, word, write_latency
 from monitor.core.batch import Watch, progress
 from monitor.core.delivery import DeliveryState
@@ -28,7 +28,7 @@ _WIDE: Final = 110
 _ROOMY: Final = 24
 """Rows from which on colours are explained."""
 _FRAME: Final = 6
-"""Rows that are neither batches nor events: two headings, the legend, an empty row, tally, time."""
+"""Rows that are neither batches nor events: headings, the legend, an empty row, totals, time."""
 _FEWEST_LINES: Final = 4
 
 
@@ -57,7 +57,7 @@ def draw(moment: Moment, *, width: int, height: int) -> RenderableType:
         _draw_heading(columns),
         *lines,
         Text(),
-        _draw_tally(moment.tally, wide=columns.wide),
+        _draw_totals(moment.totals, wide=columns.wide),
         _draw_pace(moment, width),
     ]
     return Group(*(_fit(row, width) for row in rows[:height]))
@@ -167,16 +167,16 @@ def _draw_delivery(line: Line) -> Text:
     return Text("✓ ", "green").append(write_latency(line.latency))
 
 
-def _draw_tally(tally: Tally, *, wide: bool) -> Text:
+def _draw_totals(totals: Totals, *, wide: bool) -> Text:
     facts = [
-        (f"{tally.events:,}", "events", ""),
-        (f"{tally.delivered:,}", "delivered", ""),
-        (f"{tally.verified:,}", "verified", "green"),
-        (f"{tally.duplicates:,}", "duplicates", ""),
-        (f"{tally.bad_signatures:,}", "bad signatures", ""),
+        (f"{totals.events:,}", "events", ""),
+        (f"{totals.delivered:,}", "delivered", ""),
+        (f"{totals.verified:,}", "verified", "green"),
+        (f"{totals.duplicates:,}", "duplicates", ""),
+        (f"{totals.bad_signatures:,}", "bad signatures", ""),
     ]
-    if wide and tally.median_latency is not None:
-        facts.append((write_latency(tally.median_latency), "from reading to verified", ""))
+    if wide and totals.median_latency is not None:
+        facts.append((write_latency(totals.median_latency), "from reading to verified", ""))
     return _row(
         *(
             Text().append(number, f"bold {style}").append(f" {name}", _DIM)
@@ -187,7 +187,7 @@ def _draw_tally(tally: Tally, *, wide: bool) -> Text:
 
 def _draw_pace(moment: Moment, width: int) -> Text:
     """Draw how fast it goes and how much of the show is over."""
-    pace = Text().append(f"{moment.tally.polls_per_second:.0f}", "bold").append(" polls/s", _DIM)
+    pace = Text().append(f"{moment.totals.polls_per_second:.0f}", "bold").append(" polls/s", _DIM)
     said = _say_time(moment)
     size = max(width - 5 - pace.cell_len - 1 - len(said), 0)
     done = min(int(size * moment.elapsed / moment.seconds), size)

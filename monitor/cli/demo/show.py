@@ -15,9 +15,9 @@ from monitor.cli.demo.watcher import Watcher
 from monitor.cli.screen import write_latency
 from monitor.core.errors import DemoError
 
-START_PATIENCE: Final = 60.0
+START_TIMEOUT: Final = 60.0
 """Seconds that the daemon gets to start."""
-LAST_PATIENCE: Final = 10.0
+LAST_TIMEOUT: Final = 10.0
 """Seconds that the last events get to arrive."""
 _FRAME: Final = 0.2
 """Seconds between two looks."""
@@ -39,8 +39,8 @@ class Summary:
     @property
     def well(self) -> bool:
         """Tell whether everything served has arrived, whole, verified and in order."""
-        tally = self.moment.tally
-        return not (self.missing or tally.gaps or tally.bad_signatures)
+        totals = self.moment.totals
+        return not (self.missing or totals.gaps or totals.bad_signatures)
 
     def lines(self) -> Iterator[str]:
         """Write it, and what to do next."""
@@ -62,19 +62,19 @@ class Summary:
         return f"monitor demo: all that was served{until} has arrived, verified"
 
     def _facts(self) -> dict[str, str]:
-        tally, watches = self.moment.tally, self.moment.watches
+        totals, watches = self.moment.totals, self.moment.watches
         ended = sum(bool(w.known and w.known.settled_at) for w in watches)
-        latency = tally.median_latency
+        latency = totals.median_latency
         return {
             "batches": f"{len(watches):,}",
             "of them ended": f"{ended:,}",
-            "polls": f"{tally.polls:,}",
-            "events": f"{tally.events:,}",
-            "delivered": f"{tally.delivered:,}",
-            "verified": f"{tally.verified:,}",
-            "duplicates": f"{tally.duplicates:,}",
-            "bad signatures": f"{tally.bad_signatures:,}",
-            "gaps": f"{tally.gaps:,}",
+            "polls": f"{totals.polls:,}",
+            "events": f"{totals.events:,}",
+            "delivered": f"{totals.delivered:,}",
+            "verified": f"{totals.verified:,}",
+            "duplicates": f"{totals.duplicates:,}",
+            "bad signatures": f"{totals.bad_signatures:,}",
+            "gaps": f"{totals.gaps:,}",
             "missing": f"{len(self.missing):,}",
             "median latency": "-" if latency is None else write_latency(latency),
         }
@@ -136,10 +136,10 @@ class _Show:
         return await self._end()
 
     async def _start(self) -> None:
-        patience = time.monotonic() + START_PATIENCE
+        patience = time.monotonic() + START_TIMEOUT
         while not self._stage.daemon.has_started():
             if time.monotonic() > patience:
-                raise DemoError(f"the daemon has not started within {START_PATIENCE:.0f} s")
+                raise DemoError(f"the daemon has not started within {START_TIMEOUT:.0f} s")
             await self._look("starting the daemon")
             if await self._interruption.within(_FRAME):
                 return
@@ -153,11 +153,11 @@ class _Show:
     async def _end(self) -> Summary:
         """Give the last events their time, then reckon."""
         stage = self._stage
-        patience = time.monotonic() + LAST_PATIENCE
+        patience = time.monotonic() + LAST_TIMEOUT
         while True:
             missing = stage.reckoning.missing(stage.consumer)
             moment = await self._look("waiting for the last events")
-            all_told = not missing and moment.tally.delivered == moment.tally.events
+            all_told = not missing and moment.totals.delivered == moment.totals.events
             if all_told or time.monotonic() > patience:
                 break
             if await self._interruption.again_within(_FRAME):

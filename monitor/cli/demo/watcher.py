@@ -10,7 +10,7 @@ from datetime import timedelta
 from statistics import median
 from typing import Final
 
-from monitor.cli.demo.moment import Line, Moment, Tally
+from monitor.cli.demo.moment import Line, Moment, Totals
 from monitor.cli.demo.stage import Stage
 from monitor.cli.event_summary import summarise
 from monitor.core.batch import Watch
@@ -53,7 +53,7 @@ class Watcher:
             seconds=stage.seconds,
             watches=self._watches,
             lines=self._delivered(),
-            tally=self._tally(),
+            totals=self._totals(),
         )
 
     async def _read(self) -> None:
@@ -89,11 +89,11 @@ class Watcher:
             for line in self._lines
         ]
 
-    def _tally(self) -> Tally:
+    def _totals(self) -> Totals:
         consumer = self._stage.consumer
         polls = sum(api.record.answers for api in self._stage.apis.values())
         states = list(self._states.values())
-        return Tally(
+        return Totals(
             polls=polls,
             polls_per_second=self._pace(polls),
             events=self._events,

@@ -41,7 +41,7 @@ async def test_one_that_was_never_started_needs_no_end(tmp_path: Path) -> None:
 async def test_one_that_hangs_is_ended_by_force(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.cli.demo.daemon.PATIENCE", 0.01)
+    monkeypatch.setattr("monitor.cli.demo.daemon.END_TIMEOUT", 0.01)
     daemon = Daemon(tmp_path / "config.toml")
     await daemon.start()  # it has not even taken over its signals by then
 

@@ -8,7 +8,7 @@ from monitor.cli.demo.cast import BOLNA, Role
 from monitor.cli.demo.consumer import Consumer
 from monitor.cli.demo.reckoning import Reckoning
 from monitor.core.failing import UNREACHABLE_POLLS
-from monitor.simulator import Life, Served, Step, bolna_document, step, vogent_document
+from monitor.simulator import Life, ServedAnswer, Step, bolna_document, step, vogent_document
 from tests.cli.demo.conftest import Document, event
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -46,7 +46,7 @@ def reckon(
     reckoning, consumer = Reckoning([role]), Consumer(SECRET)
     for document in served:
         body = None if document is None else json.dumps(document).encode()
-        reckoning.note(Served(0.0, "b1", 404 if body is None else 200, body=body))
+        reckoning.note(ServedAnswer(0.0, "b1", 404 if body is None else 200, body=body))
     for second, (_, reading) in enumerate(groupby(told, key=lambda document: document["data"])):
         for number, document in enumerate(reading):
             timed = document | {"time": f"2026-01-29T08:31:{second:02}Z"}

@@ -7,9 +7,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from monitor.cli.demo.moment import RUNNING, Line, Moment, Tally
+from monitor.cli.demo.moment import RUNNING, Line, Moment, Totals
 from monitor.cli.demo.screen import draw
-from monitor.core.batch import Batch, Failures, Known, Outcome, Phase, Watch
+from monitor.core.batch import Batch, Failures, Knowledge, Outcome, Phase, Watch
 from monitor.core.delivery import DeliveryState
 
 NOW = datetime(2026, 1, 29, 8, 31, 2, tzinfo=UTC)
@@ -34,7 +34,7 @@ def watch(row: int, name: str = "renewals.csv", **known: object) -> Watch:
         "started_at": NOW,
     }
     batch = Batch(row=row, source="bolna", id=f"id-{row}", key="k")
-    return Watch(batch=batch, known=Known(**{**fields, **known}))  # type: ignore[arg-type] # a factory's
+    return Watch(batch=batch, known=Knowledge(**{**fields, **known}))  # type: ignore[arg-type] # a factory's
 
 
 def line(number: int, name: str = "renewals.csv", **fields: object) -> Line:
@@ -60,7 +60,7 @@ def moment(name: str = "renewals.csv", watches: Sequence[Watch] = ()) -> Moment:
         seconds=60.0,
         watches=watches or [watch(row, name) for row in range(10)],
         lines=[line(number, name) for number in range(100)],
-        tally=Tally(polls_per_second=20.4, events=100, delivered=99, verified=98),
+        totals=Totals(polls_per_second=20.4, events=100, delivered=99, verified=98),
     )
 
 

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from monitor.cli.demo import show, stage
 from monitor.cli.demo.consumer import Consumer
-from monitor.cli.demo.moment import RUNNING, Moment, Tally
+from monitor.cli.demo.moment import RUNNING, Moment, Totals
 from monitor.cli.demo.presenter import Lines
 from monitor.cli.demo.show import Summary, perform
 from monitor.core.errors import DemoError
@@ -31,7 +31,7 @@ from tests.conftest import Until
 from tests.patient import HANG
 
 SHORTEST = ("--duration", "5s")
-WHOLE = Tally(polls=1_240, events=184, delivered=184, verified=184)
+WHOLE = Totals(polls=1_240, events=184, delivered=184, verified=184)
 
 
 async def nothing_is_left(folder: Path) -> bool:
@@ -216,7 +216,7 @@ def silence() -> Lines:
 
 
 async def test_a_consumer_that_loses_an_end_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(show, "LAST_PATIENCE", 1.0)
+    monkeypatch.setattr(show, "LAST_TIMEOUT", 1.0)
     monkeypatch.setattr(stage, "Consumer", Forgetful)
 
     found = await perform(5.0, silence())
@@ -237,20 +237,20 @@ async def test_without_a_temporary_folder_it_says_so(
 
 
 def summary(
-    tally: Tally = WHOLE, *, missing: Sequence[str] = (), interrupted: bool = False
+    totals: Totals = WHOLE, *, missing: Sequence[str] = (), interrupted: bool = False
 ) -> Summary:
     """Return what a show amounted to."""
-    moment = Moment(doing=RUNNING, elapsed=60.0, seconds=60.0, tally=tally)
+    moment = Moment(doing=RUNNING, elapsed=60.0, seconds=60.0, totals=totals)
     return Summary(moment=moment, missing=missing, interrupted=interrupted)
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_whole_one_is_well_and_fits_80_columns(interrupted: bool) -> None:
-    tally = replace(WHOLE, median_latency=timedelta(milliseconds=9))
+    totals = replace(WHOLE, median_latency=timedelta(milliseconds=9))
 
-    told = list(summary(tally, interrupted=interrupted).lines())
+    told = list(summary(totals, interrupted=interrupted).lines())
 
-    assert summary(tally).well
+    assert summary(totals).well
     assert max(map(len, told)) <= 80
     assert "  polls             1,240" in told
     assert "  median latency     9 ms" in told

@@ -37,7 +37,7 @@ class Inside:
     @property
     def polling(self) -> int:
         """Count the polls under way."""
-        return sum(account.in_flight for account in self.engine.accounts)
+        return sum(source.in_flight for source in self.engine.sources)
 
 
 @asynccontextmanager

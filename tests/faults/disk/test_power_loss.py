@@ -153,7 +153,7 @@ async def live(
 
 async def disturb(daemon: Inside, bolna: SimulatedBolna, ops: Consumer, until: Until) -> None:
     """Let a receiver be held and the account fail for a while each."""
-    (account,) = daemon.engine.accounts
+    (source,) = daemon.engine.sources
     held = {receiver.name: receiver for receiver in daemon.engine.receivers}["ops"]
     await until(lambda: len(ops.accepted) > 3, what="first webhooks")
     ops.answer_with = 503
@@ -163,10 +163,10 @@ async def disturb(daemon: Inside, bolna: SimulatedBolna, ops: Consumer, until: U
     daemon.clock.advance(seconds=6)
     await until(lambda: held.hold is None, what="the hold's end")
     bolna.fault(Fault.unauthorized())
-    await until(lambda: account.health.failing_since is not None, what="a failure")
+    await until(lambda: source.health.failing_since is not None, what="a failure")
     bolna.lift()
     daemon.clock.advance(seconds=61)
-    await until(lambda: account.health.failing_since is None, what="a recovery")
+    await until(lambda: source.health.failing_since is None, what="a recovery")
 
 
 def has_forgotten(daemon: Inside, file: Path) -> bool:

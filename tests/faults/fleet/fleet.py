@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from monitor.simulator import SimulatedBolna
-from monitor.simulator.record import Served
+from monitor.simulator.record import ServedAnswer
 from tests.conftest import Until
 from tests.faults.accounting import State, shown
 from tests.faults.consumer import Consumer
@@ -92,7 +92,7 @@ class Watchkeeper:
         now = time.monotonic()
         return max([self.longest, *(now - at for at in self._last.values())])
 
-    def _note(self, served: Served) -> None:
+    def _note(self, served: ServedAnswer) -> None:
         self.longest = max(self.longest, served.at - self._last.get(served.batch, served.at))
         self._last[served.batch] = served.at
         if served.body is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from monitor.engine.account import Account
+from monitor.engine.source import SourceAtWork
 from tests.conftest import Until
 from tests.engine.rig import KEY, Rig
 from tests.faults.figures import sized
@@ -189,6 +189,6 @@ def paused(rig: Rig) -> bool:
     return account_of(rig).blocked_until is not None
 
 
-def account_of(rig: Rig) -> Account:
+def account_of(rig: Rig) -> SourceAtWork:
     """Return the account that all batches are of."""
-    return next(a for a in rig.engine.accounts if a.source.name == "bolna")
+    return next(a for a in rig.engine.sources if a.name == "bolna")

@@ -12,13 +12,13 @@ from monitor.core.errors import StorageError
 from monitor.core.event import Event, EventType, SubjectKind
 from monitor.storage.database import writing
 from monitor.storage.lanes import lock_subjects
-from monitor.storage.outbox import Birth, Owed, enqueue
+from monitor.storage.outbox import Birth, RoutedEvent, enqueue
 from monitor.storage.receivers import ReceiverRow
 from monitor.storage.times import milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class TestDelivery:
     """Hold who tests which receiver, and how the event of a sequence number is composed."""
 
     receiver: ReceiverRow
@@ -27,13 +27,13 @@ class Trial:
 
 
 @writing
-def owe_trial(connection: Connection, trial: Trial, *, now: datetime) -> Delivery:
+def owe_test_delivery(connection: Connection, test: TestDelivery, *, now: datetime) -> Delivery:
     """Store the event under the receiver's next sequence number, and its delivery, claimed.
 
     Earlier tests that nobody sends any more are given up: one that was cut off must not block
     this one, nor arrive later. Raises StorageError while another test is under way.
     """
-    receiver = trial.receiver
+    receiver = test.receiver
     lock_subjects(connection, [(SubjectKind.RECEIVER, receiver.row)])
     values = {
         "receiver": receiver.name,
@@ -43,8 +43,8 @@ def owe_trial(connection: Connection, trial: Trial, *, now: datetime) -> Deliver
     }
     connection.execute(_GIVE_UP, values)
     sequence = connection.execute(_COUNT, {"row": receiver.row}).scalar_one()
-    owed = Owed(event=trial.compose(sequence), receivers=(receiver.name,))
-    born = enqueue(connection, [owed], now=now, birth=trial.birth)
+    owed = RoutedEvent(event=test.compose(sequence), receivers=(receiver.name,))
+    born = enqueue(connection, [owed], now=now, birth=test.birth)
     if not born:  # raised inside, so that nothing is stored
         raise StorageError(
             f"another test of {receiver.name} is under way: try again when it has ended"

@@ -1,4 +1,4 @@
-"""A hand: what is claimed ahead, to be begun as slots become free."""
+"""What is claimed ahead, to be begun as slots become free."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ LARGEST: Final = 500
 T = TypeVar("T")
 
 
-class Hand(Generic[T]):
+class ClaimedAhead(Generic[T]):
     """Hold claims in their order; `size` is how many it should hold at the pace of late."""
 
     def __init__(self, *, least: int) -> None:

@@ -1,4 +1,4 @@
-"""The census: how many batches are watched and how many deliveries owed."""
+"""Counts: how many batches are watched, how many are due, how many deliveries are pending."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ NOT_READ: Final = "not_read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class WatchCount:
     """Hold how many batches are watched, and how many of them stand still."""
 
     number: int
@@ -22,10 +22,10 @@ class Watched:
 
 
 @reading
-def count_batches(connection: Connection) -> dict[tuple[str, str], Watched]:
+def count_batches(connection: Connection) -> dict[tuple[str, str], WatchCount]:
     """Count the watched batches by source and phase."""
     rows = connection.execute(_BATCHES)
-    return {(row[0], row[1] or NOT_READ): Watched(number=row[2], stalled=row[3]) for row in rows}
+    return {(row[0], row[1] or NOT_READ): WatchCount(number=row[2], stalled=row[3]) for row in rows}
 
 
 @reading

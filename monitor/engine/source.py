@@ -11,7 +11,7 @@ from monitor.core.delivery import RATE_LIMIT_HOLD, time_asked
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.pacing import Pace, next_poll_at
 from monitor.core.source import PUT_OFF_POLLS, Health, Source, Turn
-from monitor.engine.hand import Hand
+from monitor.engine.claimed import ClaimedAhead
 from monitor.engine.metrics import Metrics
 from monitor.engine.ports import Provider
 from monitor.engine.usage import MINUTE, Usage
@@ -22,11 +22,11 @@ PROBE_AFTER = timedelta(minutes=1)
 """How often a failing source is tried."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Account:
+@dataclass(slots=True, kw_only=True, eq=False)
+class SourceAtWork:
     """Hold one source while the daemon runs; health and version are as last committed."""
 
-    source: Source
+    about: Source
     provider: Provider
     pace: Pace
     rate: float
@@ -38,7 +38,7 @@ class Account:
     in_flight: int = 0
     cap: int = 1
     """How many of its polls may be under way."""
-    hand: Hand[Claim] = field(default_factory=lambda: Hand(least=1))
+    ahead: ClaimedAhead[Claim] = field(default_factory=lambda: ClaimedAhead(least=1))
     """With none it would never get a slot while others have polls under way."""
     usage: Usage = field(default_factory=Usage)
     counters: dict[str, Counter] = field(default_factory=dict)
@@ -48,10 +48,20 @@ class Account:
     pressed: bool = False
     """The last claim brought all that slots or budget allowed: batches that run go first."""
 
-    def become(self, other: "Account") -> Provider:
+    @property
+    def name(self) -> str:
+        """Return its name in the config."""
+        return self.about.name
+
+    @property
+    def row(self) -> int:
+        """Return its id in the database."""
+        return self.about.row
+
+    def become(self, other: "SourceAtWork") -> Provider:
         """Take over what the config says of another; return the provider that was at work."""
         before = self.provider
-        self.source, self.provider = other.source, other.provider
+        self.about, self.provider = other.about, other.provider
         self.pace, self.rate = other.pace, other.rate
         return before
 
@@ -77,7 +87,7 @@ class Account:
     def count(self, metrics: Metrics, result: str) -> None:
         """Count a poll."""
         if result not in self.counters:
-            self.counters[result] = metrics.polls.labels(self.source.name, result)
+            self.counters[result] = metrics.polls.labels(self.about.name, result)
         self.counters[result].inc()
 
     def next_poll_at(self, watch: Watch, at: datetime) -> datetime | None:

@@ -1,4 +1,4 @@
-"""The portrait of a batch: all that is stored of it, and its JSON."""
+"""The page of one batch: all that is stored of it, and its JSON."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ ENOUGH = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Portrait:
+class BatchPage:
     """Hold what is known of one batch; snapshots and events are the newest first."""
 
     batch: BatchFacts
@@ -48,15 +48,15 @@ class Portrait:
         }
 
 
-async def read_portrait(
+async def read_batch_page(
     database: Database, config: Config, batch: BatchFacts, *, limit: int
-) -> Portrait:
+) -> BatchPage:
     """Read the newest events and snapshots, and of the latter enough for a timeline."""
     row = batch.watch.batch.row
     events = await newest_events(database, row, limit=limit)
     owed = await deliveries_of_events(database, [event.id for event in events])
     pending = await pending_of_batch(database, row)
-    return Portrait(
+    return BatchPage(
         batch=batch,
         snapshots=await newest_snapshots(database, row, limit=max(limit, ENOUGH)),
         events=events,

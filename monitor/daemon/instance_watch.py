@@ -1,4 +1,4 @@
-"""The namesake: another daemon of our name on the same Postgres, told as soon as there is one."""
+"""The watch over our name: another daemon that bears it on the same Postgres is logged at once."""
 
 import asyncio
 from typing import Final
@@ -16,7 +16,7 @@ REMIND: Final = 600.0
 log = structlog.stdlib.get_logger()
 
 
-class Namesake:
+class InstanceWatch:
     """Keep the name ours, which a restart of the server forgets.
 
     Two of one name spoil nothing, for each claim has its epoch; but whichever of them starts or

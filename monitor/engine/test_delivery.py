@@ -1,4 +1,4 @@
-"""The trial of a receiver: a `monitor.test` owed, sent once by the real path, and settled."""
+"""The test of a receiver: a `monitor.test` owed, sent once by the real path, and settled."""
 
 import os
 import secrets
@@ -10,16 +10,16 @@ from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, 
 from monitor.core.errors import DataRefusedError
 from monitor.core.event import Event, EventType, compose
 from monitor.core.payload import receiver_data, receiver_subject
-from monitor.engine.receiver import Receiver
+from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.database import Database
-from monitor.storage.deliveries import Settled, settle_deliveries
+from monitor.storage.deliveries import EndedAttempt, settle_deliveries
 from monitor.storage.outbox import Birth
-from monitor.storage.receiver_trial import Trial, owe_trial
 from monitor.storage.receivers import ReceiverRow, lift_hold
+from monitor.storage.test_delivery import TestDelivery, owe_test_delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class TestResult:
     """Hold what the one attempt brought."""
 
     delivery: Delivery
@@ -33,18 +33,20 @@ class Tried:
         return self.verdict.kind is VerdictKind.DELIVERED
 
 
-async def try_receiver(database: Database, receiver: Receiver, row: ReceiverRow) -> Tried:
+async def send_test_delivery(
+    database: Database, receiver: ReceiverAtWork, row: ReceiverRow
+) -> TestResult:
     """Send a test, daemon or not; one that arrives lifts the receiver's hold.
 
     Raises StorageError while another test of it is under way, or when the database fails.
     """
-    tried = await _send(database, receiver, await _owe(database, receiver, row))
-    if tried.arrived and row.hold is not None:
+    result = await _send(database, receiver, await _owe(database, receiver, row))
+    if result.arrived and row.hold is not None:
         await lift_hold(database, row.name, now=await database.now())
-    return tried
+    return result
 
 
-async def _owe(database: Database, receiver: Receiver, row: ReceiverRow) -> Delivery:
+async def _owe(database: Database, receiver: ReceiverAtWork, row: ReceiverRow) -> Delivery:
     now = await database.now()
     subject = receiver_subject(row.row, row.name, row.key)
 
@@ -57,11 +59,11 @@ async def _owe(database: Database, receiver: Receiver, row: ReceiverRow) -> Deli
         lease={row.name: receiver.lease},
         room={row.name: 1},
     )
-    trial = Trial(receiver=row, compose=compose_test, birth=birth)
-    return await owe_trial(database, trial, now=now)
+    test = TestDelivery(receiver=row, compose=compose_test, birth=birth)
+    return await owe_test_delivery(database, test, now=now)
 
 
-async def _send(database: Database, receiver: Receiver, delivery: Delivery) -> Tried:
+async def _send(database: Database, receiver: ReceiverAtWork, delivery: Delivery) -> TestResult:
     """Make the one attempt and settle it; one that is cut off by Ctrl-C is settled too."""
     started_at, began = await database.now(), time.monotonic()
     verdict = Verdict(kind=VerdictKind.RETRY, error="cancelled")
@@ -69,23 +71,25 @@ async def _send(database: Database, receiver: Receiver, delivery: Delivery) -> T
         verdict = await receiver.sink.send(delivery, sent_at=datetime.now(UTC))
     finally:
         duration = timedelta(seconds=time.monotonic() - began)
-        tried = Tried(delivery=delivery, verdict=verdict, started_at=started_at, duration=duration)
-        await _settle(database, tried)
-    return tried
+        result = TestResult(
+            delivery=delivery, verdict=verdict, started_at=started_at, duration=duration
+        )
+        await _settle(database, result)
+    return result
 
 
-async def _settle(database: Database, tried: Tried) -> None:
+async def _settle(database: Database, result: TestResult) -> None:
     """Write the attempt; a test that failed is dead, so that it surprises nobody later."""
-    settled = Settled(
-        delivery=tried.delivery,
-        verdict=tried.verdict,
+    settled = EndedAttempt(
+        delivery=result.delivery,
+        verdict=result.verdict,
         settlement=Settlement(
-            state=DeliveryState.DELIVERED if tried.arrived else DeliveryState.DEAD,
+            state=DeliveryState.DELIVERED if result.arrived else DeliveryState.DEAD,
             due_at=None,
             attempts=1,
         ),
-        started_at=tried.started_at,
-        duration=tried.duration,
+        started_at=result.started_at,
+        duration=result.duration,
     )
     now = await database.now()
     try:

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from monitor.daemon.namesake import Namesake
+from monitor.daemon.instance_watch import InstanceWatch
 from monitor.storage.database import Database
 from monitor.storage.instance import InstanceName
 from tests.daemon.conftest import Log
@@ -13,7 +13,7 @@ async def test_a_name_that_was_lost_is_taken_anew_and_a_second_bearer_is_told_on
     postgres: Postgres, postgres_url: str, open_database: Open, log: Log
 ) -> None:
     first, second = (InstanceName(open_database(postgres_url), "one") for _ in range(2))
-    namesake = Namesake(first)
+    namesake = InstanceWatch(first)
     await first.take()
 
     postgres.cut(postgres_url)
@@ -36,8 +36,8 @@ async def test_while_the_server_is_away_the_loops_tell_it(
     await name.take()
 
     with postgres.away(postgres_url):
-        await Namesake(name).look()
+        await InstanceWatch(name).look()
 
     assert log == []
-    await Namesake(name).look()
+    await InstanceWatch(name).look()
     await name.release()

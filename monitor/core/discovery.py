@@ -6,7 +6,7 @@ from monitor.core.errors import PollError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class DiscoveryAnswer:
     """Hold what one request for a list brought."""
 
     ids: tuple[str, ...] = ()

@@ -14,29 +14,37 @@ from monitor.core.payload import failure_data, source_data, source_subject
 from monitor.core.routing import Route, receivers_of
 from monitor.core.source import Health, Poll, Source, Turn, is_answer, judge
 from monitor.core.value import value
-from monitor.engine.account import Account, blocked_until
+from monitor.engine.source import SourceAtWork, blocked_until
 from monitor.storage.batches import Claim
-from monitor.storage.outbox import Owed
+from monitor.storage.outbox import RoutedEvent
 from monitor.storage.record import BatchRecord
 from monitor.storage.sources import SourceRecord
 
 
 @value
 class Result:
-    """Hold what one poll brought: a reading or a failure."""
+    """Hold what one poll brought: a reading, or why there is none."""
 
-    account: Account
+    source: SourceAtWork
     claim: Claim
     at: datetime
-    reading: Reading | None = None
-    failure: PollError | None = None
+    answer: Reading | PollError
+
+    @property
+    def failure(self) -> PollError | None:
+        """Return why there is no reading, if there is none."""
+        return self.answer if isinstance(self.answer, PollError) else None
+
+
+Observed = tuple[Result, Observation | PollError]
+"""A result, and what was observed in its reading; a failure waits for its account's judgement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sign:
+class AccountAnswer:
     """Hold what a request that reads no batch says of its account."""
 
-    account: Account
+    source: SourceAtWork
     at: datetime
     failure: PollError | None = None
     probe: bool = False
@@ -55,32 +63,32 @@ class Sign:
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """Hold an account's health while a group is folded."""
+    """Hold an account's health while a group is judgement."""
 
     health: Health
     blocked_until: datetime | None
     answered_at: datetime | None
-    owed: list[Owed] = field(default_factory=list)
+    owed: list[RoutedEvent] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
-class Fold:
+class Judgement:
     """Hold what a group of results amounts to."""
 
     records: list[BatchRecord] = field(default_factory=list)
-    standings: dict[int, tuple[Account, Standing]] = field(default_factory=dict)
+    standings: dict[int, tuple[SourceAtWork, Standing]] = field(default_factory=dict)
 
-    def standing(self, account: Account) -> Standing:
+    def standing(self, source: SourceAtWork) -> Standing:
         """Return an account's standing so far."""
-        row = account.source.row
+        row = source.row
         if row not in self.standings:
             standing = Standing(
-                health=account.health,
-                blocked_until=account.blocked_until,
-                answered_at=account.answered_at,
+                health=source.health,
+                blocked_until=source.blocked_until,
+                answered_at=source.answered_at,
             )
-            self.standings[row] = (account, standing)
+            self.standings[row] = (source, standing)
         return self.standings[row][1]
 
     def receivers(self) -> list[str]:
@@ -89,62 +97,65 @@ class Fold:
         owed += [owed for item in self.records for owed in item.owed]
         return sorted({receiver for one in owed for receiver in one.receivers})
 
-    def sources(self) -> list[tuple[SourceRecord, tuple[Owed, ...]]]:
+    def sources(self) -> list[tuple[SourceRecord, tuple[RoutedEvent, ...]]]:
         """Return the sources whose health or pause has moved."""
         return [
             (
                 SourceRecord(
                     row=row,
-                    version=account.version,
+                    version=source.version,
                     health=standing.health,
                     blocked_until=standing.blocked_until,
                 ),
                 tuple(standing.owed),
             )
-            for row, (account, standing) in self.standings.items()
-            if standing.health != account.health or standing.blocked_until != account.blocked_until
+            for row, (source, standing) in self.standings.items()
+            if standing.health != source.health or standing.blocked_until != source.blocked_until
         ]
 
 
-def read(result: Result, reading: Reading) -> Observation:
-    """Observe a reading; it depends on nothing but its batch."""
-    account = result.account
+def observe_result(result: Result) -> Observation | PollError:
+    """Observe a reading, which depends on nothing but its batch; return a failure as it is."""
+    source, answer = result.source, result.answer
+    if isinstance(answer, PollError):
+        return answer
     return observe(
         result.claim.watch,
-        reading,
-        source=account.source,
-        interval=account.pace.interval,
-        limits=account.pace.limits,
+        answer,
+        source=source.about,
+        interval=source.pace.interval,
+        limits=source.pace.limits,
         at=result.at,
     )
 
 
-def fold(
-    results: Sequence[tuple[Result, Observation | None]],
+def judge_group(
+    results: Sequence[Observed],
     *,
-    signs: Sequence[Sign] = (),
+    answers: Sequence[AccountAnswer] = (),
     routes: Sequence[Route],
     watched: Mapping[int, int],
     now: datetime,
-) -> Fold:
+) -> Judgement:
     """Judge results in the order in which they came; the next polls are planned from `now`.
 
     Readings come already observed; a failure is judged by its account's health at its place in
     the order. `watched` counts the polled batches of the sources with failed polls, up to 3.
     """
-    folded = Fold()
-    for sign in signs:
-        number = watched.get(sign.account.source.row, 0) + 1  # the lists are one more to be asked
-        _weigh(sign, sign.poll, folded.standing(sign.account), routes=routes, watched=number)
-    for result, observation in results:
-        standing = folded.standing(result.account)
-        number = watched.get(result.account.source.row, 0)
+    judgement = Judgement()
+    for answer in answers:
+        number = watched.get(answer.source.row, 0) + 1  # the lists are one more to be asked
+        standing = judgement.standing(answer.source)
+        _weigh(answer, answer.poll, standing, routes=routes, watched=number)
+    for result, observed in results:
+        standing = judgement.standing(result.source)
+        number = watched.get(result.source.row, 0)
         if now < result.claim.lease_until:  # else others have polled since: we were paused
             _judge(result, standing, routes=routes, watched=number)
-        if observation is None:
-            observation = _observe_failure(result, standing)
-        folded.records.append(_record(result, observation, routes, now=now))
-    return folded
+        if isinstance(observed, PollError):
+            observed = _observe_failure(result, observed, standing)
+        judgement.records.append(_record(result, observed, routes, now=now))
+    return judgement
 
 
 def _judge(result: Result, standing: Standing, *, routes: Sequence[Route], watched: int) -> None:
@@ -164,7 +175,7 @@ def _judge(result: Result, standing: Standing, *, routes: Sequence[Route], watch
 
 
 def _weigh(
-    result: Result | Sign,
+    result: Result | AccountAnswer,
     poll: Poll,
     standing: Standing,
     *,
@@ -189,7 +200,7 @@ def _weigh(
 
 
 def _tell(
-    result: Result | Sign,
+    result: Result | AccountAnswer,
     standing: Standing,
     turn: Turn,
     routes: Sequence[Route],
@@ -200,12 +211,12 @@ def _tell(
     failing = turn is Turn.FAILING
     event = source_event(
         EventType.SOURCE_FAILING if failing else EventType.SOURCE_RECOVERED,
-        result.account.source,
+        result.source.about,
         sequence=standing.health.sequence,
         why=standing.health if failing else before,
         at=result.at,
     )
-    standing.owed.append(Owed(event=event, receivers=receivers_of(event.facts, routes)))
+    standing.owed.append(RoutedEvent(event=event, receivers=receivers_of(event.facts, routes)))
     standing.turns.append(turn)
 
 
@@ -224,13 +235,11 @@ def source_event(
     )
 
 
-def _observe_failure(result: Result, standing: Standing) -> Observation:
-    if result.failure is None:
-        raise TypeError("a result without a reading has a failure")
+def _observe_failure(result: Result, failure: PollError, standing: Standing) -> Observation:
     return observe_failure(
         result.claim.watch,
-        result.failure,
-        source=result.account.source,
+        failure,
+        source=result.source.about,
         health=standing.health,
         answered_at=standing.answered_at,
         at=result.at,
@@ -249,7 +258,7 @@ def _record(
         learned=watch.known is not result.claim.watch.known,
         snapshot=observation.snapshot,
         owed=tuple(
-            Owed(event=event, receivers=receivers_of(event.facts, routes))
+            RoutedEvent(event=event, receivers=receivers_of(event.facts, routes))
             for event in observation.events
         ),
     )
@@ -257,7 +266,7 @@ def _record(
 
 def _next_poll_at(result: Result, watch: Watch, polled_at: datetime) -> datetime | None:
     """Return when the batch is due again: not before the time that a 5xx asked to be left alone."""
-    due_at, asked = result.account.next_poll_at(watch, polled_at), _put_off_for(result.failure)
+    due_at, asked = result.source.next_poll_at(watch, polled_at), _put_off_for(result.failure)
     return due_at if due_at is None or asked is None else max(due_at, polled_at + asked)
 
 

@@ -3,12 +3,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.core.batch import Batch, Known, Reading, Watch
+from monitor.core.batch import Batch, Knowledge, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.pacing import Pace
-from monitor.core.source import Health, RowKind, Source, Turn
-from monitor.engine.account import Account, blocked_until
+from monitor.core.source import Health, Source, StreakKind, Turn
+from monitor.engine.source import SourceAtWork, blocked_until
 from monitor.storage.sources import SourceRow
 
 NOW = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
@@ -25,14 +25,14 @@ class Silent:
     extra_requests = 0
     finder = None
 
-    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
+    async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         raise NotImplementedError
 
     async def close(self) -> None: ...
 
 
 @pytest.fixture
-def account() -> Account:
+def source() -> SourceAtWork:
     pace = Pace(
         interval=30 * SECOND,
         idle_interval=5 * MINUTE,
@@ -40,8 +40,8 @@ def account() -> Account:
         forget_after=HOUR,
         limits=Limits(stall_after=HOUR, overdue_after=HOUR, settle_after=HOUR),
     )
-    source = Source(row=1, name="bolna-prod", provider="bolna", key="key")
-    return Account(source=source, provider=Silent(), pace=pace, rate=10.0)
+    about = Source(row=1, name="bolna-prod", provider="bolna", key="key")
+    return SourceAtWork(about=about, provider=Silent(), pace=pace, rate=10.0)
 
 
 def row(version: int) -> SourceRow:
@@ -151,41 +151,41 @@ def test_only_the_probe_ends_a_pause(failure: PollError | None) -> None:
     assert pause(NOW, failure=failure, probe=True) is FREE
 
 
-def test_an_account_takes_over_what_another_daemon_moved(account: Account) -> None:
-    account.version = 3
+def test_an_account_takes_over_what_another_daemon_moved(source: SourceAtWork) -> None:
+    source.version = 3
 
-    account.adopt(row(4))
+    source.adopt(row(4))
 
-    assert (account.health, account.version, account.blocked_until) == (UNWELL, 4, NOW)
-
-
-def test_an_account_keeps_what_it_knows_better(account: Account) -> None:
-    account.version = 3
-
-    account.adopt(row(2))
-
-    assert (account.health, account.version, account.blocked_until) == (WELL, 3, FREE)
+    assert (source.health, source.version, source.blocked_until) == (UNWELL, 4, NOW)
 
 
-def test_a_pause_is_told_by_how_long_it_lasts(account: Account) -> None:
+def test_an_account_keeps_what_it_knows_better(source: SourceAtWork) -> None:
+    source.version = 3
+
+    source.adopt(row(2))
+
+    assert (source.health, source.version, source.blocked_until) == (WELL, 3, FREE)
+
+
+def test_a_pause_is_told_by_how_long_it_lasts(source: SourceAtWork) -> None:
     lasts = []
     for until in (None, NOW - SECOND, NOW + MINUTE):
-        account.blocked_until = until
-        lasts.append(account.paused_for(NOW))
+        source.blocked_until = until
+        lasts.append(source.paused_for(NOW))
 
     assert lasts == [timedelta(), timedelta(), MINUTE]
 
 
-def test_requests_made_besides_are_taken_once(account: Account) -> None:
-    account.provider.extra_requests = 3
+def test_requests_made_besides_are_taken_once(source: SourceAtWork) -> None:
+    source.provider.extra_requests = 3
 
-    assert [account.take_extra(), account.take_extra()] == [3, 0]
+    assert [source.take_extra(), source.take_extra()] == [3, 0]
 
 
-def test_a_batch_is_due_again_after_its_interval_spread_by_a_tenth(account: Account) -> None:
+def test_a_batch_is_due_again_after_its_interval_spread_by_a_tenth(source: SourceAtWork) -> None:
     watch = Watch(batch=Batch(row=1, source="bolna-prod", id="b1", key="key"))
 
-    found = {account.next_poll_at(watch, NOW) for _ in range(200)}
+    found = {source.next_poll_at(watch, NOW) for _ in range(200)}
 
     waits = [due - NOW for due in found if due is not None]
     assert len(found) == len(waits) > 100
@@ -194,7 +194,9 @@ def test_a_batch_is_due_again_after_its_interval_spread_by_a_tenth(account: Acco
 
 
 def test_a_suspected_account_pauses_until_one_probe_has_told() -> None:
-    suspected = Health(row_kind=RowKind.PASSING, row_polls=5, row_since=NOW, suspected=True)
+    suspected = Health(
+        streak_kind=StreakKind.PASSING, streak_polls=5, streak_since=NOW, suspected=True
+    )
 
     assert pause(failure=SERVER_ERROR, health=suspected) == NOW
     assert pause(NOW, failure=SERVER_ERROR, health=suspected) == NOW

@@ -9,8 +9,8 @@ from monitor.core.batch import Watch
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import stamp
 from monitor.core.source import is_answer, was_unasked
-from monitor.engine.account import Account
-from monitor.engine.fold import Result
+from monitor.engine.judgement import Result
+from monitor.engine.source import SourceAtWork
 
 REMIND_AFTER = timedelta(minutes=10)
 _WORDS_LIMIT = 1000
@@ -18,7 +18,7 @@ _WORDS_LIMIT = 1000
 log = structlog.stdlib.get_logger()
 
 
-class Trouble:
+class PollLog:
     """Remember what was said, so that each change of state is one line."""
 
     def __init__(self) -> None:
@@ -31,22 +31,23 @@ class Trouble:
 
     def polled(self, result: Result, watch: Watch, next_try: datetime | None) -> None:
         """Tell what a poll brought, as far as it is new."""
-        account = result.account
-        if result.failure is not None:
-            self.failed(account, watch, result.failure, next_try, at=result.at)
-        elif result.reading is not None:
-            self.succeeded(account, watch)
-            self.unknown_words(account, result.reading.unknown_call_statuses)
-            self.uncounted(account, result.reading.uncounted)
+        source = result.source
+        match result.answer:
+            case PollError() as failure:
+                self.failed(source, watch, failure, next_try, at=result.at)
+            case reading:
+                self.succeeded(source, watch)
+                self.unknown_words(source, reading.unknown_call_statuses)
+                self.uncounted(source, reading.uncounted)
 
-    def recovered(self, account: Account) -> None:
+    def recovered(self, source: SourceAtWork) -> None:
         """Tell that an account answers again."""
-        self._sources.pop(account.source.name, None)
-        log.info("source.recovered", source=account.source.name)
+        self._sources.pop(source.name, None)
+        log.info("source.recovered", source=source.name)
 
-    def remind(self, account: Account, *, at: datetime) -> None:
+    def remind(self, source: SourceAtWork, *, at: datetime) -> None:
         """Tell that an account fails: at once, and every ten minutes that it goes on."""
-        name, health = account.source.name, account.health
+        name, health = source.name, source.health
         if health.failing_since is None:
             return
         if at - self._sources.get(name, at - REMIND_AFTER) < REMIND_AFTER:
@@ -58,12 +59,12 @@ class Trouble:
             kind=health.kind,
             status_code=health.status_code,
             since=stamp(health.failing_since),
-            next_try=stamp(account.blocked_until) if account.blocked_until else None,
+            next_try=stamp(source.blocked_until) if source.blocked_until else None,
         )
 
     def failed(
         self,
-        account: Account,
+        source: SourceAtWork,
         watch: Watch,
         failure: PollError,
         next_try: datetime | None,
@@ -76,40 +77,40 @@ class Trouble:
             return
         row = watch.batch.row
         told = self._batches.get(row)
-        if told is None and not self._is_first(account, failure):
+        if told is None and not self._is_first(source, failure):
             return
         if told is not None and at - told < REMIND_AFTER:
             return
         self._batches[row] = at
         log.warning(
             "poll.failing",
-            source=account.source.name,
+            source=source.name,
             batch=watch.batch.id,
             kind=failure.kind,
             **failure.details,
             status_code=failure.status_code,
-            next_try=stamp(max(next_try, account.blocked_until or next_try)) if next_try else None,
+            next_try=stamp(max(next_try, source.blocked_until or next_try)) if next_try else None,
         )
 
-    def succeeded(self, account: Account, watch: Watch) -> None:
+    def succeeded(self, source: SourceAtWork, watch: Watch) -> None:
         """Tell that a batch's polls work again, if the log said that they failed."""
         if self._batches and self._batches.pop(watch.batch.row, None) is not None:
-            log.info("poll.recovered", source=account.source.name, batch=watch.batch.id)
+            log.info("poll.recovered", source=source.name, batch=watch.batch.id)
 
-    def unknown_words(self, account: Account, words: tuple[str, ...]) -> None:
+    def unknown_words(self, source: SourceAtWork, words: tuple[str, ...]) -> None:
         """Tell call statuses that we do not know, once per word and source."""
         for word in words:
-            key = (account.source.name, word)
+            key = (source.name, word)
             if key not in self._words and len(self._words) < _WORDS_LIMIT:
                 self._words.add(key)
-                log.warning("call_status.unknown", source=account.source.name, word=word)
+                log.warning("call_status.unknown", source=source.name, word=word)
 
-    def uncounted(self, account: Account, reason: FailureKind | None) -> None:
+    def uncounted(self, source: SourceAtWork, reason: FailureKind | None) -> None:
         """Tell that the calls of an account's batches cannot be counted, once per reason."""
-        key = (account.source.name, reason or "")
+        key = (source.name, reason or "")
         if reason is not None and key not in self._uncounted:
             self._uncounted.add(key)
-            log.warning("counts.unread", source=account.source.name, kind=reason)
+            log.warning("counts.unread", source=source.name, kind=reason)
 
     def _tell_shortage(self, at: datetime) -> None:
         """Tell that polls fail because this process may open no more files: whoever is asked."""
@@ -117,12 +118,12 @@ class Trouble:
             self._shortage = at
             log.error("descriptors.exhausted", limit=descriptors.limit())
 
-    def _is_first(self, account: Account, failure: PollError) -> bool:
+    def _is_first(self, source: SourceAtWork, failure: PollError) -> bool:
         """Tell whether this failure is new: the first of the account's, or one batch's alone."""
         if is_answer(failure.kind):
             return True
-        name, health = account.source.name, account.health
-        if health.failing_since is not None or self._rows.get(name) == health.row_number:
+        name, health = source.name, source.health
+        if health.failing_since is not None or self._rows.get(name) == health.streak_number:
             return False
-        self._rows[name] = health.row_number
+        self._rows[name] = health.streak_number
         return True

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.batch import Batch, Known, Outcome, Phase, Reading, Watch
+from monitor.core.batch import Batch, Knowledge, Outcome, Phase, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import Event
 from monitor.core.matcher_text import parse_matchers
-from monitor.core.observe import Observation, instant
+from monitor.core.observe import poll_time
 from monitor.core.pacing import Pace
 from monitor.core.routing import Route
 from monitor.core.source import Source
-from monitor.engine.account import Account
-from monitor.engine.fold import Fold, Result, fold, read
+from monitor.engine.judgement import Judgement, Observed, Result, judge_group, observe_result
+from monitor.engine.source import SourceAtWork
 from monitor.storage.batches import Claim
-from monitor.storage.outbox import Owed
+from monitor.storage.outbox import RoutedEvent
 from monitor.storage.sources import SourceRecord
 
 START = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
@@ -48,7 +48,6 @@ TIMEOUT = PollError(FailureKind.TIMEOUT)
 LIMITED = PollError(FailureKind.RATE_LIMITED, 429, 7 * SECOND)
 
 Brought = Reading | PollError
-Item = tuple[Result, Observation | None]
 
 
 class Silent:
@@ -57,24 +56,24 @@ class Silent:
     extra_requests = 0
     finder = None
 
-    async def read(self, batch_id: str, known: Known | None = None) -> Reading:
+    async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         raise NotImplementedError
 
     async def close(self) -> None: ...
 
 
-def account_of(row: int = 1, **fields: Any) -> Account:
+def source_of(row: int = 1, **fields: Any) -> SourceAtWork:
     name = f"bolna-{row}"
     source = Source(row=row, name=name, provider="bolna", key=f"key {row}", labels={"env": "prod"})
-    given: dict[str, Any] = {"source": source, "provider": Silent(), "pace": PACE, "rate": 10.0}
-    return Account(**(given | fields))
+    given: dict[str, Any] = {"about": source, "provider": Silent(), "pace": PACE, "rate": 10.0}
+    return SourceAtWork(**(given | fields))
 
 
 class Playing:
     """Play polls of one account's batches, by default a second apart."""
 
     def __init__(self, *, batches: int = 5, routes: Sequence[Route] = ()) -> None:
-        self.account = account_of()
+        self.source = source_of()
         self.routes = routes
         self.now = START - SECOND
         self.watches = {
@@ -82,12 +81,12 @@ class Playing:
             for row in range(batches)
         }
         self.events: list[Event] = []
-        self.folded = Fold()
-        self.written: list[tuple[SourceRecord, tuple[Owed, ...]]] = []
+        self.judgement = Judgement()
+        self.written: list[tuple[SourceRecord, tuple[RoutedEvent, ...]]] = []
 
     def fails(self) -> bool:
         """Tell whether only probes are sent."""
-        return self.account.health.failing_since is not None
+        return self.source.health.failing_since is not None
 
     def poll(
         self, row: int, brought: Brought, *, after: timedelta = SECOND, probe: bool = False
@@ -105,12 +104,11 @@ class Playing:
         after: timedelta = SECOND,
         probe: bool = False,
         lease: timedelta = 60 * MINUTE,
-    ) -> Item:
+    ) -> Observed:
         self.now += after
         watch = self.watches[row]
-        failed = isinstance(brought, PollError)
         result = Result(
-            account=self.account,
+            source=self.source,
             claim=Claim(
                 watch=watch,
                 epoch=1,
@@ -118,23 +116,22 @@ class Playing:
                 lease_until=self.now + lease,
                 probe=probe or self.fails(),
             ),
-            at=instant(watch, self.now),
-            reading=None if isinstance(brought, PollError) else brought,
-            failure=brought if isinstance(brought, PollError) else None,
+            at=poll_time(watch, self.now),
+            answer=brought,
         )
-        return result, None if failed else read(result, result.reading or ACTIVE)
+        return result, observe_result(result)
 
-    def commit(self, group: Sequence[Item]) -> None:
+    def commit(self, group: Sequence[Observed]) -> None:
         """Fold a group and take it over, as the writer does."""
         watched = {1: min(3, len(self.watches))}
-        self.folded = fold(group, routes=self.routes, watched=watched, now=self.now)
-        self.written = self.folded.sources()
-        for account, standing in self.folded.standings.values():
-            account.health = standing.health
-            account.blocked_until = standing.blocked_until
-            account.answered_at = standing.answered_at
+        self.judgement = judge_group(group, routes=self.routes, watched=watched, now=self.now)
+        self.written = self.judgement.sources()
+        for source, standing in self.judgement.standings.values():
+            source.health = standing.health
+            source.blocked_until = standing.blocked_until
+            source.answered_at = standing.answered_at
             self.events += [owed.event for owed in standing.owed]
-        for record in self.folded.records:
+        for record in self.judgement.records:
             self.watches[record.watch.batch.row] = record.watch
             self.events += [owed.event for owed in record.owed]
 
@@ -156,7 +153,7 @@ def play() -> Playing:
 def test_a_reading_leaves_its_state_snapshot_and_events(play: Playing) -> None:
     assert play.poll(0, ACTIVE) == [FIRST]
 
-    (record,) = play.folded.records
+    (record,) = play.judgement.records
     assert record.epoch == 1
     assert record.learned
     assert record.snapshot is not None
@@ -168,7 +165,7 @@ def test_an_unchanged_reading_leaves_one_row_to_update(play: Playing) -> None:
     play.poll(0, ACTIVE)
 
     assert play.poll(0, ACTIVE) == []
-    (record,) = play.folded.records
+    (record,) = play.judgement.records
     assert not record.learned
     assert record.snapshot is None
     assert play.written == []
@@ -181,7 +178,7 @@ def test_a_poll_good_or_bad_is_repeated_after_the_ordinary_interval(
     play.poll(0, ACTIVE)
     play.poll(0, brought)
 
-    (record,) = play.folded.records
+    (record,) = play.judgement.records
     assert record.next_poll_at is not None
     assert 27 * SECOND <= record.next_poll_at - play.now <= 33 * SECOND
 
@@ -197,23 +194,12 @@ def test_events_go_to_every_receiver_with_a_route_that_applies() -> None:
     )
 
     play.poll(0, ACTIVE)
-    (record,) = play.folded.records
+    (record,) = play.judgement.records
     assert [owed.receivers for owed in record.owed] == [("crm", "ops")]
 
     play.poll(0, UNAUTHORIZED)
     ((_, owed),) = play.written
     assert [item.receivers for item in owed] == [("ops", "crm")]
-
-
-def test_a_result_must_hold_a_reading_or_a_failure(play: Playing) -> None:
-    result = Result(
-        account=play.account,
-        claim=Claim(watch=play.watches[0], epoch=1, due_at=START, lease_until=START + SECOND),
-        at=START,
-    )
-
-    with pytest.raises(TypeError, match="has a failure"):
-        fold([(result, None)], routes=(), watched={}, now=START)
 
 
 def test_the_next_poll_is_planned_from_now_even_when_the_last_one_lies_ahead(
@@ -224,11 +210,11 @@ def test_the_next_poll_is_planned_from_now_even_when_the_last_one_lies_ahead(
     group = [play.result(0, ACTIVE)]
     back = START - timedelta(hours=1)
 
-    folded = fold(group, routes=(), watched={}, now=back)
+    judgement = judge_group(group, routes=(), watched={}, now=back)
 
-    planned = folded.records[0].next_poll_at
+    planned = judgement.records[0].next_poll_at
     assert planned is not None
-    assert planned <= back + play.account.pace.interval * 1.1
+    assert planned <= back + play.source.pace.interval * 1.1
 
 
 # source.failing
@@ -320,7 +306,7 @@ def test_a_batch_whose_polls_fail_while_others_are_answered_is_itself_unreachabl
         play.poll(1, ACTIVE, after=15 * SECOND)
 
     assert told == [UNREACHABLE]
-    assert play.account.health.failing_since is None
+    assert play.source.health.failing_since is None
 
 
 def test_an_unreachable_batch_does_not_fail_its_account(play: Playing) -> None:
@@ -341,7 +327,7 @@ def test_any_other_answer_ends_it_404_included(play: Playing, brought: Brought) 
     play.poll(0, UNAUTHORIZED)
 
     assert play.poll(0, brought) == [RECOVERED]
-    assert play.account.health.clean
+    assert play.source.health.clean
 
 
 def test_the_reading_that_ends_it_tells_the_sources_recovery_then_its_own(play: Playing) -> None:
@@ -381,7 +367,7 @@ def test_an_answer_to_a_poll_from_before_the_failure_ends_nothing(play: Playing)
 
     play.commit([late])
 
-    assert play.account.health.failing_since is not None
+    assert play.source.health.failing_since is not None
 
 
 def test_batches_that_ended_meanwhile_are_told_after_the_gap(play: Playing) -> None:
@@ -411,13 +397,13 @@ def test_the_end_of_a_sources_failure_does_not_make_its_batches_reachable(play: 
 def test_a_healthy_source_is_not_written(play: Playing) -> None:
     play.commit([play.result(row, ACTIVE) for row in range(5)])
 
-    assert len(play.folded.records) == 5
+    assert len(play.judgement.records) == 5
     assert play.written == []
-    assert play.account.answered_at == play.now
+    assert play.source.answered_at == play.now
 
 
 def test_a_source_that_moved_is_written_under_the_version_that_was_read(play: Playing) -> None:
-    play.account.version = 17
+    play.source.version = 17
 
     play.poll(0, UNAUTHORIZED)
 
@@ -431,8 +417,8 @@ def test_a_source_that_moved_is_written_under_the_version_that_was_read(play: Pl
 def test_a_pause_alone_is_written(play: Playing) -> None:
     play.poll(0, LIMITED)
     play.poll(1, ACTIVE)
-    assert play.account.health.clean
-    assert play.account.blocked_until == START + 7 * SECOND
+    assert play.source.health.clean
+    assert play.source.blocked_until == START + 7 * SECOND
 
     play.poll(0, ACTIVE, probe=True)
 
@@ -442,24 +428,24 @@ def test_a_pause_alone_is_written(play: Playing) -> None:
 
 
 def test_sources_are_judged_apart(play: Playing) -> None:
-    other = account_of(2)
+    other = source_of(2)
     watch = Watch(batch=Batch(row=99, source="bolna-2", id="b99", key="key 99"))
     result = Result(
-        account=other,
+        source=other,
         claim=Claim(watch=watch, epoch=1, due_at=START, lease_until=START + SECOND),
         at=START,
-        failure=FORBIDDEN,
+        answer=FORBIDDEN,
     )
 
-    folded = fold(
-        [play.result(0, FORBIDDEN), play.result(1, FORBIDDEN), (result, None)],
+    judgement = judge_group(
+        [play.result(0, FORBIDDEN), play.result(1, FORBIDDEN), (result, FORBIDDEN)],
         routes=(),
         watched={1: 3, 2: 3},
         now=START,
     )
 
-    health = {row: standing.health for row, (_, standing) in folded.standings.items()}
-    assert (health[1].row_polls, health[2].row_polls) == (2, 1)
+    health = {row: standing.health for row, (_, standing) in judgement.standings.items()}
+    assert (health[1].streak_polls, health[2].streak_polls) == (2, 1)
 
 
 @settings(max_examples=50)
@@ -488,9 +474,9 @@ def test_a_group_tells_what_its_polls_tell_one_by_one(
             singly.poll(row, brought, after=MINUTE, probe=True)
 
     assert together.watches == singly.watches
-    assert together.account.health == singly.account.health
-    assert together.account.blocked_until == singly.account.blocked_until
-    assert together.account.answered_at == singly.account.answered_at
+    assert together.source.health == singly.source.health
+    assert together.source.blocked_until == singly.source.blocked_until
+    assert together.source.answered_at == singly.source.answered_at
     assert {event.body for event in together.events} == {event.body for event in singly.events}
 
 
@@ -523,9 +509,9 @@ def test_whatever_comes_sequences_have_no_gaps_and_no_batch_is_lost_while_the_so
     play = Playing(batches=4)
 
     for row, brought, after in polls:
-        failing = play.account.health.failing_since is not None
+        failing = play.source.health.failing_since is not None
         told = play.poll(row, brought, after=after)
-        still_failing = play.account.health.failing_since is not None
+        still_failing = play.source.health.failing_since is not None
         assert not (UNREACHABLE in told and still_failing)
         assert (RECOVERED in told[:1]) is (failing and not still_failing)
         assert (FAILING in told) is (still_failing and not failing)

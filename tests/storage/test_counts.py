@@ -1,4 +1,4 @@
-from monitor.storage.census import NOT_READ, Watched, count_batches, count_due, count_pending
+from monitor.storage.counts import NOT_READ, WatchCount, count_batches, count_due, count_pending
 from tests.storage.store import LEASE, MINUTE, NOW, Store
 
 
@@ -17,8 +17,8 @@ async def test_watched_batches_are_counted_by_source_and_phase(store: Store) -> 
     await store.run("UPDATE batches SET watched = FALSE WHERE external_id = 'gone'")
 
     assert await count_batches(store.database) == {
-        ("bolna", "running"): Watched(number=2, stalled=1),
-        ("bolna", NOT_READ): Watched(number=1, stalled=0),
+        ("bolna", "running"): WatchCount(number=2, stalled=1),
+        ("bolna", NOT_READ): WatchCount(number=1, stalled=0),
     }
 
 

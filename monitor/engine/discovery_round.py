@@ -1,18 +1,18 @@
-"""A tally: what a round of discovery brought, and what the log says of it, each thing once."""
+"""A round of discovery: what it brought, and what the log says of it, each thing once."""
 
 from dataclasses import dataclass, field
 
 import structlog
 
+from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import PollError
-from monitor.core.found import Found
 from monitor.core.source import is_answer
 
 log = structlog.stdlib.get_logger()
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
+class DiscoveryRound:
     """Count what a round brings."""
 
     new: int = 0
@@ -34,13 +34,13 @@ class Tally:
         """Tell whether all that there is was found: a list that is refused holds nothing for us."""
         return self.whole and all(is_answer(failure.kind) for failure in self.failures.values())
 
-    def add(self, found: Found | PollError) -> PollError | None:
+    def add(self, found: DiscoveryAnswer | PollError) -> PollError | None:
         """Take one answer; return its failure."""
         match found:
             case PollError():
                 self.failures[None] = found
                 return found
-            case Found(failure=PollError() as failure):
+            case DiscoveryAnswer(failure=PollError() as failure):
                 self.failures[found.agent] = failure
                 return failure
             case _:
@@ -53,7 +53,7 @@ class Tally:
 
 
 @dataclass(slots=True, kw_only=True)
-class Told:
+class DiscoveryLog:
     """Know what the log has said of an account's lists, to say only what is new."""
 
     source: str
@@ -61,9 +61,9 @@ class Told:
     """The agents whose lists fail; none: those of the account."""
     _skipped: int | None = None
 
-    def tell_failures(self, tally: Tally) -> None:
+    def log_failures(self, this_round: DiscoveryRound) -> None:
         """Log whose lists begin to fail, and whose do no longer."""
-        for agent, failure in tally.failures.items():
+        for agent, failure in this_round.failures.items():
             if agent not in self.failing:
                 log.warning(
                     "discovery.failed",
@@ -72,20 +72,20 @@ class Told:
                     **failure.details,
                     status_code=failure.status_code,
                 )
-        failing = frozenset(tally.failures)
+        failing = frozenset(this_round.failures)
         if None in failing:  # some were not asked
             failing |= self.failing
         for agent in self.failing - failing:
             log.info("discovery.recovered", **self._named(agent))
         self.failing = failing
 
-    def tell_found(self, tally: Tally) -> None:
+    def log_found(self, this_round: DiscoveryRound) -> None:
         """Log what is new, what the first whole round saw, and when it leaves out other numbers."""
-        changed = tally.whole and tally.skipped != self._skipped
+        changed = this_round.whole and this_round.skipped != self._skipped
         if changed:
-            self._skipped = tally.skipped
-        if tally.new or changed:
-            counts = {"new": tally.new, "seen": tally.seen, "skipped": tally.skipped}
+            self._skipped = this_round.skipped
+        if this_round.new or changed:
+            counts = {"new": this_round.new, "seen": this_round.seen, "skipped": this_round.skipped}
             log.info("discovery.found", source=self.source, **counts)
 
     def _named(self, agent: str | None) -> dict[str, str]:
