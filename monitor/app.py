@@ -1,28 +1,17 @@
 """Wiring: the only place that knows everybody."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from monitor.config.open_files import polls_at_once
 from monitor.config.schema import Config, database_url
 from monitor.core.conditions import Limits
 from monitor.core.pacing import Pace
 from monitor.core.source import Source
-from monitor.engine.beat import Beat
 from monitor.engine.clock import Clock
-from monitor.engine.departures import Departures
-from monitor.engine.discovery import Discovery
-from monitor.engine.housekeeping import Housekeeping
-from monitor.engine.metrics import Metrics
-from monitor.engine.outage import Outage
-from monitor.engine.poll_log import PollLog
-from monitor.engine.poller import Poller
+from monitor.engine.engine import Engine
+from monitor.engine.parts import Parts
 from monitor.engine.receiver import ReceiverAtWork
-from monitor.engine.relay import Relay
-from monitor.engine.settler import Settler
 from monitor.engine.source import SourceAtWork
-from monitor.engine.writer import Writer
 from monitor.providers import build as build_provider
 from monitor.settings import OFF, Patience
 from monitor.sinks import build as build_sink
@@ -30,53 +19,6 @@ from monitor.storage.database import Database
 from monitor.storage.receivers import ReceiverRow, register_receivers
 from monitor.storage.registry import Registration, declare_batches
 from monitor.storage.sources import SourceRow, register_sources
-
-
-class Loop(Protocol):
-    """Turn until closed; tell when it last did, and what the database refuses it."""
-
-    beat: Beat
-    outage: Outage
-
-    async def run(self) -> None:
-        """Turn until closed."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """Hold the parts of a running daemon."""
-
-    clock: Clock
-    metrics: Metrics
-    poller: Poller
-    discovery: Discovery
-    writer: Writer
-    relay: Relay
-    settler: Settler
-    housekeeping: Housekeeping
-
-    @property
-    def sources(self) -> list[SourceAtWork]:
-        """Return the sources at work, those that the config has now."""
-        return sorted(self.poller.sources, key=lambda source: source.row)
-
-    @property
-    def receivers(self) -> list[ReceiverAtWork]:
-        """Return the receivers at work, those that the config has now."""
-        return self.relay.receivers
-
-    @property
-    def loops(self) -> dict[str, Loop]:
-        """Return the loops by name."""
-        return {
-            "poller": self.poller,
-            "discovery": self.discovery,
-            "writer": self.writer,
-            "relay": self.relay,
-            "settler": self.settler,
-            "housekeeping": self.housekeeping,
-        }
 
 
 def open_database(config: Config) -> Database:
@@ -127,6 +69,8 @@ async def declare(config: Config, database: Database, *, now: datetime) -> None:
 def build_source(config: Config, row: SourceRow) -> SourceAtWork:
     """Build one source at work. Raises ConfigError for a CA file that cannot be used."""
     settings = config.sources[row.name]
+    # what a file holds may have changed behind the same settings
+    in_files = settings.ca_file or any(secret.file for secret in settings.held_secrets())
     return SourceAtWork(
         about=Source(
             row=row.row,
@@ -142,6 +86,9 @@ def build_source(config: Config, row: SourceRow) -> SourceAtWork:
         ),
         pace=pace_of(config, row.name),
         rate=settings.rate_limit,
+        requests=None
+        if in_files
+        else (settings, config.polling.deadline, config.polling.concurrency),
         health=row.health,
         version=row.version,
         blocked_until=row.blocked_until,
@@ -159,70 +106,30 @@ def build_receiver(config: Config, row: ReceiverRow) -> ReceiverAtWork:
         slots=settings.slots,
         spacing=settings.spacing,
         timeout=settings.timeout,
+        requests=None if settings.ca_file else settings,
         hold=row.hold,
     )
 
 
-async def build_engine(config: Config, database: Database, clock: Clock) -> Engine:
-    """Register what the file says, and build all loops; nothing runs yet."""
-    source_rows, receiver_rows = await register(config, database)
-    await declare(config, database, now=clock.now())
-    owner = config.monitor.instance
-    metrics = Metrics(owner)
-    sources = [build_source(config, row) for row in source_rows.values()]
-    receivers = [build_receiver(config, row) for row in receiver_rows.values()]
-    settler = Settler(database, clock=clock)
-    relay = Relay(database, receivers, settler=settler, clock=clock, metrics=metrics, owner=owner)
-    settler.on_settled = relay.go_on
-    writer = Writer(
-        database,
-        clock=clock,
+async def prepare_parts(config: Config, database: Database, *, now: datetime) -> Parts:
+    """Register what the file says, and build what the engine is to work with.
+
+    What may fail comes first: raises ConfigError for a CA file that cannot be used.
+    """
+    sources, receivers = await register(config, database)
+    parts = Parts(
+        sources=[build_source(config, row) for row in sources.values()],
+        receivers=[build_receiver(config, row) for row in receivers.values()],
         routes=config.routes,
-        promise=relay.promise,
-        poll_log=PollLog(),
-        metrics=metrics,
-        hand_over=relay.take,
-    )
-    poller = Poller(
-        database,
-        sources,
-        writer=writer,
-        clock=clock,
-        metrics=metrics,
-        owner=owner,
         concurrency=polls_at_once(config),
         deadline=config.polling.deadline,
+        retention=config.monitor.retention,
     )
-    writer.on_scheduled = poller.expect
-    return Engine(
-        clock=clock,
-        metrics=metrics,
-        poller=poller,
-        discovery=Discovery(
-            database,
-            sources,
-            writer=writer,
-            clock=clock,
-            metrics=metrics,
-            on_found=poller.expect,
-        ),
-        writer=writer,
-        relay=relay,
-        settler=settler,
-        housekeeping=Housekeeping(
-            database,
-            receivers,
-            clock=clock,
-            metrics=metrics,
-            owner=owner,
-            retention=config.monitor.retention,
-            departures=Departures(
-                database,
-                metrics=metrics,
-                owner=owner,
-                sources=config.sources,
-                receivers=config.receivers,
-                routes=config.routes,
-            ),
-        ),
-    )
+    await declare(config, database, now=now)
+    return parts
+
+
+async def build_engine(config: Config, database: Database, clock: Clock) -> Engine:
+    """Build the engine that the file asks for; nothing runs yet."""
+    parts = await prepare_parts(config, database, now=clock.now())
+    return Engine(database, parts, clock=clock, owner=config.monitor.instance)

@@ -16,10 +16,11 @@ VARIABLE: Final = "TESTS_UNANSWERED"
 def be_patient() -> None:
     """Let the end, and what a busy machine makes long, take as long as it needs."""
     from monitor.daemon import daemon, process
+    from monitor.engine import engine, loop
 
-    parts: tuple[Any, Any] = (daemon, process)
+    parts: tuple[Any, ...] = (engine, loop, daemon, process)
     parts[0].DELIVERIES_TIMEOUT = float(os.environ.get(VARIABLE, HANG))
-    parts[0].FLUSH = parts[1].LONGEST_END = HANG
+    parts[0].FLUSH = parts[1].CANCELLING = parts[2].RELEASE = parts[3].LONGEST_END = HANG
     be_patient_with_files()
 
 

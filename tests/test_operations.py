@@ -74,8 +74,8 @@ async def test_a_loop_that_does_not_turn_is_named(
 ) -> None:
     monkeypatch.setattr(liveness, "HANG", 0.5)
     await rig.start()
-    rig.daemon._loops["relay"].cancel()
-    await until(lambda: rig.engine.relay.beat.overdue > liveness.HANG)
+    rig.engine._tasks["relay"].cancel()
+    await until(lambda: rig.engine.relay.loop.beat.overdue > liveness.HANG)
 
     status, text = await get(rig, "/-/ready")
 
@@ -168,7 +168,7 @@ allow_http = true
 allow_private = true
 """
     rig.write()
-    await rig.daemon._reload.reload()
+    await rig.reload.reload()
 
     text = (await get(rig, "/metrics"))[1]
     for kind in ("timeout", "dns", "server_error"):

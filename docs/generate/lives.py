@@ -15,8 +15,8 @@ from monitor.core.observe import poll_time
 from monitor.core.pacing import Pace
 from monitor.core.payload import receiver_data, receiver_subject
 from monitor.core.source import Source
-from monitor.engine.judgement import Result, judge_group, observe_result
 from monitor.engine.source import SourceAtWork
+from monitor.engine.writing.judgement import Result, judge_group, observe_result
 from monitor.providers import bolna, vogent
 from monitor.storage.batches import Claim
 

@@ -10,12 +10,11 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from monitor.engine.bell import Bell
+from monitor.core.once import Once
+from monitor.engine.loop import Bell
 
 SILENCE: Final = 5.0
 """Seconds without any ring after which the scheduler counts as dead; one bell rings each second."""
-REMIND: Final = 600.0
-"""Seconds between two lines of the log while schedulers keep dying."""
 
 log = structlog.stdlib.get_logger()
 
@@ -53,7 +52,7 @@ class Bells:
     def __init__(self, rings: Sequence[Ring]) -> None:
         self._rings = rings
         self._rang_at = 0.0
-        self._told_at: float | None = None
+        self._logged: Once[str] = Once()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
 
     def start(self) -> None:
@@ -81,9 +80,8 @@ class Bells:
         silent = _now() - self._rang_at
         if silent < SILENCE:
             return
-        if self._told_at is None or _now() - self._told_at >= REMIND:
+        if self._logged.is_news("silent", at=_now()):
             log.warning("scheduler.replanned", silent_seconds=round(silent, 1))
-            self._told_at = _now()
         self.stop()
         self.start()
 

@@ -1,29 +1,27 @@
-"""The daemon: its loops started in order, watched, and ended within seconds."""
+"""The daemon: its engine, the endpoints and the watchers, started and ended as one."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 import structlog
 
 from monitor import __version__
-from monitor.app import Engine
 from monitor.config.schema import Config
 from monitor.daemon.bells import Bells
 from monitor.daemon.readiness import Readiness
-from monitor.daemon.reload import Reload
 from monitor.daemon.systemd import Systemd
+from monitor.engine.engine import Engine
+from monitor.engine.loop import end, keep_running
 from monitor.operations import Operations
 from monitor.storage.batches import release_batches
 from monitor.storage.database import Database
 from monitor.storage.deliveries import release_deliveries
 from monitor.storage.upkeep import forget_instance
 
-DELIVERIES_TIMEOUT: Final = 2.5
-"""Seconds that deliveries under way get at the end."""
-FLUSH: Final = 0.5
-"""Seconds that the last results get to be committed."""
+RELEASE: Final = 0.5
+"""Seconds in which what is claimed is to be given back."""
 
 log = structlog.stdlib.get_logger()
 
@@ -37,7 +35,7 @@ class Watcher(Protocol):
 
 
 class Daemon:
-    """Own the loops of one process, and the watchers beside them."""
+    """Own the engine of one process, and the watchers beside it."""
 
     def __init__(
         self,
@@ -48,7 +46,6 @@ class Daemon:
         bells: Bells,
         operations: Operations,
         readiness: Readiness,
-        reload: Reload,
         systemd: Systemd,
         watchers: Mapping[str, Watcher],
     ) -> None:
@@ -58,10 +55,8 @@ class Daemon:
         self._bells = bells
         self._operations = operations
         self._readiness = readiness
-        self._reload = reload
         self._systemd = systemd
-        self._watchers = watchers
-        self._loops: dict[str, asyncio.Task[None]] = {}
+        self.watchers = watchers
         self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -69,10 +64,9 @@ class Daemon:
         engine, server = self._engine, self._config.server
         instance = self._config.monitor.instance
         port = await self._operations.start(server.host, server.port)
-        for name, loop in engine.loops.items():
-            self._loops[name] = asyncio.create_task(keep_running(name, loop.run))
+        engine.start()
         self._bells.start()
-        for name, watcher in self._watchers.items():
+        for name, watcher in self.watchers.items():
             self._watching.append(asyncio.create_task(keep_running(name, watcher.run)))
         log.info(
             "daemon.started",
@@ -93,33 +87,16 @@ class Daemon:
         await end(self._watching)
         self._database.hurry()
         self._bells.stop()
-        await self._end_loops()
+        await self._engine.stop()
+        await end(self._readiness.under_way)
         await self._give_back()
         await self._operations.stop()
-        await self._reload.close()
-        for source in self._engine.sources:
-            await source.provider.close()
-        for receiver in self._engine.receivers:
-            await receiver.sink.close()
+        await self._engine.close()
         log.info("daemon.stopped", seconds=round(time.monotonic() - began, 2))
-
-    async def _end_loops(self) -> None:
-        """End each loop once those before it on the data's way have ended."""
-        engine = self._engine
-        engine.housekeeping.close()
-        engine.discovery.close()
-        await engine.poller.close()
-        engine.writer.close()
-        await asyncio.wait({self._loops["writer"]}, timeout=FLUSH)
-        await engine.relay.close(patience=DELIVERIES_TIMEOUT)
-        engine.settler.close()
-        # all of them: SQLite's lock may outlive a unit of work that is cancelled
-        await asyncio.wait(self._loops.values(), timeout=FLUSH)
-        await end([*self._loops.values(), *self._readiness.under_way])
 
     async def _give_back(self) -> None:
         giving = asyncio.create_task(self._release())
-        await asyncio.wait({giving}, timeout=FLUSH)
+        await asyncio.wait({giving}, timeout=RELEASE)
         given = giving.done()
         await end([giving])
         if not given or giving.exception() is not None:
@@ -130,26 +107,3 @@ class Daemon:
         await release_batches(self._database, owner=owner)
         await release_deliveries(self._database, owner=owner, now=self._engine.clock.now())
         await forget_instance(self._database, owner)
-
-
-async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks and wait a moment for them.
-
-    Twice: psycopg holds a first cancellation up for as long as a database answers nothing.
-    """
-    left = {task for task in tasks if not task.done()}
-    for _ in range(2):
-        for task in left:
-            task.cancel()
-        if left:
-            _, left = await asyncio.wait(left, timeout=FLUSH)
-
-
-async def keep_running(name: str, run_loop: Callable[[], Awaitable[None]]) -> None:
-    """Run a loop to its end, beginning anew when it raises what nobody foresaw."""
-    while True:
-        try:
-            return await run_loop()
-        except Exception:
-            log.exception("loop.crashed", loop=name)
-            await asyncio.sleep(1)

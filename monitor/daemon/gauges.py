@@ -1,8 +1,8 @@
 """The gauges: what a scrape of /metrics finds out at that moment, and for whom it counts."""
 
-from monitor.app import Engine
 from monitor.core.errors import StorageError
 from monitor.daemon.readiness import Readiness
+from monitor.engine.engine import Engine
 from monitor.logs import lines_dropped
 from monitor.storage.counts import count_batches, count_due, count_pending
 from monitor.storage.database import Database

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from monitor.core.errors import NetworkError, SecretMissingError
-from monitor.engine.bell import Bell
+from monitor.engine.loop import Bell
 from monitor.net.http import HttpClient
 from monitor.net.tls import tls_context
 from monitor.secret import Secret
@@ -33,6 +33,12 @@ class Heartbeat:
         self._problems = problems
         self._told: str | None = None
         self.bell = Bell()
+
+    def change(self, url: Secret | None) -> None:
+        """Call this one from now on; a new one need not wait for its minute."""
+        if url != self.url:
+            self.url = url
+            self.bell.ring()
 
     async def run(self) -> None:
         """Beat for ever."""

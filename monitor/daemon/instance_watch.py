@@ -6,12 +6,11 @@ from typing import Final
 import structlog
 
 from monitor.core.errors import InstanceRunningError, StorageError
+from monitor.core.once import Once
 from monitor.storage.instance import InstanceName
 
 EVERY: Final = 10.0
 """Seconds between two looks; also within which a name that was lost is taken anew."""
-REMIND: Final = 600.0
-"""Seconds between two lines of the log while there is one."""
 
 log = structlog.stdlib.get_logger()
 
@@ -25,7 +24,7 @@ class InstanceWatch:
 
     def __init__(self, name: InstanceName) -> None:
         self._name = name
-        self._told_at: float | None = None
+        self._logged: Once[str] = Once()
 
     async def run(self) -> None:
         """Look for ever."""
@@ -38,13 +37,10 @@ class InstanceWatch:
         try:
             await self._name.keep()
         except InstanceRunningError as error:
-            now = asyncio.get_running_loop().time()
-            if self._told_at is None or now - self._told_at >= REMIND:
+            if self._logged.is_news("doubled", at=asyncio.get_running_loop().time()):
                 log.error("instance.doubled", reason=str(error))  # noqa: TRY400 (no bug of ours)
-                self._told_at = now
         except StorageError:
             return  # the loops tell an outage
         else:
-            if self._told_at is not None:
+            if self._logged.end("doubled"):
                 log.info("instance.alone")
-                self._told_at = None

@@ -8,7 +8,7 @@ import structlog
 
 from monitor.daemon.bells import Bells
 from monitor.daemon.systemd import Systemd
-from monitor.engine.beat import Beat
+from monitor.engine.loop import Beat
 
 HANG: Final = 30.0
 """Seconds for which a pass of a loop may be overdue before it counts as hanging."""

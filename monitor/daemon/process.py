@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from monitor.app import Engine, build_engine, open_database
+from monitor.app import build_engine, open_database
 from monitor.config.schema import Config
 from monitor.core.errors import (
     DatabaseUnfitError,
@@ -24,7 +24,7 @@ from monitor.core.errors import (
     StorageError,
 )
 from monitor.daemon.bells import Bells, Ring
-from monitor.daemon.daemon import Daemon, end, keep_running
+from monitor.daemon.daemon import Daemon
 from monitor.daemon.gauges import Gauges
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.instance_watch import InstanceWatch
@@ -33,8 +33,9 @@ from monitor.daemon.readiness import Readiness
 from monitor.daemon.reload import Reload
 from monitor.daemon.status import Status
 from monitor.daemon.systemd import Systemd
-from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
+from monitor.engine.engine import Engine
+from monitor.engine.loop import Bell, end, keep_running
 from monitor.operations import Operations
 from monitor.storage.batches import release_batches
 from monitor.storage.database import Database
@@ -152,9 +153,9 @@ def build_daemon(
     """Put what watches an engine round it; nothing runs yet."""
     bells = Bells(
         [
-            Ring(bell=engine.poller.bell, every=1),
-            Ring(bell=engine.relay.bell, every=1),
-            Ring(bell=engine.housekeeping.bell, every=60),
+            Ring(bell=engine.poller.loop.bell, every=1),
+            Ring(bell=engine.relay.loop.bell, every=1),
+            Ring(bell=engine.housekeeping.loop.bell, every=60),
         ]
     )
     beats = {name: loop.beat for name, loop in engine.loops.items()}
@@ -186,7 +187,6 @@ def build_daemon(
         bells=bells,
         operations=operations,
         readiness=readiness,
-        reload=reload,
         systemd=systemd,
         watchers={
             "liveness": liveness,

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Final
 
-from monitor.app import Engine
 from monitor.core.errors import StorageError
 from monitor.daemon.liveness import HANG, Liveness
+from monitor.engine.engine import Engine
 from monitor.storage.database import Database
 from monitor.storage.upkeep import touch_instance
 

@@ -6,7 +6,7 @@ from typing import Final
 from monitor.core.errors import StorageError
 from monitor.daemon.readiness import Readiness
 from monitor.daemon.systemd import Systemd
-from monitor.engine.bell import Bell
+from monitor.engine.loop import Bell
 from monitor.storage.counts import count_batches, count_pending
 from monitor.storage.database import Database
 

@@ -12,8 +12,9 @@ from monitor.core.errors import SourceMovedError
 from monitor.core.event import EventType, stamp
 from monitor.core.routing import Route, receivers_of
 from monitor.core.source import Source, recovered
-from monitor.engine.judgement import source_event
 from monitor.engine.metrics import Metrics
+from monitor.engine.parts import Parts
+from monitor.engine.writing.judgement import source_event
 from monitor.storage.database import Database
 from monitor.storage.debts import debts_of_gone
 from monitor.storage.outbox import Birth, RoutedEvent
@@ -29,51 +30,37 @@ log = structlog.stdlib.get_logger()
 class Departures:
     """Settle what sources and receivers left behind that are no longer in the config."""
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        metrics: Metrics,
-        owner: str,
-        sources: Collection[str],
-        receivers: Collection[str],
-        routes: Sequence[Route],
-    ) -> None:
+    def __init__(self, database: Database, *, metrics: Metrics, owner: str) -> None:
         self._database = database
         self._metrics = metrics
         self._owner = owner
-        self._told: set[str] = set()
-        """Receivers whose debts the log has told."""
-        self.change(sources=sources, receivers=receivers, routes=routes)
+        self._logged: set[str] = set()
+        """Receivers whose debts were logged."""
 
-    def change(
-        self, *, sources: Collection[str], receivers: Collection[str], routes: Sequence[Route]
-    ) -> None:
-        """Take over who is in the config from now on."""
-        self._sources, self._receivers, self._routes = sources, receivers, routes
-
-    async def see_off(self, owed: Collection[str], *, now: datetime) -> None:
+    async def see_off(self, parts: Parts, owed: Collection[str], *, now: datetime) -> None:
         """End the failing of sources that left; log once what receivers that left are owed.
 
         `owed` names all receivers for which something waits.
         """
+        sources = {source.name for source in parts.sources}
         for row in (await all_sources(self._database)).values():
             failing = row.health.failing_since is not None
-            if failing and row.name not in self._sources and _is_quiet(row, now):
+            if failing and row.name not in sources and _is_quiet(row, now):
                 with suppress(SourceMovedError):  # by another daemon, which does the same
-                    await self._end_failing(row, now=now)
-        left = {name for name in owed if name not in self._receivers}
-        if left - self._told:
-            await self._log_debts()
-        self._told = left
+                    await self._end_failing(row, parts.routes, now=now)
+        receivers = {receiver.name for receiver in parts.receivers}
+        left = {name for name in owed if name not in receivers}
+        if left - self._logged:
+            await self._log_debts(receivers)
+        self._logged = left
 
-    async def _log_debts(self) -> None:
-        for name, debt in (await debts_of_gone(self._database, self._receivers)).items():
-            if name not in self._told:
+    async def _log_debts(self, receivers: Collection[str]) -> None:
+        for name, debt in (await debts_of_gone(self._database, receivers)).items():
+            if name not in self._logged:
                 since = stamp(debt.oldest)
                 log.warning("receiver.gone", receiver=name, deliveries=debt.deliveries, since=since)
 
-    async def _end_failing(self, row: SourceRow, *, now: datetime) -> None:
+    async def _end_failing(self, row: SourceRow, routes: Sequence[Route], *, now: datetime) -> None:
         """Report that a source fails no longer, for nobody polls it; its labels left with it."""
         before = row.health
         health = replace(recovered(before, now), sequence=before.sequence + 1)
@@ -85,7 +72,7 @@ class Departures:
             at=now,
             removed=True,
         )
-        owed = RoutedEvent(event=event, receivers=receivers_of(event.facts, self._routes))
+        owed = RoutedEvent(event=event, receivers=receivers_of(event.facts, routes))
         moved = SourceRecord(row=row.row, version=row.version, health=health, blocked_until=None)
         await record(
             self._database,

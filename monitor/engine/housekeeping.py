@@ -8,14 +8,11 @@ from typing import Final
 import structlog
 
 from monitor.core.delivery import SCHEDULE, VerdictKind, lifetime
-from monitor.core.errors import StorageError
-from monitor.engine.beat import Beat
-from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.engine.departures import Departures
+from monitor.engine.loop import Loop
 from monitor.engine.metrics import Metrics
-from monitor.engine.outage import Outage
-from monitor.engine.receiver import ReceiverAtWork
+from monitor.engine.parts import Parts
 from monitor.storage.database import Database
 from monitor.storage.deliveries import due_receivers
 from monitor.storage.identify import identify_batches
@@ -27,10 +24,8 @@ from monitor.storage.upkeep import (
     touch_instance,
 )
 
-TURN: Final = 120.0
+EVERY: Final = 120.0
 """Seconds after which it works even if nobody rings."""
-RETRY: Final = 1.0
-"""Seconds between tries while the database fails."""
 LONGEST_REST: Final = 1.0
 """Seconds."""
 SIGN_OF_LIFE: Final = 60.0
@@ -45,43 +40,30 @@ class Housekeeping:
     def __init__(
         self,
         database: Database,
-        receivers: Sequence[ReceiverAtWork],
+        parts: Parts,
         *,
         clock: Clock,
         metrics: Metrics,
         owner: str,
-        retention: timedelta,
-        departures: Departures,
     ) -> None:
+        self.loop = Loop("housekeeping", clock=clock, every=EVERY)
         self._database = database
-        self.receivers = receivers
-        self.retention = retention
+        self._departures = Departures(database, metrics=metrics, owner=owner)
+        self.parts = parts
         self._clock = clock
         self._metrics = metrics
         self._owner = owner
-        self.departures = departures
-        self.outage = Outage("housekeeping")
         self._stepped = False
         self._touched = 0.0
-        self._closing = False
-        self.bell = Bell()
-        self.beat = Beat(every=TURN)
 
     async def run(self) -> None:
         """Work until closed."""
-        while not self._closing:
-            self.beat.turn()
-            try:
-                await self._work()
-                self.outage.ended()
-            except StorageError as error:
-                self.outage.began(error, at=self._clock.now())
-            await self.bell.wait(RETRY if self.outage.reason else TURN)
+        await self.loop.run(self._work)
 
-    def close(self) -> None:
-        """Let `run` end after the chore at hand."""
-        self._closing = True
-        self.bell.ring()
+    def change(self, parts: Parts) -> None:
+        """Keep house for these parts from now on, and log at once who left."""
+        self.parts = parts
+        self.loop.bell.ring()
 
     async def _work(self) -> None:
         await self._follow_clock()
@@ -92,25 +74,30 @@ class Housekeeping:
         if repaired:
             log.error("lane.repaired", lanes=repaired)
         owed = await due_receivers(self._database)
-        await self.departures.see_off(owed, now=now)
+        await self._departures.see_off(self.parts, owed, now=now)
         for receiver, schedule in self._schedules(owed).items():
             await self._expire(receiver, schedule)
         await self._mend_plans()
         began = _now()
-        while not self._closing and await prune(self._database, before=now - self.retention):
+        while not self.loop.closing and await prune(
+            self._database, before=now - self.parts.retention
+        ):
             began = await self._rest(began)
+        self.loop.outage.ended()
 
     async def _mend_plans(self) -> None:
         """Make due what the start found planned by a clock that was put back."""
         began = _now()
         async for _ in mend_plans(self._database, now=self._clock.now()):
-            if self._closing:
+            if self.loop.closing:
                 break
             began = await self._rest(began)
 
     def _schedules(self, owed: Iterable[str]) -> dict[str, Sequence[timedelta]]:
         """Return the schedule of each receiver; one that left the config has the usual one."""
-        return dict.fromkeys(owed, SCHEDULE) | {one.name: one.schedule for one in self.receivers}
+        return dict.fromkeys(owed, SCHEDULE) | {
+            one.name: one.schedule for one in self.parts.receivers
+        }
 
     async def _expire(self, receiver: str, schedule: Sequence[timedelta]) -> None:
         """Give up what is older than a receiver's whole schedule."""
@@ -123,7 +110,7 @@ class Housekeeping:
 
     async def _rest(self, began: float) -> float:
         """Leave the database to others for as long as a chunk took; return when that is over."""
-        self.beat.turn()
+        self.loop.beat.turn()
         if _now() - self._touched >= SIGN_OF_LIFE:
             await self._touch()
         await asyncio.sleep(min(_now() - began, LONGEST_REST))

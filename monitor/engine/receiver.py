@@ -1,7 +1,7 @@
 """A receiver at work: how much it takes now, and its hold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -40,6 +40,8 @@ class ReceiverAtWork:
     spacing: timedelta
     """Least time between two sends."""
     timeout: timedelta
+    requests: object = None
+    """All that decides how it is asked; None if a file has a part in it: it may change."""
     hold: Hold | None = None
     held_at: datetime | None = None
     """When the hold last began or was lengthened: attempts begun before say nothing new."""
@@ -53,12 +55,23 @@ class ReceiverAtWork:
     counters: dict[tuple[str, str], tuple[Counter, Counter]] = field(default_factory=dict)
     """Of deliveries and attempts, by result and kind: looking them up costs more than counting."""
 
-    def become(self, other: "ReceiverAtWork") -> Sink:
-        """Take over what the config says of another; return the sink that was at work."""
-        before = self.sink
-        self.kind, self.sink, self.schedule = other.kind, other.sink, other.schedule
-        self.slots, self.spacing, self.timeout = other.slots, other.spacing, other.timeout
-        return before
+    @property
+    def connections(self) -> Sink:
+        """Return what is to be closed when it leaves."""
+        return self.sink
+
+    def become(self, new: "ReceiverAtWork", *, now: datetime) -> Sink | None:
+        """Take over what the config says now; return the sink that was at work, if it goes.
+
+        One that is asked otherwise is tried at once: whoever mended it wants to see that it works.
+        """
+        before, kept = self.sink, self.requests is not None and self.requests == new.requests
+        self.kind, self.requests, self.schedule = new.kind, new.requests, new.schedule
+        self.slots, self.spacing, self.timeout = new.slots, new.spacing, new.timeout
+        self.sink = before if kept else new.sink
+        if not kept and self.hold is not None:
+            self.hold = replace(self.hold, until=now)
+        return None if kept else before
 
     @property
     def lease(self) -> timedelta:

@@ -31,6 +31,8 @@ class SourceAtWork:
     pace: Pace
     rate: float
     """Polls per second."""
+    requests: object = None
+    """All that decides how batches are read; None if a file has a part in it: it may change."""
     health: Health = field(default_factory=Health)
     version: int = 0
     blocked_until: datetime | None = None
@@ -58,12 +60,21 @@ class SourceAtWork:
         """Return its id in the database."""
         return self.about.row
 
-    def become(self, other: "SourceAtWork") -> Provider:
-        """Take over what the config says of another; return the provider that was at work."""
-        before = self.provider
-        self.about, self.provider = other.about, other.provider
-        self.pace, self.rate = other.pace, other.rate
-        return before
+    @property
+    def connections(self) -> Provider:
+        """Return what is to be closed when it leaves."""
+        return self.provider
+
+    def become(self, new: "SourceAtWork", *, now: datetime) -> Provider | None:
+        """Take over what the config says now; return the provider that was at work, if it goes.
+
+        It stays, with its warm connections, if batches are read as before.
+        """
+        before, kept = self.provider, self.requests is not None and self.requests == new.requests
+        self.about, self.requests = new.about, new.requests
+        self.pace, self.rate = new.pace, new.rate
+        self.provider = before if kept else new.provider
+        return None if kept else before
 
     def adopt(self, row: SourceRow) -> None:
         """Take over what the database says, which another daemon may have moved."""

@@ -53,7 +53,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 async def started(rig: Rig) -> RoundBell:
     """Start the daemon; return the bell of the heartbeat."""
     await rig.build()
-    heartbeat: Any = rig.daemon._watchers["heartbeat"]
+    heartbeat: Any = rig.daemon.watchers["heartbeat"]
     heartbeat.bell = rounds = RoundBell()
     await rig.start()
     return rounds
@@ -162,7 +162,7 @@ async def test_a_reload_without_the_url_ends_it(rig: Rig, switch: Switch, until:
     rig.monitor = ""
     rig.write()
     rig.reload_bell.ring()
-    await until(lambda: rig.daemon._reload.config.monitor.heartbeat_url is None)
+    await until(lambda: rig.reload.config.monitor.heartbeat_url is None)
 
     await rounds.round()
     calls = len(switch.calls)

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from monitor.daemon.process import run
-from monitor.engine.relay import Relay
+from monitor.engine.delivering.relay import Relay
 from monitor.simulator import Fault, bolna_document
 from tests.conftest import Until
 from tests.daemon.conftest import MakeProcess

@@ -174,7 +174,7 @@ async def test_polls_and_attempts_under_way_end_as_if_nothing_happened(
     assert len(rig.crm.attempts) == 2
     assert "delivery.failed" not in said
     assert "receiver.held" not in said
-    await until(lambda: not rig.daemon._reload._leaving)
+    await until(lambda: not rig.engine._leaving)
     assert sink._client._closed  # type: ignore[attr-defined]
 
 
@@ -269,7 +269,7 @@ async def test_a_bad_file_is_refused_with_the_reason_and_the_old_config_stays(
     assert reason in said
     assert SECRET not in said
     assert metric(rig, "monitor_config_last_reload_successful") == 0
-    assert rig.daemon._reload.refused
+    assert rig.reload.refused
 
 
 async def test_a_good_file_after_a_refused_one_clears_the_refusal(
@@ -287,7 +287,7 @@ async def test_a_good_file_after_a_refused_one_clears_the_refusal(
     now = metric(rig, "monitor_config_last_reload_success_timestamp_seconds")
     assert now is not None
     assert now >= started + 30
-    assert not rig.daemon._reload.refused
+    assert not rig.reload.refused
 
 
 async def test_a_database_that_is_away_refuses_the_reload_and_the_next_one_works(
@@ -380,7 +380,7 @@ async def test_what_nobody_foresaw_refuses_the_reload_too(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("monitor.daemon.reload.build_receiver", fail)
+        patch.setattr("monitor.app.build_receiver", fail)
         await reload(refused=True)
     assert metric(rig, "monitor_config_last_reload_successful") == 0
 

@@ -1,6 +1,6 @@
 from monitor.daemon.status import Status
 from monitor.daemon.systemd import Systemd
-from monitor.engine.bell import Bell
+from monitor.engine.loop import Bell
 from tests.conftest import Outage, Until
 from tests.engine.rig import Rig
 

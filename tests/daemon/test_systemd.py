@@ -95,7 +95,7 @@ async def test_the_watchdog_goes_hungry_while_a_loop_hangs(
         rig.environment = {"NOTIFY_SOCKET": str(heard.path), **WATCHED}
         await rig.start()
         await until(lambda: len(heard.times("WATCHDOG=1")) >= 2)
-        rig.daemon._loops["settler"].cancel()
+        rig.engine._tasks["settler"].cancel()
         log.clear()  # on a busy machine it may have seemed to hang before
         await until(lambda: ("loop.hanging", "settler") in [hung(line) for line in log])
 

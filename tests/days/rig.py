@@ -68,8 +68,8 @@ class DayRig(Rig):
     @property
     def rounds(self) -> RoundBell:
         """Return the bell of the poller."""
-        assert isinstance(self.engine.poller.bell, RoundBell)
-        return self.engine.poller.bell
+        assert isinstance(self.engine.poller.loop.bell, RoundBell)
+        return self.engine.poller.loop.bell
 
     @property
     def key_file(self) -> Path:
@@ -137,7 +137,7 @@ class DayRig(Rig):
             elif not leased and send_at > self.clock.now():
                 return min(poll_at, send_at)
             elif send_at <= self.clock.now():
-                self.engine.relay.bell.ring()
+                self.engine.relay.loop.bell.ring()
             await asyncio.sleep(BREATH)
 
     async def _answered(self) -> None:
@@ -146,14 +146,14 @@ class DayRig(Rig):
         while self.is_polling() or any(receiver.in_flight for receiver in engine.receivers):
             reading = any(source.in_flight for source in engine.sources)
             if engine.writer.queued and not reading and not woken:
-                engine.writer.wake()
+                engine.writer.loop.hurry()
                 woken = True
             await asyncio.sleep(BREATH)
 
     def _do_chores(self) -> None:
         if self.clock.now() >= self.chores_at:
             self.chores_at += CHORES
-            self.engine.housekeeping.bell.ring()
+            self.engine.housekeeping.loop.bell.ring()
 
     def _due(self) -> tuple[int, datetime, datetime]:
         """Return how much is claimed, and when the next poll and the next delivery are due."""

@@ -15,14 +15,16 @@ from aiohttp import web
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
-from monitor.app import Engine, build_engine
+from monitor.app import build_engine
 from monitor.config.load import load
 from monitor.core.batch import Origin
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.process import build_daemon
+from monitor.daemon.reload import Reload
 from monitor.daemon.systemd import Systemd
-from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
+from monitor.engine.engine import Engine
+from monitor.engine.loop import Bell
 from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent, bolna_document
 from monitor.storage.database import Database, fetch
 from monitor.storage.registry import Registration, register_batches
@@ -229,8 +231,8 @@ class Rig:
         self.database = Database(self.url)
         self.engine = await build_engine(config, self.database, self.clock)
         engine = self.engine
-        for loop in (engine.poller, engine.relay, engine.discovery, engine.housekeeping):
-            loop.bell = RoundBell()
+        for part in (engine.poller, engine.relay, engine.discovery, engine.housekeeping):
+            part.loop.bell = RoundBell()
         self.daemon = build_daemon(
             config,
             self.database,
@@ -239,6 +241,13 @@ class Rig:
             reload_bell=self.reload_bell,
         )
         self.built = True
+
+    @property
+    def reload(self) -> Reload:
+        """Return what reads the config file anew."""
+        watcher = self.daemon.watchers["reload"]
+        assert isinstance(watcher, Reload)
+        return watcher
 
     async def start(self) -> None:
         """Run the loops; build all parts first, if that was not done."""
@@ -253,9 +262,9 @@ class Rig:
         """Ring the bells more often than once a second: tests wait for many polls."""
         while True:
             await asyncio.sleep(0.02)
-            self.engine.poller.bell.ring()
-            self.engine.relay.bell.ring()
-            self.engine.discovery.bell.ring()
+            self.engine.poller.loop.bell.ring()
+            self.engine.relay.loop.bell.ring()
+            self.engine.discovery.loop.bell.ring()
 
     def silence(self) -> None:
         """Ring no more: the loops come round as in a program."""
@@ -267,15 +276,15 @@ class Rig:
 
         The relay looks but once a turn for whom something is due, if it rang by itself.
         """
-        for loop in (self.engine.poller, self.engine.relay, self.engine.discovery):
-            assert isinstance(loop.bell, RoundBell)
-            await loop.bell.round()
-            await loop.bell.round()
+        for part in (self.engine.poller, self.engine.relay, self.engine.discovery):
+            assert isinstance(part.loop.bell, RoundBell)
+            await part.loop.bell.round()
+            await part.loop.bell.round()
 
     async def chores(self) -> None:
         """Return once housekeeping has come round."""
-        assert isinstance(self.engine.housekeeping.bell, RoundBell)
-        await self.engine.housekeeping.bell.round()
+        assert isinstance(self.engine.housekeeping.loop.bell, RoundBell)
+        await self.engine.housekeeping.loop.bell.round()
 
     async def stop(self) -> None:
         """Stop as on SIGTERM."""

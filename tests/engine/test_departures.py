@@ -56,7 +56,7 @@ async def test_debts_of_a_receiver_that_left_are_told_at_the_reload_and_expire(
     await rig.chores()
     await rig.advance(until, seconds=(lifetime(SCHEDULE) + timedelta(minutes=1)).total_seconds())
     await rig.chores()
-    assert await rig.settled()
+    await until(rig.settled)
 
     (line,) = said.of("receiver.gone")
     assert (line["receiver"], line["deliveries"], line["level"]) == ("ops", 1, "warning")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitor.engine import discovery
+from monitor.engine.polling import discovery
 from monitor.providers.vogent_list import VogentFinder
 from monitor.simulator import Fault, bolna_document, vogent_document
 from monitor.storage.batches import draw_extra
@@ -334,7 +334,7 @@ async def test_a_round_under_way_holds_no_reload_and_no_end_up(vogent: Rig, unti
     await until(lambda: vogent.polls(LIST) == 2)
 
     vogent.engine.discovery.close()
-    await until(vogent.daemon._loops["discovery"].done)
+    await until(vogent.engine._tasks["discovery"].done)
 
 
 async def test_what_had_ended_before_the_first_whole_round_is_old_news_and_later_finds_are_not(
@@ -383,11 +383,11 @@ async def test_an_outage_of_the_database_is_told_and_outlived(
 
     async with outage():
         rig.clock.advance(seconds=12)
-        await until(lambda: rig.engine.discovery.outage.reason is not None)
+        await until(lambda: rig.engine.discovery.loop.outage.reason is not None)
     rig.clock.advance(seconds=6)
 
     await until(lambda: rig.polls("j2") > 0)
-    assert rig.engine.discovery.outage.reason is None
+    assert rig.engine.discovery.loop.outage.reason is None
 
 
 async def test_a_mistake_of_ours_ends_one_round_and_not_the_loop(
@@ -425,7 +425,7 @@ async def test_a_round_of_an_account_that_left_ends_wherever_it_was(
 
     monkeypatch.setattr(discovery, "draw_extra", draw_late)
     plan.due_at = rig.clock.now()
-    rig.engine.discovery.bell.ring()
+    rig.engine.discovery.loop.bell.ring()
     await asked.wait()
     lookup = plan.round
     assert lookup is not None

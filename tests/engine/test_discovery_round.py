@@ -4,7 +4,7 @@ import pytest
 
 from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import FailureKind, PollError
-from monitor.engine.discovery_round import DiscoveryLog, DiscoveryRound
+from monitor.engine.polling.discovery_round import DiscoveryLog, DiscoveryRound
 from tests.engine.conftest import Log
 
 GONE = PollError(FailureKind.NOT_FOUND, 404)

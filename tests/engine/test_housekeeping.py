@@ -25,7 +25,7 @@ async def test_a_lane_without_a_due_head_is_repaired_and_told(
     await until(waiting)
     await rig.run("UPDATE deliveries SET due_at = NULL")
     rig.crm.status = 200
-    rig.engine.housekeeping.bell.ring()
+    rig.engine.housekeeping.loop.bell.ring()
 
     await until(lambda: len(rig.crm.events) == 1)
     (line,) = [line for line in log if line["event"] == "lane.repaired"]
@@ -45,7 +45,7 @@ async def test_what_is_older_than_its_whole_schedule_is_given_up_while_held(
     await until(lambda: not rig.engine.receivers[0].in_flight)
 
     await rig.advance(until, minutes=2)
-    rig.engine.housekeeping.bell.ring()
+    rig.engine.housekeeping.loop.bell.ring()
 
     await until(rig.settled)
     expired = "delivery.expired"
@@ -67,7 +67,7 @@ async def test_old_events_are_deleted_and_the_sequence_goes_on(rig: Rig, until: 
     await until(rig.settled)
 
     await rig.advance(until, hours=2)
-    rig.engine.housekeeping.bell.ring()
+    rig.engine.housekeeping.loop.bell.ring()
 
     async def gone() -> bool:
         return bool(await rig.value("SELECT count(*) FROM events") == 0)
@@ -96,7 +96,7 @@ async def test_chores_wait_while_the_database_is_away(
         return [line["event"] for line in log if line.get("loop") == "housekeeping"]
 
     def ringing(*expected: str) -> bool:
-        any_rig.engine.housekeeping.bell.ring()
+        any_rig.engine.housekeeping.loop.bell.ring()
         return told()[-len(expected) :] == list(expected)
 
     async with outage():
@@ -118,7 +118,7 @@ async def test_a_step_of_the_wall_clock_is_told_once(
     await rig.start()
     for turn in range(1, 4):
         await until(lambda n=turn: len(steps) == n)
-        rig.engine.housekeeping.bell.ring()
+        rig.engine.housekeeping.loop.bell.ring()
 
     told = [line for line in log if line["event"] == "clock.stepped"]
     assert [line["seconds"] for line in told] == [3600.0]
@@ -127,7 +127,7 @@ async def test_a_step_of_the_wall_clock_is_told_once(
 async def test_it_works_by_itself_when_nobody_rings(
     rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "TURN", 0.01)
+    monkeypatch.setattr(housekeeping, "EVERY", 0.01)
     await rig.start()
 
     async def seen() -> bool:

@@ -16,8 +16,14 @@ from monitor.core.observe import poll_time
 from monitor.core.pacing import Pace
 from monitor.core.routing import Route
 from monitor.core.source import Source
-from monitor.engine.judgement import Judgement, Observed, Result, judge_group, observe_result
 from monitor.engine.source import SourceAtWork
+from monitor.engine.writing.judgement import (
+    Judgement,
+    Observed,
+    Result,
+    judge_group,
+    observe_result,
+)
 from monitor.storage.batches import Claim
 from monitor.storage.outbox import RoutedEvent
 from monitor.storage.sources import SourceRecord

@@ -8,8 +8,8 @@ from monitor.core.conditions import Limits
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.pacing import Pace
 from monitor.core.source import Health, Source, StreakKind
-from monitor.engine.poll_log import PollLog
 from monitor.engine.source import SourceAtWork
+from monitor.engine.writing.poll_log import PollLog
 from tests.engine.conftest import Log
 
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)

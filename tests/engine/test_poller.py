@@ -5,8 +5,8 @@ import pytest
 
 from monitor.core.batch import Knowledge, Reading
 from monitor.core.source import FAILING_POLLS
-from monitor.engine import poller
-from monitor.engine.poller import LONGEST_WAIT
+from monitor.engine import loop
+from monitor.engine.polling.poller import LONGEST_WAIT
 from monitor.providers.bolna import Bolna
 from monitor.simulator import Fault, bolna_document
 from monitor.storage.batches import Claim, claim_batches
@@ -158,8 +158,8 @@ async def test_a_backlog_goes_on_without_waiting_for_the_next_turn(
     rig.show(*names)
     await rig.build()
     await rig.add(*names)
-    monkeypatch.setattr("monitor.engine.poller.TURN", 3600.0)
-    monkeypatch.setattr("monitor.engine.poller.AGAIN", timedelta(hours=1))
+    monkeypatch.setattr("monitor.engine.loop.TURN", 3600.0)
+    monkeypatch.setattr("monitor.engine.polling.poller.AGAIN", timedelta(hours=1))
     await rig.start()
     rig.silence()  # nobody rings: the backlog does
 
@@ -572,7 +572,7 @@ async def test_a_batch_added_to_a_running_daemon_is_polled_with_the_next_turn_th
     await rig.add("b1")
 
     await until(lambda: rig.polls("b1") > 0)
-    assert poller.TURN <= 1
+    assert loop.TURN <= 1
 
 
 async def test_a_forgotten_batch_is_polled_no_more_until_it_is_added_again(
@@ -614,7 +614,7 @@ async def test_what_is_claimed_of_a_source_that_left_meanwhile_is_given_back(
 
     await rig.start()
     sources = rig.engine.sources
-    monkeypatch.setattr("monitor.engine.poller.claim_batches", leave)
+    monkeypatch.setattr("monitor.engine.polling.poller.claim_batches", leave)
     await rig.add("b1")
 
     async def free() -> bool:
@@ -636,7 +636,7 @@ async def test_a_round_over_many_sources_beats_for_each(
     rig.show("v1", api=rig.vogent)
     await rig.build()
     turns: list[str] = []
-    turn = rig.engine.poller.beat.turn
+    turn = rig.engine.poller.loop.beat.turn
 
     async def note_claim(*args: Any, **about: Any) -> Any:
         turns.append("claim")
@@ -646,8 +646,8 @@ async def test_a_round_over_many_sources_beats_for_each(
         turns.append("turn")
         turn()
 
-    monkeypatch.setattr("monitor.engine.poller.claim_batches", note_claim)
-    monkeypatch.setattr(rig.engine.poller.beat, "turn", note_turn)
+    monkeypatch.setattr("monitor.engine.polling.poller.claim_batches", note_claim)
+    monkeypatch.setattr(rig.engine.poller.loop.beat, "turn", note_turn)
     await rig.start()
     await rig.add("b1")
     await rig.add("v1", source="vogent")

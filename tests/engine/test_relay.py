@@ -253,7 +253,7 @@ async def test_an_event_is_delivered_without_waiting_for_the_loop(rig: Rig, unti
     rig.show("b1")
     await rig.start()
     rig.engine.relay.run = _idle  # type: ignore[method-assign]
-    rig.daemon._loops["relay"].cancel()
+    rig.engine._tasks["relay"].cancel()
     await rig.add("b1")
 
     await until(lambda: rig.crm.types == ["batch.first_seen"])
@@ -283,7 +283,7 @@ async def test_what_was_claimed_while_it_closed_is_given_back_and_not_sent(
             await closing.wait()
         return claimed
 
-    monkeypatch.setattr("monitor.engine.relay.claim_deliveries", claim_slowly)
+    monkeypatch.setattr("monitor.engine.delivering.relay.claim_deliveries", claim_slowly)
     await rig.advance(until, seconds=7)
     await until(claiming.is_set)
     await rig.engine.relay.close(patience=1)
@@ -356,8 +356,8 @@ async def test_a_failing_database_loses_no_attempt_that_was_made(
             raise StorageError("the database is away")
         return await settle_deliveries(*args, **about)
 
-    monkeypatch.setattr("monitor.engine.settler.settle_deliveries", fail)
-    monkeypatch.setattr("monitor.engine.settler.RETRY", 0.01)
+    monkeypatch.setattr("monitor.engine.delivering.settler.settle_deliveries", fail)
+    monkeypatch.setattr("monitor.engine.groups.RETRY", 0.01)
     rig.show("b1")
     await rig.start()
     await rig.add("b1")
@@ -379,7 +379,7 @@ async def test_a_hold_that_somebody_else_lifted_is_over(rig: Rig, until: Until) 
     rig.show("b1")
     await rig.start()
     await rig.add("b1")
-    receiver, settler = rig.engine.receivers[0], rig.engine.settler
+    receiver, settler = rig.engine.receivers[0], rig.engine.relay.settler
     await until(lambda: receiver.hold is not None and not settler.moves_holds)
     await until(lambda: receiver.in_flight == 0)
     rig.crm.status = 200
@@ -462,7 +462,7 @@ async def test_a_receiver_that_left_during_a_claim_gets_nothing_more(
         rig.engine.relay.change([])
         return await claim_deliveries(*args, **about)
 
-    monkeypatch.setattr("monitor.engine.relay.claim_deliveries", leave)
+    monkeypatch.setattr("monitor.engine.delivering.relay.claim_deliveries", leave)
     attempts = len(rig.crm.attempts)
     (crm,) = rig.engine.receivers
     rig.clock.advance(seconds=10)
@@ -479,18 +479,18 @@ async def test_only_a_commit_that_owes_more_than_there_is_room_for_makes_the_rel
 ) -> None:
     await rig.build()
     relay, receiver = rig.engine.relay, rig.engine.receivers[0]
-    assert isinstance(relay.bell, RoundBell)
+    assert isinstance(relay.loop.bell, RoundBell)
     receiver.backlog = False
     relay.take([])
     relay.promise(["crm"])
     relay.take([])
-    assert not relay.bell.rings
+    assert not relay.loop.bell.rings
 
     receiver.in_flight = 2 * receiver.slots
     relay.promise(["crm"])
     relay.take([])
 
-    assert relay.bell.rings
+    assert relay.loop.bell.rings
     assert receiver.backlog
     await rig.database.close()
 
@@ -537,7 +537,7 @@ async def test_a_claim_that_comes_back_after_the_hold_began_is_given_back(
     await rig.start()
     await rig.add("b1", "b2")
     await until(lambda: crm.hold is not None and crm.in_flight == 0)
-    monkeypatch.setattr("monitor.engine.relay.claim_deliveries", meanwhile)
+    monkeypatch.setattr("monitor.engine.delivering.relay.claim_deliveries", meanwhile)
 
     await rig.advance(until, seconds=6)
     await until(lambda: bool(claims))

@@ -5,7 +5,7 @@ import pytest
 
 from monitor.app import build_receiver
 from monitor.config.load import load
-from monitor.engine.test_delivery import TestResult, send_test_delivery
+from monitor.engine.delivering.test_delivery import TestResult, send_test_delivery
 from monitor.storage.receivers import register_receivers
 from tests.engine.rig import Rig
 

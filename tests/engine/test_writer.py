@@ -13,8 +13,7 @@ from tests.postgres import Postgres
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in ("writer", "settler"):
-        monkeypatch.setattr(f"monitor.engine.{part}.RETRY", 0.05)
+    monkeypatch.setattr("monitor.engine.groups.RETRY", 0.05)
 
 
 async def test_results_wait_while_the_database_is_away_and_none_is_lost(
@@ -147,8 +146,8 @@ async def test_an_outage_amid_a_refused_group_loses_nothing(
             raise StorageError("the database is away")
         return await record(*args, **about)
 
-    monkeypatch.setattr("monitor.engine.writer.record", fail_now_and_then)
-    monkeypatch.setattr("monitor.engine.writer.RETRY", 0.001)
+    monkeypatch.setattr("monitor.engine.writing.writer.record", fail_now_and_then)
+    monkeypatch.setattr("monitor.engine.groups.RETRY", 0.001)
     names = [f"b{n}" for n in range(10)]
     rig.show(*names)
     rig.show("bad", status="poison")
@@ -207,7 +206,7 @@ async def test_two_daemons_on_one_database_tell_a_failing_account_once(
 async def test_a_change_waits_for_no_company(
     rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.engine.writer.COMPANY", 3600.0)
+    monkeypatch.setattr("monitor.engine.writing.writer.COMPANY", 3600.0)
     rig.clock.hold()
     rig.show("b1")
     await rig.start()

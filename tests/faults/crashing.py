@@ -114,7 +114,7 @@ def wrap(crash: Crash) -> None:
     """Give the wiring wrapped parts."""
     from monitor import app
     from monitor.core.delivery import Delivery
-    from monitor.engine.relay import Relay
+    from monitor.engine.delivering.relay import Relay
     from monitor.storage.database import Database
 
     class CrashingDatabase(Database):

@@ -13,8 +13,8 @@ from monitor.core.event import Event
 from monitor.core.observe import poll_time
 from monitor.core.pacing import Pace, next_poll_at
 from monitor.core.source import Source
-from monitor.engine.judgement import Result, judge_group, observe_result
 from monitor.engine.source import SourceAtWork
+from monitor.engine.writing.judgement import Result, judge_group, observe_result
 from monitor.providers import bolna, vogent
 from monitor.providers.calls import weigh
 from monitor.providers.vogent_census import standing

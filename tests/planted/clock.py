@@ -38,12 +38,12 @@ BUGS = (
         name="no-turn-of-its-own",
         edits=[
             Edit(
-                module="monitor.engine.poller",
-                old="            await self.bell.wait(TURN)",
-                new="            await self.bell.wait(None)",
+                module="monitor.engine.loop",
+                old="self.bell.wait(self.every if pause is None else pause)",
+                new="self.bell.wait(None)",
             ),
             Edit(
-                module="monitor.engine.poller",
+                module="monitor.engine.loop",
                 old="self.bell.ring_in(max(COMPANY, wait))",
                 new="pass",
             ),

@@ -84,7 +84,7 @@ BUGS = (
         name="born-for-150-s",
         edits=[
             Edit(
-                module="monitor.engine.relay",
+                module="monitor.engine.delivering.relay",
                 old="lease={receiver.name: receiver.lease for receiver in served}",
                 new="lease={receiver.name: timedelta(seconds=150) for receiver in served}",
             )

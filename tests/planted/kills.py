@@ -75,11 +75,11 @@ BUGS = (
             Edit(
                 module="monitor.storage.record",
                 old="return RecordResult(claims=claims, born=born)",
-                new="from monitor.engine import relay; relay.HASTY(born)\n"
+                new="from monitor.engine.delivering import relay; relay.HASTY(born)\n"
                 "    return RecordResult(claims=claims)",
             ),
             Edit(
-                module="monitor.engine.relay",
+                module="monitor.engine.delivering.relay",
                 old="        return Birth(\n",
                 new="        global HASTY\n"
                 "        loop = asyncio.get_running_loop()\n"

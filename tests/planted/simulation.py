@@ -77,7 +77,7 @@ BUGS = (
     ),
     _bug(
         "blocked-source-never-probed",
-        "monitor.engine.poller",
+        "monitor.engine.polling.poller",
         "return due_at | backlog | probes",
         "return {k: v for k, v in (due_at | backlog).items() if k not in probes}",
         says="not polled for",

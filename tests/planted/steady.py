@@ -48,7 +48,7 @@ BUGS = (
         name="task-left-behind",
         edits=[
             Edit(
-                module="monitor.engine.relay",
+                module="monitor.engine.delivering.relay",
                 old="        send.add_done_callback(self._sends.discard)",
                 new="        self._sends.add(asyncio.create_task(asyncio.sleep(3600)))",
             )

@@ -13,7 +13,7 @@ from monitor.cli.session import run, unknown, writing
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.errors import FailureKind, NetworkKind, SecretMissingError
-from monitor.engine.test_delivery import TestResult, send_test_delivery
+from monitor.engine.delivering.test_delivery import TestResult, send_test_delivery
 from monitor.storage.receivers import ReceiverRow, register_receivers
 
 _ON_THE_WAY: Final = (

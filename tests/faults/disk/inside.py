@@ -8,11 +8,12 @@ from typing import Any
 
 import aiohttp
 
-from monitor.app import Engine, build_engine
+from monitor.app import build_engine
 from monitor.config.load import load
 from monitor.daemon.process import build_daemon
 from monitor.daemon.systemd import Systemd
-from monitor.engine.bell import Bell
+from monitor.engine.engine import Engine
+from monitor.engine.loop import Bell
 from monitor.storage.database import Database
 from tests.engine.rig import JumpingClock
 from tests.faults.consumer import Consumer

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
@@ -85,16 +85,16 @@ async def test_retention_on_a_full_disk_takes_whole_events_once_there_is_room(
             ) as daemon:
                 await until(lambda: is_told(lives, {"crm": consumer}), what="all told")
                 housekeeping = daemon.engine.housekeeping
-                housekeeping.retention = timedelta()
+                housekeeping.change(replace(housekeeping.parts, retention=timedelta()))
                 disk.fail(Trouble.FULL, after=2)
-                housekeeping.bell.ring()
-                await until(lambda: housekeeping.outage.reason is not None, what="it met that")
+                housekeeping.loop.bell.ring()
+                await until(lambda: housekeeping.loop.outage.reason is not None, what="it met that")
                 assert await says(daemon, 503)
                 assert find_halves(disk.database, pruned=True) == []
                 disk.mend()
 
                 def is_empty() -> bool:
-                    housekeeping.bell.ring()
+                    housekeeping.loop.bell.ring()
                     return read_stored(f"sqlite:///{disk.database}").events == frozenset()
 
                 await until(is_empty, what="retention took all")

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -137,7 +137,8 @@ async def live(
                 lambda: is_told(lives, receivers), seconds=MOVING + HANG, what="all is told"
             )
             pruned_from = len(disk.log)
-            daemon.engine.housekeeping.retention = timedelta()
+            housekeeping = daemon.engine.housekeeping
+            housekeeping.change(replace(housekeeping.parts, retention=timedelta()))
             await until(lambda: has_forgotten(daemon, file), what="all is forgotten")
             written = disk.log[:]
     for receiver in receivers.values():
@@ -158,7 +159,7 @@ async def disturb(daemon: Inside, bolna: SimulatedBolna, ops: Consumer, until: U
     await until(lambda: len(ops.accepted) > 3, what="first webhooks")
     ops.answer_with = 503
     await until(lambda: held.hold is not None, what="a hold")
-    daemon.engine.housekeeping.bell.ring()
+    daemon.engine.housekeeping.loop.bell.ring()
     ops.answer_with = 200
     daemon.clock.advance(seconds=6)
     await until(lambda: held.hold is None, what="the hold's end")
@@ -171,7 +172,7 @@ async def disturb(daemon: Inside, bolna: SimulatedBolna, ops: Consumer, until: U
 
 def has_forgotten(daemon: Inside, file: Path) -> bool:
     """Ask for retention; tell whether it has taken all events."""
-    daemon.engine.housekeeping.bell.ring()
+    daemon.engine.housekeeping.loop.bell.ring()
     with closing(sqlite3.connect(file)) as connection:  # SQLite's own handles share its locks
         number: int = connection.execute("SELECT count(*) FROM events").fetchone()[0]
     return number == 0

@@ -19,8 +19,8 @@ from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.readiness import Readiness
 from monitor.daemon.reload import Reload
 from monitor.daemon.systemd import Systemd
-from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
+from monitor.engine.loop import Bell
 from monitor.operations import Operations
 from monitor.storage.batches import release_batches
 from monitor.storage.deliveries import release_deliveries
@@ -156,7 +156,6 @@ class Instance:
             bells=cast(Bells, _NoBells()),
             operations=cast(Operations, _NoPort()),
             readiness=cast(Readiness, _Ready()),
-            reload=self._reload,
             systemd=systemd,
             watchers={},
         )

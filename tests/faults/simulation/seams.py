@@ -16,26 +16,16 @@ import structlog
 import monitor.daemon.daemon
 import monitor.daemon.reload
 import monitor.engine.clock
-import monitor.engine.discovery
+import monitor.engine.delivering.relay
 import monitor.engine.housekeeping
-import monitor.engine.poller
-import monitor.engine.relay
-import monitor.engine.settler
-import monitor.engine.writer
+import monitor.engine.loop
 import monitor.net.http
 import monitor.providers.api
 import monitor.storage.sqlite
 
-LOOPS = (
-    monitor.engine.poller,
-    monitor.engine.discovery,
-    monitor.engine.writer,
-    monitor.engine.relay,
-    monitor.engine.settler,
-)
 CHORES = 7200.0
 """Seconds between two rounds of housekeeping."""
-CLOCKS = (monitor.engine.relay, monitor.providers.api, standardwebhooks.webhooks)
+CLOCKS = (monitor.engine.delivering.relay, monitor.providers.api, standardwebhooks.webhooks)
 """Modules that look at the wall clock by themselves."""
 
 
@@ -70,9 +60,8 @@ def under(
         patch.setattr(monitor.engine.clock, "_monotonic", seconds)
         for module in CLOCKS:
             patch.setattr(module, "datetime", Datetime)
-        for module in LOOPS:
-            patch.setattr(module, "TURN", turn)
-        patch.setattr(monitor.engine.housekeeping, "TURN", CHORES)
+        patch.setattr(monitor.engine.loop, "TURN", turn)
+        patch.setattr(monitor.engine.housekeeping, "EVERY", CHORES)
         patch.setattr(monitor.daemon.daemon, "time", SimpleNamespace(monotonic=seconds))
         patch.setattr(secrets, "token_hex", lambda size: dice.randbytes(size).hex())
         patch.setattr(monitor.net.http, "HttpClient", client)

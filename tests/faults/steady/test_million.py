@@ -11,9 +11,9 @@ from typing import TypeVar
 import pytest
 
 from monitor.engine.clock import Clock
-from monitor.engine.departures import Departures
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.metrics import Metrics
+from monitor.engine.parts import Parts
 from monitor.storage.batches import due_sources
 from monitor.storage.database import Database
 from monitor.storage.deliveries import due_receivers
@@ -132,28 +132,21 @@ async def test_a_long_past_slows_nothing_and_goes_without_holding_anybody_up(
     )  # fmt: skip
 
     during = Timed(stores[1])
-    housekeeping = Housekeeping(
-        database,
-        [],
-        clock=Clock(START),
-        metrics=Metrics(),
-        owner="one",
+    parts = Parts(
+        sources=[],
+        receivers=[],
+        routes=(),
+        concurrency=1,
+        deadline=timedelta(minutes=1),
         retention=timedelta(minutes=30),
-        departures=Departures(
-            database,
-            metrics=Metrics(),
-            owner="one",
-            sources=stores[1].sources,
-            receivers=["crm", "dead"],
-            routes=(),
-        ),
     )
+    housekeeping = Housekeeping(database, parts, clock=Clock(START), metrics=Metrics(), owner="one")
     began = time.monotonic()
     keeping = asyncio.create_task(housekeeping.run())
     while await stores[1].value("SELECT count(*) FROM attempts WHERE at < :old", old=OLD):
         await during.round()
     seconds = time.monotonic() - began
-    housekeeping.close()
+    housekeeping.loop.close()
     await keeping
     waits = sorted(wait for name in during.seconds for wait in during.seconds[name])
     longest, p99 = waits[-1], waits[int(len(waits) * 0.99)]

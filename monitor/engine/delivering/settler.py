@@ -1,6 +1,5 @@
 """The settler: writes what became of deliveries, in groups."""
 
-import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,24 +18,17 @@ from monitor.core.delivery import (
     VerdictKind,
     settle,
 )
-from monitor.core.errors import DataRefusedError, StorageError
+from monitor.core.errors import DataRefusedError
 from monitor.core.event import stamp
-from monitor.engine.beat import Beat
-from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
-from monitor.engine.outage import Outage
+from monitor.engine.groups import GROUP, GroupLoop
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.database import Database
 from monitor.storage.deliveries import EndedAttempt, settle_deliveries, unclaim_deliveries
 from monitor.storage.receivers import hold_receiver, lift_hold
 
-TURN: Final = 1.0
-"""Seconds after which the loop comes round by itself."""
-GROUP: Final = 500
 COMPANY: Final = 0.02
 """Seconds that an ended attempt may wait for others."""
-RETRY: Final = 1.0
-"""Seconds between tries while the database fails."""
 
 log = structlog.stdlib.get_logger()
 
@@ -50,24 +42,23 @@ class HoldMove:
 
 
 class Settler:
-    """Take ended attempts in and commit them in order of their end."""
+    """Take ended attempts in and commit them in order of their end.
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    `on_settled` is called after each commit with the receivers for which something became due.
+    """
+
+    def __init__(
+        self, database: Database, *, clock: Clock, on_settled: Callable[[set[str]], None]
+    ) -> None:
+        self.loop = GroupLoop("settler", clock=clock, company=COMPANY, waits=self._has_work)
         self._database = database
         self._clock = clock
         self._settled: deque[tuple[ReceiverAtWork, EndedAttempt]] = deque()
         self._given_back: deque[Delivery] = deque()
         self._holds: deque[HoldMove] = deque()
-        self._arrived = Bell()
-        self._urgent = Bell()
-        self.outage = Outage("settler")
-        self._closing = False
-        self.on_settled: Callable[[set[str]], None] = _nothing
-        """Called after each commit with the receivers for which something has become due."""
-        self.beat = Beat(every=TURN)
+        self._on_settled = on_settled
 
-    @property
-    def _waits(self) -> bool:
+    def _has_work(self) -> bool:
         return bool(self._settled or self._holds or self._given_back)
 
     @property
@@ -109,46 +100,26 @@ class Settler:
         if hold_moved:
             self._holds.append(HoldMove(receiver=receiver.name, hold=receiver.hold))
         _tell(receiver, item)
-        self._arrived.ring()
+        self.loop.bell.ring()
         if last or receiver.unsettled >= receiver.most_unsettled:
-            self._urgent.ring()
+            self.loop.hurry()
         return settlement
 
     def give_back(self, claimed: Sequence[Delivery]) -> None:
         """Let deliveries that were claimed, and not begun, be due again."""
         self._given_back.extend(claimed)
         if claimed:
-            self._arrived.ring()
+            self.loop.bell.ring()
 
     async def run(self) -> None:
         """Commit until closed and empty."""
-        while not (self._closing and not self._waits):
-            self.beat.turn()
-            await self._arrived.wait(TURN)
-            if self._waits:
-                await self._urgent.wait(COMPANY)
-                await self._commit_some()
-
-    def close(self) -> None:
-        """Let `run` end once all that was taken in is committed."""
-        self._closing = True
-        self._arrived.ring()
-        self._urgent.ring()
+        await self.loop.run(self._commit_some)
 
     async def _commit_some(self) -> None:
         size = min(GROUP, len(self._settled))
-        try:
-            await self._commit([self._settled[n][1] for n in range(size)])
-            await self._move_holds()
-            await self._release()
-        except StorageError as error:
-            self.outage.began(error, at=self._clock.now())
-            self._arrived.ring()
-            await asyncio.sleep(RETRY)
-            return
-        self.outage.ended()
-        if self._waits:
-            self._arrived.ring()
+        await self._commit([self._settled[n][1] for n in range(size)])
+        await self._move_holds()
+        await self._release()
 
     async def _commit(self, group: list[EndedAttempt]) -> None:
         """Commit a group; an answer that the database refuses is kept without its text."""
@@ -162,13 +133,13 @@ class Settler:
         for _ in group:
             receiver, _ = self._settled.popleft()
             receiver.unsettled -= 1
-        self.on_settled(due)
+        self._on_settled(due)
 
     async def _commit_singly(self, group: list[EndedAttempt]) -> set[str]:
         """Settle one by one; what is refused even without text waits for its lease to run out."""
         due: set[str] = set()
         for item in group:
-            self.beat.turn()
+            self.loop.beat.turn()
             try:
                 bare = [item.without_response()]
                 due |= await settle_deliveries(self._database, bare, now=self._clock.now())
@@ -187,11 +158,11 @@ class Settler:
 
     async def _move_holds(self) -> None:
         while self._holds:
-            self.beat.turn()
+            self.loop.beat.turn()
             move = self._holds[0]
             if move.hold is None:
                 await lift_hold(self._database, move.receiver, now=self._clock.now())
-                self.on_settled({move.receiver})
+                self._on_settled({move.receiver})
             else:
                 await hold_receiver(self._database, move.receiver, move.hold)
             self._holds.popleft()
@@ -220,7 +191,3 @@ def _tell(receiver: ReceiverAtWork, item: EndedAttempt) -> None:
             error=verdict.error,
             next_try=stamp(settlement.due_at) if settlement.due_at else None,
         )
-
-
-def _nothing(_due: set[str]) -> None:
-    """Stand in until the relay is there."""

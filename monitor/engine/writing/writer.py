@@ -2,14 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 import structlog
 
-from monitor.core.delivery import Delivery
 from monitor.core.errors import (
     DataRefusedError,
     FailureKind,
@@ -20,10 +18,12 @@ from monitor.core.errors import (
 from monitor.core.observe import Observation
 from monitor.core.routing import Route
 from monitor.core.source import FORBIDDEN_POLLS, Turn
-from monitor.engine.beat import Beat
-from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
-from monitor.engine.judgement import (
+from monitor.engine.delivering.relay import Relay
+from monitor.engine.groups import GROUP, GroupLoop
+from monitor.engine.loop import Loop
+from monitor.engine.metrics import Metrics
+from monitor.engine.writing.judgement import (
     AccountAnswer,
     Judgement,
     Observed,
@@ -31,23 +31,15 @@ from monitor.engine.judgement import (
     judge_group,
     observe_result,
 )
-from monitor.engine.metrics import Metrics
-from monitor.engine.outage import Outage
-from monitor.engine.poll_log import PollLog
+from monitor.engine.writing.poll_log import PollLog
 from monitor.storage.batches import count_watched
 from monitor.storage.database import Database
-from monitor.storage.outbox import Birth
 from monitor.storage.record import RecordResult, record
 from monitor.storage.sources import read_source
 
-TURN: Final = 1.0
-"""Seconds after which the loop comes round by itself."""
-GROUP: Final = 500
 QUEUE: Final = 2000
 COMPANY: Final = 0.1
 """Seconds that a result without events may wait for others."""
-RETRY: Final = 1.0
-"""Seconds between tries while the database fails."""
 
 log = structlog.stdlib.get_logger()
 
@@ -61,27 +53,21 @@ class Writer:
         *,
         clock: Clock,
         routes: Sequence[Route],
-        promise: Callable[[Iterable[str]], Birth],
-        poll_log: PollLog,
+        relay: Relay,
+        polls: Loop,
         metrics: Metrics,
-        hand_over: Callable[[Sequence[Delivery]], None],
     ) -> None:
+        self.loop = GroupLoop("writer", clock=clock, company=COMPANY, waits=self._has_work)
         self._database = database
         self._clock = clock
         self.routes = routes
-        self._promise = promise
-        self._poll_log = poll_log
+        self._relay = relay
+        self._polls = polls
+        """The poller's loop: it is to come round when a batch is due again."""
+        self._poll_log = PollLog()
         self._metrics = metrics
-        self._hand_over = hand_over
-        self.outage = Outage("writer")
-        self.on_scheduled: Callable[[datetime], None] = _nothing
-        """Called with the time at which the first of the committed batches is due again."""
         self._queue: deque[Observed] = deque()
-        self._arrived = Bell()
-        self._urgent = Bell()
-        self._closing = False
         self._commits = asyncio.Lock()
-        self.beat = Beat(every=TURN)
 
     @property
     def queued(self) -> int:
@@ -97,11 +83,11 @@ class Writer:
         """Take a result; one that carries events, or may, goes out at once with all that waits."""
         observed = observe_result(result)
         self._queue.append((result, observed))
-        self._arrived.ring()
+        self.loop.bell.ring()
         silent = isinstance(observed, Observation) and not observed.events
         quiet = silent and result.source.health.clean
         if not quiet or len(self._queue) >= GROUP:
-            self._urgent.ring()
+            self.loop.hurry()
 
     async def note(self, answer: AccountAnswer) -> None:
         """Commit what a request without a batch says of its account; raise StorageError."""
@@ -113,35 +99,16 @@ class Writer:
 
     async def run(self) -> None:
         """Commit until closed and empty."""
-        while not (self._closing and not self._queue):
-            self.beat.turn()
-            await self._arrived.wait(TURN)
-            if self._queue:
-                await self._urgent.wait(COMPANY)
-                await self._commit_some()
+        await self.loop.run(self._commit_some)
 
-    def close(self) -> None:
-        """Let `run` end once all that was taken in is committed."""
-        self._closing = True
-        self.wake()
-
-    def wake(self) -> None:
-        """Let all that was taken in go out at once."""
-        self._arrived.ring()
-        self._urgent.ring()
+    def _has_work(self) -> bool:
+        return bool(self._queue)
 
     async def _commit_some(self) -> None:
         """Commit the oldest results; while the database fails they wait, and polls with them."""
-        try:
-            await self._commit_group(min(GROUP, len(self._queue)))
-        except StorageError as error:
-            self.outage.began(error, at=self._clock.now())
-            self.wake()
-            await asyncio.sleep(RETRY)
-            return
-        self.outage.ended()
+        await self._commit_group(min(GROUP, len(self._queue)))
         if self._queue:
-            self.wake()
+            self.loop.hurry()
 
     async def _commit_group(self, size: int) -> None:
         try:
@@ -160,7 +127,7 @@ class Writer:
     async def _commit_singly(self, size: int) -> None:
         """Find the culprit of a group: it is dropped, and polled again when its lease runs out."""
         for _ in range(size):
-            self.beat.turn()
+            self.loop.beat.turn()
             try:
                 await self._commit_alone(*self._queue[0])
             except StorageError:
@@ -201,7 +168,7 @@ class Writer:
         self, group: Sequence[Observed], answers: Sequence[AccountAnswer]
     ) -> None:
         while True:
-            self.beat.turn()
+            self.loop.beat.turn()
             judgement = judge_group(
                 group,
                 answers=answers,
@@ -215,7 +182,7 @@ class Writer:
                     self._database,
                     judgement.records,
                     sources=sources,
-                    birth=self._promise(judgement.receivers()),
+                    birth=self._relay.promise(judgement.receivers()),
                     now=self._clock.now(),
                 )
             except SourceMovedError:
@@ -254,11 +221,11 @@ class Writer:
                 source.health = standing.health
                 source.blocked_until = standing.blocked_until
                 source.version = versions[row]
-        self._hand_over(recorded.born)
+        self._relay.take(recorded.born)
         self._count(judgement, recorded)
         next_polls = [item.next_poll_at for item in judgement.records if item.next_poll_at]
         if next_polls:
-            self.on_scheduled(min(next_polls))
+            self._polls.expect(min(next_polls))
         for (result, _), item in zip(group, judgement.records, strict=True):
             self._poll_log.polled(result, item.watch, item.next_poll_at)
         for source, standing in judgement.standings.values():
@@ -274,7 +241,3 @@ class Writer:
                 owed.extend(item.owed)
         for one in owed:
             self._metrics.events.labels(one.event.type.value).inc()
-
-
-def _nothing(_at: datetime) -> None:
-    """Stand in until the poller is there."""

@@ -1,6 +1,7 @@
-"""What the log says of failing polls: the first, one every ten minutes, and the end."""
+"""The log of failing polls: the first, one every ten minutes, and the end."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Final
 
 import structlog
 
@@ -8,29 +9,29 @@ from monitor import descriptors
 from monitor.core.batch import Watch
 from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import stamp
+from monitor.core.once import Once
 from monitor.core.source import is_answer, was_unasked
-from monitor.engine.judgement import Result
 from monitor.engine.source import SourceAtWork
+from monitor.engine.writing.judgement import Result
 
-REMIND_AFTER = timedelta(minutes=10)
-_WORDS_LIMIT = 1000
+_WORDS_LIMIT: Final = 1000
 
 log = structlog.stdlib.get_logger()
 
 
 class PollLog:
-    """Remember what was said, so that each change of state is one line."""
+    """Log each change of state as one line; remember what was logged."""
 
     def __init__(self) -> None:
-        self._batches: dict[int, datetime] = {}
-        self._sources: dict[str, datetime] = {}
-        self._rows: dict[str, int] = {}
-        self._shortage: datetime | None = None
+        self._batches: Once[int] = Once()
+        self._sources: Once[str] = Once()
+        self._streaks: dict[str, int] = {}
+        self._shortage: Once[str] = Once()
         self._words: set[tuple[str, str]] = set()
         self._uncounted: set[tuple[str, str]] = set()
 
     def polled(self, result: Result, watch: Watch, next_try: datetime | None) -> None:
-        """Tell what a poll brought, as far as it is new."""
+        """Log what a poll brought, as far as it is new."""
         source = result.source
         match result.answer:
             case PollError() as failure:
@@ -41,18 +42,17 @@ class PollLog:
                 self.uncounted(source, reading.uncounted)
 
     def recovered(self, source: SourceAtWork) -> None:
-        """Tell that an account answers again."""
-        self._sources.pop(source.name, None)
+        """Log that an account answers again."""
+        self._sources.end(source.name)
         log.info("source.recovered", source=source.name)
 
     def remind(self, source: SourceAtWork, *, at: datetime) -> None:
-        """Tell that an account fails: at once, and every ten minutes that it goes on."""
+        """Log that an account fails: at once, and every ten minutes that it goes on."""
         name, health = source.name, source.health
         if health.failing_since is None:
             return
-        if at - self._sources.get(name, at - REMIND_AFTER) < REMIND_AFTER:
+        if not self._sources.is_news(name, at=at.timestamp()):
             return
-        self._sources[name] = at
         log.warning(
             "source.failing",
             source=name,
@@ -71,17 +71,15 @@ class PollLog:
         *,
         at: datetime,
     ) -> None:
-        """Tell a batch's failing polls, unless the account as a whole is what fails."""
+        """Log a batch's failing polls, unless the account as a whole is what fails."""
         if was_unasked(failure.kind):
-            self._tell_shortage(at)
+            self._log_shortage(at)
             return
         row = watch.batch.row
-        told = self._batches.get(row)
-        if told is None and not self._is_first(source, failure):
+        if row not in self._batches and not self._is_first(source, failure):
             return
-        if told is not None and at - told < REMIND_AFTER:
+        if not self._batches.is_news(row, at=at.timestamp()):
             return
-        self._batches[row] = at
         log.warning(
             "poll.failing",
             source=source.name,
@@ -93,12 +91,12 @@ class PollLog:
         )
 
     def succeeded(self, source: SourceAtWork, watch: Watch) -> None:
-        """Tell that a batch's polls work again, if the log said that they failed."""
-        if self._batches and self._batches.pop(watch.batch.row, None) is not None:
+        """Log that a batch's polls work again, if it was logged that they failed."""
+        if self._batches and self._batches.end(watch.batch.row):
             log.info("poll.recovered", source=source.name, batch=watch.batch.id)
 
     def unknown_words(self, source: SourceAtWork, words: tuple[str, ...]) -> None:
-        """Tell call statuses that we do not know, once per word and source."""
+        """Log call statuses that we do not know, once per word and source."""
         for word in words:
             key = (source.name, word)
             if key not in self._words and len(self._words) < _WORDS_LIMIT:
@@ -106,16 +104,15 @@ class PollLog:
                 log.warning("call_status.unknown", source=source.name, word=word)
 
     def uncounted(self, source: SourceAtWork, reason: FailureKind | None) -> None:
-        """Tell that the calls of an account's batches cannot be counted, once per reason."""
+        """Log that the calls of an account's batches cannot be counted, once per reason."""
         key = (source.name, reason or "")
         if reason is not None and key not in self._uncounted:
             self._uncounted.add(key)
             log.warning("counts.unread", source=source.name, kind=reason)
 
-    def _tell_shortage(self, at: datetime) -> None:
-        """Tell that polls fail because this process may open no more files: whoever is asked."""
-        if self._shortage is None or at - self._shortage >= REMIND_AFTER:
-            self._shortage = at
+    def _log_shortage(self, at: datetime) -> None:
+        """Log that polls fail because this process may open no more files, whoever is asked."""
+        if self._shortage.is_news("descriptors", at=at.timestamp()):
             log.error("descriptors.exhausted", limit=descriptors.limit())
 
     def _is_first(self, source: SourceAtWork, failure: PollError) -> bool:
@@ -123,7 +120,7 @@ class PollLog:
         if is_answer(failure.kind):
             return True
         name, health = source.name, source.health
-        if health.failing_since is not None or self._rows.get(name) == health.streak_number:
+        if health.failing_since is not None or self._streaks.get(name) == health.streak_number:
             return False
-        self._rows[name] = health.streak_number
+        self._streaks[name] = health.streak_number
         return True

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,23 +14,19 @@ from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import PollError, StorageError
 from monitor.core.pacing import JITTER
 from monitor.core.source import is_answer
-from monitor.engine.beat import Beat
-from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
-from monitor.engine.discovery_round import DiscoveryLog, DiscoveryRound
-from monitor.engine.judgement import AccountAnswer
+from monitor.engine.loop import Loop
 from monitor.engine.metrics import OK, Metrics
-from monitor.engine.outage import Outage
+from monitor.engine.polling.discovery_round import DiscoveryLog, DiscoveryRound
 from monitor.engine.ports import Finder
 from monitor.engine.source import PROBE_AFTER, SourceAtWork
-from monitor.engine.writer import Writer
+from monitor.engine.writing.judgement import AccountAnswer
+from monitor.engine.writing.writer import Writer
 from monitor.storage.batches import count_watched, draw_extra
 from monitor.storage.database import Database
 from monitor.storage.registry import discover_batches
 from monitor.storage.sources import note_listed
 
-TURN: Final = 1.0
-"""Seconds after which the loop looks whether a round is due."""
 LOOK: Final = 0.25
 """Seconds after which a round that waits looks whether it may go on."""
 RETRY: Final = timedelta(seconds=5)
@@ -90,51 +86,44 @@ class Discovery:
         writer: Writer,
         clock: Clock,
         metrics: Metrics,
-        on_found: Callable[[datetime], None],
+        polls: Loop,
     ) -> None:
+        self.loop = Loop("discovery", clock=clock)
         self._database = database
-        self._accounts = list(sources)
+        self._sources = list(sources)
         self._writer = writer
         self._clock = clock
         self._metrics = metrics
-        self._on_found = on_found
+        self._polls = polls
+        """The poller's loop: it is to come round for what was found."""
         self._plans: dict[str, _Plan] = {}
-        self._closing = False
-        self.outage = Outage("discovery")
-        self.bell = Bell()
-        self.beat = Beat(every=TURN)
 
     async def run(self) -> None:
         """Begin the rounds that are due, until closed; then wait for the last ones."""
-        while not self._closing:
-            self.beat.turn()
-            for plan in self._current():
-                self._begin(plan)
-            await self.bell.wait(TURN)
+        await self.loop.run(self._begin_due)
         await asyncio.gather(*self._under_way(self._plans.values()), return_exceptions=True)
 
     def change(self, sources: Sequence[SourceAtWork]) -> set[asyncio.Task[None]]:
         """Look at these accounts from now on; return the rounds that are being ended."""
-        self._accounts = list(sources)
+        self._sources = list(sources)
         before = list(self._plans.values())
         kept = self._current()
         ended = [plan for plan in before if plan not in kept]
         for plan in ended:
             plan.end()
-        self.bell.ring()
+        self.loop.bell.ring()
         return self._under_way(ended)
 
     def close(self) -> None:
         """Let `run` end; requests under way are dropped."""
-        self._closing = True
+        self.loop.close()
         for plan in self._plans.values():
             plan.end()
-        self.bell.ring()
 
     def _current(self) -> list[_Plan]:
         """Plan for each account as it is now: whoever finds for it may have been replaced."""
         plans: dict[str, _Plan] = {}
-        for source in self._accounts:
+        for source in self._sources:
             name, finder = source.name, source.provider.finder
             plan = self._plans.get(name)
             if finder is None:
@@ -149,9 +138,10 @@ class Discovery:
         self._plans = plans
         return list(plans.values())
 
-    def _begin(self, plan: _Plan) -> None:
-        if plan.round is None and plan.due_at <= self._clock.now():
-            plan.round = asyncio.create_task(self._round(plan))
+    async def _begin_due(self) -> None:
+        for plan in self._current():
+            if plan.round is None and plan.due_at <= self._clock.now():
+                plan.round = asyncio.create_task(self._round(plan))
 
     async def _round(self, plan: _Plan) -> None:
         this_round = DiscoveryRound()
@@ -160,9 +150,9 @@ class Discovery:
             if this_round.complete and not plan.listed:
                 await note_listed(self._database, plan.source.row, now=self._clock.now())
                 plan.listed = True
-            self._settle(plan, this_round)
+            self._plan_next(plan, this_round)
         except StorageError as error:
-            self.outage.began(error, at=self._clock.now())
+            self.loop.outage.began(error, at=self._clock.now())
             plan.due_at = self._clock.now() + RETRY
         except Exception as error:  # noqa: BLE001 (one answer must not stop the daemon)
             name = plan.source.name
@@ -184,8 +174,8 @@ class Discovery:
                     break
                 failure = this_round.add(found)
                 at = self._clock.now()
-                sign = AccountAnswer(source=plan.source, at=at, failure=failure, probe=probe)
-                await self._writer.note(sign)
+                answer = AccountAnswer(source=plan.source, at=at, failure=failure, probe=probe)
+                await self._writer.note(answer)
                 if isinstance(found, PollError):
                     break
                 await self._register(plan, found, this_round)
@@ -202,7 +192,7 @@ class Discovery:
         except StorageError:
             source.provider.extra_requests += extra
             raise
-        self.outage.ended()
+        self.loop.outage.ended()
         source.usage.add(extra, at=now)
         while True:
             blocked_until = source.blocked_until
@@ -237,9 +227,9 @@ class Discovery:
         this_round.seen += len(found.ids) - new
         this_round.skipped += found.skipped
         if new:
-            self._on_found(now)
+            self._polls.expect(now)
 
-    def _settle(self, plan: _Plan, this_round: DiscoveryRound) -> None:
+    def _plan_next(self, plan: _Plan, this_round: DiscoveryRound) -> None:
         """Plan the next round; tell whose lists begin to fail, and whose do no longer."""
         if plan.over:
             return

@@ -12,21 +12,15 @@ import structlog
 from monitor.core.batch import Reading
 from monitor.core.errors import FailureKind, PollError, StorageError
 from monitor.core.observe import poll_time
-from monitor.engine.beat import Beat
-from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
-from monitor.engine.judgement import Result
+from monitor.engine.loop import Loop
 from monitor.engine.metrics import OK, Metrics
-from monitor.engine.outage import Outage
 from monitor.engine.source import SourceAtWork
-from monitor.engine.writer import Writer
+from monitor.engine.writing.judgement import Result
+from monitor.engine.writing.writer import Writer
 from monitor.storage.batches import Claim, claim_batches, due_sources, unclaim_batches
 from monitor.storage.database import Database
 
-TURN: Final = 1.0
-"""Seconds after which the loop looks for due batches by itself."""
-COMPANY: Final = 0.02
-"""Seconds that a due batch may wait for others: a claim costs the same for one as for many."""
 AGAIN: Final = timedelta(seconds=0.05)
 """How long after a claim the next look comes at the latest."""
 LONGEST_WAIT: Final = timedelta(seconds=2)
@@ -47,6 +41,7 @@ class Poller:
         database: Database,
         sources: Sequence[SourceAtWork],
         *,
+        loop: Loop,
         writer: Writer,
         clock: Clock,
         metrics: Metrics,
@@ -54,6 +49,7 @@ class Poller:
         concurrency: int,
         deadline: timedelta,
     ) -> None:
+        self.loop = loop
         self._database = database
         self.sources = list(sources)
         self._writer = writer
@@ -63,25 +59,13 @@ class Poller:
         self._concurrency = concurrency
         self._lease = _lease(deadline)
         self._polls: set[asyncio.Task[None]] = set()
-        self.outage = Outage("poller")
         self._refused = False
         """The last claim: a round that only reads does not say that writing works again."""
-        self._closing = False
         self._given_back: list[Claim] = []
-        self.bell = Bell()
-        self.beat = Beat(every=TURN)
 
     async def run(self) -> None:
         """Claim and poll until closed."""
-        while not self._closing:
-            self.beat.turn()
-            try:
-                await self._round()
-                if not self._refused:
-                    self.outage.ended()
-            except StorageError as error:
-                self.outage.began(error, at=self._clock.now())
-            await self.bell.wait(TURN)
+        await self.loop.run(self._round)
 
     def change(
         self, sources: Sequence[SourceAtWork], *, concurrency: int, deadline: timedelta
@@ -93,19 +77,12 @@ class Poller:
         self._refused = False
         self._concurrency = concurrency
         self._lease = _lease(deadline)
-        self.bell.ring()
+        self.loop.bell.ring()
         return set(self._polls)
-
-    def expect(self, due_at: datetime) -> None:
-        """Ring the bell when a batch is due, if that is sooner than it would ring anyway."""
-        wait = (due_at - self._clock.now()).total_seconds()
-        if wait < TURN:
-            self.bell.ring_in(max(COMPANY, wait))
 
     async def close(self) -> None:
         """Stop claiming and drop the polls under way: a GET can be repeated."""
-        self._closing = True
-        self.bell.ring()
+        self.loop.close()
         polls = list(self._polls)
         for poll in polls:
             poll.cancel()
@@ -126,12 +103,14 @@ class Poller:
             alone = len(soon) == 1
             source.cap = self._concurrency if alone else max(1, self._concurrency // 2)
         for source in soon:
-            self.beat.turn()  # a slow database makes a round of many sources long
+            self.loop.beat.turn()  # a slow database makes a round of many sources long
             want = self._room(source)
             if due_at[source.name] <= now and want > 0:
                 await self._claim(source, want)
         if self.sources:
             self.sources.append(self.sources.pop(0))
+        if not self._refused:
+            self.loop.outage.ended()
 
     async def _due(self) -> dict[str, datetime]:
         """Return when each source has something to poll; those with a backlog need no look."""
@@ -141,8 +120,8 @@ class Poller:
             return backlog
         names = {source.name for source in self.sources}
         due_at = {k: v for k, v in (await due_sources(self._database)).items() if k in names}
-        turn = now + timedelta(seconds=TURN)
-        self.expect(min((at for at in due_at.values() if at > now), default=turn))
+        turn = now + timedelta(seconds=self.loop.every)
+        self.loop.expect(min((at for at in due_at.values() if at > now), default=turn))
         probes = {
             source.name: now
             for source in self.sources
@@ -179,7 +158,7 @@ class Poller:
             self._refused = True
             raise
         self._refused = False
-        if self._closing or source not in self.sources:
+        if self.loop.closing or source not in self.sources:
             self._given_back += claimed.claims
             return
         source.adopt(claimed.source)
@@ -190,7 +169,7 @@ class Poller:
         if claimed.claims or extra:
             source.usage.add(len(claimed.claims) + extra, at=now)
         if claimed.claims:  # others are due soon, it may be: else they would wait for the next turn
-            self.expect(now + AGAIN)
+            self.loop.expect(now + AGAIN)
         source.ahead.measure(at=now)
         source.ahead.add(claimed.claims, at=now)
         while self._begin_next():
@@ -205,7 +184,7 @@ class Poller:
 
     def _begin_next(self) -> bool:
         """Give a free slot to the next account in turn that has claimed ahead, if there is one."""
-        if self._closing or len(self._polls) >= self._concurrency:
+        if self.loop.closing or len(self._polls) >= self._concurrency:
             return False
         now = self._clock.now()
         for source in self.sources:
@@ -267,7 +246,7 @@ class Poller:
         self._begin_next()
         size, slots = source.ahead.size, max(1, self._concurrency // 2)
         if source.backlog and self._room(source) >= max(slots, size // 2):
-            self.bell.ring()
+            self.loop.bell.ring()
 
 
 def _lease(deadline: timedelta) -> timedelta:

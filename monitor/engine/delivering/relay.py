@@ -9,20 +9,16 @@ import structlog
 
 from monitor.core.delivery import Delivery, Verdict, VerdictKind
 from monitor.core.errors import StorageError
-from monitor.engine.beat import Beat
-from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
+from monitor.engine.delivering.settler import Settler
+from monitor.engine.loop import Loop
 from monitor.engine.metrics import Metrics
-from monitor.engine.outage import Outage
 from monitor.engine.receiver import ReceiverAtWork
-from monitor.engine.settler import Settler
 from monitor.storage.database import Database
 from monitor.storage.deliveries import claim_deliveries, due_receivers
 from monitor.storage.outbox import Birth
 from monitor.storage.receivers import read_holds
 
-TURN: Final = 1.0
-"""Seconds after which the loop looks for due deliveries by itself."""
 HOLDS_EVERY: Final = timedelta(seconds=1)
 
 log = structlog.stdlib.get_logger()
@@ -36,28 +32,24 @@ class Relay:
         database: Database,
         receivers: Sequence[ReceiverAtWork],
         *,
-        settler: Settler,
         clock: Clock,
         metrics: Metrics,
         owner: str,
     ) -> None:
+        self.loop = Loop("relay", clock=clock)
         self._database = database
         self._receivers = {receiver.name: receiver for receiver in receivers}
-        self._settler = settler
+        self.settler = Settler(database, clock=clock, on_settled=self._use_room)
         self._clock = clock
         self._metrics = metrics
         self._owner = owner
         self._sends: set[asyncio.Task[None]] = set()
-        self.outage = Outage("relay")
-        self._closing = False
         self._granted: dict[str, int] = {}
         """How many new deliveries of whom were promised room in the commit under way."""
         self._holds_read_at = clock.now()
         self._looked_at: float | None = None
         self._rang = False
         """It was we who rang the bell, and we know for whom."""
-        self.bell = Bell()
-        self.beat = Beat(every=TURN)
 
     @property
     def receivers(self) -> list[ReceiverAtWork]:
@@ -69,9 +61,9 @@ class Relay:
         served = {receiver.name: receiver for receiver in receivers}
         for name, receiver in self._receivers.items():
             if served.get(name) is not receiver:
-                self._settler.give_back(receiver.ahead.drop())
+                self.settler.give_back(receiver.ahead.drop())
         self._receivers = served
-        self.bell.ring()
+        self.loop.bell.ring()
         return set(self._sends)
 
     def promise(self, receivers: Iterable[str]) -> Birth:
@@ -85,20 +77,20 @@ class Relay:
         )
 
     def _room(self, receiver: ReceiverAtWork) -> int:
-        if receiver.hold is not None or self._closing:
+        if receiver.hold is not None or self.loop.closing:
             return 0
         return max(0, receiver.wanted(self._clock.now()))
 
     def take(self, born: Sequence[Delivery]) -> None:
         """Send deliveries that were born claimed; claim others if there was no room for more."""
         granted, self._granted = self._granted, {}
-        if self._closing:  # their leases are given back
+        if self.loop.closing:  # their leases are given back
             return
         for delivery in born:
             granted[delivery.receiver] -= 1
             served = self._receivers.get(delivery.receiver)
             if served is None or served.hold is not None:  # it left, or is held since
-                self._settler.give_back([delivery])
+                self.settler.give_back([delivery])
             else:
                 served.ahead.add([delivery], at=delivery.enqueued_at)
         for name, left in granted.items():
@@ -109,7 +101,7 @@ class Relay:
         if any(left <= 0 for left in granted.values()):
             self._ring()
 
-    def go_on(self, due: set[str]) -> None:
+    def _use_room(self, due: set[str]) -> None:
         """Use the room that a commit of ended attempts has made; something is due for some."""
         for receiver in self._receivers.values():
             receiver.backlog |= receiver.name in due
@@ -117,20 +109,11 @@ class Relay:
 
     async def run(self) -> None:
         """Claim and send until closed."""
-        while not self._closing:
-            self.beat.turn()
-            try:
-                await self._round()
-                if not any(receiver.backlog for receiver in self._receivers.values()):
-                    self.outage.ended()  # else a claim that was refused is still to be made
-            except StorageError as error:
-                self.outage.began(error, at=self._clock.now())
-            await self.bell.wait(self._pause())
+        await self.loop.run(self._round)
 
     async def close(self, *, patience: float) -> None:
         """Stop claiming; attempts under way get `patience` seconds, then may be sent again."""
-        self._closing = True
-        self.bell.ring()
+        self.loop.close()
         if self._sends:
             _, late = await asyncio.wait(set(self._sends), timeout=patience)
             for send in late:
@@ -141,32 +124,42 @@ class Relay:
         """Take over, once a second, that somebody else lifted a hold, as `monitor test` does."""
         now = self._clock.now()
         held = [r for r in self._receivers.values() if r.hold is not None]
-        if not held or self._settler.moves_holds or now - self._holds_read_at < HOLDS_EVERY:
+        if not held or self.settler.moves_holds or now - self._holds_read_at < HOLDS_EVERY:
             return
         self._holds_read_at = now
         holds = await read_holds(self._database)
         for receiver in held:
-            if holds.get(receiver.name) is None and not self._settler.moves_holds:
+            if holds.get(receiver.name) is None and not self.settler.moves_holds:
                 receiver.hold = receiver.held_at = None
                 log.info("receiver.released", receiver=receiver.name)
 
-    async def _round(self) -> None:
-        """Claim for those of whom more may be due; look, once a turn, for whom else it is."""
+    async def _round(self) -> float:
+        """Claim for those of whom more may be due; look, once a turn, for whom else it is.
+
+        Return the seconds until somebody takes something again.
+        """
         await self._follow_holds()
         await self._look()
         for receiver in list(self._receivers.values()):
-            self.beat.turn()  # a slow database makes a round of many receivers long
+            self.loop.beat.turn()  # a slow database makes a round of many receivers long
             self._fill(receiver)  # the time may have come for what is claimed already
             now = self._clock.now()
             wanted = receiver.wanted(now)
             if receiver.backlog and wanted > 0:
                 await self._claim(receiver, wanted, now)
+        if not any(receiver.backlog for receiver in self._receivers.values()):
+            self.loop.outage.ended()  # else a claim that was refused is still to be made
+        return self._pause()
 
     async def _look(self) -> None:
         """Look who has something due; who rang by ourselves knows that, but for a turn at most."""
         loop = asyncio.get_running_loop()
         knows, self._rang = self._rang, False
-        if knows and self._looked_at is not None and loop.time() - self._looked_at < TURN:
+        if (
+            knows
+            and self._looked_at is not None
+            and loop.time() - self._looked_at < self.loop.every
+        ):
             return
         now = self._clock.now()
         if any(r.wanted(now) > 0 and not r.backlog for r in self._receivers.values()):
@@ -190,13 +183,13 @@ class Relay:
         except StorageError:
             receiver.backlog = True
             raise
-        self.outage.ended()
-        if self._closing or self._receivers.get(receiver.name) is not receiver:
-            self._settler.give_back(claimed)
+        self.loop.outage.ended()
+        if self.loop.closing or self._receivers.get(receiver.name) is not receiver:
+            self.settler.give_back(claimed)
             return
         if receiver.hold is not None and receiver.hold is not held:  # it began meanwhile
             receiver.backlog = True
-            self._settler.give_back(claimed)
+            self.settler.give_back(claimed)
             return
         receiver.backlog |= len(claimed) == wanted
         receiver.ahead.measure(at=now)
@@ -212,13 +205,13 @@ class Relay:
 
     def _ring(self) -> None:
         self._rang = True
-        self.bell.ring()
+        self.loop.bell.ring()
 
     def _fill(self, receiver: ReceiverAtWork) -> None:
-        if self._closing or self._receivers.get(receiver.name) is not receiver:
+        if self.loop.closing or self._receivers.get(receiver.name) is not receiver:
             return
         now = self._clock.now()
-        self._settler.give_back(receiver.ahead.drop_stale(at=now, patience=receiver.patience))
+        self.settler.give_back(receiver.ahead.drop_stale(at=now, patience=receiver.patience))
         while (delivery := receiver.draw(self._clock.now())) is not None:
             self._start(receiver, delivery)
 
@@ -247,10 +240,10 @@ class Relay:
         moved = receiver.end(verdict, started_at=started_at, now=now)
         if moved:
             receiver.backlog = True  # for the probe, or for all that waited
-            self._settler.give_back(receiver.ahead.drop())
+            self.settler.give_back(receiver.ahead.drop())
             self._ring()
             receiver.tell_hold(verdict, was_held=was_held)
-        settlement = self._settler.put(
+        settlement = self.settler.put(
             receiver,
             delivery,
             verdict,
@@ -274,5 +267,5 @@ class Relay:
             )
             if moment is not None and moment > now
         ]
-        soonest = min(times, default=now + timedelta(seconds=TURN))
-        return min(TURN, max(0.01, (soonest - now).total_seconds()))
+        soonest = min(times, default=now + timedelta(seconds=self.loop.every))
+        return min(self.loop.every, max(0.01, (soonest - now).total_seconds()))

@@ -1,0 +1,1 @@
+"""Delivering: what the outbox owes, sent, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""Polling: which batches are due, what providers say of them, and which nobody registered."""

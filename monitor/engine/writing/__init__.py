@@ -1,0 +1,1 @@
+"""Writing: what a group of polls amounts to, committed as one."""
