@@ -20,8 +20,8 @@ ALIASES = "|".join((*LARGE, "a", "b", "d", "e", "o"))
 ROWS = 40_000
 
 MAY_READ_ALL = {
-    "census._BATCHES": "a count of all, for the gauges",
-    "census._PENDING": "a count of what is pending, by the index of it",
+    "counts._BATCHES": "a count of all, for the gauges",
+    "counts._PENDING": "a count of what is pending, by the index of it",
     "delivery_queries._CHOSEN": "for people: it goes back from the newest until a page is full",
     "delivery_queries._PENDING": "for people, of what is pending, by the index of it",
     "delivery_queries._LAST_HOLD": "for people: it goes back from the newest attempt",
