@@ -5,13 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from monitor.core.errors import FailureKind
+from monitor.core.delivery import RATE_LIMIT_HOLD, time_asked
+from monitor.core.errors import FailureKind, PollError
 
 FORBIDDEN_POLLS = 3
 FAILING_POLLS = 5
 PUT_OFF_POLLS = 3
 """So many 5xx in a row with a `Retry-After` are the account's matter."""
 FAILING_AFTER = timedelta(minutes=2)
+PROBE_AFTER = timedelta(minutes=1)
+"""How often a failing source is tried."""
 
 _KEY_REFUSED = frozenset({FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING})
 _UNASKED = frozenset({FailureKind.DESCRIPTORS})
@@ -146,6 +149,35 @@ def _answered(health: Health, at: datetime) -> tuple[Health, Turn | None]:
     if health.failing_since is None:
         return _broken(health), None
     return recovered(health, at), Turn.RECOVERED
+
+
+def blocked_until(
+    current: datetime | None,
+    *,
+    health: Health,
+    turn: Turn | None,
+    failure: PollError | None,
+    probe: bool,
+    at: datetime,
+) -> datetime | None:
+    """Decide until when the whole account pauses after a poll; none: not at all.
+
+    Failing accounts are tried once a minute; a 429 pauses for its `Retry-After`, else for a minute,
+    and so do 5xx with one, three in a row. A suspected one pauses until one probe of another batch
+    has told. Only the probe, or a recovery, ends a pause: polls that were under way before it do
+    not.
+    """
+    limited = failure is not None and failure.kind is FailureKind.RATE_LIMITED
+    asked = time_asked(failure.retry_after) if failure else None
+    asked = asked or (RATE_LIMIT_HOLD if limited else timedelta())
+    if health.failing_since is not None:
+        due = at + max(PROBE_AFTER, asked)
+        return due if probe or turn is Turn.FAILING or current is None else current
+    if limited or health.put_off >= PUT_OFF_POLLS:
+        return at + asked if probe or current is None else max(at + asked, current)
+    if health.suspected and not probe:
+        return current or at
+    return None if probe or turn is Turn.RECOVERED else current
 
 
 def recovered(health: Health, at: datetime) -> Health:

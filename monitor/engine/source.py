@@ -7,19 +7,14 @@ from datetime import datetime, timedelta
 from prometheus_client import Counter
 
 from monitor.core.batch import Watch
-from monitor.core.delivery import RATE_LIMIT_HOLD, time_asked
-from monitor.core.errors import FailureKind, PollError
 from monitor.core.pacing import Pace, next_poll_at
-from monitor.core.source import PUT_OFF_POLLS, Health, Source, Turn
+from monitor.core.source import Health, Source
 from monitor.engine.claimed import ClaimedAhead
 from monitor.engine.metrics import Metrics
 from monitor.engine.ports import Provider
 from monitor.engine.usage import MINUTE, Usage
 from monitor.storage.batches import Claim
 from monitor.storage.sources import SourceRow
-
-PROBE_AFTER = timedelta(minutes=1)
-"""How often a failing source is tried."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -105,32 +100,3 @@ class SourceAtWork:
         """Return when a batch is due again, spread by jitter; none when it is forgotten."""
         jitter = random.uniform(-1, 1)  # noqa: S311 (spreads load, guards nothing)
         return next_poll_at(watch, self.pace, at=at, jitter=jitter)
-
-
-def blocked_until(
-    current: datetime | None,
-    *,
-    health: Health,
-    turn: Turn | None,
-    failure: PollError | None,
-    probe: bool,
-    at: datetime,
-) -> datetime | None:
-    """Decide until when the whole account pauses after a poll; none: not at all.
-
-    Failing accounts are tried once a minute; a 429 pauses for its `Retry-After`, else for a minute,
-    and so do 5xx with one, three in a row. A suspected one pauses until one probe of another batch
-    has told. Only the probe, or a recovery, ends a pause: polls that were under way before it do
-    not.
-    """
-    limited = failure is not None and failure.kind is FailureKind.RATE_LIMITED
-    asked = time_asked(failure.retry_after) if failure else None
-    asked = asked or (RATE_LIMIT_HOLD if limited else timedelta())
-    if health.failing_since is not None:
-        due = at + max(PROBE_AFTER, asked)
-        return due if probe or turn is Turn.FAILING or current is None else current
-    if limited or health.put_off >= PUT_OFF_POLLS:
-        return at + asked if probe or current is None else max(at + asked, current)
-    if health.suspected and not probe:
-        return current or at
-    return None if probe or turn is Turn.RECOVERED else current

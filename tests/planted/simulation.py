@@ -70,7 +70,7 @@ BUGS = (
     ),
     _bug(
         "retry-after-ignored",
-        "monitor.engine.source",
+        "monitor.core.source",
         "asked or (RATE_LIMIT_HOLD if limited else timedelta())",
         "timedelta(seconds=61)",
         says="asked after",

@@ -13,13 +13,13 @@ import structlog
 from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import PollError, StorageError
 from monitor.core.pacing import JITTER
-from monitor.core.source import is_answer
+from monitor.core.source import PROBE_AFTER, is_answer
 from monitor.engine.clock import Clock
 from monitor.engine.loop import Loop
 from monitor.engine.metrics import OK, Metrics
 from monitor.engine.polling.discovery_round import DiscoveryLog, DiscoveryRound
 from monitor.engine.ports import Finder
-from monitor.engine.source import PROBE_AFTER, SourceAtWork
+from monitor.engine.source import SourceAtWork
 from monitor.engine.writing.judgement import AccountAnswer
 from monitor.engine.writing.writer import Writer
 from monitor.storage.batches import count_watched, draw_extra

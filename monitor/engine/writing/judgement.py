@@ -12,9 +12,9 @@ from monitor.core.failing import observe_failure
 from monitor.core.observe import Observation, observe
 from monitor.core.payload import failure_data, source_data, source_subject
 from monitor.core.routing import Route, receivers_of
-from monitor.core.source import Health, Poll, Source, Turn, is_answer, judge
+from monitor.core.source import Health, Poll, Source, Turn, blocked_until, is_answer, judge
 from monitor.core.value import value
-from monitor.engine.source import SourceAtWork, blocked_until
+from monitor.engine.source import SourceAtWork
 from monitor.storage.batches import Claim
 from monitor.storage.outbox import RoutedEvent
 from monitor.storage.record import BatchRecord

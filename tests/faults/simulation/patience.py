@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from monitor.core.delivery import LONGEST_HOLD
-from monitor.engine.source import PROBE_AFTER
+from monitor.core.source import PROBE_AFTER
 from tests.faults.simulation.setting import SLOTS
 from tests.faults.simulation.weather import (
     HOUR,

@@ -3,4 +3,4 @@
 from tests.faults.figures import TIMED
 
 collect_ignore = [] if TIMED else ["test_dead_receiver.py", "test_million.py"]
-"""What else they prove, `tests/engine/test_relay.py` and `tests/storage/test_upkeep.py` prove."""
+"""What else they prove, `tests/engine/delivering/` and `tests/storage/test_upkeep.py` prove."""
