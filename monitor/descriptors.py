@@ -33,12 +33,12 @@ def raise_limit() -> None:
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Tell whether an error says that no descriptor is to be had."""
+    """Return whether an error says that no descriptor is to be had."""
     return isinstance(error, OSError) and error.errno in _SHORTAGE
 
 
 def are_out() -> bool:
-    """Tell whether none is to be had now; what fails for want of one often says something else."""
+    """Return whether none is to be had now; what fails for want of one often says another."""
     try:
         os.close(os.dup(0))
     except OSError as error:

@@ -104,7 +104,7 @@ class LogQueue:
             self._tell_dropped(told)
 
     def _take_untold(self) -> int:
-        """Return how many dropped lines are to be told now: none amid those that are missing."""
+        """Return how many dropped lines are to be reported now: none amid those missing."""
         told = 0 if self._full else self._untold
         self._untold -= told
         return told

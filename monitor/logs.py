@@ -18,7 +18,7 @@ from monitor.log_queue import LogQueue
 REMIND: Final = 600.0
 """Seconds between two lines that say the same of a library."""
 _MOST_KINDS: Final = 100
-"""Of lines that are remembered, so that memory is bounded; all others are told as one."""
+"""Of lines that are remembered, so that memory is bounded; all others count as one."""
 _OTHERS: Final = ("", "", None)
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3}
@@ -82,7 +82,7 @@ def _tell_dropped(lines: int) -> None:
 
 
 def _is_journal(out: TextIO) -> bool:
-    """Tell whether systemd's journal reads an output (systemd.exec(5), `JOURNAL_STREAM`)."""
+    """Return whether systemd's journal reads an output (systemd.exec(5), `JOURNAL_STREAM`)."""
     try:
         found = os.fstat(out.fileno())
     except (OSError, ValueError):  # no file of the system's
@@ -169,7 +169,7 @@ class _ForeignHandler(logging.Handler):
 
 @dataclass(slots=True)
 class _Repeat:
-    """Hold when something was told, and how often it was not since."""
+    """When something was logged, and how often it was not since."""
 
     at: float
     left_out: int = 0

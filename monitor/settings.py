@@ -113,7 +113,7 @@ _DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 
 
 def has_dot_segments(path: str) -> bool:
-    """Tell whether a path holds `.` or `..`, maybe encoded: who reads it may go elsewhere."""
+    """Return whether a path holds `.` or `..`, maybe encoded: who reads it may go elsewhere."""
     return _DOT_SEGMENT.search(path) is not None
 
 

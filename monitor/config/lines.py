@@ -38,7 +38,7 @@ def line_at(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
 
 
 class _LostError(Exception):
-    """Say that the text is not valid TOML after all: what was found so far must do."""
+    """The text is not valid TOML after all: what was found so far must do."""
 
 
 class _Scan:

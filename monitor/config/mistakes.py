@@ -51,7 +51,7 @@ _TEXTS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """Say of one key what is wrong and what is allowed; never its value, which may be secret."""
+    """Of one key what is wrong and what is allowed; never its value, which may be secret."""
 
     path: KeyPath
     text: str

@@ -205,7 +205,7 @@ class ConfigFile(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Hold a config whose every part is valid and fits the others."""
+    """A config whose every part is valid and fits the others."""
 
     path: Path
     monitor: Monitor

@@ -15,7 +15,7 @@ Counts = Mapping[str, int]
 """Calls per raw call status, as the provider spells it."""
 
 Course = tuple[tuple[int, int], ...]
-"""When (milliseconds since 1970) so many calls had finished: oldest first."""
+"""When (milliseconds since 1970) calls had finished, and how many: oldest first."""
 
 NAME_LIMIT = 256
 STATUS_LIMIT = 64
@@ -24,7 +24,7 @@ COUNTS_LIMIT = 32
 
 
 class Phase(StrEnum):
-    """Say in our word where a batch stands."""
+    """In our word where a batch stands."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -34,7 +34,7 @@ class Phase(StrEnum):
 
 
 class Outcome(StrEnum):
-    """Say how an ended batch ended."""
+    """How an ended batch ended."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -42,7 +42,7 @@ class Outcome(StrEnum):
 
 
 class SettledBy(StrEnum):
-    """Say what an end was believed by."""
+    """What an end was believed by."""
 
     COUNTS = "counts"
     """A reading whose calls are all over."""
@@ -53,7 +53,7 @@ class SettledBy(StrEnum):
 
 
 class Origin(StrEnum):
-    """Say who registered a batch."""
+    """Who registered a batch."""
 
     FILE = "file"
     ADDED = "added"
@@ -62,7 +62,7 @@ class Origin(StrEnum):
 
 @value
 class Reading:
-    """Hold what one successful poll returned, in our words."""
+    """What one successful poll returned, in our words."""
 
     status: str
     phase: Phase
@@ -77,19 +77,19 @@ class Reading:
     tells_live: bool = True
     """False: nobody says which of the open calls are live, but for those that are parked."""
     counted: bool = True
-    """False: nobody can see whether calls move; counts are never told, or were not read now."""
+    """False: nobody can see whether calls move; it gives no counts, or they were not read now."""
     uncounted: FailureKind | None = None
     """Why this time the counts could not be read, though the status could."""
     unknown_call_statuses: tuple[str, ...] = ()
     """Call statuses we do not know: they count as open and are only logged."""
     total_contacts: int | None = None
     least_contacts: int | None = None
-    """Where nobody tells a total: the calls that were seen; the total is the most ever seen."""
+    """Where the provider gives no total: the calls seen; the total is the most ever seen."""
     valid_contacts: int | None = None
     name: str | None = None
     scheduled_at: datetime | None = None
     schedule: Schedule | None = None
-    """The hours in which it dials; none: at any time."""
+    """The hours in which it dials; None: at any time."""
 
 
 @value
@@ -113,7 +113,7 @@ class Batch:
 
 @value
 class Knowledge:
-    """Hold what the readings so far have taught us."""
+    """What the readings so far have taught us."""
 
     status: str
     phase: Phase
@@ -146,27 +146,27 @@ class Knowledge:
     begun_until: datetime | None = None
     """When it was last seen to wait again after it had begun: what comes then is a rerun."""
     stalled_at: datetime | None = None
-    """When it was told that nothing moves; none again once something does."""
+    """When it was reported that nothing moves ; None again once something does."""
     overdue_at: datetime | None = None
-    """When it was last told that a start is overdue: no start before this is told again."""
+    """When a start was last reported as overdue: no start before this is reported again."""
     course: Course = ()
-    """How finished calls grew of late: what a forecast is made of."""
+    """How finished calls grew lately: what a forecast is made of."""
 
     @property
     def begun(self) -> bool:
-        """Tell whether dialling has begun: some status words come late."""
+        """Return whether dialling has begun: some status words come late."""
         if self.phase is not Phase.PENDING or self.live_calls > 0:
             return True
         return sum((self.counts or {}).values()) > self.open_calls
 
     @property
     def is_overdue(self) -> bool:
-        """Tell whether its start was told as overdue and has not come since."""
+        """Return whether its start was reported as overdue and has not come since."""
         return self.told_overdue and self.settled_at is None and not self.begun
 
     @property
     def told_overdue(self) -> bool:
-        """Tell whether that was told of this very start: it may be missing for a while."""
+        """Return whether that was reported of this very start: it may be missing for a while."""
         told_at, start = self.overdue_at, self.scheduled_at
         return told_at is not None and start is not None and told_at >= start
 

@@ -11,17 +11,17 @@ PLANNED_WAIT = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Hold how long a batch may stand still, before its end and after it, and be late to start."""
+    """How long a batch may stand still, before its end and after it, and be late to start."""
 
     stall_after: timedelta | None
-    """None: standing still is nothing to tell."""
+    """None: standing still is not reported."""
     overdue_after: timedelta | None
     """None: neither is a start that does not come."""
     settle_after: timedelta
 
 
 def stalls_at(known: Knowledge, limits: Limits, *, at: datetime) -> datetime | None:
-    """Return when it has stood still for too long if nothing moves; none: no such time is near.
+    """Return when it has stood still for too long if nothing moves; None: no such time is near.
 
     It counts from the last movement, or from the opening of its hours if that came later. Outside
     of its hours there is no such time.
@@ -38,7 +38,7 @@ def stalls_at(known: Knowledge, limits: Limits, *, at: datetime) -> datetime | N
 
 
 def overdue_at(known: Knowledge, limits: Limits) -> datetime | None:
-    """Return when its scheduled start is overdue if it does not come; none: there is no such time.
+    """Return when its scheduled start is overdue if it does not come; None: there is no such time.
 
     A batch that ran since that start is only dialled again.
     """
@@ -62,7 +62,7 @@ def settles_at(known: Knowledge, limits: Limits) -> datetime | None:
 
 
 def _may_stall(known: Knowledge) -> bool:
-    """Tell whether calls should move: some are open and not parked, or it runs before the first.
+    """Return whether calls should move: some are open and not parked, or it runs before the first.
 
     While the counts say that all calls are final, a status that still runs only lags. A start
     that is scheduled and does not come is overdue, not stalled. Calls that nobody can count move

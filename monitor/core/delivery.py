@@ -25,7 +25,7 @@ LONGEST_RETRY_AFTER = timedelta(hours=1)
 
 
 class DeliveryState(StrEnum):
-    """Say where a delivery stands."""
+    """Where a delivery stands."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -33,7 +33,7 @@ class DeliveryState(StrEnum):
 
 
 class VerdictKind(StrEnum):
-    """Say what one attempt means for what comes next."""
+    """What one attempt means for what comes next."""
 
     DELIVERED = "delivered"
     RETRY = "retry"  # this delivery alone, on its schedule
@@ -43,7 +43,7 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Hold what a sink makes of one attempt."""
+    """What a sink makes of one attempt."""
 
     kind: VerdictKind
     status_code: int | None = None
@@ -58,7 +58,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Hold a claimed delivery: what a sink needs to send it, and what settling it needs."""
+    """A claimed delivery: what a sink needs to send it, and what settling it needs."""
 
     row: int
     epoch: int
@@ -74,12 +74,12 @@ class Delivery:
     observed_at: datetime
     """When its event happened: the time of the reading that caused it."""
     enqueued_at: datetime
-    """Since when it is owed; `redeliver` starts it anew."""
+    """Since when it is owed; `redeliver` starts it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """Hold what becomes of a delivery after an attempt."""
+    """What becomes of a delivery after an attempt."""
 
     state: DeliveryState
     due_at: datetime | None
@@ -138,7 +138,7 @@ def settle(
 
 
 def expired(enqueued_at: datetime, *, schedule: tuple[timedelta, ...], at: datetime) -> bool:
-    """Tell whether a delivery is older than its whole schedule, jitter included."""
+    """Return whether a delivery is older than its whole schedule, jitter included."""
     return at - enqueued_at > lifetime(schedule)
 
 
@@ -149,7 +149,7 @@ def lifetime(schedule: Sequence[timedelta]) -> timedelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Hold the pause of a receiver that failed as a whole."""
+    """The pause of a receiver that failed as a whole."""
 
     since: datetime
     until: datetime

@@ -7,7 +7,7 @@ from monitor.core.errors import PollError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveryAnswer:
-    """Hold what one request for a list brought."""
+    """What one request for a list brought."""
 
     ids: tuple[str, ...] = ()
     skipped: int = 0

@@ -29,7 +29,7 @@ class MonitorError(Exception):
 
 
 class ConfigError(MonitorError):
-    """Carry every mistake of one config file, one line each."""
+    """Every mistake of one config file, one line each."""
 
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -37,55 +37,55 @@ class ConfigError(MonitorError):
 
 
 class SecretMissingError(MonitorError):
-    """Name a secret that cannot be read now, and where it was looked for."""
+    """A secret that cannot be read now, and where it was looked for."""
 
 
 class SecretMalformedError(SecretMissingError):
-    """Name a secret that was found, but is none of its kind; never its value."""
+    """A secret that was found, but is none of its kind; never its value."""
 
 
 class UnknownNameError(MonitorError):
-    """Name what was asked for and what exists instead."""
+    """What was asked for and what exists instead."""
 
 
 class StorageError(MonitorError):
-    """Say that the database failed; the unit of work was rolled back or its outcome is unknown."""
+    """The database failed; the unit of work was rolled back or its outcome is unknown."""
 
 
 class NoDatabaseError(StorageError):
-    """Say that there is no database yet, and where."""
+    """There is no database yet, and where."""
 
 
 class NotAdmittedError(StorageError):
-    """Say that Postgres is there, but refuses the database's name, the user or the password."""
+    """That Postgres is there, but refuses the database's name, the user or the password."""
 
 
 class DatabaseUnfitError(StorageError):
-    """Say what about a Postgres keeps us from using it, and what to do about it."""
+    """What about a Postgres keeps us from using it, and what to do about it."""
 
 
 class SchemaError(StorageError):
-    """Name the schema found and the one this program needs."""
+    """The schema found and the one this program needs."""
 
 
 class DatabaseLockedError(StorageError):
-    """Say that another daemon holds the SQLite file."""
+    """Another daemon holds the SQLite file."""
 
 
 class InstanceRunningError(StorageError):
-    """Name the instance that another daemon is already."""
+    """The instance that another daemon is already."""
 
 
 class SourceMovedError(StorageError):
-    """Say that another daemon moved a source's health since it was read: read it again."""
+    """Another daemon moved a source's health since it was read: read it again."""
 
 
 class DataRefusedError(StorageError):
-    """Say that the database refuses these values, and would refuse them again."""
+    """The database refuses these values, and would refuse them again."""
 
 
 class NetworkKind(StrEnum):
-    """Name how a request failed before there was an answer to judge."""
+    """How a request failed before there was an answer to judge."""
 
     ADDRESS = "address"  # the guard forbids it
     DNS = "dns"
@@ -106,7 +106,7 @@ class NetworkKind(StrEnum):
 
 
 class NetworkError(MonitorError):
-    """Carry the kind: foreign texts hold URLs and keys.
+    """The kind: foreign texts hold URLs and keys.
 
     `reason` is what OpenSSL says of a failed handshake, in a few words that hold neither.
     """
@@ -118,14 +118,14 @@ class NetworkError(MonitorError):
 
 
 class DescriptorsError(NetworkError):
-    """Say that this process may open no more files: no connection, nor the file of a key."""
+    """This process may open no more files: no connection, nor the file of a key."""
 
     def __init__(self) -> None:
         super().__init__(NetworkKind.DESCRIPTORS)
 
 
 class FailureKind(StrEnum):
-    """Name why a poll brought no reading."""
+    """Why a poll brought no reading."""
 
     ADDRESS = "address"
     DNS = "dns"
@@ -157,7 +157,7 @@ class FailureKind(StrEnum):
 
 
 class PollError(MonitorError):
-    """Carry why one poll failed: kind, HTTP status if there was one, Retry-After if sent.
+    """Why one poll failed: kind, HTTP status if there was one, Retry-After if sent.
 
     `expression` is the key of the one that did not fit the answer; `reason` as in NetworkError.
     """
@@ -188,4 +188,4 @@ class PollError(MonitorError):
 
 
 class DemoError(MonitorError):
-    """Say what the demo lacks, or how its daemon ended."""
+    """What the demo lacks, or how its daemon ended."""

@@ -1,4 +1,4 @@
-"""An event: the immutable record of one change or condition, and the bytes that tell it."""
+"""An event: the immutable record of one change or condition, and the bytes that carry it."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ Document = dict[str, Any]
 
 
 class EventType(StrEnum):
-    """Name every type of event, in the order in which events of one poll come."""
+    """Every type of event, in the order in which events of one poll come."""
 
     FIRST_SEEN = "batch.first_seen"
     COUNTS_CHANGED = "batch.counts_changed"
@@ -35,7 +35,7 @@ class EventType(StrEnum):
 
 
 class SubjectKind(StrEnum):
-    """Say what an event is about."""
+    """What an event is about."""
 
     BATCH = "batch"
     SOURCE = "source"
@@ -57,7 +57,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Hold one event as it is stored and sent."""
+    """One event as it is stored and sent."""
 
     id: str
     type: EventType

@@ -84,7 +84,7 @@ def _count(watch: Watch, failure: PollError, *, health: Health, at: datetime) ->
 
 
 def _precedes(polled_at: datetime | None, recovered_at: datetime | None) -> bool:
-    """Tell whether the batch's last poll was before the account last recovered."""
+    """Return whether the batch's last poll was before the account last recovered."""
     return polled_at is not None and recovered_at is not None and polled_at < recovered_at
 
 

@@ -13,7 +13,7 @@ LONGEST_COURSE = 32
 FEWEST_POINTS = 3
 """Two steps at least: one says nothing of a pace."""
 FARTHEST = timedelta(days=30)
-"""An end farther off than this is nothing to tell anybody."""
+"""An end farther off than this is not forecast."""
 STEPS_TO_HALT = 4
 """Usual steps without a finished call after which it stands still: no end is in sight."""
 
@@ -23,15 +23,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """Hold a pace, and the end that it leads to if it lasts."""
+    """A pace, and the end that it leads to if it lasts."""
 
     calls_per_minute: float
     ends_at: datetime | None
-    """None: farther off than anybody should be told, or beyond the hours in which it dials."""
+    """None: farther off than is forecast, or beyond the hours in which it dials."""
 
 
 def course_of(before: Course, known: Knowledge, *, at: datetime) -> Course:
-    """Return the course with what is known now; it starts anew after a wait, a pause, a recount."""
+    """Return the course with what is known now; it starts again after a wait, pause or recount."""
     if known.counts is None or known.settled_at or known.phase is Phase.PAUSED or not known.begun:
         return ()
     finished = sum(known.counts.values()) - known.open_calls
@@ -92,7 +92,7 @@ def _recent(course: Course, earliest: int) -> Course:
 
 
 def _halts(course: Course, *, since: int, now: int) -> bool:
-    """Tell whether no call has finished for several times as long as it usually takes."""
+    """Return whether no call has finished for several times as long as it usually takes."""
     steps = [at for _, (at, _) in pairwise(course) if at >= since]
     return now - steps[-1] > STEPS_TO_HALT * (steps[-1] - since) / len(steps)
 

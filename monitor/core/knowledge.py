@@ -37,7 +37,7 @@ def changes_between(last: Counts | None, counts: Counts | None) -> dict[str, int
 
 
 def calls_moved(last: Knowledge, known: Knowledge) -> bool:
-    """Tell whether counts or totals differ; 0 and unknown are the same."""
+    """Return whether counts or totals differ; 0 and unknown are the same."""
     return (
         (known.total_contacts or 0) != (last.total_contacts or 0)
         or (known.valid_contacts or 0) != (last.valid_contacts or 0)
@@ -46,7 +46,7 @@ def calls_moved(last: Knowledge, known: Knowledge) -> bool:
 
 
 def _repeats(last: Knowledge, reading: Reading) -> bool:
-    """Tell at little cost, for nearly all readings, that joining one would change nothing."""
+    """Return whether joining a reading would change nothing, at little cost: nearly always so."""
     return (
         reading.phase is last.phase
         and reading.phase in _PLAIN
@@ -129,7 +129,7 @@ def _join(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Settling:
-    """Hold since when a batch is settled and by what, or since when it seems to be."""
+    """Since when a batch is settled and by what, or since when it seems to be."""
 
     settled_at: datetime | None = None
     settled_by: SettledBy | None = None
@@ -163,7 +163,7 @@ def _settle(
 
 
 def _waits_only(reading: Reading, shown: Reading | Knowledge) -> bool:
-    """Tell whether the batch was cut short, and nobody is dialled or spoken any more."""
+    """Return whether the batch was cut short, and nobody is dialled or spoken any more."""
     if reading.outcome not in _CUT_SHORT:
         return False
     if not reading.tells_live:
@@ -183,7 +183,7 @@ def _moved(base: Knowledge, known: Knowledge, *, at: datetime) -> Knowledge:
 
 
 def _weigh_time(known: Knowledge, limits: Limits, *, at: datetime) -> Knowledge:
-    """Tell what has lasted for too long by this reading."""
+    """Report what has lasted for too long by this reading."""
     silent_at = settles_at(known, limits)
     if silent_at is not None and at >= silent_at:
         return _silenced(known, at=at)
@@ -211,16 +211,16 @@ def _silenced(known: Knowledge, *, at: datetime) -> Knowledge:
 
 
 def _total(base: Knowledge, reading: Reading) -> int | None:
-    """Return the total; where nobody tells it, it is the most that was ever seen."""
+    """Return the total; where the provider gives none, it is the most that was ever seen."""
     if reading.least_contacts is None:
         return _latest(reading.total_contacts, base.total_contacts)
     return max(reading.least_contacts, base.total_contacts or 0)
 
 
 def _lacks_calls(base: Knowledge, reading: Reading, total: int | None) -> bool:
-    """Tell whether calls that were seen before are in no list just now: on their way, or gone.
+    """Return whether calls that were seen before are in no list just now: on their way, or gone.
 
-    Where nobody tells a total, it is fewer than at the last reading; the same again stays so.
+    Without a total of its own, it is fewer than at the last reading; the same again stays so.
     """
     counted = sum((reading.counts or {}).values())
     if reading.least_contacts is not None:

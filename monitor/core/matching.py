@@ -15,7 +15,7 @@ _OPTIONS.never_capture = True  # groups that nobody asks for can make a match co
 
 
 class Operator(StrEnum):
-    """Say how a matcher compares."""
+    """How a matcher compares."""
 
     EQUAL = "="
     NOT_EQUAL = "!="
@@ -24,12 +24,12 @@ class Operator(StrEnum):
 
     @property
     def negative(self) -> bool:
-        """Tell whether the matcher holds when the comparison does not."""
+        """Return whether the matcher holds when the comparison does not."""
         return self in {Operator.NOT_EQUAL, Operator.NOT_MATCHES}
 
     @property
     def by_pattern(self) -> bool:
-        """Tell whether the value is a regular expression."""
+        """Return whether the value is a regular expression."""
         return self in {Operator.MATCHES, Operator.NOT_MATCHES}
 
 
@@ -55,7 +55,7 @@ class Matcher:
         return f"{name} {self.op} {_quoted(self.value)}"
 
     def matches(self, facts: Mapping[str, str]) -> bool:
-        """Tell whether it holds; a missing fact is the empty string."""
+        """Return whether it holds; a missing fact is the empty string."""
         value = facts.get(self.name, "")
         if self._pattern is None:
             same = value == self.value

@@ -1,4 +1,4 @@
-"""Observation: what a reading changes in a batch's state, and the events that tell it."""
+"""Observation: what a reading changes in a batch's state, and the events that report it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _END = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Hold a reading that differs from the last one."""
+    """A reading that differs from the last one."""
 
     number: int
     at: datetime
@@ -30,7 +30,7 @@ class Snapshot:
 
 @value
 class Observation:
-    """Hold what one poll yields: the new state, a snapshot if it differs, the events."""
+    """What one poll yields: the new state, a snapshot if it differs, the events."""
 
     watch: Watch
     snapshot: Snapshot | None = None
@@ -85,7 +85,7 @@ def observe(
 def _event_types(
     last: Knowledge | None, known: Knowledge, *, batch: Batch, reachable: bool
 ) -> Iterator[EventType]:
-    """Yield what this poll tells, in the order in which it is told."""
+    """Yield the events of this poll in the order in which they are reported."""
     yield from _moves(last, known)
     if known.phase is Phase.UNKNOWN and known.unknown_statuses != _reported(last):
         yield EventType.STATUS_UNKNOWN
@@ -107,7 +107,7 @@ def _end(settled: Knowledge | None, known: Knowledge) -> Iterator[EventType]:
 
 
 def _is_old_news(batch: Batch, known: Knowledge) -> bool:
-    """Tell whether it had ended when whole lists were first read, and has not moved since."""
+    """Return whether it had ended when whole lists were first read, and has not moved since."""
     return batch.found_first and known.born_final and known.changed_at == known.phase_since
 
 

@@ -24,7 +24,7 @@ class Once(Generic[Key]):
         self._logged: dict[Key, float] = {}
 
     def __contains__(self, key: Key) -> bool:
-        """Tell whether it was logged and has not ended."""
+        """Return whether it was logged and has not ended."""
         return key in self._logged
 
     def __len__(self) -> int:

@@ -20,7 +20,7 @@ JITTER = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Hold the three intervals of a source's batches, what is too long, and when to forget."""
+    """The three intervals of a source's batches, what is too long, and when to forget."""
 
     interval: timedelta
     idle_interval: timedelta
@@ -29,7 +29,7 @@ class Pace:
     limits: Limits
 
     def is_shorter_than(self, other: "Pace") -> bool:
-        """Tell whether any batch may be due sooner by this than by the other."""
+        """Return whether any batch may be due sooner by this than by the other."""
         return (
             self.interval < other.interval
             or self.idle_interval < other.idle_interval
@@ -80,7 +80,7 @@ def _interval(watch: Watch, pace: Pace, at: datetime) -> timedelta:
 
 
 def _is_quiet(known: Knowledge, at: datetime) -> bool:
-    """Tell whether nothing moved for a week; a start that was told long before is awaited still."""
+    """Return whether nothing moved for a week; a start reported overdue before is awaited."""
     start = known.scheduled_at
     if start is not None and not known.begun and start <= at < start + FRESH:
         return False
@@ -103,7 +103,7 @@ def _is_idle(known: Knowledge, pace: Pace, at: datetime) -> bool:
 
 
 def _turns_soon(known: Knowledge, pace: Pace, at: datetime) -> bool:
-    """Tell whether it is about to start, or to end at its pace."""
+    """Return whether it is about to start, or to end at its pace."""
     start = known.scheduled_at
     if start is not None and not known.begun:
         return start <= at < start + STARTING

@@ -96,7 +96,7 @@ def _conditions(watch: Watch) -> list[str]:
 
 
 def forecast_data(watch: Watch) -> Document | None:
-    """Lay out pace and estimated end as of the last reading; null when neither can be told."""
+    """Lay out pace and estimated end as of the last reading; null when neither can be computed."""
     if watch.known is None or watch.observed_at is None or watch.failures.unreachable_since:
         return None
     found = forecast(watch.known, at=watch.observed_at)

@@ -14,7 +14,7 @@ class Route:
     matchers: tuple[Matcher, ...] = ()
 
     def applies(self, facts: Mapping[str, str]) -> bool:
-        """Tell whether all matchers hold."""
+        """Return whether all matchers hold."""
         return all(matcher.matches(facts) for matcher in self.matchers)
 
 

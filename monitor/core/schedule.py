@@ -20,7 +20,7 @@ _Window = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """Hold one window of a week: from `start` to `end`, minutes after the day's midnight.
+    """One window of a week: from `start` to `end`, minutes after the day's midnight.
 
     An `end` of more than 1,440 lies in the night after; `day` 0 is Sunday.
     """
@@ -32,7 +32,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Hold the slots of a week and the IANA zone whose wall clock they mean.
+    """The slots of a week and the IANA zone whose wall clock they mean.
 
     It is open while that clock shows a time within a slot: when the clock is put back it may open
     twice, and what the clock leaves out never comes. Slots that meet are one window.
@@ -53,12 +53,12 @@ class Schedule:
         return None if window is None else _moment(window[0])
 
     def closes_at(self, at: datetime) -> datetime | None:
-        """Return when the window that is open ends; none: it is closed, or never ends."""
+        """Return when the window that is open ends; None: it is closed, or never ends."""
         window = _open_one(_windows(self, _week(at)) or (), at)
         return None if window is None else _moment(window[1])
 
     def opens_at(self, at: datetime) -> datetime | None:
-        """Return when a window opens next after `at`; none: never."""
+        """Return when a window opens next after `at`; None: never."""
         windows = _windows(self, _week(at)) or ()
         place = _place(windows, at)
         return _moment(windows[place][0]) if place < len(windows) else None
@@ -90,7 +90,7 @@ def _open_one(windows: tuple[_Window, ...], at: datetime) -> _Window | None:
 
 @lru_cache(maxsize=128)
 def _windows(schedule: Schedule, week: int) -> tuple[_Window, ...] | None:
-    """Return the windows around one of the weeks since 1970; none: it never closes.
+    """Return the windows around one of the weeks since 1970; None: it never closes.
 
     No window is longer than a week, and the next one is at most two away: a slot that the clock
     leaves out comes again a week later.

@@ -36,7 +36,7 @@ class Source:
 
 
 class StreakKind(StrEnum):
-    """Say what the account's latest polls in a row failed by."""
+    """What the account's latest polls in a row failed by."""
 
     PASSING = "passing"  # 429, 5xx, time-out, connection, unusable body
     FORBIDDEN = "forbidden"  # 403
@@ -44,7 +44,7 @@ class StreakKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Hold what the account's latest polls say of it."""
+    """What the account's latest polls say of it."""
 
     sequence: int = 0
     failing_since: datetime | None = None
@@ -59,7 +59,7 @@ class Health:
     streak_batches: tuple[int, ...] = ()
     """Up to 3 of the batches whose polls make the streak."""
     suspected: bool = False
-    """The streak is long enough, but all of one batch: a poll of another one shall tell."""
+    """The streak is long enough, but all of one batch: a poll of another one decides."""
     failed_streak: int = 0
     """Number of the streak of 403s that last made the account failing: those concern no batch."""
     put_off: int = 0
@@ -67,12 +67,12 @@ class Health:
 
     @property
     def clean(self) -> bool:
-        """Tell whether nothing speaks against the account: a success then changes nothing."""
+        """Return whether nothing speaks against the account: a success then changes nothing."""
         return self.failing_since is None and self.streak_kind is None and not self.put_off
 
 
 class Turn(StrEnum):
-    """Say how a poll changed the account's standing."""
+    """How a poll changed the account's standing."""
 
     FAILING = "failing"
     RECOVERED = "recovered"
@@ -80,7 +80,7 @@ class Turn(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """Hold what one poll of the account says about it; no failure means a reading came."""
+    """What one poll of the account says about it; no failure means a reading came."""
 
     batch_row: int
     kind: FailureKind | None = None
@@ -94,12 +94,12 @@ class Poll:
 
 
 def is_answer(kind: FailureKind | None) -> bool:
-    """Tell whether a poll proves that the account works: a reading, or a word on one batch."""
+    """Return whether a poll proves that the account works: a reading, or a word on one batch."""
     return kind is None or kind in _ANSWERS
 
 
 def was_unasked(kind: FailureKind | None) -> bool:
-    """Tell whether a poll failed before anybody was asked, for want of something of our own."""
+    """Return whether a poll failed before anybody was asked, for want of something of our own."""
     return kind in _UNASKED
 
 
@@ -139,7 +139,7 @@ def _judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[H
 
 
 def _is_late(health: Health, poll: Poll) -> bool:
-    """Tell whether a failing account answers a poll of before: only its probe proves anything."""
+    """Return whether a failing account answers a poll of before: only its probe proves anything."""
     return health.failing_since is not None and poll.under_way
 
 
@@ -160,7 +160,7 @@ def blocked_until(
     probe: bool,
     at: datetime,
 ) -> datetime | None:
-    """Decide until when the whole account pauses after a poll; none: not at all.
+    """Decide until when the whole account pauses after a poll; None: not at all.
 
     Failing accounts are tried once a minute; a 429 pauses for its `Retry-After`, else for a minute,
     and so do 5xx with one, three in a row. A suspected one pauses until one probe of another batch
@@ -188,7 +188,7 @@ def recovered(health: Health, at: datetime) -> Health:
 
 
 def _is_known_trouble(health: Health, poll: Poll, *, watched: int) -> bool:
-    """Tell whether a passing failure is an unreachable batch's own, there being others to ask."""
+    """Return whether a passing failure is an unreachable batch's own, there being others to ask."""
     return poll.unreachable and health.failing_since is None and watched > 1
 
 

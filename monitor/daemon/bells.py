@@ -1,4 +1,4 @@
-"""The bells as APScheduler rings them, hung anew when it has fallen silent."""
+"""The bells as APScheduler rings them, hung again when it has fallen silent."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ log = structlog.stdlib.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ring:
-    """Say how often a bell rings, in seconds."""
+    """How often a bell rings, in seconds."""
 
     bell: Bell
     every: int

@@ -52,12 +52,12 @@ class Heartbeat:
         try:
             while True:
                 if self.url is not None and not await self._problems():
-                    self._tell(await _beat(client, self.url))
+                    self._log_change(await _beat(client, self.url))
                 await self.bell.wait(EVERY)
         finally:
             await client.close()
 
-    def _tell(self, reason: str | None) -> None:
+    def _log_change(self, reason: str | None) -> None:
         """Log the beginning and the end of a failure, without the URL: who knows it can fake us."""
         if reason is not None and reason != self._told:
             log.warning("heartbeat.failing", reason=reason)

@@ -10,7 +10,7 @@ from monitor.core.once import Once
 from monitor.storage.instance import InstanceName
 
 EVERY: Final = 10.0
-"""Seconds between two looks; also within which a name that was lost is taken anew."""
+"""Seconds between two looks; also within which a name that was lost is taken again."""
 
 log = structlog.stdlib.get_logger()
 
@@ -40,7 +40,7 @@ class InstanceWatch:
             if self._logged.is_news("doubled", at=asyncio.get_running_loop().time()):
                 log.error("instance.doubled", reason=str(error))  # noqa: TRY400 (no bug of ours)
         except StorageError:
-            return  # the loops tell an outage
+            return  # the loops log an outage
         else:
             if self._logged.end("doubled"):
                 log.info("instance.alone")

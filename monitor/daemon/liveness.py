@@ -1,4 +1,4 @@
-"""Liveness: whether the loops turn, by the monotonic clock, told to systemd's watchdog."""
+"""Liveness: whether the loops turn, by the monotonic clock, reported to systemd's watchdog."""
 
 import asyncio
 from collections.abc import Mapping
@@ -39,13 +39,13 @@ class Liveness:
         """Look once a second, for ever."""
         while True:
             hanging = self.hanging
-            self._tell(set(hanging))
+            self._log_changes(set(hanging))
             if not hanging:
                 self._systemd.feed_watchdog()
             self._bells.watch()
             await asyncio.sleep(LOOK_EVERY)
 
-    def _tell(self, hanging: set[str]) -> None:
+    def _log_changes(self, hanging: set[str]) -> None:
         for name in sorted(hanging - self._told):
             log.error("loop.hanging", loop=name, seconds=round(HANG))
         for name in sorted(self._told - hanging):

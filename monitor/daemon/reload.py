@@ -1,4 +1,4 @@
-"""Reload: the config file read anew and taken over as a whole, or refused with the reason."""
+"""Reload: the config file read again and taken over as a whole, or refused with the reason."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -24,7 +24,7 @@ log = structlog.stdlib.get_logger()
 
 
 class Reload:
-    """Own the config in force; the bell asks for its file to be read anew."""
+    """Own the config in force; the bell asks for its file to be read again."""
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ class Status:
         self._reload_refused = reload_refused
 
     async def run(self) -> None:
-        """Tell it every ten seconds and whenever the bell rings, if anybody hears it."""
+        """Report it every ten seconds and whenever the bell rings, if anybody hears it."""
         while self._systemd.listens:
             self._systemd.status(await self.line())
             await self._bell.wait(EVERY)

@@ -21,35 +21,35 @@ class Systemd:
 
     @property
     def listens(self) -> bool:
-        """Tell whether anybody hears us."""
+        """Return whether anybody hears us."""
         return bool(self._address)
 
     def ready(self) -> None:
         """Say that the start, or a reload, is over."""
-        self._tell("READY=1")
+        self._notify("READY=1")
 
     def reloading(self) -> None:
         """Say that a reload begins; `ready` ends it."""
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """Say that the end begins."""
-        self._tell("STOPPING=1")
+        self._notify("STOPPING=1")
 
     def status(self, text: str) -> None:
         """Show one line in `systemctl status`."""
-        self._tell(f"STATUS={' '.join(text.split())}")
+        self._notify(f"STATUS={' '.join(text.split())}")
 
     def extend(self, seconds: float) -> None:
         """Ask for more time to start."""
-        self._tell(f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}")
+        self._notify(f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}")
 
     def feed_watchdog(self) -> None:
         """Say that the process lives, if systemd watches it."""
         if self._watched:
-            self._tell("WATCHDOG=1")
+            self._notify("WATCHDOG=1")
 
-    def _tell(self, *lines: str) -> None:
+    def _notify(self, *lines: str) -> None:
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address[0] == "@" else self._address

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class ClaimedAhead(Generic[T]):
-    """Hold claims in their order; `size` is how many it should hold at the pace of late."""
+    """Claims in their order; `size` is how many it should hold at the present pace."""
 
     def __init__(self, *, least: int) -> None:
         self.size = least

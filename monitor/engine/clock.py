@@ -9,7 +9,7 @@ SMALL_STEP: Final = timedelta(seconds=2)
 
 
 class Clock:
-    """Tell the time so that a step of the wall clock changes nothing."""
+    """The time, so told that a step of the wall clock changes nothing."""
 
     def __init__(self, anchor: datetime) -> None:
         self._anchor = anchor
@@ -20,7 +20,7 @@ class Clock:
         return self._anchor + timedelta(seconds=_monotonic() - self._since)
 
     def follow(self, reference: datetime, *, trusted: bool) -> timedelta:
-        """Anchor anew to a reference; return how far off it is if that was not done, else nothing.
+        """Anchor again to a reference; return how far off it is if that was not done, else nothing.
 
         Drift is always followed. Steps forward are only those of a `trusted` reference, the
         database that replicas share; steps back never: what is due would wait as long again.
@@ -33,6 +33,6 @@ class Clock:
 
 
 def _monotonic() -> float:
-    """Count seconds, those of a suspended machine too where the system tells them."""
+    """Count seconds, those of a suspended machine too where the system counts them."""
     boottime = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boottime is None else time.clock_gettime(boottime)

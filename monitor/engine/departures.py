@@ -1,4 +1,4 @@
-"""Departures: what is still owed to receivers that left the config, and told of sources."""
+"""Departures: debts to receivers, and failures of sources, that left the config."""
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -86,6 +86,6 @@ class Departures:
 
 
 def _is_quiet(row: SourceRow, now: datetime) -> bool:
-    """Tell whether nobody polls a source: another daemon may not have reloaded yet."""
+    """Return whether nobody polls a source: another daemon may not have reloaded yet."""
     last = max(row.tokens_at, row.blocked_until or row.tokens_at)
     return now - last >= QUIET

@@ -39,7 +39,7 @@ class Part(Protocol):
 
 
 class Closable(Protocol):
-    """Hold connections: a provider or a sink."""
+    """Connections: a provider or a sink."""
 
     async def close(self) -> None:
         """Close all connections."""

@@ -55,7 +55,7 @@ class Bell:
 
 
 class Beat:
-    """Tell a loop that hangs from one that turns, whatever the wall clock does.
+    """When a loop last came round, by the monotonic clock: a loop that hangs is found by it.
 
     A pass that ended in an error counts as a turn. `every` is the longest pause, in seconds, that
     the loop makes between two passes.

@@ -28,7 +28,7 @@ class Provider(Protocol):
 
     @property
     def finder(self) -> Finder | None:
-        """Return who finds batches that nobody registered; none: that is not wanted here."""
+        """Return who finds batches that nobody registered; None: that is not wanted here."""
         ...
 
     async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:

@@ -30,7 +30,7 @@ log = structlog.stdlib.get_logger()
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class ReceiverAtWork:
-    """Hold one receiver while the daemon runs."""
+    """One receiver while the daemon runs."""
 
     name: str
     kind: str
@@ -168,7 +168,7 @@ class ReceiverAtWork:
             counter.inc()
 
     def _is_stale(self, started_at: datetime, now: datetime) -> bool:
-        """Tell whether a failure is no news; one that outlived its lease was our own pause."""
+        """Return whether a failure is no news; one that outlived its lease was our own pause."""
         if now - started_at >= self.lease:
             return True
         return self.held_at is not None and started_at <= self.held_at

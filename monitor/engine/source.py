@@ -19,7 +19,7 @@ from monitor.storage.sources import SourceRow
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SourceAtWork:
-    """Hold one source while the daemon runs; health and version are as last committed."""
+    """One source while the daemon runs; health and version are as last committed."""
 
     about: Source
     provider: Provider

@@ -14,7 +14,7 @@ Take = Callable[[bytes], None]
 
 @value
 class Answer:
-    """Hold an answer, whatever its status."""
+    """An answer, whatever its status."""
 
     status_code: int
     body: bytes

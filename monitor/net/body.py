@@ -31,7 +31,7 @@ _UTF_8: Final = frozenset({"utf-8", "ascii"})
 
 
 def is_plain(encoding: str | None, content_type: str | None) -> bool:
-    """Tell whether nothing in the head says that a body is packed, or in another charset."""
+    """Return whether nothing in the head says that a body is packed, or in another charset."""
     return not encoding and (content_type is None or "charset" not in content_type.lower())
 
 

@@ -18,7 +18,7 @@ _HEADERS: Final = frozenset({b"content-encoding", b"content-type", b"retry-after
 
 
 class Exchange:
-    """Hold what has come of the answer to one request."""
+    """What has come of the answer to one request."""
 
     def __init__(self, *, limit: int) -> None:
         self.handler: AnswerHandler | None = None

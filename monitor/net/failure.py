@@ -66,7 +66,7 @@ def kind_of(error: Exception) -> NetworkKind:
     """Name the kind of failure that an error of the transport stands for.
 
     The transport calls refused, DNS, TLS, reset and guard alike `ConnectTimeout`; the error under
-    it tells them apart.
+    it distinguishes them.
     """
     causes = list(_causes(error))
     if any(isinstance(cause, AddressForbiddenError) for cause in causes):

@@ -57,7 +57,7 @@ class AddressForbiddenError(OSError):
 
 
 def forbidden(address: str, *, allow_private: bool) -> bool:
-    """Tell whether an IP address must not be connected to; what is none is forbidden too.
+    """Return whether an IP address must not be connected to; what is none is forbidden too.
 
     Whatever is neither private nor on the list must be global: that leaves out the reserved,
     documentation and benchmark networks.

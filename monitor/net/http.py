@@ -33,7 +33,7 @@ STREAM_LIMIT: Final = 64 * 1024 * 1024
 
 
 class _PreparedRequest(httpx.Request):
-    """Hold exactly what the aiohttp transport reads of a request.
+    """Exactly what the aiohttp transport reads of a request.
 
     httpx's own constructor parses the URL, which aiohttp parses again, and normalises headers:
     a third of the CPU time of a whole small request (222 against 149 µs, measured).
@@ -48,7 +48,7 @@ class _PreparedRequest(httpx.Request):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tell a request who takes its answer."""
+    """Let a request know who takes its answer."""
 
     async def connect(
         self,
@@ -196,10 +196,10 @@ class HttpClient:
             await stream.aclose()
 
     def _decides(self, status: int) -> bool:
-        """Tell whether an answer counts from its head on."""
+        """Return whether an answer counts from its head on."""
         return self._success_waits is not None or status not in USABLE
 
     def _patience(self, status: int) -> float | None:
-        """Return for how many seconds a body is waited for at most; none: up to the deadline."""
+        """Return for how many seconds a body is waited for at most; None: up to the deadline."""
         waits = self._success_waits
         return waits.total_seconds() if waits is not None and 200 <= status < 300 else None

@@ -32,7 +32,7 @@ class Lookup(AbstractResolver):
 
     @property
     def unanswered(self) -> bool:
-        """Tell whether there is a name without any address yet, for which an answer is awaited."""
+        """Return whether there is a name without any address yet, whose answer is awaited."""
         return any(key not in self._last for key in self._under_way)
 
     async def resolve(

@@ -68,7 +68,7 @@ class Api:
     async def fetch(self, url: str, take: Take | None = None) -> bytes:
         """Return the body of a usable answer, a 200 or 203; anything else raises PollError.
 
-        A refused key is read anew: if it was rotated meanwhile, the poll is repeated once, with
+        A refused key is read again: if it was rotated meanwhile, the poll is repeated once, with
         a deadline of its own. `take` gets the body as it comes: none is returned then.
         """
         headers = self._headers or self._read_key()

@@ -90,7 +90,7 @@ def parse(document: bytes, batch_id: str) -> Reading:
 _ERROR_FIELDS: Final = frozenset({"error", "message", "detail"})
 
 # Two generations of words are in use at once. `executed` is the older one's last word: dispatch
-# is done, calls may be open; whether they are is told by the counts.
+# is done, calls may be open; whether they are is known by the counts.
 _PHASES: Final[dict[str, tuple[Phase, Outcome | None]]] = {
     "created": (Phase.PENDING, None),
     "processed": (Phase.PENDING, None),

@@ -9,7 +9,7 @@ from monitor.providers.document import LARGEST_COUNT, invalid
 
 
 class CallStanding(Enum):
-    """Say what a call status means for the batch; all but the first are open."""
+    """What a call status means for the batch; all but the first are open."""
 
     FINAL = auto()
     QUEUED = auto()
@@ -24,7 +24,7 @@ class CallStanding(Enum):
 
 @value
 class Calls:
-    """Hold what counts amount to."""
+    """What counts amount to."""
 
     open: int
     parked: int

@@ -134,7 +134,7 @@ class Sieve:
 
 
 def is_usable_id(value: object) -> TypeGuard[str]:
-    """Tell whether an id that a list holds can be asked for."""
+    """Return whether an id that a list holds can be asked for."""
     if not isinstance(value, str):
         return False
     try:

@@ -60,7 +60,7 @@ class EntryReader:
 
     @property
     def cursor(self) -> str | None:
-        """Return where the next page begins; none: there is none."""
+        """Return where the next page begins; None: there is none."""
         return self._page.get("cursor") or None
 
     def take(self, part: bytes) -> None:

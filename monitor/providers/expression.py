@@ -29,7 +29,7 @@ _FAILURES: Final = (ValueError, TypeError, ArithmeticError, LookupError, Recursi
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """Hold an expression as it was written and as it was compiled."""
+    """An expression as it was written and as it was compiled."""
 
     text: str
     _compiled: ParsedResult = field(repr=False, compare=False)

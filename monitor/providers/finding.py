@@ -1,6 +1,6 @@
 """A finding: what an expression found in an answer, and how it reads as what its key stands for.
 
-A rule that it breaks is told without the value: that may hold what nobody but the asker may see.
+A rule that it breaks is named without the value: that may hold what nobody but the asker may see.
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ _TIME: Final = "be a time: ISO 8601, or seconds or milliseconds since 1970"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Hold what one expression made of an answer."""
+    """What one expression made of an answer."""
 
     key: str
     expression: str

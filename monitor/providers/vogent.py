@@ -143,7 +143,7 @@ def parse(document: bytes, batch_id: str) -> Reading:
 
 
 def _may_move(reading: Reading, known: Knowledge | None) -> bool:
-    """Tell whether calls may have moved since: nobody starts or ends one before, or long after."""
+    """Return whether calls may have moved since: nobody starts or ends one before or long after."""
     match reading.phase:
         case Phase.RUNNING | Phase.PAUSED | Phase.UNKNOWN:
             return True
@@ -154,14 +154,14 @@ def _may_move(reading: Reading, known: Knowledge | None) -> bool:
 
 
 def _is_decisive(reading: Reading, known: Knowledge | None) -> bool:
-    """Tell whether much hangs on these counts: the first ones of a phase, or those of an end."""
+    """Return whether much hangs on these counts: the first ones of a phase, or those of an end."""
     if known is None or known.phase is not reading.phase:
         return True
     return reading.phase is Phase.ENDED and not known.open_calls
 
 
 def _has_lasted(reading: Reading, known: Knowledge | None) -> bool:
-    """Tell whether it had ended at the last reading too: then nobody dials what is left."""
+    """Return whether it had ended at the last reading too: then nobody dials what is left."""
     return reading.phase is Phase.ENDED and known is not None and known.phase is Phase.ENDED
 
 

@@ -36,7 +36,7 @@ Fetch = Callable[[str, Listing, str], Awaitable[Page]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lists:
-    """Hold the status of each call by its id: of those that were dialled, and of the others."""
+    """The status of each call by its id: of those that were dialled, and of the others."""
 
     dials: Rows
     waiting: Rows
@@ -168,7 +168,7 @@ class Spending:
         self._free_at = 0.0
 
     async def draw(self, *, until: float) -> bool:
-        """Wait for the next turn; tell whether it comes before `until`, by the loop's clock."""
+        """Wait for the next turn; return whether it comes before `until`, by the loop's clock."""
         at = max(self._free_at, _now() - BURST)
         wait = at - _now()
         if _now() >= until or _now() + wait >= until:

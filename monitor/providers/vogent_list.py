@@ -25,7 +25,7 @@ class VogentFinder:
         self.every = settings.every
 
     async def find(self, *, now: datetime) -> AsyncGenerator[DiscoveryAnswer, None]:
-        """Yield what each request brought, or raise PollError: for a list that begins anew, too."""
+        """Yield what each request brought; raise PollError also for a list that begins again."""
         cursors: set[str] = set()
         path = f"batch_dial_jobs?limit={PAGE}"
         for _ in range(PAGES_LIMIT):

@@ -23,11 +23,11 @@ ROWS_LIMIT: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Hold what is kept of a page."""
+    """What is kept of a page."""
 
     rows: Rows
     cursor: str | None
-    """Where the next page begins; none: there is none."""
+    """Where the next page begins; None: there is none."""
 
 
 class PageReader:

@@ -26,7 +26,7 @@ class Bookmark:
 
 @dataclass(slots=True, kw_only=True)
 class Trail:
-    """Hold what was learned of one job's lists."""
+    """What was learned of one job's lists."""
 
     bookmark: Bookmark | None = None
     trusted: bool = True
@@ -46,7 +46,7 @@ class Trail:
         return 0 if self.bookmark is None else len(self.bookmark.rows)
 
     def seal(self, page: Page) -> bool:
-        """Move the bookmark over a page of ended calls; tell whether that can be done."""
+        """Move the bookmark over a page of ended calls; return whether that can be done."""
         if not self.trusted or page.cursor is None:
             return False
         if self.bookmark is None:

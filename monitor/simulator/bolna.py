@@ -42,14 +42,14 @@ class SimulatedBolna(SimulatedApi):
 
 
 class Generation(StrEnum):
-    """Say which batch statuses an account shows; both are in use."""
+    """Which batch statuses an account shows; both are in use."""
 
     OLDER = "older"  # scheduled, created, queued, executed
     NEWER = "newer"  # created, processed, scheduled, running, completed
 
 
 class Ending(StrEnum):
-    """Say how a batch ends."""
+    """How a batch ends."""
 
     COMPLETED = "completed"
     STOPPED = "stopped"

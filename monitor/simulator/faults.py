@@ -21,7 +21,7 @@ OTHER_ID = "0" * 32
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Name a fault and answer with it; the static methods are the catalogue."""
+    """A fault and answer with it; the static methods are the catalogue."""
 
     name: str
     answer: Answer

@@ -18,7 +18,7 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Hold one document, encoded once, and for how many seconds it is shown.
+    """One document, encoded once, and for how many seconds it is shown.
 
     `lists` are shown at paths of their own, page by page.
     """
@@ -79,7 +79,7 @@ class Life:
 
     @property
     def over(self) -> bool:
-        """Tell whether the last step is shown."""
+        """Return whether the last step is shown."""
         return self.index == len(self._ends)
 
     def advance(self, steps: int = 1) -> Step:

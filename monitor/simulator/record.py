@@ -13,7 +13,7 @@ RECORD_LIMIT: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class ServedAnswer:
-    """Hold one answer: its time (monotonic), and the body if it was healthy, else the fault."""
+    """One answer: its time (monotonic), and the body if it was healthy, else the fault."""
 
     at: float
     batch: str

@@ -179,7 +179,7 @@ class _Trouble:
         self._left = times
 
     def spent(self) -> bool:
-        """Use it once; tell whether that was the last time."""
+        """Use it once; return whether that was the last time."""
         if self._left is not None:
             self._left -= 1
         return self._left == 0

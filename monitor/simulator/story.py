@@ -11,7 +11,7 @@ Calls = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Hold what a batch shows for a while; none calls: the provider does not say."""
+    """What a batch shows for a while; none calls: the provider does not say."""
 
     status: str
     calls: Calls | None = None

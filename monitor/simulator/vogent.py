@@ -55,7 +55,7 @@ class SimulatedVogent(SimulatedApi):
 
 
 class JobEnding(StrEnum):
-    """Say how a job ends."""
+    """How a job ends."""
 
     COMPLETE = "COMPLETE"
     CANCELLED = "CANCELLED"

@@ -138,7 +138,7 @@ def _said(answer: Answer) -> object:
 
 
 def _is_ok(answer: Answer) -> bool:
-    """Tell whether Slack has taken the message: nobody else says so, whatever its status."""
+    """Return whether Slack has taken the message: nobody else says so, whatever its status."""
     said = _said(answer)
     return said == "ok" or (isinstance(said, dict) and said.get("ok") is True)
 

@@ -73,7 +73,7 @@ class WebhookSettings(HttpReceiverSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Secrets:
-    """Hold the secret values as they were read for one attempt."""
+    """The secret values as they were read for one attempt."""
 
     keys: tuple[bytes, ...]
     headers: dict[str, str]

@@ -197,7 +197,7 @@ class Relay:
         self._fill(receiver)
 
     def _go_on(self, receiver: ReceiverAtWork) -> None:
-        """Fill the slots anew; ring the bell when a good part of what can be claimed is."""
+        """Fill the slots again; ring the bell when a good part of what can be claimed is."""
         self._fill(receiver)
         wanted = receiver.wanted(self._clock.now())
         if receiver.backlog and wanted >= max(1, (receiver.slots + receiver.ahead.size) // 2):

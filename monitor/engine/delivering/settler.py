@@ -35,7 +35,7 @@ log = structlog.stdlib.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldMove:
-    """Hold what became of a receiver's hold; none: lifted."""
+    """What became of a receiver's hold; None: lifted."""
 
     receiver: str
     hold: Hold | None
@@ -63,7 +63,7 @@ class Settler:
 
     @property
     def moves_holds(self) -> bool:
-        """Tell whether the database does not know all holds yet."""
+        """Return whether the database does not know all holds yet."""
         return bool(self._holds)
 
     def put(
@@ -99,7 +99,7 @@ class Settler:
         receiver.unsettled += 1
         if hold_moved:
             self._holds.append(HoldMove(receiver=receiver.name, hold=receiver.hold))
-        _tell(receiver, item)
+        _log_end(receiver, item)
         self.loop.bell.ring()
         if last or receiver.unsettled >= receiver.most_unsettled:
             self.loop.hurry()
@@ -168,7 +168,7 @@ class Settler:
             self._holds.popleft()
 
 
-def _tell(receiver: ReceiverAtWork, item: EndedAttempt) -> None:
+def _log_end(receiver: ReceiverAtWork, item: EndedAttempt) -> None:
     delivery, verdict, settlement = item.delivery, item.verdict, item.settlement
     if settlement.state is DeliveryState.DEAD:
         log.error(

@@ -20,7 +20,7 @@ from monitor.storage.test_delivery import TestDelivery, owe_test_delivery
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestResult:
-    """Hold what the one attempt brought."""
+    """What the one attempt brought."""
 
     delivery: Delivery
     verdict: Verdict
@@ -29,7 +29,7 @@ class TestResult:
 
     @property
     def arrived(self) -> bool:
-        """Tell whether the receiver accepted it."""
+        """Return whether the receiver accepted it."""
         return self.verdict.kind is VerdictKind.DELIVERED
 
 

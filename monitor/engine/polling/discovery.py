@@ -39,7 +39,7 @@ log = structlog.stdlib.get_logger()
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Plan:
-    """Hold when an account is to be looked at next, and the round under way."""
+    """When an account is to be looked at next, and the round under way."""
 
     source: SourceAtWork
     finder: Finder
@@ -183,7 +183,7 @@ class Discovery:
             this_round.end()
 
     async def _wait(self, plan: _Plan) -> bool:
-        """Return once the account may be asked; tell whether that probes a paused one."""
+        """Return once the account may be asked; return whether that probes a paused one."""
         source = plan.source
         extra, now = source.take_extra(), self._clock.now()
         row, rate = source.row, source.rate
@@ -207,7 +207,7 @@ class Discovery:
     async def _ask(
         self, plan: _Plan, lists: AsyncGenerator[DiscoveryAnswer, None]
     ) -> DiscoveryAnswer | PollError | None:
-        """Make one request; none: there are no more to be made."""
+        """Make one request; None: there are no more to be made."""
         found: DiscoveryAnswer | PollError | None
         try:
             with plan.losable():
@@ -230,7 +230,7 @@ class Discovery:
             self._polls.expect(now)
 
     def _plan_next(self, plan: _Plan, this_round: DiscoveryRound) -> None:
-        """Plan the next round; tell whose lists begin to fail, and whose do no longer."""
+        """Plan the next round; log whose lists begin to fail, and whose do no longer."""
         if plan.over:
             return
         name, every, failure = plan.source.name, plan.finder.every, this_round.failure

@@ -22,7 +22,7 @@ class DiscoveryRound:
     whole: bool = False
     """Every list was asked for, and one came."""
     failures: dict[str | None, PollError] = field(default_factory=dict)
-    """By agent; none: of the account as a whole, which ends the round."""
+    """By agent; None: of the account as a whole, which ends the round."""
 
     @property
     def failure(self) -> PollError | None:
@@ -31,7 +31,7 @@ class DiscoveryRound:
 
     @property
     def complete(self) -> bool:
-        """Tell whether all that there is was found: a list that is refused holds nothing for us."""
+        """Return whether all that there is was found: a list that is refused holds none of ours."""
         return self.whole and all(is_answer(failure.kind) for failure in self.failures.values())
 
     def add(self, found: DiscoveryAnswer | PollError) -> PollError | None:
@@ -58,7 +58,7 @@ class DiscoveryLog:
 
     source: str
     failing: frozenset[str | None] = frozenset()
-    """The agents whose lists fail; none: those of the account."""
+    """The agents whose lists fail; None: those of the account."""
     _skipped: int | None = None
 
     def log_failures(self, this_round: DiscoveryRound) -> None:

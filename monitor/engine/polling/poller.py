@@ -240,7 +240,7 @@ class Poller:
         source.count(self._metrics, answer.kind if isinstance(answer, PollError) else OK)
 
     def _refill(self, source: SourceAtWork, poll: asyncio.Task[None]) -> None:
-        """Fill the slot anew; ring the bell when a good part of what can be claimed is."""
+        """Fill the slot again; ring the bell when a good part of what can be claimed is."""
         self._polls.discard(poll)
         source.ahead.count_end()
         self._begin_next()

@@ -23,7 +23,7 @@ from monitor.storage.sources import SourceRecord
 
 @value
 class Result:
-    """Hold what one poll brought: a reading, or why there is none."""
+    """What one poll brought: a reading, or why there is none."""
 
     source: SourceAtWork
     claim: Claim
@@ -42,7 +42,7 @@ Observed = tuple[Result, Observation | PollError]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountAnswer:
-    """Hold what a request that reads no batch says of its account."""
+    """What a request that reads no batch says of its account."""
 
     source: SourceAtWork
     at: datetime
@@ -63,7 +63,7 @@ class AccountAnswer:
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """Hold an account's health while a group is judgement."""
+    """An account's health while a group is judgement."""
 
     health: Health
     blocked_until: datetime | None
@@ -74,7 +74,7 @@ class Standing:
 
 @dataclass(slots=True, kw_only=True)
 class Judgement:
-    """Hold what a group of results amounts to."""
+    """What a group of results amounts to."""
 
     records: list[BatchRecord] = field(default_factory=list)
     standings: dict[int, tuple[SourceAtWork, Standing]] = field(default_factory=dict)
@@ -196,10 +196,10 @@ def _weigh(
     )
     if turn is not None:
         standing.health = replace(standing.health, sequence=before.sequence + 1)
-        _tell(result, standing, turn, routes, before=before)
+        _report_turn(result, standing, turn, routes, before=before)
 
 
-def _tell(
+def _report_turn(
     result: Result | AccountAnswer,
     standing: Standing,
     turn: Turn,
@@ -207,7 +207,7 @@ def _tell(
     *,
     before: Health,
 ) -> None:
-    """Tell that the account fails, or that it does no longer: then what had failed."""
+    """Add the event that the account fails, or that it does no longer: then of what had failed."""
     failing = turn is Turn.FAILING
     event = source_event(
         EventType.SOURCE_FAILING if failing else EventType.SOURCE_RECOVERED,

@@ -116,7 +116,7 @@ class PollLog:
             log.error("descriptors.exhausted", limit=descriptors.limit())
 
     def _is_first(self, source: SourceAtWork, failure: PollError) -> bool:
-        """Tell whether this failure is new: the first of the account's, or one batch's alone."""
+        """Return whether this failure is new: the first of the account's, or one batch's alone."""
         if is_answer(failure.kind):
             return True
         name, health = source.name, source.health

@@ -141,14 +141,14 @@ class Writer:
         try:
             return await self._commit([(result, observed)])
         except DataRefusedError as error:
-            self._tell_refused(result, error)
+            self._log_refused(result, error)
         failure = PollError(FailureKind.INVALID_BODY)
         try:
             await self._commit([(replace(result, answer=failure), failure)])
         except DataRefusedError as error:  # its lease runs out, then it is polled again
-            self._tell_refused(result, error)
+            self._log_refused(result, error)
 
-    def _tell_refused(self, result: Result, error: DataRefusedError) -> None:
+    def _log_refused(self, result: Result, error: DataRefusedError) -> None:
         log.warning(
             "poll.refused_by_database",
             source=result.source.name,
@@ -234,7 +234,7 @@ class Writer:
             self._poll_log.remind(source, at=self._clock.now())
 
     def _count(self, judgement: Judgement, recorded: RecordResult) -> None:
-        """Count the events that were stored, not those of batches claimed anew meanwhile."""
+        """Count the events that were stored, not those of batches claimed again meanwhile."""
         owed = [owed for _, standing in judgement.standings.values() for owed in standing.owed]
         for item in judgement.records:
             if item.owed and item.claim in recorded.claims:
