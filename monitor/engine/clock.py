@@ -1,4 +1,7 @@
-"""The daemon's clock: monotonic time anchored to the database's or the system's."""
+"""The daemon's clock: monotonic time anchored to the database's or the system's.
+
+Daemons that share a Postgres agree by it, and a step of the wall clock changes nothing.
+"""
 
 import time
 from datetime import datetime, timedelta

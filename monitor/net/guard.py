@@ -1,4 +1,8 @@
-"""Which addresses we connect to: asked right before every connect, whatever a name resolved to."""
+"""Which addresses we connect to: asked right before every connect, whatever a name resolved to.
+
+It is the connector's socket factory, not a resolver: that is never asked for a literal address, and
+between its answer and the connect a name may come to lead elsewhere (DNS rebinding).
+"""
 
 import socket
 from collections.abc import Callable

@@ -33,7 +33,12 @@ class Poller:
     """Keep up to `concurrency` polls under way, at most half of them for one source.
 
     The half is only a limit while other sources have due batches, or will have within a lease:
-    one account that answers nothing must not take every slot.
+    one account that answers nothing must not take every slot (it left a healthy one 366 of 500
+    polls, with the half all of them).
+
+    It is a loop that claims, and no scheduler's job per batch: a claim takes as many as slots,
+    budget and the writer's queue have room for, in one statement, and several daemons share the
+    work by it. It claims source by source, for one claim of all would return what is paused.
     """
 
     def __init__(
@@ -250,5 +255,8 @@ class Poller:
 
 
 def _lease(deadline: timedelta) -> timedelta:
-    """Return how long a claimed batch is ours: longer than any poll."""
+    """Return how long a claimed batch is ours: longer than any poll.
+
+    Whoever was paused for longer finds its claim's epoch taken, and drops what it read.
+    """
     return 2 * deadline + timedelta(seconds=5)
