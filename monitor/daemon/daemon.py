@@ -15,9 +15,9 @@ from monitor.daemon.readiness import Readiness
 from monitor.daemon.reload import Reload
 from monitor.daemon.systemd import Systemd
 from monitor.operations import Operations
-from monitor.storage.batches import release_batches
+from monitor.storage.batches.claim import release_batches
 from monitor.storage.database import Database
-from monitor.storage.deliveries import release_deliveries
+from monitor.storage.deliveries.claim import release_deliveries
 from monitor.storage.upkeep import forget_instance
 
 DELIVERIES_TIMEOUT: Final = 2.5

@@ -19,7 +19,7 @@ from monitor.engine.bell import Bell
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.engine.source import SourceAtWork
 from monitor.logs import set_up_logs
-from monitor.storage.batches import hasten_batches
+from monitor.storage.batches.claim import hasten_batches
 from monitor.storage.database import Database
 
 MOST_REASONS: Final = 50

@@ -14,10 +14,10 @@ from monitor.core.routing import Route, receivers_of
 from monitor.core.source import Source, recovered
 from monitor.engine.judgement import source_event
 from monitor.engine.metrics import Metrics
+from monitor.storage.batches.record import record
 from monitor.storage.database import Database
-from monitor.storage.debts import debts_of_gone
-from monitor.storage.outbox import Birth, RoutedEvent
-from monitor.storage.record import record
+from monitor.storage.deliveries.debts import debts_of_gone
+from monitor.storage.deliveries.outbox import Birth, RoutedEvent
 from monitor.storage.sources import SourceRecord, SourceRow, all_sources
 
 QUIET: Final = timedelta(minutes=3)

@@ -24,9 +24,9 @@ from monitor.engine.outage import Outage
 from monitor.engine.ports import Finder
 from monitor.engine.source import PROBE_AFTER, SourceAtWork
 from monitor.engine.writer import Writer
-from monitor.storage.batches import count_watched, draw_extra
+from monitor.storage.batches.claim import count_watched, draw_extra
+from monitor.storage.batches.register import discover_batches
 from monitor.storage.database import Database
-from monitor.storage.registry import discover_batches
 from monitor.storage.sources import note_listed
 
 TURN: Final = 1.0

@@ -16,9 +16,9 @@ from monitor.engine.departures import Departures
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.receiver import ReceiverAtWork
+from monitor.storage.batches.identify import identify_batches
 from monitor.storage.database import Database
-from monitor.storage.deliveries import due_receivers
-from monitor.storage.identify import identify_batches
+from monitor.storage.deliveries.claim import due_receivers
 from monitor.storage.upkeep import (
     expire_deliveries,
     mend_plans,

@@ -20,7 +20,7 @@ from monitor.engine.metrics import OK, Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.source import SourceAtWork
 from monitor.engine.writer import Writer
-from monitor.storage.batches import Claim, claim_batches, due_sources, unclaim_batches
+from monitor.storage.batches.claim import Claim, claim_batches, due_sources, unclaim_batches
 from monitor.storage.database import Database
 
 TURN: Final = 1.0

@@ -17,8 +17,8 @@ from monitor.engine.outage import Outage
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.engine.settler import Settler
 from monitor.storage.database import Database
-from monitor.storage.deliveries import claim_deliveries, due_receivers
-from monitor.storage.outbox import Birth
+from monitor.storage.deliveries.claim import claim_deliveries, due_receivers
+from monitor.storage.deliveries.outbox import Birth
 from monitor.storage.receivers import read_holds
 
 TURN: Final = 1.0

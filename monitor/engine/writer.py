@@ -34,10 +34,10 @@ from monitor.engine.judgement import (
 from monitor.engine.metrics import Metrics
 from monitor.engine.outage import Outage
 from monitor.engine.poll_log import PollLog
-from monitor.storage.batches import count_watched
+from monitor.storage.batches.claim import count_watched
+from monitor.storage.batches.record import RecordResult, record
 from monitor.storage.database import Database
-from monitor.storage.outbox import Birth
-from monitor.storage.record import RecordResult, record
+from monitor.storage.deliveries.outbox import Birth
 from monitor.storage.sources import read_source
 
 TURN: Final = 1.0

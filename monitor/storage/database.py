@@ -13,9 +13,9 @@ from sqlalchemy import Connection, exc, text
 from sqlalchemy.engine import URL, make_url
 
 from monitor.core.errors import ConfigError, DataRefusedError, NotAdmittedError, StorageError
-from monitor.storage.postgres import ANSWER_TIMEOUT, PostgresServer
-from monitor.storage.reason import is_not_admitted, kind_of, reason_of
-from monitor.storage.sqlite import SqliteFile
+from monitor.storage.servers.postgres import ANSWER_TIMEOUT, PostgresServer
+from monitor.storage.servers.reason import is_not_admitted, kind_of, reason_of
+from monitor.storage.servers.sqlite import SqliteFile
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from monitor.core.event import SubjectKind
 from monitor.storage.database import Database, reading, writing
-from monitor.storage.lanes import Lane, lock_subjects, promote
+from monitor.storage.deliveries.lanes import Lane, lock_subjects, promote
 from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.times import from_milliseconds, milliseconds
 

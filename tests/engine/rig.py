@@ -24,8 +24,8 @@ from monitor.daemon.systemd import Systemd
 from monitor.engine.bell import Bell
 from monitor.engine.clock import Clock
 from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent, bolna_document
+from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database, fetch
-from monitor.storage.registry import Registration, register_batches
 
 KEY = "the key"
 SECRET = "whsec_" + base64.b64encode(b"thirty-two bytes of a test key!!").decode()

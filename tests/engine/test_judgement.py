@@ -18,8 +18,8 @@ from monitor.core.routing import Route
 from monitor.core.source import Source
 from monitor.engine.judgement import Judgement, Observed, Result, judge_group, observe_result
 from monitor.engine.source import SourceAtWork
-from monitor.storage.batches import Claim
-from monitor.storage.outbox import RoutedEvent
+from monitor.storage.batches.claim import Claim
+from monitor.storage.deliveries.outbox import RoutedEvent
 from monitor.storage.sources import SourceRecord
 
 START = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)

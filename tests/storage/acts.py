@@ -7,17 +7,26 @@ from typing import Any
 from monitor.core.batch import Origin
 from monitor.core.event import Event, EventType, compose
 from monitor.core.payload import receiver_data, receiver_subject
-from monitor.storage.batches import (
+from monitor.storage.batches.claim import (
     count_watched,
     due_sources,
     hasten_batches,
     release_batches,
     unclaim_batches,
 )
+from monitor.storage.batches.identify import identify_batches
+from monitor.storage.batches.read import has_batches, newest_snapshots, read_batch, watched_batches
+from monitor.storage.batches.register import (
+    Registration,
+    declare_batches,
+    discover_batches,
+    register_batches,
+    unregister_batches,
+)
 from monitor.storage.counts import count_batches, count_due, count_pending
-from monitor.storage.debts import debts_of_gone, hand_over
-from monitor.storage.deliveries import due_receivers, release_deliveries, unclaim_deliveries
-from monitor.storage.delivery_queries import (
+from monitor.storage.deliveries.claim import due_receivers, release_deliveries, unclaim_deliveries
+from monitor.storage.deliveries.debts import debts_of_gone, hand_over
+from monitor.storage.deliveries.read import (
     attempts_of,
     deliveries_of_events,
     lane_head,
@@ -26,7 +35,9 @@ from monitor.storage.delivery_queries import (
     pending_of_batch,
     read_delivery,
 )
-from monitor.storage.event_queries import (
+from monitor.storage.deliveries.redeliver import find_deliveries, find_of_receiver, redeliver
+from monitor.storage.deliveries.tests import TestDelivery, owe_test_delivery
+from monitor.storage.events.read import (
     event_keys,
     events_since,
     ids_beginning_with,
@@ -34,18 +45,7 @@ from monitor.storage.event_queries import (
     newest_events,
     read_events,
 )
-from monitor.storage.identify import identify_batches
-from monitor.storage.queries import has_batches, newest_snapshots, read_batch, watched_batches
 from monitor.storage.receivers import lift_hold, register_receivers
-from monitor.storage.redeliver import find_deliveries, find_of_receiver, redeliver
-from monitor.storage.registry import (
-    Registration,
-    declare_batches,
-    discover_batches,
-    register_batches,
-    unregister_batches,
-)
-from monitor.storage.test_delivery import TestDelivery, owe_test_delivery
 from monitor.storage.upkeep import (
     expire_deliveries,
     heed_step_back,

@@ -24,7 +24,7 @@ import monitor.engine.settler
 import monitor.engine.writer
 import monitor.net.http
 import monitor.providers.api
-import monitor.storage.sqlite
+import monitor.storage.servers.sqlite
 
 LOOPS = (
     monitor.engine.poller,
@@ -66,7 +66,7 @@ def under(
 
     state, logs = random.getstate(), structlog.get_config()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(monitor.storage.sqlite, "ThreadPoolExecutor", _AtOnce)
+        patch.setattr(monitor.storage.servers.sqlite, "ThreadPoolExecutor", _AtOnce)
         patch.setattr(monitor.engine.clock, "_monotonic", seconds)
         for module in CLOCKS:
             patch.setattr(module, "datetime", Datetime)
