@@ -14,7 +14,8 @@ from monitor.core.delivery import DeliveryState
 from monitor.core.event import EventType, stamp
 from monitor.storage.database import Database
 from monitor.storage.deliveries.debts import Debt
-from monitor.storage.deliveries.read import AttemptView, DeliveryView, known_receivers
+from monitor.storage.deliveries.read import AttemptView, DeliveryView
+from monitor.storage.receivers import known_receivers
 
 LARGEST_ROW: Final = 2**63 - 1
 

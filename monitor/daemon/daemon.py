@@ -18,7 +18,7 @@ from monitor.operations import Operations
 from monitor.storage.batches.claim import release_batches
 from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import release_deliveries
-from monitor.storage.upkeep import forget_instance
+from monitor.storage.instances import forget_instance
 
 DELIVERIES_TIMEOUT: Final = 2.5
 """Seconds that deliveries under way get at the end."""

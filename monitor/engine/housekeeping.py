@@ -19,13 +19,8 @@ from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.batches.identify import identify_batches
 from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import due_receivers
-from monitor.storage.upkeep import (
-    expire_deliveries,
-    mend_plans,
-    prune,
-    repair_lanes,
-    touch_instance,
-)
+from monitor.storage.instances import touch_instance
+from monitor.storage.upkeep import expire_deliveries, mend_plans, prune, repair_lanes
 
 TURN: Final = 120.0
 """Seconds after which it works even if nobody rings."""

@@ -12,7 +12,7 @@ from monitor.core.failing import observe_failure
 from monitor.core.source import Health, Source
 from monitor.storage.batches.record import BatchRecord
 from monitor.storage.batches.row import failures_column
-from monitor.storage.upkeep import touch_instance
+from monitor.storage.instances import touch_instance
 from tests.cli.conftest import Run, both, fail_source
 from tests.storage.store import MINUTE, NOW, Store, running
 

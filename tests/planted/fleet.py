@@ -28,10 +28,8 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.deliveries.claim",
-                old="""AND deliveries.epoch = r.epoch"
-        " AND deliveries.lease_owner IS NOT NULL RETURNING""",
-                new=""""
-        " RETURNING""",
+                old="WHERE {claim_stands('deliveries')} RETURNING",
+                new="WHERE deliveries.id = r.id RETURNING",
             ),
         ],
         test=PAUSED,
@@ -114,8 +112,8 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.batches.claim",
-                old='OLDEST = ("next_poll_at <= :now",',
-                new='OLDEST = ("(next_poll_at <= :now OR lease_owner IS NOT NULL)",',
+                old='_claiming("next_poll_at <= :now",',
+                new='_claiming("(next_poll_at <= :now OR lease_owner IS NOT NULL)",',
             )
         ],
         test=f"{SHARED}::test_each_batch_is_polled_and_each_event_sent_by_one_at_a_time",

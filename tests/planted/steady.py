@@ -38,7 +38,7 @@ BUGS = (
     Bug(
         name="retention-at-one-go",
         edits=[
-            Edit(module="monitor.storage.upkeep", old="CHUNK: Final = 500", new="CHUNK = 10**9"),
+            Edit(module="monitor.storage.sql", old="CHUNK: Final = 500", new="CHUNK = 10**9"),
         ],
         test=f"{MILLION}[sqlite]",
         says="somebody waited for retention",

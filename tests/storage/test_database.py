@@ -25,9 +25,9 @@ from monitor.core.errors import (
     StorageError,
 )
 from monitor.storage.database import Database
-from monitor.storage.rows import encode_rows
 from monitor.storage.schema.version import migrate
 from monitor.storage.servers import sqlite
+from monitor.storage.sql import encode_rows
 from tests.conftest import Until
 from tests.descriptors import no_descriptors
 from tests.patient import HANG

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, TextClause, event
 
 from monitor import storage
-from monitor.storage.rows import DIALECTS
+from monitor.storage.sql import DIALECTS
 from tests.storage.acts import ACTS
 from tests.storage.bulk import fill_backlog, fill_batches, fill_history
 from tests.storage.store import Store

@@ -16,7 +16,7 @@ from monitor.storage.backup.part import LOGS, part_of, remove_logs
 from monitor.storage.schema.version import NEWEST, VERSION_TABLES, is_known
 from monitor.storage.servers.file import check_folder, is_there
 from monitor.storage.servers.lock import hold_file
-from monitor.storage.times import from_milliseconds
+from monitor.storage.sql import from_milliseconds
 
 _BESIDE: Final = (*LOGS, ".lock", ".part")
 """What stands beside a database and is part of it, or of its making."""
@@ -184,7 +184,7 @@ def _syncing(handle: int) -> Iterator[Callable[[int, int, int], None]]:
 def _contents(source: Path, copy: sqlite3.Connection, *, size: int) -> Contents:
     for table in VERSION_TABLES:
         with suppress(sqlite3.OperationalError):  # there is none of that name
-            found = copy.execute(f"SELECT version_num FROM {table}").fetchone()  # noqa: S608 (ours)
+            found = copy.execute(f"SELECT version_num FROM {table}").fetchone()
             if found is not None:
                 number, newest = copy.execute("SELECT count(*), max(at) FROM events").fetchone()
                 return Contents(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
@@ -14,21 +13,29 @@ from monitor.core.value import value
 from monitor.storage.batches.row import READ_COLUMNS, watch_of
 from monitor.storage.database import reading, writing
 from monitor.storage.deliveries.lanes import lock_subjects
-from monitor.storage.rows import DIALECTS, encode_rows, rows_of
 from monitor.storage.sources import SourceRow, lock_source
-from monitor.storage.times import from_milliseconds, milliseconds
+from monitor.storage.sql import (
+    KEY,
+    Statement,
+    claim_stands,
+    encode_rows,
+    from_milliseconds,
+    milliseconds,
+    run,
+    statement,
+)
 
 BUCKET: Final = timedelta(seconds=5)
 """How much of its rate a source may save up."""
 DEBT: Final = timedelta(minutes=1)
-"""How much of its rate it may owe: requests are told only after they were made."""
+"""How much of its rate it may owe: requests are counted only after they were made."""
 WAITING_SHARE: Final = 0.2
 """Of a claim of a pressed source: what goes to those due longest, whether they run or not."""
 
 
 @value
 class Claim:
-    """Hold one claimed batch; whoever writes back under an older epoch is ignored."""
+    """One claimed batch; whoever writes back under an older epoch is ignored."""
 
     watch: Watch
     epoch: int
@@ -41,7 +48,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """Hold what a claim brought, and the source as it stood."""
+    """What a claim brought, and the source as it stood."""
 
     source: SourceRow
     claims: list[Claim]
@@ -49,11 +56,18 @@ class Claims:
     """It brought all that the room or the budget allowed: more is likely due."""
 
 
+# one look into the index for each source
+_DUE_SOURCES: Final = text(
+    "SELECT name, (SELECT min(next_poll_at) FROM batches"
+    " WHERE source = sources.name AND next_poll_at IS NOT NULL) FROM sources"
+)
+
+
 @reading
 def due_sources(connection: Connection) -> dict[str, datetime]:
     """Return when the next batch of each source is due."""
     rows = connection.execute(_DUE_SOURCES)
-    return {row[0]: from_milliseconds(row[1]) for row in rows if row[1] is not None}
+    return {name: from_milliseconds(due_at) for name, due_at in rows if due_at is not None}
 
 
 @writing
@@ -79,6 +93,7 @@ def claim_batches(
     room goes to batches that run. The dice rounds the rest, so that over many claims even of a
     single batch those due longest get their share.
     """
+    # the source's row is locked first: daemons that share an account draw from one budget
     source = lock_source(connection, source_row)
     blocked = source.blocked_until is not None and now < source.blocked_until
     probe = source.blocked_until is not None
@@ -93,8 +108,8 @@ def claim_batches(
     claims: list[Claim] = []
     if dice is not None and not probe:
         room = limit - int(limit * WAITING_SHARE + dice)
-        claims += _claim(connection, _Choice.RUNNING, values, room)
-    choice = _Choice.PROBE if probe else _Choice.OLDEST
+        claims += _claim(connection, _CLAIM_RUNNING, values, room)
+    choice = _CLAIM_PROBE if probe else _CLAIM_OLDEST
     claims += _claim(connection, choice, values, limit - len(claims))
     if claims or extra:
         source = _draw(
@@ -120,33 +135,18 @@ def draw_extra(
     return timedelta(seconds=max(0.0, -tokens / rate))
 
 
-@writing
-def release_batches(connection: Connection, *, owner: str | None) -> int:
-    """Give back what `owner`, or anybody, had claimed: due again when it was; return how many."""
-    statement = _RELEASE_ALL if owner is None else _RELEASE
-    return connection.execute(statement, {"owner": owner}).rowcount
-
-
-@writing
-def unclaim_batches(connection: Connection, claims: Sequence[Claim]) -> None:
-    """Give back batches that were claimed for nothing: due when they were, unless claimed anew."""
-    rows = [{"id": claim.watch.batch.row, "epoch": claim.epoch} for claim in claims]
-    lock_subjects(connection, [(SubjectKind.BATCH, row["id"]) for row in rows])
-    connection.execute(_UNCLAIM[connection.dialect.name], {"rows": encode_rows(rows)})
-
-
-@reading
-def count_watched(connection: Connection, source: str, *, limit: int) -> int:
-    """Count a source's batches that are polled at all, up to `limit`."""
-    result = connection.execute(_WATCHED, {"source": source, "limit": limit})
-    return int(result.scalar_one())
-
-
 def _tokens(source: SourceRow, *, rate: float, now: datetime) -> float:
     """Return the tokens of a bucket that holds 5 s worth, and at least one."""
     capacity = max(1.0, rate * BUCKET.total_seconds())
     gone = max(0.0, (now - source.tokens_at).total_seconds())
     return min(capacity, source.tokens + gone * rate)
+
+
+# the budget as it stands after a claim, and the pause of a source that is being tried
+_DRAW: Final = text(
+    "UPDATE sources SET tokens = :tokens, tokens_at = :now, blocked_until = :blocked_until,"
+    " version = :version WHERE id = :row"
+)
 
 
 def _draw(
@@ -173,86 +173,103 @@ def _draw(
     return source
 
 
-@writing
-def hasten_batches(connection: Connection, source: str, *, by: datetime) -> None:
-    """Let a source's batches that were to be polled later be polled at `by`, once."""
-    connection.execute(_HASTEN, {"source": source, "by": milliseconds(by)})
+def _claiming(chosen: str, order: str) -> Statement:
+    """Write a claim of chosen batches in an order.
+
+    The lease goes into next_poll_at, so the index of due rows skips what is claimed, and whoever
+    dies with a claim leaves it due at the lease's end. SKIP LOCKED: of two daemons that claim at
+    once neither waits, and none gets what the other has.
+    """
+    return statement(
+        "UPDATE batches SET due_at = next_poll_at, next_poll_at = :lease_until,"
+        " lease_owner = :owner, epoch = epoch + 1"
+        " WHERE id IN (SELECT id FROM batches WHERE source = :source"
+        f" AND next_poll_at IS NOT NULL AND {chosen} ORDER BY {order} LIMIT :limit{{lock}})"
+        f" RETURNING {READ_COLUMNS}, epoch, due_at",
+        lock=" FOR UPDATE SKIP LOCKED",
+    )
+
+
+_CLAIM_OLDEST: Final = _claiming("next_poll_at <= :now", "next_poll_at")
+_CLAIM_RUNNING: Final = _claiming("phase = 'running' AND next_poll_at <= :now", "next_poll_at")
+_CLAIM_PROBE: Final = _claiming(
+    "(lease_owner IS NULL OR next_poll_at <= :now)", "last_poll_at NULLS FIRST"
+)
 
 
 def _claim(
-    connection: Connection, choice: "_Choice", values: dict[str, Any], limit: int
+    connection: Connection, choice: Statement, values: dict[str, Any], limit: int
 ) -> list[Claim]:
     if limit < 1:
         return []
-    rows = connection.execute(_CLAIM[connection.dialect.name, choice], {**values, "limit": limit})
-    probe, lease_until = choice is _Choice.PROBE, from_milliseconds(values["lease_until"])
+    lease_until = from_milliseconds(values["lease_until"])
     return [
         Claim(
             watch=watch_of(row),
             epoch=row[-2],
             due_at=from_milliseconds(row[-1]),
             lease_until=lease_until,
-            probe=probe,
+            probe=choice is _CLAIM_PROBE,
         )
-        for row in rows
+        for row in run(connection, choice, **values, limit=limit)
     ]
 
 
-class _Choice(Enum):
-    """Say which batches a claim takes: a condition on them, and their order."""
-
-    OLDEST = ("next_poll_at <= :now", "next_poll_at")
-    RUNNING = ("phase = 'running' AND next_poll_at <= :now", "next_poll_at")
-    PROBE = ("(lease_owner IS NULL OR next_poll_at <= :now)", "last_poll_at NULLS FIRST")
-
-
-def _claim_statement(dialect: str, choice: _Choice) -> Any:
-    """Write the claim: the lease goes into next_poll_at, so the index of due rows skips it."""
-    skip = "" if dialect == "sqlite" else " FOR UPDATE SKIP LOCKED"
-    chosen, order = choice.value
-    return text(
-        "UPDATE batches SET due_at = next_poll_at, next_poll_at = :lease_until,"  # noqa: S608 (ours)
-        " lease_owner = :owner, epoch = epoch + 1"
-        " WHERE id IN (SELECT id FROM batches WHERE source = :source"
-        f" AND next_poll_at IS NOT NULL AND {chosen} ORDER BY {order} LIMIT :limit{skip})"
-        f" RETURNING {READ_COLUMNS}, epoch, due_at"
-    )
-
-
-_CLAIM: Final = {
-    (dialect, choice): _claim_statement(dialect, choice)
-    for dialect in DIALECTS
-    for choice in _Choice
-}
-_UNCLAIM: Final = {
-    dialect: text(
-        "UPDATE batches SET next_poll_at = due_at, due_at = NULL, lease_owner = NULL"  # noqa: S608 (ours)
-        f" FROM {rows_of(dialect, {'id': 'bigint', 'epoch': 'bigint'})}"
-        " WHERE batches.id = r.id AND batches.epoch = r.epoch AND batches.lease_owner IS NOT NULL"
-    )
-    for dialect in DIALECTS
-}
-_DUE_SOURCES: Final = text(
-    "SELECT name, (SELECT min(next_poll_at) FROM batches"
-    " WHERE source = sources.name AND next_poll_at IS NOT NULL) FROM sources"
-)
-_DRAW: Final = text(
-    "UPDATE sources SET tokens = :tokens, tokens_at = :now, blocked_until = :blocked_until,"
-    " version = :version WHERE id = :row"
-)
-_HASTEN: Final = text(
-    "UPDATE batches SET next_poll_at = :by WHERE source = :source AND next_poll_at > :by"
-    " AND lease_owner IS NULL"
-)
 _GIVE_BACK: Final = (
     "UPDATE batches SET next_poll_at = due_at, due_at = NULL, lease_owner = NULL, epoch = epoch + 1"
 )
+# what one daemon had claimed
 _RELEASE: Final = text(f"{_GIVE_BACK} WHERE lease_owner = :owner")
-# so that the index of what is leased serves it, also on a Postgres without statistics, which takes
-# it that nearly all is NOT NULL: to read a million batches takes seconds
+# what anybody had, so that the index of what is leased serves it, also on a Postgres without
+# statistics, which takes it that nearly all is NOT NULL: to read a million batches takes seconds
 _RELEASE_ALL: Final = text(f"{_GIVE_BACK} WHERE lease_owner >= ''")
-# In the order of the index: without it Postgres reads the table until it meets enough of them
+
+
+@writing
+def release_batches(connection: Connection, *, owner: str | None) -> int:
+    """Give back what `owner`, or anybody, had claimed: due again when it was; return how many."""
+    release = _RELEASE_ALL if owner is None else _RELEASE
+    return connection.execute(release, {"owner": owner}).rowcount
+
+
+# claims that were not used: the batches are due when they were
+_UNCLAIM: Final = statement(
+    "UPDATE batches SET next_poll_at = due_at, due_at = NULL, lease_owner = NULL"
+    f" FROM {{rows}} WHERE {claim_stands('batches')}",
+    rows=KEY,
+)
+
+
+@writing
+def unclaim_batches(connection: Connection, claims: Sequence[Claim]) -> None:
+    """Give back batches that were claimed for nothing, unless somebody claimed them since."""
+    rows = [{"id": claim.watch.batch.row, "epoch": claim.epoch} for claim in claims]
+    lock_subjects(connection, [(SubjectKind.BATCH, row["id"]) for row in rows])
+    run(connection, _UNCLAIM, rows=encode_rows(rows))
+
+
+# in the order of the index: without it Postgres reads the table until it meets enough of them
 _WATCHED: Final = text(
     "SELECT count(*) FROM (SELECT 1 FROM batches WHERE source = :source"
     " AND next_poll_at IS NOT NULL ORDER BY next_poll_at LIMIT :limit) AS polled"
 )
+
+
+@reading
+def count_watched(connection: Connection, source: str, *, limit: int) -> int:
+    """Count a source's batches that are polled at all, up to `limit`."""
+    result = connection.execute(_WATCHED, {"source": source, "limit": limit})
+    return int(result.scalar_one())
+
+
+# what is under way is left alone: its result plans the next poll
+_HASTEN: Final = text(
+    "UPDATE batches SET next_poll_at = :by WHERE source = :source AND next_poll_at > :by"
+    " AND lease_owner IS NULL"
+)
+
+
+@writing
+def hasten_batches(connection: Connection, source: str, *, by: datetime) -> None:
+    """Let a source's batches that were to be polled later be polled at `by`, once."""
+    connection.execute(_HASTEN, {"source": source, "by": milliseconds(by)})

@@ -1,4 +1,4 @@
-"""Reads for people: batches with their snapshots, and when a daemon was last alive."""
+"""Batches and their snapshots, read for people."""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -11,17 +11,14 @@ from sqlalchemy import Connection, text
 from monitor.core.batch import Phase, Watch
 from monitor.core.batch_id import identity_of
 from monitor.storage.batches.row import READ_COLUMNS, watch_of
-from monitor.storage.database import Database, fetch, reading
-from monitor.storage.times import from_milliseconds
-
-PAGE: Final = 1000
-_NEWEST: Final = 2**62
-"""Later than any row number."""
+from monitor.storage.database import Database, pages, reading
+from monitor.storage.fields import Field, Fields
+from monitor.storage.sql import NEWEST, from_milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchView:
-    """Hold a registered batch, and whether and when it is polled."""
+    """A registered batch, and whether and when it is polled."""
 
     watch: Watch
     watched: bool
@@ -31,7 +28,7 @@ class BatchView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotView:
-    """Hold one stored reading."""
+    """One stored reading."""
 
     number: int
     at: datetime
@@ -43,16 +40,28 @@ class SnapshotView:
     valid_contacts: int | None
 
 
+# a claimed batch keeps the time it was due in due_at: next_poll_at is the end of its lease
+_BATCH_COLUMNS: Final = (
+    f"{READ_COLUMNS}, watched, CASE WHEN lease_owner IS NULL THEN next_poll_at ELSE due_at END"
+)
+# a page of those watched, the last registered first
+_WATCHED: Final = text(
+    f"SELECT {_BATCH_COLUMNS} FROM batches WHERE watched AND id < :before"
+    " ORDER BY id DESC LIMIT :limit"
+)
+
+
 async def watched_batches(database: Database) -> AsyncIterator[BatchView]:
     """Yield the batches that are watched, the last registered first."""
-    before = _NEWEST
-    while True:
-        rows = await fetch(database, _WATCHED, {"before": before, "limit": PAGE})
-        for row in rows:
+    async for page in pages(database, _WATCHED, lambda last: {"before": last.id}, before=NEWEST):
+        for row in page:
             yield _batch_of(row)
-        if len(rows) < PAGE:
-            return
-        before = rows[-1][0]
+
+
+# one batch, however its id is written
+_BATCH: Final = text(
+    f"SELECT {_BATCH_COLUMNS} FROM batches WHERE source = :source AND identity = :identity"
+)
 
 
 @reading
@@ -63,62 +72,44 @@ def read_batch(connection: Connection, source: str, batch_id: str) -> BatchView 
     return None if row is None else _batch_of(row)
 
 
+def _batch_of(row: Sequence[Any]) -> BatchView:
+    *_, watched, next_poll_at = row
+    return BatchView(
+        watch=watch_of(row), watched=bool(watched), next_poll_at=from_milliseconds(next_poll_at)
+    )
+
+
+# any one, by the index of ids
+_OF_SOURCE: Final = text(
+    "SELECT 1 FROM batches WHERE source = :source ORDER BY external_id LIMIT 1"
+)
+
+
 @reading
 def has_batches(connection: Connection, source: str) -> bool:
     """Tell whether any batch of a source was ever registered."""
     return connection.execute(_OF_SOURCE, {"source": source}).first() is not None
 
 
+_SNAPSHOT: Final = Fields(
+    Field.number("number"),
+    Field.time("at"),
+    Field.text("status"),
+    Field.word(Phase, "phase"),
+    Field("counts", "counts", load=json.loads),
+    Field.number("open_calls"),
+    Field.number("total_contacts"),
+    Field.number("valid_contacts"),
+)
+# the newest of one batch
+_SNAPSHOTS: Final = text(
+    f"SELECT {_SNAPSHOT.columns} FROM snapshots WHERE batch = :batch"
+    " ORDER BY number DESC LIMIT :limit"
+)
+
+
 @reading
 def newest_snapshots(connection: Connection, batch_row: int, *, limit: int) -> list[SnapshotView]:
     """Return a batch's snapshots, the newest first."""
     rows = connection.execute(_SNAPSHOTS, {"batch": batch_row, "limit": limit})
-    return [_snapshot_of(row) for row in rows]
-
-
-@reading
-def daemon_seen_at(connection: Connection) -> datetime | None:
-    """Return when a daemon last said, as each does once a minute, that it is alive."""
-    seen_at: int | None = connection.execute(_SEEN).scalar_one()
-    return from_milliseconds(seen_at)
-
-
-def _batch_of(row: Sequence[Any]) -> BatchView:
-    return BatchView(
-        watch=watch_of(row), watched=bool(row[-2]), next_poll_at=from_milliseconds(row[-1])
-    )
-
-
-def _snapshot_of(row: Sequence[Any]) -> SnapshotView:
-    return SnapshotView(
-        number=row[0],
-        at=from_milliseconds(row[1]),
-        status=row[2],
-        phase=Phase(row[3]),
-        counts=None if row[4] is None else json.loads(row[4]),
-        open_calls=row[5],
-        total_contacts=row[6],
-        valid_contacts=row[7],
-    )
-
-
-# a claimed batch keeps the time it was due in due_at: next_poll_at is the end of its lease
-_BATCH_COLUMNS: Final = (
-    f"{READ_COLUMNS}, watched, CASE WHEN lease_owner IS NULL THEN next_poll_at ELSE due_at END"
-)
-_WATCHED: Final = text(
-    f"SELECT {_BATCH_COLUMNS} FROM batches WHERE watched AND id < :before"  # noqa: S608 (ours)
-    " ORDER BY id DESC LIMIT :limit"
-)
-_BATCH: Final = text(
-    f"SELECT {_BATCH_COLUMNS} FROM batches"  # noqa: S608 (ours)
-    " WHERE source = :source AND identity = :identity"
-)
-_OF_SOURCE: Final = text(
-    "SELECT 1 FROM batches WHERE source = :source ORDER BY external_id LIMIT 1"
-)
-_SNAPSHOTS: Final = text(
-    "SELECT number, at, status, phase, counts, open_calls, total_contacts, valid_contacts"
-    " FROM snapshots WHERE batch = :batch ORDER BY number DESC LIMIT :limit"
-)
-_SEEN: Final = text("SELECT max(seen_at) FROM instances")
+    return [SnapshotView(**_SNAPSHOT.load(row)) for row in rows]

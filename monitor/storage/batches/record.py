@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, text
 
 from monitor.core.batch import Watch
 from monitor.core.delivery import Delivery
@@ -13,19 +13,25 @@ from monitor.core.errors import SourceMovedError
 from monitor.core.event import SubjectKind
 from monitor.core.observe import Snapshot
 from monitor.core.value import value
-from monitor.storage.batches.row import KNOWN_COLUMNS, failures_column, known_columns
+from monitor.storage.batches.row import KNOWN, MOVED
 from monitor.storage.database import writing
 from monitor.storage.deliveries.lanes import lock_subjects
 from monitor.storage.deliveries.outbox import Birth, RoutedEvent, enqueue
-from monitor.storage.rows import DIALECTS, encode_rows, rows_of
-from monitor.storage.schema.tables import snapshots
 from monitor.storage.sources import SourceRecord, record_source
-from monitor.storage.times import milliseconds
+from monitor.storage.sql import (
+    KEY,
+    Statement,
+    encode_rows,
+    milliseconds,
+    names_of,
+    run,
+    statement,
+)
 
 
 @value
 class BatchRecord:
-    """Hold what one poll leaves behind of its batch."""
+    """What one poll leaves behind of its batch."""
 
     watch: Watch
     epoch: int
@@ -37,13 +43,13 @@ class BatchRecord:
 
     @property
     def claim(self) -> tuple[int, int]:
-        """Name the claim whose result this is: a batch may come twice, claimed anew meanwhile."""
+        """Name the claim whose result this is: a batch may come twice, claimed twice meanwhile."""
         return self.watch.batch.row, self.epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordResult:
-    """Hold what a commit did: the claims written back (row, epoch), deliveries born claimed."""
+    """What a commit did: the claims written back (row, epoch), and deliveries born claimed."""
 
     claims: set[tuple[int, int]]
     born: list[Delivery] = field(default_factory=list)
@@ -60,7 +66,8 @@ def record(
 ) -> RecordResult:
     """Commit a group of results that `birth.owner` had claimed.
 
-    A batch that was claimed anew or removed since is left alone.
+    One transaction: a state without its events would never be told, events without their state
+    would be told twice. A batch that was claimed again or removed since is left alone.
 
     Raises SourceMovedError, having written nothing, when a source's health is not what it was
     judged by; DataRefusedError when a value is at fault; StorageError else.
@@ -80,19 +87,37 @@ def record(
     return RecordResult(claims=claims, born=born)
 
 
+# put so that SQLite takes each row by its key: else it reads all that is leased for each
+_STILL_LEASED: Final = "COALESCE(batches.lease_owner, '') = :owner"
+
+
+def _writing_back(columns: str) -> Statement:
+    """Write the end of claims by the same daemon under the same epoch: anybody else comes late."""
+    assignments = ", ".join(f"{name} = r.{name}" for name in names_of(columns))
+    return statement(
+        f"UPDATE batches SET {assignments}, due_at = NULL, lease_owner = NULL FROM {{rows}}"
+        f" WHERE batches.id = r.id AND batches.epoch = r.epoch AND {_STILL_LEASED}"
+        " RETURNING batches.id, batches.epoch",
+        rows=f"{KEY}, {columns}",
+    )
+
+
+_MOVED_COLUMNS: Final = f"{MOVED.types}, next_poll_at bigint"
+# results by which nothing new is known: the few columns that every poll moves
+_WRITE_MOVED: Final = _writing_back(_MOVED_COLUMNS)
+# results by which more is known: all columns
+_WRITE_LEARNED: Final = _writing_back(f"{_MOVED_COLUMNS}, snapshots bigint, {KNOWN.types}")
+
+
 def _write_back(
-    connection: Connection, batches: Iterable[BatchRecord], *, owner: str
+    connection: Connection, batches: Sequence[BatchRecord], *, owner: str
 ) -> set[tuple[int, int]]:
     written: set[tuple[int, int]] = set()
-    items = list(batches)
-    for learned in (False, True):
-        rows = [_columns(item) for item in items if item.learned is learned]
+    for learned, write in ((False, _WRITE_MOVED), (True, _WRITE_LEARNED)):
+        rows = [_columns(item) for item in batches if item.learned is learned]
         if rows:
-            found = connection.execute(
-                _WRITE_BACK[connection.dialect.name, learned],
-                {"rows": encode_rows(rows), "owner": owner},
-            )
-            written.update((row[0], row[1]) for row in found)
+            found = run(connection, write, rows=encode_rows(rows), owner=owner)
+            written.update((row, epoch) for row, epoch in found)
     return written
 
 
@@ -101,62 +126,33 @@ def _columns(item: BatchRecord) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "id": watch.batch.row,
         "epoch": item.epoch,
-        "sequence": watch.sequence,
-        "last_poll_at": milliseconds(watch.last_poll_at),
-        "observed_at": milliseconds(watch.observed_at),
         "next_poll_at": milliseconds(item.next_poll_at),
-        "failures": failures_column(watch.failures),
+        **MOVED.dump(watch),
     }
     if item.learned and watch.known is not None:
-        columns |= {"snapshots": watch.snapshots, **known_columns(watch.known)}
+        columns |= {"snapshots": watch.snapshots, **KNOWN.dump(watch.known)}
     return columns
+
+
+# the readings that a batch's page shows
+_INSERT_SNAPSHOT: Final = text(
+    "INSERT INTO snapshots (batch, number, at, status, phase, counts, open_calls, total_contacts,"
+    " valid_contacts) VALUES (:batch, :number, :at, :status, :phase, :counts, :open_calls,"
+    " :total_contacts, :valid_contacts)"
+)
 
 
 def _insert_snapshots(connection: Connection, batches: Iterable[BatchRecord]) -> None:
     rows = [
         {
+            **KNOWN.dump(snapshot.known),
+            "phase": snapshot.known.phase.value,
             "batch": item.watch.batch.row,
             "number": snapshot.number,
             "at": milliseconds(snapshot.at),
-            "status": snapshot.known.status,
-            "phase": snapshot.known.phase.value,
-            "counts": known_columns(snapshot.known)["counts"],
-            "open_calls": snapshot.known.open_calls,
-            "total_contacts": snapshot.known.total_contacts,
-            "valid_contacts": snapshot.known.valid_contacts,
         }
         for item in batches
         if (snapshot := item.snapshot) is not None
     ]
     if rows:
-        connection.execute(insert(snapshots), rows)
-
-
-_STILL_LEASED: Final = "COALESCE(batches.lease_owner, '') = :owner"
-"""Put so that SQLite takes each row by its key: else it reads all that is leased for each."""
-
-
-def _write_back_statement(dialect: str, *, learned: bool) -> Any:
-    moved = {
-        "sequence": "bigint",
-        "last_poll_at": "bigint",
-        "observed_at": "bigint",
-        "next_poll_at": "bigint",
-        "failures": "text",
-    }
-    if learned:
-        moved |= {"snapshots": "bigint", **KNOWN_COLUMNS}
-    assignments = ", ".join(f"{name} = r.{name}" for name in moved)
-    rows = rows_of(dialect, {"id": "bigint", "epoch": "bigint", **moved})
-    return text(
-        f"UPDATE batches SET {assignments}, due_at = NULL, lease_owner = NULL FROM {rows}"  # noqa: S608 (ours)
-        f" WHERE batches.id = r.id AND batches.epoch = r.epoch AND {_STILL_LEASED}"
-        " RETURNING batches.id, batches.epoch"
-    )
-
-
-_WRITE_BACK: Final = {
-    (dialect, learned): _write_back_statement(dialect, learned=learned)
-    for dialect in DIALECTS
-    for learned in (False, True)
-}
+        connection.execute(_INSERT_SNAPSHOT, rows)

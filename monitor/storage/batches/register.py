@@ -2,28 +2,29 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
 from monitor.core.batch import Origin
 from monitor.core.batch_id import identity_of
 from monitor.storage.batches.identify import identify_batches
-from monitor.storage.batches.row import KNOWN_COLUMNS
+from monitor.storage.batches.row import KNOWN
 from monitor.storage.database import Database, reading, writing
-from monitor.storage.rows import DIALECTS, encode_rows, rows_of
-from monitor.storage.times import milliseconds
+from monitor.storage.sql import chunks, encode_rows, milliseconds, run, statement
 
-T = TypeVar("T")
 _CHUNK: Final = 5000
+_WANTED: Final = "source text, external_id text, identity text, key text, name text, labels text"
+_NAMED: Final = "source text, identity text"
+_SAME: Final = "batches.source = r.source AND batches.identity = r.identity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """Ask for one batch to be watched; a name or labels left out stay as they were."""
+    """The wish to watch one batch; a name or labels left out stay as they were."""
 
     source: str
     id: str
@@ -33,7 +34,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationCounts:
-    """Count what registering did."""
+    """How many batches a registration met, by what became of them."""
 
     new: int = 0
     again: int = 0
@@ -41,6 +42,11 @@ class RegistrationCounts:
     woken: int = 0
     """Forgotten, and now polled again."""
     known: int = 0
+
+    def __add__(self, other: "RegistrationCounts") -> "RegistrationCounts":
+        return RegistrationCounts(
+            **{name: number + getattr(other, name) for name, number in asdict(self).items()}
+        )
 
 
 async def register_batches(
@@ -57,8 +63,8 @@ async def register_batches(
     `wake` also polls those again that were forgotten.
     """
     total = RegistrationCounts()
-    for chunk in _chunks(wanted):
-        total = _sum(total, await _register_some(database, chunk, origin, now=now, wake=wake))
+    for chunk in chunks(wanted, _CHUNK):
+        total += await _register_some(database, chunk, origin, now=now, wake=wake)
     return total
 
 
@@ -71,7 +77,7 @@ async def discover_batches(
     read takes the provider's own notation of its id.
     """
     new = 0
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids, _CHUNK):
         found = [Registration(source=source, id=id_) for id_ in chunk]
         kept = await _kept_as_written(database, found)
         others = [item for item in found if item.id not in kept]
@@ -83,7 +89,7 @@ async def discover_batches(
 async def unregister_batches(database: Database, source: str, ids: Sequence[str]) -> set[str]:
     """Stop watching batches; the rows stay. Return the identities of those that were watched."""
     removed: set[str] = set()
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids, _CHUNK):
         removed |= await _remove_some(database, source, chunk)
     return removed
 
@@ -101,6 +107,63 @@ async def declare_batches(
     return registered
 
 
+# the rows of these batches, in row order
+_LOCK: Final = statement(
+    f"SELECT batches.id FROM batches JOIN {{rows}} ON {_SAME}"
+    " ORDER BY batches.id FOR UPDATE OF batches",
+    rows=_NAMED,
+)
+
+
+def _lock(connection: Connection, rows: str) -> None:
+    """Lock in row order on Postgres, as the writer does: else the two wait for each other."""
+    if connection.dialect.name == "postgresql":
+        run(connection, _LOCK, rows=rows)
+
+
+# ids as they are given now, as long as nobody has read their batches: a provider may know its ids
+# in one notation only
+_RESPELL: Final = statement(
+    "UPDATE batches SET external_id = r.external_id"
+    f" FROM {{rows}} WHERE {_SAME} AND batches.observed_at IS NULL"
+    " AND batches.external_id <> r.external_id",
+    rows=_WANTED,
+)
+# those that nobody registered before; SQLite needs the WHERE, or it takes ON CONFLICT for a join
+_INSERT: Final = statement(
+    "INSERT INTO batches (source, external_id, identity, key, origin, labels, name, watched,"
+    " registered_at, next_poll_at, found_first) SELECT r.source, r.external_id, r.identity,"
+    " r.key, :origin, COALESCE(r.labels, '{}'), r.name, TRUE, :now, :now,"
+    " CAST(:found AS boolean)"
+    " AND (SELECT listed_at IS NULL FROM sources WHERE sources.name = r.source)"
+    " FROM {rows} WHERE TRUE ON CONFLICT DO NOTHING RETURNING id",
+    rows=_WANTED,
+)
+_FORGOTTEN: Final = ("observed_at", "failures", *(field.column for field in KNOWN))
+# those that were removed: from a new first reading on
+_AGAIN: Final = statement(
+    "UPDATE batches SET watched = TRUE, origin = :origin, registered_at = :now,"
+    f" next_poll_at = :now, found_first = FALSE, {', '.join(f'{n} = NULL' for n in _FORGOTTEN)}"
+    f" FROM {{rows}} WHERE {_SAME} AND NOT batches.watched RETURNING batches.id",
+    rows=_WANTED,
+)
+# those that were forgotten
+_AWAKEN: Final = statement(
+    "UPDATE batches SET next_poll_at = :now, registered_at = :now"
+    f" FROM {{rows}} WHERE {_SAME} AND batches.watched AND batches.next_poll_at IS NULL"
+    " RETURNING batches.id",
+    rows=_WANTED,
+)
+# names and labels: of the file's batches a name goes when the file names it no more
+_DESCRIBE: Final = statement(
+    "UPDATE batches SET labels = COALESCE(r.labels, batches.labels),"
+    " name = CASE WHEN CAST(:origin AS text) = 'file' THEN r.name"
+    f" ELSE COALESCE(r.name, batches.name) END FROM {{rows}} WHERE {_SAME}"
+    " AND (r.labels IS NOT NULL OR r.name IS NOT NULL)",
+    rows=_WANTED,
+)
+
+
 @writing
 def _register_some(
     connection: Connection,
@@ -110,64 +173,69 @@ def _register_some(
     now: datetime,
     wake: bool,
 ) -> RegistrationCounts:
-    rows = encode_rows([_row(item) for item in chunk])
-    values = {"rows": rows, "origin": origin.value, "now": milliseconds(now)}
-    plain = {"rows": rows}
-    dialect = connection.dialect.name
+    rows = encode_rows(map(_row, chunk))
+    values: dict[str, Any] = {"rows": rows, "origin": origin.value, "now": milliseconds(now)}
     _lock(connection, rows)
-    connection.execute(_RESPELL[dialect], plain)
-    new = _count(connection, _INSERT[dialect], {**values, "found": False})
-    again = _count(connection, _AGAIN[dialect], values)
-    woken = 0
-    if wake:
-        woken = _count(connection, _AWAKEN[dialect], {**plain, "now": milliseconds(now)})
-    connection.execute(_DESCRIBE[dialect], {**plain, "origin": origin.value})
+    run(connection, _RESPELL, **values)
+    new = len(run(connection, _INSERT, **values, found=False).all())
+    again = len(run(connection, _AGAIN, **values).all())
+    woken = len(run(connection, _AWAKEN, **values).all()) if wake else 0
+    run(connection, _DESCRIBE, **values)
     return RegistrationCounts(
         new=new, again=again, woken=woken, known=len(chunk) - new - again - woken
     )
 
 
+@writing
+def _insert_found(connection: Connection, found: Sequence[Registration], *, now: datetime) -> int:
+    rows = encode_rows(map(_row, found))
+    _lock(connection, rows)
+    run(connection, _RESPELL, rows=rows)
+    origin = Origin.DISCOVERED.value
+    inserted = run(connection, _INSERT, rows=rows, origin=origin, now=milliseconds(now), found=True)
+    return len(inserted.all())
+
+
+# ids that stay as they are written; only reads, for most of what is discovered is known
+_KEPT: Final = statement(
+    f"SELECT r.external_id FROM batches JOIN {{rows}} ON {_SAME}"
+    " WHERE batches.external_id = r.external_id OR batches.observed_at IS NOT NULL",
+    rows=_WANTED,
+)
+
+
 @reading
 def _kept_as_written(connection: Connection, found: Sequence[Registration]) -> set[str]:
     """Return those of the ids that are registered, and stay as they are written."""
-    rows = encode_rows([_row(item) for item in found])
-    known = connection.execute(_KEPT[connection.dialect.name], {"rows": rows})
-    return {row[0] for row in known}
+    return {*run(connection, _KEPT, rows=encode_rows(map(_row, found))).scalars()}
 
 
-@writing
-def _insert_found(connection: Connection, found: Sequence[Registration], *, now: datetime) -> int:
-    rows = encode_rows([_row(item) for item in found])
-    _lock(connection, rows)
-    connection.execute(_RESPELL[connection.dialect.name], {"rows": rows})
-    origin = Origin.DISCOVERED.value
-    values = {"rows": rows, "origin": origin, "now": milliseconds(now), "found": True}
-    return _count(connection, _INSERT[connection.dialect.name], values)
+# the claim ends too: a poll that is under way comes too late
+_REMOVE: Final = statement(
+    "UPDATE batches SET watched = FALSE, next_poll_at = NULL, due_at = NULL,"
+    f" lease_owner = NULL, epoch = epoch + 1 FROM {{rows}} WHERE {_SAME} AND batches.watched"
+    " RETURNING batches.identity",
+    rows=_NAMED,
+)
 
 
 @writing
 def _remove_some(connection: Connection, source: str, ids: Sequence[str]) -> set[str]:
-    rows = encode_rows([{"source": source, "identity": identity_of(id_)} for id_ in ids])
+    rows = encode_rows({"source": source, "identity": identity_of(id_)} for id_ in ids)
     _lock(connection, rows)
-    found = connection.execute(_REMOVE[connection.dialect.name], {"rows": rows})
-    return {row[0] for row in found}
+    return {*run(connection, _REMOVE, rows=rows).scalars()}
+
+
+# what the file declared before, by the index of it
+_FROM_FILE: Final = text(
+    "SELECT source, identity FROM batches"
+    " WHERE origin = 'file' AND watched AND identity IS NOT NULL"
+)
 
 
 @reading
 def _from_file(connection: Connection) -> set[tuple[str, str]]:
-    rows = connection.execute(_FROM_FILE)
-    return {(row[0], row[1]) for row in rows}
-
-
-def _lock(connection: Connection, rows: str) -> None:
-    """Lock in row order on Postgres, as the writer does: else the two wait for each other."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(_LOCK, {"rows": rows})
-
-
-def _count(connection: Connection, statement: Any, values: dict[str, Any]) -> int:
-    result = connection.execute(statement, values)
-    return len(result.all())
+    return {(source, identity) for source, identity in connection.execute(_FROM_FILE)}
 
 
 def _row(item: Registration) -> dict[str, Any]:
@@ -179,115 +247,3 @@ def _row(item: Registration) -> dict[str, Any]:
         "name": item.name,
         "labels": None if item.labels is None else json.dumps(dict(item.labels)),
     }
-
-
-def _sum(first: RegistrationCounts, second: RegistrationCounts) -> RegistrationCounts:
-    return RegistrationCounts(
-        new=first.new + second.new,
-        again=first.again + second.again,
-        woken=first.woken + second.woken,
-        known=first.known + second.known,
-    )
-
-
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]
-
-
-_WANTED: Final = {
-    "source": "text",
-    "external_id": "text",
-    "identity": "text",
-    "key": "text",
-    "name": "text",
-    "labels": "text",
-}
-_SAME: Final = "batches.source = r.source AND batches.identity = r.identity"
-
-
-def _insert_statement(dialect: str) -> Any:
-    # SQLite needs the WHERE, or it takes ON CONFLICT for a join
-    return text(
-        "INSERT INTO batches (source, external_id, identity, key, origin, labels, name, watched,"  # noqa: S608 (ours)
-        " registered_at, next_poll_at, found_first) SELECT r.source, r.external_id, r.identity,"
-        " r.key, :origin, COALESCE(r.labels, '{}'), r.name, TRUE, :now, :now,"
-        " CAST(:found AS boolean)"
-        " AND (SELECT listed_at IS NULL FROM sources WHERE sources.name = r.source)"
-        f" FROM {rows_of(dialect, _WANTED)} WHERE TRUE"
-        " ON CONFLICT DO NOTHING RETURNING id"
-    )
-
-
-def _kept_statement(dialect: str) -> Any:
-    return text(
-        "SELECT r.external_id FROM batches JOIN"  # noqa: S608 (ours)
-        f" {rows_of(dialect, _WANTED)} ON {_SAME}"
-        " WHERE batches.external_id = r.external_id OR batches.observed_at IS NOT NULL"
-    )
-
-
-def _respell_statement(dialect: str) -> Any:
-    """Write ids anew as they are given now, as long as nobody has read their batches.
-
-    A provider may know its ids in one notation only.
-    """
-    return text(
-        "UPDATE batches SET external_id = r.external_id"  # noqa: S608 (ours)
-        f" FROM {rows_of(dialect, _WANTED)} WHERE {_SAME} AND batches.observed_at IS NULL"
-        " AND batches.external_id <> r.external_id"
-    )
-
-
-def _again_statement(dialect: str) -> Any:
-    forgotten = ", ".join(f"{name} = NULL" for name in ("observed_at", "failures", *KNOWN_COLUMNS))
-    return text(
-        "UPDATE batches SET watched = TRUE, origin = :origin, registered_at = :now,"  # noqa: S608 (ours)
-        f" next_poll_at = :now, found_first = FALSE, {forgotten} FROM {rows_of(dialect, _WANTED)}"
-        f" WHERE {_SAME} AND NOT batches.watched RETURNING batches.id"
-    )
-
-
-def _awaken_statement(dialect: str) -> Any:
-    return text(
-        "UPDATE batches SET next_poll_at = :now, registered_at = :now"  # noqa: S608 (ours)
-        f" FROM {rows_of(dialect, _WANTED)} WHERE {_SAME}"
-        " AND batches.watched AND batches.next_poll_at IS NULL"
-        " RETURNING batches.id"
-    )
-
-
-def _describe_statement(dialect: str) -> Any:
-    return text(
-        "UPDATE batches SET labels = COALESCE(r.labels, batches.labels),"  # noqa: S608 (ours)
-        " name = CASE WHEN CAST(:origin AS text) = 'file' THEN r.name"
-        f" ELSE COALESCE(r.name, batches.name) END FROM {rows_of(dialect, _WANTED)} WHERE {_SAME}"
-        " AND (r.labels IS NOT NULL OR r.name IS NOT NULL)"
-    )
-
-
-def _remove_statement(dialect: str) -> Any:
-    wanted = {"source": "text", "identity": "text"}
-    return text(
-        "UPDATE batches SET watched = FALSE, next_poll_at = NULL, due_at = NULL,"  # noqa: S608 (ours)
-        f" lease_owner = NULL, epoch = epoch + 1 FROM {rows_of(dialect, wanted)}"
-        f" WHERE {_SAME} AND batches.watched RETURNING batches.identity"
-    )
-
-
-_LOCK: Final = text(
-    "SELECT batches.id FROM batches JOIN"  # noqa: S608 (ours)
-    f" {rows_of('postgresql', {'source': 'text', 'identity': 'text'})} ON {_SAME}"
-    " ORDER BY batches.id FOR UPDATE OF batches"
-)
-_INSERT: Final = {dialect: _insert_statement(dialect) for dialect in DIALECTS}
-_KEPT: Final = {dialect: _kept_statement(dialect) for dialect in DIALECTS}
-_RESPELL: Final = {dialect: _respell_statement(dialect) for dialect in DIALECTS}
-_AGAIN: Final = {dialect: _again_statement(dialect) for dialect in DIALECTS}
-_AWAKEN: Final = {dialect: _awaken_statement(dialect) for dialect in DIALECTS}
-_DESCRIBE: Final = {dialect: _describe_statement(dialect) for dialect in DIALECTS}
-_REMOVE: Final = {dialect: _remove_statement(dialect) for dialect in DIALECTS}
-_FROM_FILE: Final = text(
-    "SELECT source, identity FROM batches"
-    " WHERE origin = 'file' AND watched AND identity IS NOT NULL"
-)

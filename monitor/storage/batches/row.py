@@ -1,7 +1,10 @@
-"""A watch as a row of `batches`: one mapping each way."""
+"""A batch's row: one table of its columns, from which a watch is read and written.
+
+A new field of what is known takes its line here and a migration; every statement follows.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,102 +21,35 @@ from monitor.core.batch import (
 )
 from monitor.core.errors import FailureKind
 from monitor.core.schedule import Schedule, Slot
-from monitor.storage.times import from_milliseconds, milliseconds
-
-READ_COLUMNS: Final = (
-    "id, source, external_id, key, origin, labels, name, sequence, snapshots, last_poll_at,"
-    " observed_at, failures, status, phase, outcome, counts, open_calls, total_contacts,"
-    " valid_contacts, provider_name, scheduled_at, changed_at, phase_since, started_at, born_final,"
-    " unconfirmed_since, settled_at, unknown_statuses, registered_at, parked_calls, live_calls,"
-    " counted, schedule, stalled_at, overdue_at, course, begun_until, settled_by, found_first"
-)
-"""What `watch_of` needs, in its order."""
-
-KNOWN_COLUMNS: Final = {
-    "status": "text",
-    "phase": "text",
-    "outcome": "text",
-    "counts": "text",
-    "open_calls": "bigint",
-    "total_contacts": "bigint",
-    "valid_contacts": "bigint",
-    "provider_name": "text",
-    "scheduled_at": "bigint",
-    "changed_at": "bigint",
-    "phase_since": "bigint",
-    "started_at": "bigint",
-    "born_final": "boolean",
-    "unconfirmed_since": "bigint",
-    "settled_at": "bigint",
-    "unknown_statuses": "text",
-    "parked_calls": "bigint",
-    "live_calls": "bigint",
-    "counted": "boolean",
-    "schedule": "text",
-    "begun_until": "bigint",
-    "stalled_at": "bigint",
-    "overdue_at": "bigint",
-    "course": "text",
-    "settled_by": "text",
-}
-"""Columns of what is known, with their Postgres types."""
-
+from monitor.storage.fields import Field, Fields
 
 _decode: Final = json.JSONDecoder().raw_decode
 """For what every poll reads: half the price of json.loads, which allows for white space."""
+_NO_LABELS: Final[dict[str, str]] = {}
+
+_FAILURES: Final = Fields(
+    Field.time("since"),
+    Field.number("polls"),
+    Field.time("counted_since"),
+    Field.number("refusals"),
+    Field.number("forbidden_row", "forbidden_streak"),
+    Field.number("forbidden_refusals"),
+    Field.word(FailureKind, "kind"),
+    Field.number("status_code"),
+    Field.time("unreachable_since"),
+)
+"""A streak of failed polls, by the keys of its JSON."""
 
 
-def watch_of(row: Sequence[Any]) -> Watch:
-    """Build a watch from the columns named in READ_COLUMNS."""
-    return Watch(
-        batch=Batch(
-            row=row[0],
-            source=row[1],
-            id=row[2],
-            key=row[3],
-            origin=Origin(row[4]),
-            labels=_NO_LABELS if row[5] == "{}" else json.loads(row[5]),
-            name=row[6],
-            registered_at=from_milliseconds(row[28]),
-            found_first=bool(row[38]),
-        ),
-        sequence=row[7],
-        snapshots=row[8],
-        last_poll_at=from_milliseconds(row[9]),
-        observed_at=from_milliseconds(row[10]),
-        failures=NO_FAILURES if row[11] is None else _failures_of(row[11]),
-        known=None if row[12] is None else _known_of(row),
-    )
+def failures_column(failures: Failures) -> str | None:
+    """Lay out a streak of failed polls as JSON; none when the last poll brought a reading."""
+    if failures is NO_FAILURES or failures == NO_FAILURES:
+        return None
+    return _FAILURES.dump_json(failures)
 
 
-def _known_of(row: Sequence[Any]) -> Knowledge:
-    return Knowledge(
-        status=row[12],
-        phase=Phase(row[13]),
-        outcome=None if row[14] is None else Outcome(row[14]),
-        counts=None if row[15] is None else _decode(row[15])[0],
-        open_calls=row[16],
-        total_contacts=row[17],
-        valid_contacts=row[18],
-        name=row[19],
-        scheduled_at=from_milliseconds(row[20]),
-        changed_at=from_milliseconds(row[21]),
-        phase_since=from_milliseconds(row[22]),
-        started_at=from_milliseconds(row[23]),
-        born_final=bool(row[24]),
-        unconfirmed_since=from_milliseconds(row[25]),
-        settled_at=from_milliseconds(row[26]),
-        unknown_statuses=() if row[27] is None else tuple(json.loads(row[27])),
-        parked_calls=row[29] or 0,
-        live_calls=row[30] or 0,
-        counted=row[31] in (None, True),  # null: read by an older version
-        schedule=None if row[32] is None else _schedule_of(row[32]),
-        stalled_at=from_milliseconds(row[33]),
-        overdue_at=from_milliseconds(row[34]),
-        course=() if row[35] is None else tuple(map(tuple, _decode(row[35])[0])),
-        begun_until=from_milliseconds(row[36]),
-        settled_by=None if row[37] is None else SettledBy(row[37]),
-    )
+def _failures_of(text: str) -> Failures:
+    return Failures(**_FAILURES.load_json(text))
 
 
 @lru_cache(maxsize=256)
@@ -130,69 +66,89 @@ def _schedule_column(schedule: Schedule) -> str:
     return json.dumps({"zone": schedule.zone, "slots": slots})
 
 
+BATCH: Final = Fields(
+    Field.number("id", "row"),
+    Field.text("source"),
+    Field.text("external_id", "id"),
+    Field.text("key"),
+    Field.word(Origin, "origin"),
+    Field("labels", "labels", load=lambda text: _NO_LABELS if text == "{}" else json.loads(text)),
+    Field.text("name"),
+    Field.time("registered_at"),
+    Field.flag("found_first"),
+)
+MOVED: Final = Fields(
+    Field.number("sequence"),
+    Field.time("last_poll_at"),
+    Field.time("observed_at"),
+    Field("failures", "failures", load=_failures_of, dump=failures_column, null=NO_FAILURES),
+)
+"""What every poll moves."""
+KNOWN: Final = Fields(
+    Field.text("status", limit=64),
+    Field.word(Phase, "phase"),
+    Field.word(Outcome, "outcome"),
+    Field(
+        "counts",
+        "counts",
+        load=lambda text: _decode(text)[0],
+        dump=lambda counts: json.dumps(dict(counts)),
+    ),
+    Field.number("open_calls"),
+    Field.number("total_contacts"),
+    Field.number("valid_contacts"),
+    Field.text("provider_name", "name", limit=256),
+    Field.time("scheduled_at"),
+    Field.time("changed_at"),
+    Field.time("phase_since"),
+    Field.time("started_at"),
+    Field.flag("born_final"),
+    Field.time("unconfirmed_since"),
+    Field.time("settled_at"),
+    Field(
+        "unknown_statuses",
+        "unknown_statuses",
+        load=lambda text: tuple(json.loads(text)),
+        dump=lambda words: json.dumps(words) if words else None,
+        null=(),
+    ),
+    Field.number("parked_calls", null=0),
+    Field.number("live_calls", null=0),
+    Field.flag("counted", null=True),  # null: read by an older version
+    Field("schedule", "schedule", load=_schedule_of, dump=_schedule_column),
+    Field.time("begun_until"),
+    Field.time("stalled_at"),
+    Field.time("overdue_at"),
+    Field(
+        "course",
+        "course",
+        load=lambda text: tuple(map(tuple, _decode(text)[0])),
+        dump=lambda course: json.dumps(course) if course else None,
+        null=(),
+    ),
+    Field.word(SettledBy, "settled_by"),
+)
+"""What is known: all null before the first reading."""
+READ_COLUMNS: Final = f"{BATCH.columns}, {MOVED.columns}, {KNOWN.columns}, snapshots"
+"""What `watch_of` needs, in its order."""
+_MOVED_AT: Final = len([*BATCH])
+_KNOWN_AT: Final = _MOVED_AT + len([*MOVED])
+_SNAPSHOTS_AT: Final = _KNOWN_AT + len([*KNOWN])
+
+
+def watch_of(row: Sequence[Any]) -> Watch:
+    """Build a watch from the columns named in READ_COLUMNS."""
+    known = None
+    if row[_KNOWN_AT] is not None:
+        known = Knowledge(**KNOWN.load(row[_KNOWN_AT:]))
+    return Watch(
+        batch=Batch(**BATCH.load(row)),
+        snapshots=row[_SNAPSHOTS_AT],
+        known=known,
+        **MOVED.load(row[_MOVED_AT:]),
+    )
+
+
 def known_columns(known: Knowledge) -> dict[str, Any]:
     """Lay out what is known as columns."""
-    return {
-        "status": known.status,
-        "phase": known.phase,
-        "outcome": known.outcome,
-        "counts": None if known.counts is None else json.dumps(dict(known.counts)),
-        "open_calls": known.open_calls,
-        "total_contacts": known.total_contacts,
-        "valid_contacts": known.valid_contacts,
-        "provider_name": known.name,
-        "scheduled_at": milliseconds(known.scheduled_at),
-        "changed_at": milliseconds(known.changed_at),
-        "phase_since": milliseconds(known.phase_since),
-        "started_at": milliseconds(known.started_at),
-        "born_final": known.born_final,
-        "unconfirmed_since": milliseconds(known.unconfirmed_since),
-        "settled_at": milliseconds(known.settled_at),
-        "unknown_statuses": json.dumps(known.unknown_statuses) if known.unknown_statuses else None,
-        "parked_calls": known.parked_calls,
-        "live_calls": known.live_calls,
-        "counted": known.counted,
-        "schedule": None if known.schedule is None else _schedule_column(known.schedule),
-        "begun_until": milliseconds(known.begun_until),
-        "stalled_at": milliseconds(known.stalled_at),
-        "overdue_at": milliseconds(known.overdue_at),
-        "course": json.dumps(known.course) if known.course else None,
-        "settled_by": known.settled_by,
-    }
-
-
-def failures_column(failures: Failures) -> str | None:
-    """Lay out a row of failed polls as JSON; none when the last poll brought a reading."""
-    if failures is NO_FAILURES or failures == NO_FAILURES:
-        return None
-    return json.dumps(
-        {
-            "since": milliseconds(failures.since),
-            "polls": failures.polls,
-            "counted_since": milliseconds(failures.counted_since),
-            "refusals": failures.refusals,
-            "forbidden_row": failures.forbidden_streak,
-            "forbidden_refusals": failures.forbidden_refusals,
-            "kind": failures.kind,
-            "status_code": failures.status_code,
-            "unreachable_since": milliseconds(failures.unreachable_since),
-        }
-    )
-
-
-def _failures_of(text: str) -> Failures:
-    stored = json.loads(text)
-    return Failures(
-        since=from_milliseconds(stored["since"]),
-        polls=stored["polls"],
-        counted_since=from_milliseconds(stored["counted_since"]),
-        refusals=stored["refusals"],
-        forbidden_streak=stored["forbidden_row"],
-        forbidden_refusals=stored["forbidden_refusals"],
-        kind=None if stored["kind"] is None else FailureKind(stored["kind"]),
-        status_code=stored["status_code"],
-        unreachable_since=from_milliseconds(stored["unreachable_since"]),
-    )
-
-
-_NO_LABELS: Final[Mapping[str, str]] = {}
+    return KNOWN.dump(known)

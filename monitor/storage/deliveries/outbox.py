@@ -11,13 +11,12 @@ from sqlalchemy import Connection, text
 from monitor.core.delivery import Delivery, DeliveryState
 from monitor.core.event import Event
 from monitor.storage.deliveries.lanes import Lane, busy_lanes
-from monitor.storage.rows import DIALECTS, encode_rows, rows_of
-from monitor.storage.times import milliseconds
+from monitor.storage.sql import encode_rows, milliseconds, names_of, run, statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutedEvent:
-    """Hold an event and the receivers it goes to."""
+    """An event and the receivers it goes to."""
 
     event: Event
     receivers: tuple[str, ...]
@@ -25,11 +24,29 @@ class RoutedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Birth:
-    """Say who may send new deliveries at once, by receiver: how many, and how long they are its."""
+    """Who may send new deliveries at once, by receiver: how many, and how long they are its."""
 
     owner: str
     room: Mapping[str, int]
     lease: Mapping[str, timedelta]
+
+
+# as text, not as Insert: SQLAlchemy's own way costs several times as much for each row
+_INSERT_EVENT: Final = text(
+    "INSERT INTO events (id, subject_kind, subject_row, sequence, type, at, body, routing)"
+    " VALUES (:id, :subject_kind, :subject_row, :sequence, :type, :at, :body, :routing)"
+)
+_ROW: Final = (
+    "event text, receiver text, subject_kind text, subject_row bigint, sequence bigint,"
+    " state text, due_at bigint, lease_owner text, epoch bigint, enqueued_at bigint"
+)
+_NAMES: Final = ", ".join(names_of(_ROW))
+# born with all that a claim would give them: a claim of its own would cost a second commit
+_INSERT_DELIVERIES: Final = statement(
+    f"INSERT INTO deliveries ({_NAMES}, attempts) SELECT {_NAMES}, 0 FROM {{rows}}"
+    " RETURNING id, event, receiver",
+    rows=_ROW,
+)
 
 
 def enqueue(
@@ -51,10 +68,8 @@ def enqueue(
     rows = [due.row(item.event, receiver) for item in owed for receiver in item.receivers]
     if not rows:
         return []
-    inserted = connection.execute(
-        _INSERT_DELIVERIES[connection.dialect.name], {"rows": encode_rows(rows)}
-    )
-    numbers = {(row[1], row[2]): row[0] for row in inserted}
+    inserted = run(connection, _INSERT_DELIVERIES, rows=encode_rows(rows))
+    numbers = {(event, receiver): number for number, event, receiver in inserted}
     by_id = {item.event.id: item.event for item in owed}
     return [
         _born(row, numbers[row["event"], row["receiver"]], by_id[row["event"]], now)
@@ -64,7 +79,7 @@ def enqueue(
 
 
 class _Due:
-    """Decide, delivery by delivery, which are heads of their lanes and which are born claimed."""
+    """Which new deliveries are heads of their lanes, and which of those are born claimed."""
 
     def __init__(self, *, now: datetime, birth: Birth, busy: set[Lane]) -> None:
         self._at = now
@@ -136,31 +151,3 @@ def _born(row: dict[str, Any], number: int, event: Event, now: datetime) -> Deli
         observed_at=event.at,
         enqueued_at=now,
     )
-
-
-def _insert_statement(dialect: str) -> Any:
-    columns = {
-        "event": "text",
-        "receiver": "text",
-        "subject_kind": "text",
-        "subject_row": "bigint",
-        "sequence": "bigint",
-        "state": "text",
-        "due_at": "bigint",
-        "lease_owner": "text",
-        "epoch": "bigint",
-        "enqueued_at": "bigint",
-    }
-    names = ", ".join(columns)
-    return text(
-        f"INSERT INTO deliveries ({names}, attempts) SELECT {names}, 0"  # noqa: S608 (ours)
-        f" FROM {rows_of(dialect, columns)} RETURNING id, event, receiver"
-    )
-
-
-# As texts, not as Insert: SQLAlchemy's own way costs several times as much for each row
-_INSERT_EVENT: Final = text(
-    "INSERT INTO events (id, subject_kind, subject_row, sequence, type, at, body, routing)"
-    " VALUES (:id, :subject_kind, :subject_row, :sequence, :type, :at, :body, :routing)"
-)
-_INSERT_DELIVERIES: Final = {dialect: _insert_statement(dialect) for dialect in DIALECTS}

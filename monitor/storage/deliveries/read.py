@@ -1,24 +1,22 @@
-"""Reads for people: deliveries, what they wait for, and their attempts."""
+"""Deliveries, what they wait for, and their attempts, read for people."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, TextClause, bindparam, text
 
 from monitor.core.delivery import DeliveryState
 from monitor.core.event import SubjectKind
-from monitor.storage.batches.read import PAGE
-from monitor.storage.database import Database, fetch, reading
-from monitor.storage.times import from_milliseconds
-
-_NEWEST: Final = 2**62
+from monitor.storage.database import Database, pages, reading
+from monitor.storage.fields import Field, Fields
+from monitor.storage.sql import NEWEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryView:
-    """Hold a delivery beside the event that it owes."""
+    """A delivery beside the event that it owes."""
 
     row: int
     event_id: str
@@ -45,7 +43,7 @@ class DeliveryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptView:
-    """Hold one try at a delivery."""
+    """One try at a delivery."""
 
     at: datetime
     duration: timedelta
@@ -55,142 +53,141 @@ class AttemptView:
     response: str | None
 
 
+_VIEW: Final = Fields(
+    Field.number("d.id", "row"),
+    Field.text("d.event", "event_id"),
+    Field.text("e.type", "event_type"),
+    Field.text("d.receiver", "receiver"),
+    Field.word(SubjectKind, "d.subject_kind", "subject_kind"),
+    Field.text("COALESCE(b.external_id, s.name, v.name, '')", "subject"),
+    Field.text("b.source", "source"),
+    Field.number("d.sequence", "sequence"),
+    Field.word(DeliveryState, "d.state", "state"),
+    Field.number("d.attempts", "attempts"),
+    Field.time("d.due_at", "due_at"),
+    Field.flag("d.lease_owner IS NOT NULL", "claimed"),
+    Field.time("d.enqueued_at", "enqueued_at"),
+    Field.time("d.delivered_at", "delivered_at"),
+    Field.time("r.held_since", "held_since"),
+    Field.time("r.held_until", "held_until"),
+)
+_SELECT: Final = (
+    f"SELECT {_VIEW.columns} FROM deliveries AS d JOIN events AS e ON e.id = d.event"
+    " LEFT JOIN batches AS b ON d.subject_kind = 'batch' AND b.id = d.subject_row"
+    " LEFT JOIN sources AS s ON d.subject_kind = 'source' AND s.id = d.subject_row"
+    " LEFT JOIN receivers AS v ON d.subject_kind = 'receiver' AND v.id = d.subject_row"
+    " LEFT JOIN receivers AS r ON r.name = d.receiver"
+)
+
+
+def _views(connection: Connection, select: TextClause, **values: Any) -> list[DeliveryView]:
+    return [DeliveryView(**_VIEW.load(row)) for row in connection.execute(select, values)]
+
+
+# a page of all
+_ALL: Final = text(f"{_SELECT} WHERE d.id < :before ORDER BY d.id DESC LIMIT :limit")
+# a page of those in a state, or to a receiver, or both
+_CHOSEN: Final = text(
+    f"{_SELECT} WHERE d.id < :before AND d.state = COALESCE(CAST(:state AS text), d.state)"
+    " AND d.receiver = COALESCE(CAST(:receiver AS text), d.receiver)"
+    " ORDER BY d.id DESC LIMIT :limit"
+)
+
+
 async def list_deliveries(
     database: Database, *, state: str | None = None, receiver: str | None = None
 ) -> AsyncIterator[DeliveryView]:
     """Yield deliveries, the newest first."""
-    before = _NEWEST
-    while True:
-        values: dict[str, Any] = {"before": before, "limit": PAGE}
-        statement = _ALL
-        if state is not None or receiver is not None:
-            statement, values = _CHOSEN, values | {"state": state, "receiver": receiver}
-        rows = await fetch(database, statement, values)
-        for row in rows:
-            yield _delivery_of(row)
-        if len(rows) < PAGE:
-            return
-        before = rows[-1][0]
+    values: dict[str, Any] = {"before": NEWEST}
+    select = _ALL
+    if state is not None or receiver is not None:
+        select, values = _CHOSEN, values | {"state": state, "receiver": receiver}
+    async for page in pages(database, select, lambda last: {"before": last[0]}, **values):
+        for row in page:
+            yield DeliveryView(**_VIEW.load(row))
+
+
+# one, by its number
+_ONE: Final = text(f"{_SELECT} WHERE d.id = :row")
 
 
 @reading
 def read_delivery(connection: Connection, row: int) -> DeliveryView | None:
     """Return one delivery."""
-    found = connection.execute(_ONE, {"row": row}).one_or_none()
-    return None if found is None else _delivery_of(found)
+    return next(iter(_views(connection, _ONE, row=row)), None)
+
+
+# those of several events
+_OF_EVENTS: Final = text(f"{_SELECT} WHERE d.event IN :ids ORDER BY d.id").bindparams(
+    bindparam("ids", expanding=True)
+)
 
 
 @reading
 def deliveries_of_events(connection: Connection, ids: Sequence[str]) -> list[DeliveryView]:
     """Return all deliveries of several events, in their order."""
-    if not ids:  # Postgres cannot tell the type of an empty list
-        return []
-    return [_delivery_of(row) for row in connection.execute(_OF_EVENTS, {"ids": ids})]
+    # Postgres cannot tell the type of an empty list
+    return _views(connection, _OF_EVENTS, ids=ids) if ids else []
+
+
+# the first pending one of the same receiver and subject
+_HEAD: Final = text(
+    f"{_SELECT} JOIN deliveries AS o ON o.id = :row AND d.receiver = o.receiver"
+    " AND d.subject_kind = o.subject_kind AND d.subject_row = o.subject_row"
+    " WHERE d.state = 'pending' ORDER BY d.sequence LIMIT 1"
+)
 
 
 @reading
 def lane_head(connection: Connection, delivery_row: int) -> DeliveryView | None:
     """Return the oldest pending delivery of a delivery's lane: the one that all others wait for."""
-    found = connection.execute(_HEAD, {"row": delivery_row}).one_or_none()
-    return None if found is None else _delivery_of(found)
+    return next(iter(_views(connection, _HEAD, row=delivery_row)), None)
 
 
-@reading
-def last_hold(connection: Connection, receiver: str) -> AttemptView | None:
-    """Return the newest attempt that held a receiver as a whole."""
-    row = connection.execute(_LAST_HOLD, {"receiver": receiver}).one_or_none()
-    return None if row is None else _attempt_of(row)
+# all pending ones of one subject
+_PENDING: Final = text(
+    f"{_SELECT} WHERE d.state = 'pending' AND d.subject_kind = :kind AND d.subject_row = :row"
+    " ORDER BY d.receiver, d.sequence"
+)
 
 
 @reading
 def pending_of_batch(connection: Connection, batch_row: int) -> list[DeliveryView]:
     """Return what is still owed of a batch's events, lane by lane."""
-    values = {"kind": SubjectKind.BATCH.value, "row": batch_row}
-    return [_delivery_of(row) for row in connection.execute(_PENDING, values)]
+    return _views(connection, _PENDING, kind=SubjectKind.BATCH.value, row=batch_row)
+
+
+_ATTEMPT: Final = Fields(
+    Field.time("a.at", "at"),
+    Field("a.duration_ms", "duration", load=lambda number: timedelta(milliseconds=number)),
+    Field.text("a.verdict", "verdict"),
+    Field.number("a.status_code", "status_code"),
+    Field.text("a.error", "error"),
+    Field.text("a.response", "response"),
+)
+# those at one delivery
+_ATTEMPTS: Final = text(
+    f"SELECT {_ATTEMPT.columns} FROM attempts AS a WHERE a.delivery = :row ORDER BY a.id"
+)
 
 
 @reading
 def attempts_of(connection: Connection, delivery_row: int) -> list[AttemptView]:
     """Return all attempts at a delivery, the first one first."""
     rows = connection.execute(_ATTEMPTS, {"row": delivery_row})
-    return [_attempt_of(row) for row in rows]
+    return [AttemptView(**_ATTEMPT.load(row)) for row in rows]
 
 
-@reading
-def known_receivers(connection: Connection) -> list[str]:
-    """Return the names of all receivers that ever were configured."""
-    return list(connection.execute(_RECEIVERS).scalars().all())
-
-
-def _delivery_of(row: Sequence[Any]) -> DeliveryView:
-    return DeliveryView(
-        row=row[0],
-        event_id=row[1],
-        event_type=row[2],
-        receiver=row[3],
-        subject_kind=SubjectKind(row[4]),
-        subject=row[5],
-        source=row[6],
-        sequence=row[7],
-        state=DeliveryState(row[8]),
-        attempts=row[9],
-        due_at=from_milliseconds(row[10]),
-        claimed=bool(row[11]),
-        enqueued_at=from_milliseconds(row[12]),
-        delivered_at=from_milliseconds(row[13]),
-        held_since=from_milliseconds(row[14]),
-        held_until=from_milliseconds(row[15]),
-    )
-
-
-def _attempt_of(row: Sequence[Any]) -> AttemptView:
-    return AttemptView(
-        at=from_milliseconds(row[0]),
-        duration=timedelta(milliseconds=row[1]),
-        verdict=row[2],
-        status_code=row[3],
-        error=row[4],
-        response=row[5],
-    )
-
-
-_SELECT: Final = (
-    "SELECT d.id, d.event, e.type, d.receiver, d.subject_kind,"
-    " COALESCE(b.external_id, s.name, v.name, ''), b.source, d.sequence, d.state, d.attempts,"
-    " d.due_at, d.lease_owner IS NOT NULL, d.enqueued_at, d.delivered_at, r.held_since,"
-    " r.held_until"
-    " FROM deliveries AS d JOIN events AS e ON e.id = d.event"
-    " LEFT JOIN batches AS b ON d.subject_kind = 'batch' AND b.id = d.subject_row"
-    " LEFT JOIN sources AS s ON d.subject_kind = 'source' AND s.id = d.subject_row"
-    " LEFT JOIN receivers AS v ON d.subject_kind = 'receiver' AND v.id = d.subject_row"
-    " LEFT JOIN receivers AS r ON r.name = d.receiver"
-)
-_ALL: Final = text(f"{_SELECT} WHERE d.id < :before ORDER BY d.id DESC LIMIT :limit")
-_CHOSEN: Final = text(
-    f"{_SELECT} WHERE d.id < :before AND d.state = COALESCE(CAST(:state AS text), d.state)"
-    " AND d.receiver = COALESCE(CAST(:receiver AS text), d.receiver)"
-    " ORDER BY d.id DESC LIMIT :limit"
-)
-_ONE: Final = text(f"{_SELECT} WHERE d.id = :row")
-_OF_EVENTS: Final = text(f"{_SELECT} WHERE d.event IN :ids ORDER BY d.id").bindparams(
-    bindparam("ids", expanding=True)
-)
-_HEAD: Final = text(
-    f"{_SELECT} JOIN deliveries AS o ON o.id = :row AND d.receiver = o.receiver"
-    " AND d.subject_kind = o.subject_kind AND d.subject_row = o.subject_row"
-    " WHERE d.state = 'pending' ORDER BY d.sequence LIMIT 1"
-)
-_PENDING: Final = text(
-    f"{_SELECT} WHERE d.state = 'pending' AND d.subject_kind = :kind AND d.subject_row = :row"
-    " ORDER BY d.receiver, d.sequence"
-)
-_ATTEMPTS: Final = text(
-    "SELECT at, duration_ms, verdict, status_code, error, response FROM attempts"
-    " WHERE delivery = :row ORDER BY id"
-)
+# the newest one whose verdict was about the whole receiver
 _LAST_HOLD: Final = text(
-    "SELECT a.at, a.duration_ms, a.verdict, a.status_code, a.error, a.response FROM attempts AS a"
+    f"SELECT {_ATTEMPT.columns} FROM attempts AS a"
     " JOIN deliveries AS d ON d.id = a.delivery WHERE d.receiver = :receiver"
     " AND a.verdict = 'hold' ORDER BY a.id DESC LIMIT 1"
 )
-_RECEIVERS: Final = text("SELECT name FROM receivers ORDER BY name")
+
+
+@reading
+def last_hold(connection: Connection, receiver: str) -> AttemptView | None:
+    """Return the newest attempt that held a receiver as a whole."""
+    row = connection.execute(_LAST_HOLD, {"receiver": receiver}).one_or_none()
+    return None if row is None else AttemptView(**_ATTEMPT.load(row))

@@ -11,19 +11,31 @@ from monitor.core.delivery import Delivery
 from monitor.core.errors import StorageError
 from monitor.core.event import Event, EventType, SubjectKind
 from monitor.storage.database import writing
-from monitor.storage.deliveries.lanes import lock_subjects
+from monitor.storage.deliveries.lanes import FREE, GIVE_UP, lock_subjects
 from monitor.storage.deliveries.outbox import Birth, RoutedEvent, enqueue
 from monitor.storage.receivers import ReceiverRow
-from monitor.storage.times import milliseconds
+from monitor.storage.sql import milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestDelivery:
-    """Hold who tests which receiver, and how the event of a sequence number is composed."""
+    """Who tests which receiver, and how the event of a sequence number is composed."""
 
     receiver: ReceiverRow
     compose: Callable[[int], Event]
     birth: Birth
+
+
+# earlier tests that nobody sends any more
+_GIVE_UP: Final = text(
+    f"{GIVE_UP} WHERE receiver = :receiver AND subject_kind = 'receiver' AND subject_row = :row"
+    f" AND {FREE} AND event IN (SELECT id FROM events WHERE type = :type"
+    " AND subject_kind = 'receiver' AND subject_row = :row)"
+)
+# the next sequence number
+_COUNT: Final = text(
+    "UPDATE receivers SET sequence = sequence + 1 WHERE id = :row RETURNING sequence"
+)
 
 
 @writing
@@ -50,15 +62,3 @@ def owe_test_delivery(connection: Connection, test: TestDelivery, *, now: dateti
             f"another test of {receiver.name} is under way: try again when it has ended"
         )
     return born[0]
-
-
-_GIVE_UP: Final = text(
-    "UPDATE deliveries SET state = 'dead', due_at = NULL, lease_owner = NULL, epoch = epoch + 1"
-    " WHERE receiver = :receiver AND subject_kind = 'receiver' AND subject_row = :row"
-    " AND state = 'pending' AND (lease_owner IS NULL OR due_at <= :now)"
-    " AND event IN (SELECT id FROM events WHERE type = :type"
-    " AND subject_kind = 'receiver' AND subject_row = :row)"
-)
-_COUNT: Final = text(
-    "UPDATE receivers SET sequence = sequence + 1 WHERE id = :row RETURNING sequence"
-)

@@ -1,5 +1,8 @@
 """The tables, the same on SQLite and Postgres; times are milliseconds since 1970, UTC."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -16,6 +19,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+
+from monitor.storage.batches.row import KNOWN
 
 metadata = MetaData(
     naming_convention={
@@ -37,6 +42,13 @@ def _row() -> Column[int]:
 def _partial_index(name: str, *columns: str, where: str) -> Index:
     condition = text(where)
     return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
+def _known_columns() -> Iterator[Column[Any]]:
+    """Yield the columns of what is known of a batch, as batches/row.py lists them."""
+    kinds: dict[str, type[Any]] = {"text": Text, "bigint": BigInteger, "boolean": Boolean}
+    for field in KNOWN:
+        yield Column(field.column, String(field.limit) if field.limit else kinds[field.kind])
 
 
 sources = Table(
@@ -82,32 +94,7 @@ batches = Table(
     Column("last_poll_at", BigInteger),
     Column("observed_at", BigInteger),
     Column("failures", Text),
-    # what is known; all null before the first reading
-    Column("status", String(64)),
-    Column("phase", String(16)),
-    Column("outcome", String(16)),
-    Column("counts", Text),
-    Column("open_calls", BigInteger),
-    Column("total_contacts", BigInteger),
-    Column("valid_contacts", BigInteger),
-    Column("provider_name", String(256)),
-    Column("scheduled_at", BigInteger),
-    Column("changed_at", BigInteger),
-    Column("phase_since", BigInteger),
-    Column("started_at", BigInteger),
-    Column("born_final", Boolean),
-    Column("unconfirmed_since", BigInteger),
-    Column("settled_at", BigInteger),
-    Column("unknown_statuses", Text),
-    Column("parked_calls", BigInteger),
-    Column("live_calls", BigInteger),
-    Column("counted", Boolean),
-    Column("schedule", Text),
-    Column("begun_until", BigInteger),
-    Column("stalled_at", BigInteger),
-    Column("overdue_at", BigInteger),
-    Column("course", Text),
-    Column("settled_by", String(16)),
+    *_known_columns(),
     Column("found_first", Boolean),
     UniqueConstraint("source", "external_id"),
     Index("uq_batches_source_identity", "source", "identity", unique=True),

@@ -79,7 +79,7 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
     if found is not None and table == _FORMER_TABLE:
         command.stamp(config, found)
         # without it an older program takes the tables for somebody else's, and stops
-        connection.execute(text(f"DELETE FROM {_FORMER_TABLE}"))  # noqa: S608 (ours)
+        connection.execute(text(f"DELETE FROM {_FORMER_TABLE}"))
     command.upgrade(config, "head")
     return found, NEWEST
 
@@ -115,7 +115,7 @@ def _find(connection: Connection) -> tuple[str | None, str]:
         if not all(map(inspector.has_table, (_FORMER_TABLE, *_FORMER_COMPANY))):
             return None, VERSION_TABLE
         table = _FORMER_TABLE
-    return connection.execute(text(f"SELECT version_num FROM {table}")).scalar(), table  # noqa: S608 (ours)
+    return connection.execute(text(f"SELECT version_num FROM {table}")).scalar(), table
 
 
 def _refuse_foreign(connection: Connection, found: str | None) -> None:

@@ -44,6 +44,14 @@ async def check_server(database: Database) -> None:
         )
 
 
+# who we are, where our tables would come to lie, and whether we may make them there
+_MAY_CREATE: Final = text(
+    "SELECT quote_ident(current_user), quote_ident(current_database()),"
+    " quote_ident(current_schema()), current_setting('search_path'),"
+    " coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
+)
+
+
 def check_tables_may_be_made(connection: Connection) -> None:
     """Raise DatabaseUnfitError unless our user may make tables where they would come to lie."""
     user, database, schema, path, may = connection.execute(_MAY_CREATE).one()
@@ -57,6 +65,9 @@ def check_tables_may_be_made(connection: Connection) -> None:
             f"the user {user} may make no tables in the database {database}: as its owner,"
             f" GRANT USAGE, CREATE ON SCHEMA {schema} TO {user};"
         )
+
+
+_PROCESS: Final = text("SELECT pg_backend_pid()")
 
 
 async def _share_servers(
@@ -73,18 +84,12 @@ async def _share_servers(
     return bool(met[first] & met[second]) or any(len(processes) > 1 for processes in met.values())
 
 
+_ENCODED: Final = text(
+    "SELECT current_setting('server_encoding'), current_setting('client_encoding')"
+)
+
+
 def _encodings(connection: Connection) -> tuple[str, str]:
     """Return the database's, and that of this session."""
     server, client = connection.execute(_ENCODED).one()
     return server, client
-
-
-_ENCODED: Final = text(
-    "SELECT current_setting('server_encoding'), current_setting('client_encoding')"
-)
-_PROCESS: Final = text("SELECT pg_backend_pid()")
-_MAY_CREATE: Final = text(
-    "SELECT quote_ident(current_user), quote_ident(current_database()),"
-    " quote_ident(current_schema()), current_setting('search_path'),"
-    " coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
-)

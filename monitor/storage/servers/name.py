@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 _CLASS: Final = 0x6E616D65
 """First half of the advisory lock's key; the second is the name's hash."""
+# an advisory lock ends with its connection, however the daemon died
+_TAKE: Final = text("SELECT pg_try_advisory_lock(:class, hashtext(CAST(:name AS text)))")
+_ALIVE: Final = text("SELECT 1")
 
 
 class InstanceName:
-    """Hold a name for as long as one connection lives; on SQLite the file's lock says enough.
+    """A name, held for as long as one connection lives; on SQLite the file's lock says enough.
 
     Two daemons of one name would give back each other's claims, and so send twice.
     """
@@ -27,7 +30,7 @@ class InstanceName:
         self._connection: AsyncConnection | None = None
 
     async def take(self) -> None:
-        """Take the name; raises InstanceRunningError while another daemon bears it."""
+        """Take the name; raise InstanceRunningError while another daemon bears it."""
         if self._database.file is not None or self._connection is not None:
             return
         connection = await self._database.connect_alone()
@@ -47,7 +50,7 @@ class InstanceName:
         self._connection = connection
 
     async def keep(self) -> None:
-        """Take the name anew if its connection was lost, as by a restart of the server.
+        """Take the name again if its connection was lost, as by a restart of the server.
 
         Raises InstanceRunningError when another daemon has taken it meanwhile.
         """
@@ -69,7 +72,3 @@ async def _drop(connection: "AsyncConnection") -> None:
     """Close a connection that may be lost already."""
     with suppress(exc.SQLAlchemyError, OSError):
         await connection.close()
-
-
-_ALIVE: Final = text("SELECT 1")
-_TAKE: Final = text("SELECT pg_try_advisory_lock(:class, hashtext(CAST(:name AS text)))")

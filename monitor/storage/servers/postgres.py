@@ -106,11 +106,17 @@ def _limit_session(connection: Any, _record: ConnectionPoolEntry) -> None:
     values = ", ".join(f"('{name}', '{value}')" for name, value in _LIMITS.items())
     cursor = connection.cursor()
     cursor.execute(
-        f"SELECT set_config(name, value, false) FROM (VALUES {values}) AS ours (name, value)"  # noqa: S608 (ours)
+        f"SELECT set_config(name, value, false) FROM (VALUES {values}) AS ours (name, value)"
         " JOIN pg_settings USING (name) WHERE source <> 'client'"
     )
     cursor.close()
     connection.commit()
+
+
+# one limit of this transaction, where the server knows it
+_LIFT: Final = text(
+    "SELECT set_config(name, :value, true) FROM pg_settings WHERE name = CAST(:name AS text)"
+)
 
 
 def lift_limits(connection: Connection) -> None:
@@ -118,8 +124,3 @@ def lift_limits(connection: Connection) -> None:
     for name in ("statement_timeout", "lock_timeout", "transaction_timeout"):
         connection.execute(_LIFT, {"name": name, "value": "0"})
     connection.execute(_LIFT, {"name": "idle_in_transaction_session_timeout", "value": "30s"})
-
-
-_LIFT: Final = text(
-    "SELECT set_config(name, :value, true) FROM pg_settings WHERE name = CAST(:name AS text)"
-)

@@ -1,10 +1,9 @@
 """Batches that an older program registers beside ours, on a Postgres amid a rolling upgrade."""
 
-from tests.storage.batches.test_register import BARE, DASHED, wanted
-
 from monitor.storage.batches.identify import identify_batches
 from monitor.storage.batches.read import read_batch
 from monitor.storage.batches.register import declare_batches, unregister_batches
+from tests.storage.batches.test_register import BARE, DASHED, wanted
 from tests.storage.store import NOW, Store
 
 

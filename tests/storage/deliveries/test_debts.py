@@ -2,7 +2,7 @@ import pytest
 
 from monitor.core.delivery import VerdictKind
 from monitor.storage.deliveries import debts
-from monitor.storage.deliveries.debts import Debt, HandedOver, debts_of_gone, hand_over
+from monitor.storage.deliveries.debts import Debt, Handover, debts_of_gone, hand_over
 from tests.storage.store import LEASE, MINUTE, NOW, SECOND, Store
 
 LATER = NOW + 60 * MINUTE
@@ -32,7 +32,7 @@ async def test_debts_are_handed_over_in_order_on_a_fresh_schedule(store: Store) 
 
     done = await hand_over(store.database, "crm", to="ops", now=LATER)
 
-    assert done == HandedOver(moved=3, doubled=0)
+    assert done == Handover(moved=3, doubled=0)
     sent = []
     while taken := await store.take("ops", at=LATER + MINUTE):
         (delivery,) = taken  # one at a time
@@ -48,7 +48,7 @@ async def test_what_the_other_receiver_has_itself_is_given_up(store: Store) -> N
 
     done = await hand_over(store.database, "crm", to="ops", now=LATER)
 
-    assert done == HandedOver(moved=1, doubled=2)
+    assert done == Handover(moved=1, doubled=2)
     rows = await store.rows(
         "SELECT receiver, sequence, state FROM deliveries ORDER BY receiver, sequence"
     )

@@ -1,5 +1,4 @@
-from monitor.storage.batches.read import daemon_seen_at
-from monitor.storage.upkeep import touch_instance
+from monitor.storage.instances import daemon_seen_at, touch_instance
 from tests.storage.store import MINUTE, NOW, Store
 
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from monitor.storage.times import from_milliseconds, milliseconds
+from monitor.storage.sql import from_milliseconds, milliseconds
 
 
 @pytest.mark.parametrize(
