@@ -15,9 +15,9 @@ from monitor.engine.source import SourceAtWork
 from monitor.providers import build as build_provider
 from monitor.settings import OFF, Patience
 from monitor.sinks import build as build_sink
+from monitor.storage.batches.register import Registration, declare_batches
 from monitor.storage.database import Database
 from monitor.storage.receivers import ReceiverRow, register_receivers
-from monitor.storage.registry import Registration, declare_batches
 from monitor.storage.sources import SourceRow, register_sources
 
 

@@ -14,9 +14,9 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from monitor.storage import sqlite
 from monitor.storage.database import Database
-from monitor.storage.schema import migrate
+from monitor.storage.schema.version import migrate
+from monitor.storage.servers import sqlite
 from tests.patient import HANG
 from tests.postgres import Postgres, run_postgres
 

@@ -26,7 +26,7 @@ def be_patient() -> None:
 
 def be_patient_with_files() -> None:
     """Let SQLite wait for a file that others hold for as long as they do."""
-    from monitor.storage import sqlite
+    from monitor.storage.servers import sqlite
 
     pragmas: Any = sqlite
     first, *rest = pragmas._PRAGMAS

@@ -18,7 +18,7 @@ from monitor.core.source import Source
 from monitor.engine.source import SourceAtWork
 from monitor.engine.writing.judgement import Result, judge_group, observe_result
 from monitor.providers import bolna, vogent
-from monitor.storage.batches import Claim
+from monitor.storage.batches.claim import Claim
 
 START: Final = datetime(2026, 1, 29, 8, 30, 2, 114000, tzinfo=UTC)
 INTERVAL: Final = timedelta(seconds=30)

@@ -17,8 +17,8 @@ from monitor.core.event import facts
 from monitor.core.forecast import Forecast, forecast
 from monitor.core.payload import batch_data, failure_data
 from monitor.core.source import Source
+from monitor.storage.batches.read import BatchView, has_batches, read_batch
 from monitor.storage.database import Database
-from monitor.storage.queries import BatchView, has_batches, read_batch
 from monitor.storage.sources import SourceRow, all_sources
 
 FORGOTTEN = "no longer polled: it settled, or was unreachable, long ago; `monitor add` wakes it"

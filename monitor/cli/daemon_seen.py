@@ -5,7 +5,7 @@ from typing import Final
 
 from monitor.cli.screen import write_short_time
 from monitor.storage.database import Database
-from monitor.storage.queries import daemon_seen_at
+from monitor.storage.instances import daemon_seen_at
 
 ALIVE_WITHIN: Final = timedelta(minutes=2, seconds=30)
 """Each says so once a minute: two that fail to come may be the database's fault."""

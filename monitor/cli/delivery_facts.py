@@ -13,8 +13,9 @@ from monitor.config.schema import Config
 from monitor.core.delivery import DeliveryState
 from monitor.core.event import EventType, stamp
 from monitor.storage.database import Database
-from monitor.storage.debts import Debt
-from monitor.storage.delivery_queries import AttemptView, DeliveryView, known_receivers
+from monitor.storage.deliveries.debts import Debt
+from monitor.storage.deliveries.read import AttemptView, DeliveryView
+from monitor.storage.receivers import known_receivers
 
 LARGEST_ROW: Final = 2**63 - 1
 

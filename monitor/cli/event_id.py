@@ -5,7 +5,7 @@ from typing import Final
 
 from monitor.core.errors import UnknownNameError
 from monitor.storage.database import Database
-from monitor.storage.event_queries import ids_beginning_with
+from monitor.storage.events.read import ids_beginning_with
 
 NAMED: Final = 5
 """Candidates that are named at most."""

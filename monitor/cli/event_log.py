@@ -8,7 +8,7 @@ from typing import Any
 from monitor.core.event import facts
 from monitor.core.matching import Matcher
 from monitor.storage.database import Database
-from monitor.storage.event_queries import EventView, events_since
+from monitor.storage.events.read import EventView, events_since
 
 DiscoveryAnswer = tuple[EventView, Any]
 """An event, and its body decoded."""

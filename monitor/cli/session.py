@@ -15,7 +15,7 @@ from monitor.core.errors import UnknownNameError
 from monitor.core.matching import Matcher
 from monitor.net.redact import printable
 from monitor.storage.database import Database
-from monitor.storage.schema import check_schema, migrate_if_missing
+from monitor.storage.schema.version import check_schema, migrate_if_missing
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:

@@ -15,10 +15,10 @@ from monitor.daemon.systemd import Systemd
 from monitor.engine.engine import Engine
 from monitor.engine.loop import end, keep_running
 from monitor.operations import Operations
-from monitor.storage.batches import release_batches
+from monitor.storage.batches.claim import release_batches
 from monitor.storage.database import Database
-from monitor.storage.deliveries import release_deliveries
-from monitor.storage.upkeep import forget_instance
+from monitor.storage.deliveries.claim import release_deliveries
+from monitor.storage.instances import forget_instance
 
 RELEASE: Final = 0.5
 """Seconds in which what is claimed is to be given back."""

@@ -7,7 +7,7 @@ import structlog
 
 from monitor.core.errors import InstanceRunningError, StorageError
 from monitor.core.once import Once
-from monitor.storage.instance import InstanceName
+from monitor.storage.servers.name import InstanceName
 
 EVERY: Final = 10.0
 """Seconds between two looks; also within which a name that was lost is taken again."""

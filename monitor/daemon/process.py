@@ -37,13 +37,14 @@ from monitor.engine.clock import Clock
 from monitor.engine.engine import Engine
 from monitor.engine.loop import Bell, end, keep_running
 from monitor.operations import Operations
-from monitor.storage.batches import release_batches
+from monitor.storage.batches.claim import release_batches
 from monitor.storage.database import Database
-from monitor.storage.deliveries import release_deliveries
-from monitor.storage.instance import InstanceName
-from monitor.storage.lock import hold_file
-from monitor.storage.schema import migrate
-from monitor.storage.upkeep import heed_step_back, touch_instance
+from monitor.storage.deliveries.claim import release_deliveries
+from monitor.storage.instances import touch_instance
+from monitor.storage.schema.version import migrate
+from monitor.storage.servers.lock import hold_file
+from monitor.storage.servers.name import InstanceName
+from monitor.storage.upkeep import heed_step_back
 
 WAIT_FOR_DATABASE: Final = 60.0
 """Seconds that a Postgres gets to come up, as when both start with the machine."""

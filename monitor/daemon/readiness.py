@@ -7,7 +7,7 @@ from monitor.core.errors import StorageError
 from monitor.daemon.liveness import HANG, Liveness
 from monitor.engine.engine import Engine
 from monitor.storage.database import Database
-from monitor.storage.upkeep import touch_instance
+from monitor.storage.instances import touch_instance
 
 CHECK: Final = 2.0
 """Seconds after which a database that takes a write no sooner is not well."""

@@ -15,10 +15,10 @@ from monitor.core.source import Source, recovered
 from monitor.engine.metrics import Metrics
 from monitor.engine.parts import Parts
 from monitor.engine.writing.judgement import source_event
+from monitor.storage.batches.record import record
 from monitor.storage.database import Database
-from monitor.storage.debts import debts_of_gone
-from monitor.storage.outbox import Birth, RoutedEvent
-from monitor.storage.record import record
+from monitor.storage.deliveries.debts import debts_of_gone
+from monitor.storage.deliveries.outbox import Birth, RoutedEvent
 from monitor.storage.sources import SourceRecord, SourceRow, all_sources
 
 QUIET: Final = timedelta(minutes=3)

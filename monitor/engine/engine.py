@@ -16,7 +16,7 @@ from monitor.engine.polling.poller import Poller
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.engine.source import SourceAtWork
 from monitor.engine.writing.writer import Writer
-from monitor.storage.batches import hasten_batches
+from monitor.storage.batches.claim import hasten_batches
 from monitor.storage.database import Database
 
 DELIVERIES_TIMEOUT: Final = 2.5

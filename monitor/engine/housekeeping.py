@@ -13,16 +13,11 @@ from monitor.engine.departures import Departures
 from monitor.engine.loop import Loop
 from monitor.engine.metrics import Metrics
 from monitor.engine.parts import Parts
+from monitor.storage.batches.identify import identify_batches
 from monitor.storage.database import Database
-from monitor.storage.deliveries import due_receivers
-from monitor.storage.identify import identify_batches
-from monitor.storage.upkeep import (
-    expire_deliveries,
-    mend_plans,
-    prune,
-    repair_lanes,
-    touch_instance,
-)
+from monitor.storage.deliveries.claim import due_receivers
+from monitor.storage.instances import touch_instance
+from monitor.storage.upkeep import expire_deliveries, mend_plans, prune, repair_lanes
 
 EVERY: Final = 120.0
 """Seconds after which it works even if nobody rings."""

@@ -13,7 +13,7 @@ from monitor.engine.claimed import ClaimedAhead
 from monitor.engine.metrics import Metrics
 from monitor.engine.ports import Provider
 from monitor.engine.usage import MINUTE, Usage
-from monitor.storage.batches import Claim
+from monitor.storage.batches.claim import Claim
 from monitor.storage.sources import SourceRow
 
 

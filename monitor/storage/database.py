@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
@@ -13,9 +13,10 @@ from sqlalchemy import Connection, exc, text
 from sqlalchemy.engine import URL, make_url
 
 from monitor.core.errors import ConfigError, DataRefusedError, NotAdmittedError, StorageError
-from monitor.storage.postgres import ANSWER_TIMEOUT, PostgresServer
-from monitor.storage.reason import is_not_admitted, kind_of, reason_of
-from monitor.storage.sqlite import SqliteFile
+from monitor.storage.servers.postgres import ANSWER_TIMEOUT, PostgresServer
+from monitor.storage.servers.reason import is_not_admitted, kind_of, reason_of
+from monitor.storage.servers.sqlite import SqliteFile
+from monitor.storage.sql import PAGE
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -175,8 +176,27 @@ def fetch(connection: Connection, statement: Any, values: Mapping[str, Any]) -> 
     return connection.execute(statement, values).all()
 
 
+async def pages(
+    database: Database, statement: Any, place: Callable[[Any], Mapping[str, Any]], **values: Any
+) -> AsyncIterator[Sequence[Any]]:
+    """Yield the rows of a statement by pages: the next one begins at the `place` of the last row.
+
+    Each page is a unit of work of its own, so no reader keeps the database's log from shrinking.
+    """
+    while True:
+        rows = await fetch(database, statement, {**values, "limit": PAGE})
+        if rows:
+            yield rows
+        if len(rows) < PAGE:
+            return
+        values |= place(rows[-1])
+
+
+_CLOCK: Final = text("SELECT clock_timestamp()")
+
+
 def _clock(connection: Connection) -> datetime:
-    found: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    found: datetime = connection.execute(_CLOCK).scalar_one()
     return found
 
 

@@ -2,17 +2,22 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, text
 
 from monitor.core.event import SubjectKind
 from monitor.storage.database import Database, reading, writing
-from monitor.storage.lanes import Lane, lock_subjects, promote
-from monitor.storage.rows import DIALECTS, encode_rows, rows_of
-from monitor.storage.times import from_milliseconds, milliseconds
+from monitor.storage.deliveries.lanes import FREE, GIVE_UP, Lane, lock_subjects, promote
+from monitor.storage.sql import (
+    CHUNK,
+    encode_rows,
+    from_milliseconds,
+    milliseconds,
+    rows_of,
+    run,
+)
 
-CHUNK: Final = 500
 DRIFT: Final = timedelta(seconds=2)
 """Less is drift."""
 
@@ -20,16 +25,24 @@ _Place: TypeAlias = tuple[int, int]
 """When a batch is due, and its row."""
 
 
-@writing
-def touch_instance(connection: Connection, name: str, *, now: datetime) -> None:
-    """Say that an instance is alive; this is also the proof that the database takes writes."""
-    connection.execute(_SEEN, {"name": name, "now": milliseconds(now)})
-
-
-@writing
-def forget_instance(connection: Connection, name: str) -> None:
-    """Say that an instance has ended."""
-    connection.execute(_GONE, {"name": name})
+# the latest time that anybody wrote: a claim draws tokens right before its polls, so no batch need
+# be read for this
+_NEWEST_SIGN: Final = text(
+    "SELECT max(at) FROM (SELECT tokens_at AS at FROM sources"
+    " UNION ALL SELECT seen_at FROM instances) AS signs"
+)
+# all that was planned by that clock but the batches, which may be a million
+_HEED: Final = (
+    text("UPDATE sources SET planned_ahead = TRUE"),
+    text(
+        "UPDATE deliveries SET due_at = :now"
+        " WHERE state = 'pending' AND due_at > :now AND lease_owner IS NULL"
+    ),
+    text("UPDATE sources SET tokens_at = :now WHERE tokens_at > :now"),
+    text("UPDATE instances SET seen_at = :now WHERE seen_at > :now"),
+    text("UPDATE receivers SET held_until = :now WHERE held_until > :now"),
+    text("UPDATE sources SET blocked_until = :now WHERE blocked_until > :now"),
+)
 
 
 @writing
@@ -43,8 +56,8 @@ def heed_step_back(connection: Connection, *, now: datetime) -> timedelta:
     ahead = timedelta() if newest is None else newest - now
     if ahead < DRIFT:
         return timedelta()
-    for statement in _HEED:
-        connection.execute(statement, {"now": milliseconds(now)})
+    for heed in _HEED:
+        connection.execute(heed, {"now": milliseconds(now)})
     return ahead
 
 
@@ -58,10 +71,27 @@ async def mend_plans(database: Database, *, now: datetime) -> AsyncIterator[None
         await _end_mending(database, source)
 
 
+# a source that `heed_step_back` has marked
+_PLANNED_AHEAD: Final = text("SELECT name FROM sources WHERE planned_ahead ORDER BY id LIMIT 1")
+
+
 @reading
 def _planned_ahead(connection: Connection) -> str | None:
     source: str | None = connection.execute(_PLANNED_AHEAD).scalar()
     return source
+
+
+# batches planned for after a place, in the order of the index
+_PLANS: Final = text(
+    "SELECT id, next_poll_at, last_poll_at, registered_at FROM batches WHERE source = :source"
+    " AND (next_poll_at, id) > (:at, :row) AND next_poll_at IS NOT NULL"
+    " ORDER BY next_poll_at, id LIMIT :limit"
+)
+# one batch, unless its plan was moved or it was claimed meanwhile
+_MEND_PLAN: Final = text(
+    "UPDATE batches SET next_poll_at = :now"
+    " WHERE id = :row AND next_poll_at > :now AND lease_owner IS NULL"
+)
 
 
 @writing
@@ -78,7 +108,11 @@ def _mend_some(
     ]
     if planned:
         connection.execute(_MEND_PLAN, planned)
-    return (some[-1][1], some[-1][0]) if len(some) == CHUNK else None
+    return (some[-1].next_poll_at, some[-1].id) if len(some) == CHUNK else None
+
+
+# the mark goes
+_MENDED: Final = text("UPDATE sources SET planned_ahead = NULL WHERE name = :source")
 
 
 @writing
@@ -92,9 +126,16 @@ async def repair_lanes(database: Database, *, now: datetime) -> int:
     return await _unstick(database, stuck, now=now) if stuck else 0
 
 
+# lanes without a head, by the index of the lanes
+_STUCK: Final = text(
+    "SELECT receiver, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"
+    " GROUP BY receiver, subject_kind, subject_row HAVING count(due_at) = 0"
+)
+
+
 @reading
 def _stuck(connection: Connection) -> list[Lane]:
-    return [(row[0], row[1], row[2]) for row in connection.execute(_STUCK)]
+    return [(receiver, kind, row) for receiver, kind, row in connection.execute(_STUCK)]
 
 
 @writing
@@ -113,6 +154,15 @@ async def expire_deliveries(
     return len(old)
 
 
+# some of a receiver's, in the order of the lanes' index: by their numbers Postgres would read all
+# there ever were
+_OLD: Final = text(
+    "SELECT id, subject_kind, subject_row FROM deliveries WHERE receiver = :receiver"
+    f" AND enqueued_at < :before AND {FREE}"
+    " ORDER BY subject_kind, subject_row, sequence LIMIT :limit"
+)
+
+
 @reading
 def _old(
     connection: Connection, receiver: str, before: datetime, *, now: datetime
@@ -123,7 +173,12 @@ def _old(
         "now": milliseconds(now),
         "limit": CHUNK,
     }
-    return {row[0]: (receiver, row[1], row[2]) for row in connection.execute(_OLD, values)}
+    found = connection.execute(_OLD, values)
+    return {row: (receiver, kind, subject) for row, kind, subject in found}
+
+
+# one, unless it was claimed since it was found
+_GIVE_UP: Final = text(f"{GIVE_UP} WHERE id = :row AND {FREE}")
 
 
 @writing
@@ -133,109 +188,60 @@ def _give_up(connection: Connection, old: Mapping[int, Lane], *, now: datetime) 
     promote(connection, set(old.values()), now=now)
 
 
+# some events that owe nothing; put so that Postgres looks at each event's deliveries, not at all
+# that are pending
+_OLD_EVENTS: Final = text(
+    "SELECT id FROM events WHERE at < :before AND 'pending' NOT IN (SELECT state FROM deliveries"
+    " WHERE deliveries.event = events.id) ORDER BY at LIMIT :limit"
+)
+# the deliveries of events, and their attempts: Postgres goes event by event because of the OFFSET;
+# a database that was never analyzed, as one just restored, else reads all of them for each event
+_OWED: Final = {
+    "sqlite": text(
+        f"SELECT d.id, a.id FROM {rows_of('sqlite', 'event text')}"
+        " CROSS JOIN deliveries AS d ON d.event = r.event"
+        " LEFT JOIN attempts AS a ON a.delivery = d.id"
+    ),
+    "postgresql": text(
+        f"SELECT d.id, a.id FROM {rows_of('postgresql', 'event text')}"
+        " CROSS JOIN LATERAL (SELECT id FROM deliveries WHERE event = r.event OFFSET 0) AS d"
+        " LEFT JOIN LATERAL (SELECT id FROM attempts WHERE delivery = d.id OFFSET 0) AS a ON TRUE"
+    ),
+}
+# some readings
+_OLD_SNAPSHOTS: Final = text("SELECT id FROM snapshots WHERE at < :before ORDER BY at LIMIT :limit")
+
+
 @writing
 def prune(connection: Connection, *, before: datetime) -> int:
     """Delete up to 500 events older than `before` that owe nothing, with what hangs on them.
 
     Old snapshots go too. Returns how many rows went; none left: 0. Fails, changing nothing, when
-    one of them is redelivered meanwhile.
+    one of them is redelivered meanwhile: its delivery stays, and keeps its event.
     """
     values = {"before": milliseconds(before), "limit": CHUNK}
     events = connection.execute(_OLD_EVENTS, values).scalars().all()
     if events:
-        wanted = {"rows": encode_rows([{"event": event} for event in events])}
-        owed = connection.execute(_OWED[connection.dialect.name], wanted).all()
-        _delete(connection, "attempts", [row[1] for row in owed if row[1] is not None])
-        _delete(connection, "deliveries", {row[0] for row in owed})
+        rows = encode_rows({"event": event} for event in events)
+        owed = run(connection, _OWED, rows=rows).all()
+        _delete(connection, "attempts", [attempt for _, attempt in owed if attempt is not None])
+        _delete(connection, "deliveries", {delivery for delivery, _ in owed})
         _delete(connection, "events", events)
     snapshots = connection.execute(_OLD_SNAPSHOTS, values).scalars().all()
     _delete(connection, "snapshots", snapshots)
     return len(events) + len(snapshots)
 
 
-def _delete(connection: Connection, table: str, ids: Iterable[int | str]) -> None:
-    """Delete rows one by one by their key, which no plan can read a whole table for."""
-    rows = [{"id": id_} for id_ in ids]
-    if rows:
-        connection.execute(_DELETE[table], rows)
-
-
-def _owed_statement(dialect: str) -> Any:
-    """Find the deliveries of events, and their attempts.
-
-    Postgres goes event by event because of the OFFSET: a database that was never analyzed, as one
-    just restored, else reads all deliveries and attempts for each event.
-    """
-    events = rows_of(dialect, {"event": "text"})
-    if dialect == "sqlite":
-        return text(
-            f"SELECT d.id, a.id FROM {events} CROSS JOIN deliveries AS d ON d.event = r.event"  # noqa: S608 (ours)
-            " LEFT JOIN attempts AS a ON a.delivery = d.id"
-        )
-    return text(
-        f"SELECT d.id, a.id FROM {events}"  # noqa: S608 (ours)
-        " CROSS JOIN LATERAL (SELECT id FROM deliveries WHERE event = r.event OFFSET 0) AS d"
-        " LEFT JOIN LATERAL (SELECT id FROM attempts WHERE delivery = d.id OFFSET 0) AS a ON TRUE"
-    )
-
-
-_SEEN: Final = text(
-    "INSERT INTO instances (name, seen_at) VALUES (:name, :now)"
-    " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at"
-)
-_GONE: Final = text("DELETE FROM instances WHERE name = :name")
-# a claim draws tokens right before its polls: no batch need be read for this
-_NEWEST_SIGN: Final = text(
-    "SELECT max(at) FROM (SELECT tokens_at AS at FROM sources"
-    " UNION ALL SELECT seen_at FROM instances) AS signs"
-)
-_HEED: Final = (
-    text("UPDATE sources SET planned_ahead = TRUE"),
-    text(
-        "UPDATE deliveries SET due_at = :now"
-        " WHERE state = 'pending' AND due_at > :now AND lease_owner IS NULL"
-    ),
-    text("UPDATE sources SET tokens_at = :now WHERE tokens_at > :now"),
-    text("UPDATE instances SET seen_at = :now WHERE seen_at > :now"),
-    text("UPDATE receivers SET held_until = :now WHERE held_until > :now"),
-    text("UPDATE sources SET blocked_until = :now WHERE blocked_until > :now"),
-)
-_PLANNED_AHEAD: Final = text("SELECT name FROM sources WHERE planned_ahead ORDER BY id LIMIT 1")
-_MENDED: Final = text("UPDATE sources SET planned_ahead = NULL WHERE name = :source")
-_PLANS: Final = text(
-    "SELECT id, next_poll_at, last_poll_at, registered_at FROM batches WHERE source = :source"
-    " AND (next_poll_at, id) > (:at, :row) AND next_poll_at IS NOT NULL"
-    " ORDER BY next_poll_at, id LIMIT :limit"
-)
-_MEND_PLAN: Final = text(
-    "UPDATE batches SET next_poll_at = :now"
-    " WHERE id = :row AND next_poll_at > :now AND lease_owner IS NULL"
-)
-_STUCK: Final = text(
-    "SELECT receiver, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"
-    " GROUP BY receiver, subject_kind, subject_row HAVING count(due_at) = 0"
-)
-# in the order of the lanes' index: by their numbers Postgres would read all there ever were
-_OLD: Final = text(
-    "SELECT id, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"
-    " AND receiver = :receiver AND enqueued_at < :before"
-    " AND (lease_owner IS NULL OR due_at <= :now)"
-    " ORDER BY subject_kind, subject_row, sequence LIMIT :limit"
-)
-_GIVE_UP: Final = text(
-    "UPDATE deliveries SET state = 'dead', due_at = NULL, lease_owner = NULL, epoch = epoch + 1"
-    " WHERE id = :row AND state = 'pending' AND (lease_owner IS NULL OR due_at <= :now)"
-)
-# put so that Postgres looks at each event's deliveries, not at all that are pending
-_OLD_EVENTS: Final = text(
-    "SELECT id FROM events WHERE at < :before AND 'pending' NOT IN (SELECT state FROM deliveries"
-    " WHERE deliveries.event = events.id) ORDER BY at LIMIT :limit"
-)
-_OLD_SNAPSHOTS: Final = text("SELECT id FROM snapshots WHERE at < :before ORDER BY at LIMIT :limit")
-_OWED: Final = {dialect: _owed_statement(dialect) for dialect in DIALECTS}
+# rows one by one by their key, which no plan can read a whole table for
 _DELETE: Final = {
     "attempts": text("DELETE FROM attempts WHERE id = :id"),
     "deliveries": text("DELETE FROM deliveries WHERE id = :id AND state <> 'pending'"),
     "events": text("DELETE FROM events WHERE id = :id"),
     "snapshots": text("DELETE FROM snapshots WHERE id = :id"),
 }
+
+
+def _delete(connection: Connection, table: str, ids: Iterable[int | str]) -> None:
+    rows = [{"id": id_} for id_ in ids]
+    if rows:
+        connection.execute(_DELETE[table], rows)

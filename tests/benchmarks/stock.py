@@ -17,14 +17,14 @@ from monitor.core.event import SubjectKind
 from monitor.core.observe import Observation, observe
 from monitor.core.source import Source
 from monitor.providers.bolna import parse
-from monitor.storage.batches import claim_batches
+from monitor.storage.batches.claim import claim_batches
+from monitor.storage.batches.record import BatchRecord, record
+from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database, writing
-from monitor.storage.lanes import Subject, lock_subjects
-from monitor.storage.outbox import Birth, RoutedEvent, enqueue
+from monitor.storage.deliveries.lanes import Subject, lock_subjects
+from monitor.storage.deliveries.outbox import Birth, RoutedEvent, enqueue
 from monitor.storage.receivers import register_receivers
-from monitor.storage.record import BatchRecord, record
-from monitor.storage.registry import Registration, register_batches
-from monitor.storage.schema import migrate
+from monitor.storage.schema.version import migrate
 from monitor.storage.sources import SourceRow, register_sources
 from tests.benchmarks.documents import DOCUMENT, batch_ids
 from tests.benchmarks.settings import RECEIVER, SOURCE

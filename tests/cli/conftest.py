@@ -18,8 +18,8 @@ from monitor.core.errors import FailureKind
 from monitor.core.source import Health
 from monitor.simulator import SimulatedBolna
 from monitor.storage.database import Database
+from monitor.storage.instances import touch_instance
 from monitor.storage.sources import SourceRecord
-from monitor.storage.upkeep import touch_instance
 from tests import programs
 from tests.programs import PIPE
 from tests.storage.store import NOW, Store

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from monitor.cli.commands.event_line import write_event
-from monitor.storage.event_queries import EventView
+from monitor.storage.events.read import EventView
 
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)
 

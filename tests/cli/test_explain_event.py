@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from monitor.core.delivery import Hold, VerdictKind
+from monitor.storage.instances import touch_instance
 from monitor.storage.receivers import hold_receiver
-from monitor.storage.upkeep import touch_instance
 from tests.cli.conftest import Consumer, Run, both
 from tests.storage.store import MINUTE, NOW, SECOND, Store, running
 

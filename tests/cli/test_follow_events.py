@@ -12,7 +12,7 @@ import pytest
 
 from monitor.cli.commands import follow_events
 from monitor.storage.database import Database
-from monitor.storage.upkeep import touch_instance
+from monitor.storage.instances import touch_instance
 from tests import programs
 from tests.cli.conftest import Run, both
 from tests.patient import HANG

@@ -10,9 +10,9 @@ from monitor.core.errors import FailureKind, PollError
 from monitor.core.event import stamp
 from monitor.core.failing import observe_failure
 from monitor.core.source import Health, Source
-from monitor.storage.record import BatchRecord
-from monitor.storage.upkeep import touch_instance
-from monitor.storage.watches import failures_column
+from monitor.storage.batches.record import BatchRecord
+from monitor.storage.batches.row import failures_column
+from monitor.storage.instances import touch_instance
 from tests.cli.conftest import Run, both, fail_source
 from tests.storage.store import MINUTE, NOW, Store, running
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.core.delivery import VerdictKind
-from monitor.storage.upkeep import touch_instance
+from monitor.storage.instances import touch_instance
 from tests.cli.conftest import Consumer, Run, both
 from tests.storage.store import MINUTE, NOW, Store
 

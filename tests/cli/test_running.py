@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.storage.lock import hold_file
+from monitor.storage.servers.lock import hold_file
 from tests import programs
 from tests.cli.conftest import Run
 from tests.conftest import Until

@@ -13,9 +13,9 @@ from standardwebhooks import Webhook
 from monitor.core.delivery import Hold
 from monitor.core.event import Event, EventType, compose
 from monitor.core.payload import receiver_data, receiver_subject
-from monitor.storage.outbox import Birth
+from monitor.storage.deliveries.outbox import Birth
+from monitor.storage.deliveries.tests import TestDelivery, owe_test_delivery
 from monitor.storage.receivers import hold_receiver, register_receivers
-from monitor.storage.test_delivery import TestDelivery, owe_test_delivery
 from tests import programs
 from tests.cli.conftest import SECRET, Consumer, Run, both
 from tests.patient import HANG

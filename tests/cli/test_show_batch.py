@@ -4,7 +4,7 @@ import pytest
 
 from monitor.core.batch import Outcome, Phase, Reading
 from monitor.core.delivery import VerdictKind
-from monitor.storage.upkeep import touch_instance
+from monitor.storage.instances import touch_instance
 from tests.cli.conftest import Run, both, fail_source
 from tests.storage.store import MINUTE, NOW, Store, running
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from monitor.core.delivery import VerdictKind
-from monitor.storage.times import milliseconds
+from monitor.storage.sql import milliseconds
 from tests.cli.conftest import Run, both
 from tests.storage.store import MINUTE, NOW, Store
 

@@ -5,7 +5,7 @@ import pytest
 
 from monitor.cli.commands.timeline import draw_timeline
 from monitor.core.batch import Phase
-from monitor.storage.queries import SnapshotView
+from monitor.storage.batches.read import SnapshotView
 
 NOW = datetime(2026, 1, 29, 8, 0, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ from monitor.cli.commands import wait_for_batch
 from monitor.config.load import load
 from monitor.core.batch import Failures, Outcome, Phase, Reading
 from monitor.core.errors import FailureKind
+from monitor.storage.batches.row import failures_column
 from monitor.storage.database import Database
-from monitor.storage.watches import failures_column
 from tests import programs
 from tests.cli.conftest import Run, both, fail_source
 from tests.conftest import Until

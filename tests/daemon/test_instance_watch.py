@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 from monitor.daemon.instance_watch import InstanceWatch
 from monitor.storage.database import Database
-from monitor.storage.instance import InstanceName
+from monitor.storage.servers.name import InstanceName
 from tests.daemon.conftest import Log
 from tests.postgres import Postgres
 

@@ -26,8 +26,8 @@ from monitor.engine.clock import Clock
 from monitor.engine.engine import Engine
 from monitor.engine.loop import Bell
 from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent, bolna_document
+from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database, fetch
-from monitor.storage.registry import Registration, register_batches
 
 KEY = "the key"
 SECRET = "whsec_" + base64.b64encode(b"thirty-two bytes of a test key!!").decode()

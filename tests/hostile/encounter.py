@@ -9,7 +9,7 @@ from monitor.core.errors import PollError
 from monitor.core.failing import observe_failure
 from monitor.core.observe import Observation, observe
 from monitor.core.source import Health, Source
-from monitor.storage.watches import known_columns
+from monitor.storage.batches.row import known_columns
 from tests.hostile.cases import Api
 
 CPU_SECONDS = 0.05

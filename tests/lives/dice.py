@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
 
-from monitor.storage.batches import Claim
+from monitor.storage.batches.claim import Claim
 from tests.lives.model.account import difference
 from tests.lives.model.poll import Poll, Shown
 from tests.lives.stage import FAULTS, START, Stage, answer_of

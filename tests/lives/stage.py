@@ -18,10 +18,10 @@ from monitor.engine.writing.judgement import Result, judge_group, observe_result
 from monitor.providers import bolna, vogent
 from monitor.providers.calls import weigh
 from monitor.providers.vogent_census import standing
-from monitor.storage.batches import Claim
+from monitor.storage.batches.claim import Claim
+from monitor.storage.batches.row import READ_COLUMNS, failures_column, known_columns, watch_of
 from monitor.storage.sources import _health_column, _health_of
-from monitor.storage.times import milliseconds
-from monitor.storage.watches import READ_COLUMNS, failures_column, known_columns, watch_of
+from monitor.storage.sql import milliseconds
 
 START: Final = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 MINUTE: Final = timedelta(minutes=1)

@@ -30,7 +30,7 @@ BUGS = (
         name="synchronous-off",
         edits=[
             Edit(
-                module="monitor.storage.sqlite",
+                module="monitor.storage.servers.sqlite",
                 old="PRAGMA synchronous = FULL",
                 new="PRAGMA synchronous = OFF",
             ),
@@ -43,7 +43,7 @@ BUGS = (
         name="synchronous-normal",
         edits=[
             Edit(
-                module="monitor.storage.sqlite",
+                module="monitor.storage.servers.sqlite",
                 old="PRAGMA synchronous = FULL",
                 new="PRAGMA synchronous = NORMAL",
             ),
@@ -56,7 +56,7 @@ BUGS = (
         name="state-before-outbox",
         edits=[
             Edit(
-                module="monitor.storage.record",
+                module="monitor.storage.batches.record",
                 old="    _insert_snapshots(connection, kept)\n",
                 new="    _insert_snapshots(connection, kept)\n" + APART,
             ),
@@ -69,7 +69,7 @@ BUGS = (
         name="attempts-apart",
         edits=[
             Edit(
-                module="monitor.storage.deliveries",
+                module="monitor.storage.deliveries.claim",
                 old="    if ours:\n        connection.execute(_INSERT_ATTEMPT",
                 new=APART + "    if ours:\n        connection.execute(_INSERT_ATTEMPT",
             ),

@@ -4,14 +4,17 @@ from tests.planted import Bug, Edit
 
 PAUSED = "tests/faults/fleet/test_paused_daemon.py"
 SHARED = "tests/faults/fleet/test_shared_account.py"
-LANES = "tests/storage/test_lanes.py::test_a_settlement_waits_for_whoever_tells_of_its_subject"
+LANES = (
+    "tests/storage/deliveries/test_lanes.py"
+    "::test_a_settlement_waits_for_whoever_tells_of_its_subject"
+)
 
 BUGS = (
     Bug(
         name="stale-reading-written",
         edits=[
             Edit(
-                module="monitor.storage.record",
+                module="monitor.storage.batches.record",
                 old=" AND batches.epoch = r.epoch AND {_STILL_LEASED}",
                 new="",
             )
@@ -24,11 +27,9 @@ BUGS = (
         name="stale-attempt-settled",
         edits=[
             Edit(
-                module="monitor.storage.deliveries",
-                old="""AND deliveries.epoch = r.epoch"
-        " AND deliveries.lease_owner IS NOT NULL RETURNING""",
-                new=""""
-        " RETURNING""",
+                module="monitor.storage.deliveries.claim",
+                old="WHERE {claim_stands('deliveries')} RETURNING",
+                new="WHERE deliveries.id = r.id RETURNING",
             ),
         ],
         test=PAUSED,
@@ -39,12 +40,12 @@ BUGS = (
         name="transaction-open-for-30-s",
         edits=[
             Edit(
-                module="monitor.storage.postgres",
+                module="monitor.storage.servers.postgres",
                 old='"idle_in_transaction_session_timeout": "5s"',
                 new='"idle_in_transaction_session_timeout": "30s"',
             ),
             Edit(
-                module="monitor.storage.postgres",
+                module="monitor.storage.servers.postgres",
                 old='"transaction_timeout": "10s"',
                 new='"transaction_timeout": "0"',
             ),
@@ -57,7 +58,7 @@ BUGS = (
         name="transaction-without-a-bound",
         edits=[
             Edit(
-                module="monitor.storage.postgres",
+                module="monitor.storage.servers.postgres",
                 old='"transaction_timeout": "10s"',
                 new='"transaction_timeout": "0"',
             )
@@ -71,7 +72,7 @@ BUGS = (
         name="standby-kept-for-ever",
         edits=[
             Edit(
-                module="monitor.storage.postgres",
+                module="monitor.storage.servers.postgres",
                 old='    "target_session_attrs": "read-write",\n',
                 new="",
             )
@@ -110,9 +111,9 @@ BUGS = (
         name="leases-ignored-by-polls",
         edits=[
             Edit(
-                module="monitor.storage.batches",
-                old='OLDEST = ("next_poll_at <= :now",',
-                new='OLDEST = ("(next_poll_at <= :now OR lease_owner IS NOT NULL)",',
+                module="monitor.storage.batches.claim",
+                old='_claiming("next_poll_at <= :now",',
+                new='_claiming("(next_poll_at <= :now OR lease_owner IS NOT NULL)",',
             )
         ],
         test=f"{SHARED}::test_each_batch_is_polled_and_each_event_sent_by_one_at_a_time",
@@ -123,7 +124,7 @@ BUGS = (
         name="leases-ignored-by-sends",
         edits=[
             Edit(
-                module="monitor.storage.deliveries",
+                module="monitor.storage.deliveries.claim",
                 old=" AND due_at IS NOT NULL AND due_at <= :now",
                 new=" AND due_at IS NOT NULL",
             )
@@ -136,7 +137,7 @@ BUGS = (
         name="promotion-without-the-subjects-lock",
         edits=[
             Edit(
-                module="monitor.storage.lanes",
+                module="monitor.storage.deliveries.lanes",
                 old="distinct = set(subjects)",
                 new="distinct = set[Subject]()",
             ),

@@ -22,12 +22,12 @@ BUGS = (
         name="mark-before-send",
         edits=[
             Edit(
-                module="monitor.storage.outbox",
+                module="monitor.storage.deliveries.outbox",
                 old='"state": DeliveryState.PENDING.value',
                 new='"state": "delivered" if claimed else "pending"',
             ),
             Edit(
-                module="monitor.storage.deliveries",
+                module="monitor.storage.deliveries.claim",
                 old='"UPDATE deliveries SET due_at = :lease_until',
                 new=""""UPDATE deliveries SET state = 'delivered', due_at = :lease_until""",
             ),
@@ -59,7 +59,7 @@ BUGS = (
         name="state-and-outbox-apart",
         edits=[
             Edit(
-                module="monitor.storage.record",
+                module="monitor.storage.batches.record",
                 old="    _insert_snapshots(connection, kept)\n",
                 new="    _insert_snapshots(connection, kept)\n" + APART,
             ),
@@ -73,7 +73,7 @@ BUGS = (
         name="hand-over-before-commit",
         edits=[
             Edit(
-                module="monitor.storage.record",
+                module="monitor.storage.batches.record",
                 old="return RecordResult(claims=claims, born=born)",
                 new="from monitor.engine.delivering import relay; relay.HASTY(born)\n"
                 "    return RecordResult(claims=claims)",
@@ -96,7 +96,7 @@ BUGS = (
         name="lane-promoted-apart",
         edits=[
             Edit(
-                module="monitor.storage.deliveries",
+                module="monitor.storage.deliveries.claim",
                 old="    return set(advance(",
                 new=APART + "    return set(advance(",
             ),
@@ -110,7 +110,7 @@ BUGS = (
         name="lock-by-existence",
         edits=[
             Edit(
-                module="monitor.storage.lock",
+                module="monitor.storage.servers.lock",
                 old="os.O_CREAT | os.O_RDWR",
                 new="os.O_EXCL | os.O_CREAT | os.O_RDWR",
             ),
@@ -138,7 +138,7 @@ BUGS = (
         name="claim-without-lease",
         edits=[
             Edit(
-                module="monitor.storage.deliveries",
+                module="monitor.storage.deliveries.claim",
                 old='"UPDATE deliveries SET due_at = :lease_until, lease_owner',
                 new='"UPDATE deliveries SET lease_owner',
             ),
@@ -151,7 +151,7 @@ BUGS = (
         name="deferred-begin",
         edits=[
             Edit(
-                module="monitor.storage.sqlite",
+                module="monitor.storage.servers.sqlite",
                 old='"BEGIN IMMEDIATE" if writes else "BEGIN"',
                 new='"BEGIN"',
             ),

@@ -20,7 +20,7 @@ def _bug(name: str, module: str, old: str, new: str, *, says: str, slow: bool = 
 BUGS = (
     _bug(
         "epoch-unchecked",
-        "monitor.storage.record",
+        "monitor.storage.batches.record",
         "batches.epoch = r.epoch AND {_STILL_LEASED}",
         ":owner = :owner",
         says="poll.refused_by_database",
@@ -34,7 +34,7 @@ BUGS = (
     ),
     _bug(
         "lease-without-end",
-        "monitor.storage.batches",
+        "monitor.storage.batches.claim",
         '"lease_until": milliseconds(now + lease)',
         '"lease_until": milliseconds(now + 100 * lease)',
         says="claimed for",
@@ -42,7 +42,7 @@ BUGS = (
     ),
     _bug(
         "follower-of-the-dead-forgotten",
-        "monitor.storage.deliveries",
+        "monitor.storage.deliveries.claim",
         "item.settlement.state is not DeliveryState.PENDING",
         "item.settlement.state is DeliveryState.DELIVERED",
         says="lane.repaired lanes=",
@@ -84,7 +84,7 @@ BUGS = (
     ),
     _bug(
         "lanes-ignored",
-        "monitor.storage.outbox",
+        "monitor.storage.deliveries.outbox",
         '"due_at": due_at if head else None',
         '"due_at": due_at',
         says="not 0: gaps",
@@ -92,7 +92,7 @@ BUGS = (
     ),
     _bug(
         "born-without-lease",
-        "monitor.storage.outbox",
+        "monitor.storage.deliveries.outbox",
         "if claimed else self._now\n",
         "if claimed and False else self._now\n",
         says="duplicates:",

@@ -13,32 +13,32 @@ BUGS = (
         name="index-out-of-reach",
         edits=[
             Edit(
-                module="monitor.storage.deliveries",
+                module="monitor.storage.deliveries.claim",
                 old=" AND state = 'pending' AND due_at IS NOT NULL) FROM receivers",
                 new=") FROM receivers",
             )
         ],
         test=f"{PLANS}[sqlite]",
-        says="['SEARCH deliveries']: deliveries._DUE_RECEIVERS",
+        says="['SEARCH deliveries']: deliveries.claim._DUE_RECEIVERS",
         slow=True,
     ),
     Bug(
         name="statistics-needed",
         edits=[
             Edit(
-                module="monitor.storage.lanes",
+                module="monitor.storage.deliveries.lanes",
                 old='" LIMIT 1 OFFSET 0"',
                 new='""',
             )
         ],
         test=f"{PLANS}[postgresql]",
-        says="ix_deliveries_lane ']: lanes._BUSY",
+        says="ix_deliveries_lane ']: deliveries.lanes._BUSY",
         slow=True,
     ),
     Bug(
         name="retention-at-one-go",
         edits=[
-            Edit(module="monitor.storage.upkeep", old="CHUNK: Final = 500", new="CHUNK = 10**9"),
+            Edit(module="monitor.storage.sql", old="CHUNK: Final = 500", new="CHUNK = 10**9"),
         ],
         test=f"{MILLION}[sqlite]",
         says="somebody waited for retention",

@@ -1,23 +1,33 @@
 """Everything that the program does to its database, by name: what the tests of plans look at."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from monitor.core.batch import Origin
 from monitor.core.event import Event, EventType, compose
 from monitor.core.payload import receiver_data, receiver_subject
-from monitor.storage.batches import (
+from monitor.storage.batches.claim import (
     count_watched,
     due_sources,
     hasten_batches,
     release_batches,
     unclaim_batches,
 )
+from monitor.storage.batches.identify import identify_batches
+from monitor.storage.batches.read import has_batches, newest_snapshots, read_batch, watched_batches
+from monitor.storage.batches.register import (
+    Registration,
+    declare_batches,
+    discover_batches,
+    register_batches,
+    unregister_batches,
+)
 from monitor.storage.counts import count_batches, count_due, count_pending
-from monitor.storage.debts import debts_of_gone, hand_over
-from monitor.storage.deliveries import due_receivers, release_deliveries, unclaim_deliveries
-from monitor.storage.delivery_queries import (
+from monitor.storage.deliveries.claim import due_receivers, release_deliveries, unclaim_deliveries
+from monitor.storage.deliveries.debts import debts_of_gone, hand_over
+from monitor.storage.deliveries.read import (
     attempts_of,
     deliveries_of_events,
     lane_head,
@@ -26,7 +36,9 @@ from monitor.storage.delivery_queries import (
     pending_of_batch,
     read_delivery,
 )
-from monitor.storage.event_queries import (
+from monitor.storage.deliveries.redeliver import find_deliveries, find_of_receiver, redeliver
+from monitor.storage.deliveries.tests import TestDelivery, owe_test_delivery
+from monitor.storage.events.read import (
     event_keys,
     events_since,
     ids_beginning_with,
@@ -34,18 +46,7 @@ from monitor.storage.event_queries import (
     newest_events,
     read_events,
 )
-from monitor.storage.identify import identify_batches
-from monitor.storage.queries import has_batches, newest_snapshots, read_batch, watched_batches
 from monitor.storage.receivers import lift_hold, register_receivers
-from monitor.storage.redeliver import find_deliveries, find_of_receiver, redeliver
-from monitor.storage.registry import (
-    Registration,
-    declare_batches,
-    discover_batches,
-    register_batches,
-    unregister_batches,
-)
-from monitor.storage.test_delivery import TestDelivery, owe_test_delivery
 from monitor.storage.upkeep import (
     expire_deliveries,
     heed_step_back,
@@ -74,9 +75,12 @@ async def tell_many(store: Store) -> None:
 async def learn_nothing(store: Store) -> None:
     """Poll batches that are as they were."""
     claimed = await store.claim(source="s1", want=30, rate=1e6)
-    for _ in range(2):
-        records = [store.record_of(claim, running(calls=77)) for claim in claimed.claims]
-        await store.write(*records)
+    records = []
+    for claim in claimed.claims:
+        known = replace(claim, watch=store.observe(claim.watch, running(calls=77)).watch)
+        records.append(store.record_of(known, running(calls=77)))
+    assert not any(record.learned for record in records)
+    await store.write(*records)
 
 
 async def probe(store: Store) -> None:

@@ -15,13 +15,13 @@ from monitor.core.event import EventType, compose
 from monitor.core.observe import Observation, observe
 from monitor.core.payload import batch_data, batch_subject
 from monitor.core.source import Source
-from monitor.storage.batches import Claim, Claims, claim_batches
+from monitor.storage.batches.claim import Claim, Claims, claim_batches
+from monitor.storage.batches.record import BatchRecord, RecordResult, record
+from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database, fetch
-from monitor.storage.deliveries import EndedAttempt, claim_deliveries, settle_deliveries
-from monitor.storage.outbox import Birth, RoutedEvent
+from monitor.storage.deliveries.claim import EndedAttempt, claim_deliveries, settle_deliveries
+from monitor.storage.deliveries.outbox import Birth, RoutedEvent
 from monitor.storage.receivers import register_receivers
-from monitor.storage.record import BatchRecord, RecordResult, record
-from monitor.storage.registry import Registration, register_batches
 from monitor.storage.sources import SourceRow, register_sources
 
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)

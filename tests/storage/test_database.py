@@ -24,10 +24,10 @@ from monitor.core.errors import (
     NoDatabaseError,
     StorageError,
 )
-from monitor.storage import sqlite
 from monitor.storage.database import Database
-from monitor.storage.rows import encode_rows
-from monitor.storage.schema import migrate
+from monitor.storage.schema.version import migrate
+from monitor.storage.servers import sqlite
+from monitor.storage.sql import encode_rows
 from tests.conftest import Until
 from tests.descriptors import no_descriptors
 from tests.patient import HANG
@@ -47,7 +47,7 @@ def test_a_url_of_anything_else_is_a_mistake_of_the_config(url: str) -> None:
 
 
 def test_an_old_sqlite_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.storage.sqlite._OLDEST", (99, 0, 0))
+    monkeypatch.setattr("monitor.storage.servers.sqlite._OLDEST", (99, 0, 0))
 
     with pytest.raises(ConfigError, match=r"SQLite 3\.35 or newer is needed, this is 3\."):
         Database("sqlite:///a.db")

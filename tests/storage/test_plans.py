@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, TextClause, event
 
 from monitor import storage
-from monitor.storage.rows import DIALECTS
+from monitor.storage.sql import DIALECTS
 from tests.storage.acts import ACTS
 from tests.storage.bulk import fill_backlog, fill_batches, fill_history
 from tests.storage.store import Store
 
+ROOM = f"{storage.__name__}."
 LARGE = ("batches", "snapshots", "events", "deliveries", "attempts")
 ALIASES = "|".join((*LARGE, "a", "b", "d", "e", "o"))
 ROWS = 40_000
@@ -22,29 +23,29 @@ ROWS = 40_000
 MAY_READ_ALL = {
     "counts._BATCHES": "a count of all, for the gauges",
     "counts._PENDING": "a count of what is pending, by the index of it",
-    "delivery_queries._CHOSEN": "for people: it goes back from the newest until a page is full",
-    "delivery_queries._PENDING": "for people, of what is pending, by the index of it",
-    "delivery_queries._LAST_HOLD": "for people: it goes back from the newest attempt",
-    "event_queries._IDS": "for people: no index knows how ids begin in every collation",
-    "redeliver._OF_RECEIVER": "for people, a redelivery of all that is dead, say",
-    "identify._UNIDENTIFIED": "what an older program registered, by the index of it",
-    "registry._FROM_FILE": "the batches of the file, by the index of them",
+    "deliveries.read._CHOSEN": "for people: it goes back from the newest until a page is full",
+    "deliveries.read._PENDING": "for people, of what is pending, by the index of it",
+    "deliveries.read._LAST_HOLD": "for people: it goes back from the newest attempt",
+    "events.read._IDS": "for people: no index knows how ids begin in every collation",
+    "deliveries.redeliver._OF_RECEIVER": "for people, a redelivery of all that is dead, say",
+    "batches.identify._UNIDENTIFIED": "what an older program registered, by the index of it",
+    "batches.register._FROM_FILE": "the batches of the file, by the index of them",
     "upkeep._HEED": "after the clock was put back, of what is pending",
     "upkeep._STUCK": "once a minute, of what is pending, by the index of it",
 }
 """Statements that read a table, or an index, from end to end, and why they may."""
 RELEASES = ("_RELEASE", "_RELEASE_ALL")
 """What alone is to go by the index of what is leased."""
-FOR_PEOPLE = ("queries.", "redeliver.")
+FOR_PEOPLE = (".read.", ".redeliver.")
 """Whose statements serve commands: they may need statistics."""
 
 
 def known_statements(dialect: str) -> dict[int, str]:
     """Name the room's statements that meet a large table, by identity, the other database's not."""
     return {
-        id(statement): f"{module.name}.{name}"
-        for module in pkgutil.iter_modules(storage.__path__)
-        for name, value in vars(import_module(f"{storage.__name__}.{module.name}")).items()
+        id(statement): f"{module.name.removeprefix(ROOM)}.{name}"
+        for module in pkgutil.walk_packages(storage.__path__, ROOM)
+        for name, value in vars(import_module(module.name)).items()
         for statement in _statements_of(value, dialect)
         if any(table in statement.text for table in LARGE)
     }
@@ -152,5 +153,5 @@ async def test_no_statement_reads_a_large_table_from_end_to_end(store: Store) ->
     found |= await all_scans(store, checked)
 
     assert "\n".join(f"{scan}: {statement}" for statement, scan in found.items()) == ""
-    assert leased <= {f"{of}.{n}" for of in ("batches", "deliveries") for n in RELEASES}
+    assert leased <= {f"{of}.claim.{n}" for of in ("batches", "deliveries") for n in RELEASES}
     assert {*names.values()} - {name for name, _ in done} == set(), "no act does these"

@@ -1,15 +1,14 @@
 from datetime import datetime
 
 from monitor.core.delivery import VerdictKind
+from monitor.storage.instances import forget_instance, touch_instance
+from monitor.storage.sql import CHUNK
 from monitor.storage.upkeep import (
-    CHUNK,
     expire_deliveries,
-    forget_instance,
     heed_step_back,
     mend_plans,
     prune,
     repair_lanes,
-    touch_instance,
 )
 from tests.storage.store import MINUTE, NOW, SECOND, Store, birth
 

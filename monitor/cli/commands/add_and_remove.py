@@ -17,8 +17,8 @@ from monitor.core.batch import Origin
 from monitor.core.batch_id import check_batch_id, identity_of
 from monitor.core.errors import UnknownNameError
 from monitor.net.redact import printable
-from monitor.storage.queries import has_batches
-from monitor.storage.registry import (
+from monitor.storage.batches.read import has_batches
+from monitor.storage.batches.register import (
     Registration,
     RegistrationCounts,
     register_batches,

@@ -10,8 +10,8 @@ from monitor.cli.screen import write_short_time
 from monitor.config.load import load
 from monitor.core.errors import StorageError
 from monitor.net.redact import printable
-from monitor.storage import backup
-from monitor.storage.backup import Contents
+from monitor.storage.backup import copy as backup
+from monitor.storage.backup.copy import Contents
 
 _CLEAN = ("--clean", "--if-exists")
 _UNITS = ("bytes", "KB", "MB", "GB", "TB")

@@ -11,10 +11,10 @@ from monitor.cli.delivery_facts import DeliveryFacts
 from monitor.config.schema import Config
 from monitor.core.event import stamp
 from monitor.core.forecast import Forecast
+from monitor.storage.batches.read import SnapshotView, newest_snapshots
 from monitor.storage.database import Database
-from monitor.storage.delivery_queries import deliveries_of_events, pending_of_batch
-from monitor.storage.event_queries import EventView, newest_events
-from monitor.storage.queries import SnapshotView, newest_snapshots
+from monitor.storage.deliveries.read import deliveries_of_events, pending_of_batch
+from monitor.storage.events.read import EventView, newest_events
 
 ENOUGH = 1000
 """Snapshots that a timeline looks back to at most."""

@@ -17,7 +17,7 @@ from monitor.core.errors import ConfigError, MonitorError, SecretMissingError
 from monitor.net.redact import printable
 from monitor.net.tls import tls_context
 from monitor.storage.database import Database
-from monitor.storage.debts import debts_of_gone
+from monitor.storage.deliveries.debts import debts_of_gone
 
 DATABASE_TIMEOUT: Final = 2.0
 """Seconds: a file is checked wherever it lies, its database may be out of reach from there."""

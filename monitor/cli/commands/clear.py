@@ -12,7 +12,7 @@ from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.errors import UnknownNameError
 from monitor.storage.database import Database
-from monitor.storage.debts import debts_of_gone, hand_over
+from monitor.storage.deliveries.debts import debts_of_gone, hand_over
 from monitor.storage.upkeep import expire_deliveries
 
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from monitor.cli.event_summary import summarise
 from monitor.cli.screen import safe, word, write_short_time, write_time
-from monitor.storage.event_queries import EventView
+from monitor.storage.events.read import EventView
 
 _MEDIUM: Final = 110
 """Columns from which on the source has room."""

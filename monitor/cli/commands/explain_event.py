@@ -25,7 +25,7 @@ from monitor.core.delivery import DeliveryState
 from monitor.core.errors import UnknownNameError
 from monitor.core.event import Document, EventType, facts
 from monitor.storage.database import Database
-from monitor.storage.delivery_queries import (
+from monitor.storage.deliveries.read import (
     AttemptView,
     DeliveryView,
     attempts_of,
@@ -33,7 +33,7 @@ from monitor.storage.delivery_queries import (
     lane_head,
     last_hold,
 )
-from monitor.storage.event_queries import EventView, read_event
+from monitor.storage.events.read import EventView, read_event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

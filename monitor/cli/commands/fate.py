@@ -10,7 +10,7 @@ from rich.text import Text
 from monitor.cli.delivery_facts import DeliveryFacts, Wait, attempt_document
 from monitor.cli.screen import safe, write_latency, write_short_time
 from monitor.core.delivery import DeliveryState, VerdictKind
-from monitor.storage.delivery_queries import AttemptView, DeliveryView
+from monitor.storage.deliveries.read import AttemptView, DeliveryView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

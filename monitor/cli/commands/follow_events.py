@@ -23,8 +23,8 @@ from monitor.core.errors import StorageError
 from monitor.core.matching import Matcher
 from monitor.net.redact import printable
 from monitor.storage.database import Database
-from monitor.storage.event_queries import newest_event_at
-from monitor.storage.follower import Follower, follow_from_now
+from monitor.storage.events.follow import Follower, follow_from_now
+from monitor.storage.events.read import newest_event_at
 
 SHOWN: Final = 10
 """Old ones that come first, as with `tail`."""

@@ -27,8 +27,8 @@ from monitor.core.forecast import Forecast, write_rate
 from monitor.core.matching import Matcher, Operator
 from monitor.providers import GenericSettings
 from monitor.settings import write_duration
+from monitor.storage.batches.read import watched_batches
 from monitor.storage.database import Database
-from monitor.storage.queries import watched_batches
 from monitor.storage.sources import all_sources
 
 _COLUMNS: Final = (

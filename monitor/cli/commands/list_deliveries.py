@@ -19,7 +19,7 @@ from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.delivery import DeliveryState
 from monitor.storage.database import Database
-from monitor.storage.delivery_queries import list_deliveries
+from monitor.storage.deliveries.read import list_deliveries
 
 _COLUMNS: Final = (
     *("Delivery", "State", "Waits", "Receiver", "Type", "Subject", "Attempts", "Delivered"),

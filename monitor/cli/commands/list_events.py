@@ -17,7 +17,7 @@ from monitor.cli.table import show_table
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.matching import Matcher
-from monitor.storage.event_queries import EventView
+from monitor.storage.events.read import EventView
 
 _COLUMNS: Final = ("Time", "Type", "Source", "Subject", "Name", "What", "Event")
 _STACKS: Final = (("Time", "Source"), ("Type", "What", "Event"), ("Subject", "Name"))

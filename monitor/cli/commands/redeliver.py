@@ -16,8 +16,8 @@ from monitor.core.delivery import DeliveryState
 from monitor.core.errors import UnknownNameError
 from monitor.net.redact import printable
 from monitor.storage.database import Database
-from monitor.storage.redeliver import Candidate, find_deliveries, find_of_receiver
-from monitor.storage.redeliver import redeliver as owe_anew
+from monitor.storage.deliveries.redeliver import Candidate, find_deliveries, find_of_receiver
+from monitor.storage.deliveries.redeliver import redeliver as owe_anew
 
 
 def redeliver(

@@ -15,8 +15,8 @@ from monitor.config.warnings import require_secrets, warnings_at_work
 from monitor.daemon import process
 from monitor.logs import set_up_logs
 from monitor.net.redact import printable
-from monitor.storage.lock import hold_file
-from monitor.storage.schema import migrate as migrate_database
+from monitor.storage.schema.version import migrate as migrate_database
+from monitor.storage.servers.lock import hold_file
 
 try:
     import uvloop

@@ -41,7 +41,7 @@ from monitor.cli.table import show_table
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.batch import progress
-from monitor.storage.queries import SnapshotView
+from monitor.storage.batches.read import SnapshotView
 
 SHOWN: Final = 10
 _WIDEST_TIMELINE: Final = 160

@@ -18,14 +18,14 @@ from monitor.config.schema import Config
 from monitor.core.delivery import VerdictKind
 from monitor.core.errors import UnknownNameError
 from monitor.storage.database import Database
-from monitor.storage.delivery_queries import (
+from monitor.storage.deliveries.read import (
     AttemptView,
     DeliveryView,
     attempts_of,
     deliveries_of_events,
     read_delivery,
 )
-from monitor.storage.event_queries import read_event
+from monitor.storage.events.read import read_event
 
 
 def show(path: Path | None, delivery_id: str, *, output: str) -> None:

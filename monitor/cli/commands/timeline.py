@@ -10,7 +10,7 @@ from rich.text import Text
 
 from monitor.cli.screen import safe, write_short_time
 from monitor.core.batch import Phase
-from monitor.storage.queries import SnapshotView
+from monitor.storage.batches.read import SnapshotView
 
 HEIGHT: Final = 6
 LEGEND: Final = "█ finished  ░ open calls"

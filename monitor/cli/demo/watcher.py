@@ -16,10 +16,10 @@ from monitor.cli.event_summary import summarise
 from monitor.core.batch import Watch
 from monitor.core.delivery import DeliveryState
 from monitor.core.errors import StorageError
-from monitor.storage.delivery_queries import list_deliveries
-from monitor.storage.event_queries import EventView
-from monitor.storage.follower import Follower
-from monitor.storage.queries import watched_batches
+from monitor.storage.batches.read import watched_batches
+from monitor.storage.deliveries.read import list_deliveries
+from monitor.storage.events.follow import Follower
+from monitor.storage.events.read import EventView
 
 PACE_SECONDS: Final = 3.0
 """Polls per second are told over so long."""

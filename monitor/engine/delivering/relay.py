@@ -15,8 +15,8 @@ from monitor.engine.loop import Loop
 from monitor.engine.metrics import Metrics
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.database import Database
-from monitor.storage.deliveries import claim_deliveries, due_receivers
-from monitor.storage.outbox import Birth
+from monitor.storage.deliveries.claim import claim_deliveries, due_receivers
+from monitor.storage.deliveries.outbox import Birth
 from monitor.storage.receivers import read_holds
 
 HOLDS_EVERY: Final = timedelta(seconds=1)

@@ -24,7 +24,7 @@ from monitor.engine.clock import Clock
 from monitor.engine.groups import GROUP, GroupLoop
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.database import Database
-from monitor.storage.deliveries import EndedAttempt, settle_deliveries, unclaim_deliveries
+from monitor.storage.deliveries.claim import EndedAttempt, settle_deliveries, unclaim_deliveries
 from monitor.storage.receivers import hold_receiver, lift_hold
 
 COMPANY: Final = 0.02

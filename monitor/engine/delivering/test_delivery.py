@@ -12,10 +12,10 @@ from monitor.core.event import Event, EventType, compose
 from monitor.core.payload import receiver_data, receiver_subject
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.database import Database
-from monitor.storage.deliveries import EndedAttempt, settle_deliveries
-from monitor.storage.outbox import Birth
+from monitor.storage.deliveries.claim import EndedAttempt, settle_deliveries
+from monitor.storage.deliveries.outbox import Birth
+from monitor.storage.deliveries.tests import TestDelivery, owe_test_delivery
 from monitor.storage.receivers import ReceiverRow, lift_hold
-from monitor.storage.test_delivery import TestDelivery, owe_test_delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

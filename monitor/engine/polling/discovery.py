@@ -22,9 +22,9 @@ from monitor.engine.ports import Finder
 from monitor.engine.source import SourceAtWork
 from monitor.engine.writing.judgement import AccountAnswer
 from monitor.engine.writing.writer import Writer
-from monitor.storage.batches import count_watched, draw_extra
+from monitor.storage.batches.claim import count_watched, draw_extra
+from monitor.storage.batches.register import discover_batches
 from monitor.storage.database import Database
-from monitor.storage.registry import discover_batches
 from monitor.storage.sources import note_listed
 
 LOOK: Final = 0.25

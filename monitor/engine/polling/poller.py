@@ -18,7 +18,7 @@ from monitor.engine.metrics import OK, Metrics
 from monitor.engine.source import SourceAtWork
 from monitor.engine.writing.judgement import Result
 from monitor.engine.writing.writer import Writer
-from monitor.storage.batches import Claim, claim_batches, due_sources, unclaim_batches
+from monitor.storage.batches.claim import Claim, claim_batches, due_sources, unclaim_batches
 from monitor.storage.database import Database
 
 AGAIN: Final = timedelta(seconds=0.05)

@@ -15,9 +15,9 @@ from monitor.core.routing import Route, receivers_of
 from monitor.core.source import Health, Poll, Source, Turn, blocked_until, is_answer, judge
 from monitor.core.value import value
 from monitor.engine.source import SourceAtWork
-from monitor.storage.batches import Claim
-from monitor.storage.outbox import RoutedEvent
-from monitor.storage.record import BatchRecord
+from monitor.storage.batches.claim import Claim
+from monitor.storage.batches.record import BatchRecord
+from monitor.storage.deliveries.outbox import RoutedEvent
 from monitor.storage.sources import SourceRecord
 
 

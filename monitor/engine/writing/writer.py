@@ -32,9 +32,9 @@ from monitor.engine.writing.judgement import (
     observe_result,
 )
 from monitor.engine.writing.poll_log import PollLog
-from monitor.storage.batches import count_watched
+from monitor.storage.batches.claim import count_watched
+from monitor.storage.batches.record import RecordResult, record
 from monitor.storage.database import Database
-from monitor.storage.record import RecordResult, record
 from monitor.storage.sources import read_source
 
 QUEUE: Final = 2000

@@ -10,7 +10,7 @@ from monitor.core.errors import StorageError
 from monitor.core.event import SubjectKind
 from monitor.sinks import build
 from monitor.sinks.webhook import WebhookSink
-from monitor.storage.deliveries import claim_deliveries, settle_deliveries
+from monitor.storage.deliveries.claim import claim_deliveries, settle_deliveries
 from monitor.storage.receivers import lift_hold
 from tests.conftest import Until
 from tests.engine.conftest import Log

@@ -9,8 +9,8 @@ import pytest
 from monitor.engine.polling import discovery
 from monitor.providers.vogent_list import VogentFinder
 from monitor.simulator import Fault, bolna_document, vogent_document
-from monitor.storage.batches import draw_extra
-from monitor.storage.registry import unregister_batches
+from monitor.storage.batches.claim import draw_extra
+from monitor.storage.batches.register import unregister_batches
 from tests.conftest import Until
 from tests.engine.conftest import Log
 from tests.engine.rig import Rig

@@ -9,7 +9,7 @@ from monitor.engine import loop
 from monitor.engine.polling.poller import LONGEST_WAIT
 from monitor.providers.bolna import Bolna
 from monitor.simulator import Fault, bolna_document
-from monitor.storage.batches import Claim, claim_batches
+from monitor.storage.batches.claim import Claim, claim_batches
 from tests.conftest import Until
 from tests.descriptors import no_descriptors
 from tests.engine.conftest import Log

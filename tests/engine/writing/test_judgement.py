@@ -24,8 +24,8 @@ from monitor.engine.writing.judgement import (
     judge_group,
     observe_result,
 )
-from monitor.storage.batches import Claim
-from monitor.storage.outbox import RoutedEvent
+from monitor.storage.batches.claim import Claim
+from monitor.storage.deliveries.outbox import RoutedEvent
 from monitor.storage.sources import SourceRecord
 
 START = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 
 from monitor.core.errors import StorageError
 from monitor.simulator import Fault
-from monitor.storage.record import record
+from monitor.storage.batches.record import record
 from tests.conftest import Outage, Until
 from tests.engine.conftest import Log
 from tests.engine.rig import Rig, sequences

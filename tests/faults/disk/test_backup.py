@@ -16,7 +16,7 @@ import pytest
 
 from monitor.simulator import SimulatedBolna
 from monitor.storage.database import Database
-from monitor.storage.schema import migrate
+from monitor.storage.schema.version import migrate
 from tests.conftest import Until
 from tests.faults.daemon import Daemon, start_program
 from tests.faults.figures import TIMED, Figures, sized

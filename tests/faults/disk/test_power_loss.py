@@ -18,7 +18,7 @@ from aiohttp import web
 
 from monitor.simulator import Fault, SimulatedBolna
 from monitor.simulator.lives import Life
-from monitor.storage import sqlite
+from monitor.storage.servers import sqlite
 from tests.conftest import Until
 from tests.faults.accounting import Accepted, Account, account, served_states
 from tests.faults.consumer import Consumer

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor.core.batch import Origin
-from monitor.storage.batches import claim_batches, release_batches
+from monitor.storage.batches.claim import claim_batches, release_batches
+from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database
-from monitor.storage.registry import Registration, register_batches
 from monitor.storage.sources import register_sources
 from tests.faults.figures import Figures, sized
 

@@ -22,8 +22,8 @@ from monitor.daemon.systemd import Systemd
 from monitor.engine.clock import Clock
 from monitor.engine.loop import Bell
 from monitor.operations import Operations
-from monitor.storage.batches import release_batches
-from monitor.storage.deliveries import release_deliveries
+from monitor.storage.batches.claim import release_batches
+from monitor.storage.deliveries.claim import release_deliveries
 from tests.faults.simulation.loop import Process
 from tests.faults.simulation.store import FaultyDatabase
 from tests.faults.simulation.trace import Trace

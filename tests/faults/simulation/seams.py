@@ -21,7 +21,7 @@ import monitor.engine.housekeeping
 import monitor.engine.loop
 import monitor.net.http
 import monitor.providers.api
-import monitor.storage.sqlite
+import monitor.storage.servers.sqlite
 
 CHORES = 7200.0
 """Seconds between two rounds of housekeeping."""
@@ -56,7 +56,7 @@ def under(
 
     state, logs = random.getstate(), structlog.get_config()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(monitor.storage.sqlite, "ThreadPoolExecutor", _AtOnce)
+        patch.setattr(monitor.storage.servers.sqlite, "ThreadPoolExecutor", _AtOnce)
         patch.setattr(monitor.engine.clock, "_monotonic", seconds)
         for module in CLOCKS:
             patch.setattr(module, "datetime", Datetime)

@@ -14,9 +14,9 @@ from typing import Final
 
 from monitor.core.batch import Origin
 from monitor.simulator.bolna import random_bolna_life
+from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database
-from monitor.storage.registry import Registration, register_batches
-from monitor.storage.schema import migrate
+from monitor.storage.schema.version import migrate
 from tests.faults.simulation.account import SimulatedAccount
 from tests.faults.simulation.instance import Instance
 from tests.faults.simulation.judge import Judge, Verdict, replay

@@ -14,9 +14,9 @@ from monitor.engine.clock import Clock
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.metrics import Metrics
 from monitor.engine.parts import Parts
-from monitor.storage.batches import due_sources
+from monitor.storage.batches.claim import due_sources
 from monitor.storage.database import Database
-from monitor.storage.deliveries import due_receivers
+from monitor.storage.deliveries.claim import due_receivers
 from tests.conftest import Until
 from tests.faults.figures import FULL, Figures, sized
 from tests.storage.bulk import fill_backlog, fill_batches, fill_history

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor.core.batch import Origin
+from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database
-from monitor.storage.registry import Registration, register_batches
 from monitor.storage.sources import register_sources
 from tests.conftest import Until
 from tests.faults.daemon import Daemon

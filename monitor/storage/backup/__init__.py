@@ -1,0 +1,1 @@
+"""The SQLite file's back-up, and its way back."""

@@ -1,0 +1,1 @@
+"""Batches as rows: registered, claimed, recorded, read."""

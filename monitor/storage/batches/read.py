@@ -1,0 +1,115 @@
+"""Batches and their snapshots, read for people."""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
+
+from monitor.core.batch import Phase, Watch
+from monitor.core.batch_id import identity_of
+from monitor.storage.batches.row import READ_COLUMNS, watch_of
+from monitor.storage.database import Database, pages, reading
+from monitor.storage.fields import Field, Fields
+from monitor.storage.sql import NEWEST, from_milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchView:
+    """A registered batch, and whether and when it is polled."""
+
+    watch: Watch
+    watched: bool
+    next_poll_at: datetime | None
+    """None: removed, or forgotten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotView:
+    """One stored reading."""
+
+    number: int
+    at: datetime
+    status: str
+    phase: Phase
+    counts: Mapping[str, int] | None
+    open_calls: int
+    total_contacts: int | None
+    valid_contacts: int | None
+
+
+# a claimed batch keeps the time it was due in due_at: next_poll_at is the end of its lease
+_BATCH_COLUMNS: Final = (
+    f"{READ_COLUMNS}, watched, CASE WHEN lease_owner IS NULL THEN next_poll_at ELSE due_at END"
+)
+# a page of those watched, the last registered first
+_WATCHED: Final = text(
+    f"SELECT {_BATCH_COLUMNS} FROM batches WHERE watched AND id < :before"
+    " ORDER BY id DESC LIMIT :limit"
+)
+
+
+async def watched_batches(database: Database) -> AsyncIterator[BatchView]:
+    """Yield the batches that are watched, the last registered first."""
+    async for page in pages(database, _WATCHED, lambda last: {"before": last.id}, before=NEWEST):
+        for row in page:
+            yield _batch_of(row)
+
+
+# one batch, however its id is written
+_BATCH: Final = text(
+    f"SELECT {_BATCH_COLUMNS} FROM batches WHERE source = :source AND identity = :identity"
+)
+
+
+@reading
+def read_batch(connection: Connection, source: str, batch_id: str) -> BatchView | None:
+    """Return a batch, removed or not, however its id is written; none if never registered."""
+    found = connection.execute(_BATCH, {"source": source, "identity": identity_of(batch_id)})
+    row = found.one_or_none()
+    return None if row is None else _batch_of(row)
+
+
+def _batch_of(row: Sequence[Any]) -> BatchView:
+    *_, watched, next_poll_at = row
+    return BatchView(
+        watch=watch_of(row), watched=bool(watched), next_poll_at=from_milliseconds(next_poll_at)
+    )
+
+
+# any one, by the index of ids
+_OF_SOURCE: Final = text(
+    "SELECT 1 FROM batches WHERE source = :source ORDER BY external_id LIMIT 1"
+)
+
+
+@reading
+def has_batches(connection: Connection, source: str) -> bool:
+    """Tell whether any batch of a source was ever registered."""
+    return connection.execute(_OF_SOURCE, {"source": source}).first() is not None
+
+
+_SNAPSHOT: Final = Fields(
+    Field.number("number"),
+    Field.time("at"),
+    Field.text("status"),
+    Field.word(Phase, "phase"),
+    Field("counts", "counts", load=json.loads),
+    Field.number("open_calls"),
+    Field.number("total_contacts"),
+    Field.number("valid_contacts"),
+)
+# the newest of one batch
+_SNAPSHOTS: Final = text(
+    f"SELECT {_SNAPSHOT.columns} FROM snapshots WHERE batch = :batch"
+    " ORDER BY number DESC LIMIT :limit"
+)
+
+
+@reading
+def newest_snapshots(connection: Connection, batch_row: int, *, limit: int) -> list[SnapshotView]:
+    """Return a batch's snapshots, the newest first."""
+    rows = connection.execute(_SNAPSHOTS, {"batch": batch_row, "limit": limit})
+    return [SnapshotView(**_SNAPSHOT.load(row)) for row in rows]

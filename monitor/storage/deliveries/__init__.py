@@ -1,0 +1,1 @@
+"""Deliveries as rows: owed, claimed, settled, owed once more, read."""

@@ -1,0 +1,1 @@
+"""Events as rows: read, and followed as they come."""

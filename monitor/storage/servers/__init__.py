@@ -1,0 +1,1 @@
+"""What holds the database: a SQLite file or a Postgres server, and who may use it."""
