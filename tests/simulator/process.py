@@ -1,4 +1,4 @@
-"""The simulated APIs as a process of their own: `python -m monitor.simulator`."""
+"""The simulated APIs as a process of their own: `python -m tests.simulator.process`."""
 
 import argparse
 import asyncio
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from monitor.simulator.bolna import SimulatedBolna, random_bolna_life
-from monitor.simulator.journal import Journal
 from monitor.simulator.server import SimulatedApi
 from monitor.simulator.story import seeded
 from monitor.simulator.vogent import SimulatedVogent, random_vogent_life
+from tests.simulator.journal import Journal
 
 _PROVIDERS: Final = {
     "bolna": (SimulatedBolna, random_bolna_life),
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m monitor.simulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.simulator.process", description=__doc__)
     parser.add_argument("--provider", choices=list(_PROVIDERS), required=True)
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--key", required=True)
