@@ -18,7 +18,7 @@ WHOLE: Final = tuple(
     ROOT / part
     for part in (
         *("benchmarks", "days", "faults", "hostile", "lives", "planted"),
-        *("cli/demo/test_show.py", "cli/test_follow_events.py", "cli/test_running.py"),
+        *("demo/test_show.py", "cli/test_follow_events.py", "cli/test_running.py"),
         *("daemon/test_process.py", "daemon/test_systemd.py", "test_readme.py", "test_wheel.py"),
     )
 )

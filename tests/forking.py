@@ -21,7 +21,8 @@ from typing import Final
 
 LOADED: Final = (
     *("monitor.cli.main", "monitor.daemon.process", "monitor.simulator", "alembic.command"),
-    *(f"monitor.cli.commands.{name}" for name in ("add_and_remove", "list_batches", "run_daemon")),
+    *(f"monitor.cli.commands.{name}" for name in ("add", "list", "run")),
+    *(f"monitor.cli.{name}" for name in ("registration", "list_batches", "launch")),
     *("psycopg", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "uvloop"),
 )
 """What is loaded once, for all; a program loads the rest itself."""

@@ -12,11 +12,11 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from docs.generate.regions import PAGES
-from monitor.cli.demo.moment import RUNNING, Moment
-from monitor.cli.demo.screen import draw
-from monitor.cli.demo.stage import Stage, set_up
-from monitor.cli.demo.watcher import Watcher
 from monitor.core.batch import Batch, Phase, progress
+from monitor.demo.drawing import draw
+from monitor.demo.moment import RUNNING, Moment
+from monitor.demo.stage import Stage, set_up
+from monitor.demo.watcher import Watcher
 
 DEMO_SECONDS: Final = 30.0
 """Of the show that the demo's picture is taken of."""

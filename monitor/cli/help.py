@@ -1,13 +1,16 @@
-"""Help: how the usage, arguments, options and commands are laid out."""
+"""Help: how the usage, arguments, options and commands are laid out; and the lazy commands."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
+from importlib import import_module
 from typing import Any, ClassVar
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
 
 class Command(TyperCommand):
-    """Lay out one command's help: arguments as their metavars say, without types."""
+    """One command, whose help has arguments as their metavars say, without types."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Write arguments as the documentation does: `SOURCE ID…`."""
@@ -32,20 +35,50 @@ class Command(TyperCommand):
 
 
 class Commands(TyperGroup):
-    """Lay out the list of commands, in sections."""
+    """The commands in sections; each is imported when it is asked for, and no sooner.
 
-    sections: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    As click has it: https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
+    """
+
+    sections: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """By title: the commands' names, and the first line of each one's help."""
+    package: ClassVar[str]
+    """Whose modules have the commands' names, with `_` for `-`; each has a function `command`."""
+
+    def __init__(self, **settings: Any) -> None:
+        names = [name for section in self.sections.values() for name in section]
+        super().__init__(**{**settings, "commands": dict.fromkeys(names)})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command; none of another name."""
+        if cmd_name not in self.commands:
+            return None
+        module = import_module(f"{self.package}.{cmd_name.replace('-', '_')}")
+        alone = typer.Typer(
+            add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+        )
+        alone.command(cmd_name, cls=Command)(_run_to_its_end(module.command))
+        return typer.main.get_command(alone)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write each section's commands with the first sentence of their help, whole."""
-        for title, names in self.sections.items():
+        """Write each section's commands with the first line of their help, whole."""
+        for title, commands in self.sections.items():
             with formatter.section(title):
-                formatter.write_dl([(name, _summary(self.commands[name])) for name in names])
+                formatter.write_dl(list(commands.items()))
+
+
+def _run_to_its_end(command: Callable[..., Any]) -> Callable[..., None]:
+    """Return a command that also runs the coroutine it returns, if it does."""
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        if (work := command(**arguments)) is not None:
+            import asyncio  # not for a help text
+
+            asyncio.run(work)
+
+    return run
 
 
 def _write(argument: Any) -> str:
     return str(argument.metavar or argument.name)
-
-
-def _summary(command: Any) -> str:
-    return str(command.help or "").partition("\n")[0]

@@ -2,54 +2,57 @@
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from monitor import __version__, descriptors
-from monitor.cli import batches, deliveries, running
-from monitor.cli.glyphs import fall_back
-from monitor.cli.help import Command, Commands
+from monitor.cli.help import Commands
 from monitor.core.errors import MonitorError
 from monitor.net.redact import printable
+from monitor.screen.glyphs import fall_back
 
-_COMMANDS: Final[dict[str, dict[str, Callable[..., None]]]] = {
+SECTIONS: Final = {
     "Set up and run": {
-        "demo": running.demo,
-        "init": running.init,
-        "check-config": running.check_config,
-        "migrate": running.migrate,
-        "backup": running.backup,
-        "restore": running.restore,
-        "run": running.run,
-        "test": deliveries.send_test,
+        "demo": "Show the whole path on one screen: no key, no network.",
+        "init": "Write a commented config with a fresh webhook secret, for your eyes only"
+        " (mode 0600).",
+        "check-config": "Check config files: every mistake with its line, and warnings.",
+        "migrate": "Bring the database to the newest schema, or make it; `run` does so by itself.",
+        "backup": "Back up the SQLite database, while the daemon runs or not.",
+        "restore": "Put a back-up in the database's place, with the daemon stopped.",
+        "run": "Run the daemon: poll, notice, deliver, until SIGTERM or Ctrl-C.",
+        "test": "Send a `monitor.test` event to a receiver now, by the real path, daemon or not.",
     },
     "Batches": {
-        "add": batches.add,
-        "remove": batches.remove,
-        "list": batches.list_,
-        "show": batches.show,
-        "wait": batches.wait,
-        "poll": batches.poll,
+        "add": "Watch batches: new ones are read at once.",
+        "remove": "Stop watching batches; their history stays.",
+        "list": "List the watched batches, the newest first.",
+        "show": "Show one batch: its state, pace and timeline, snapshots, events and deliveries.",
+        "wait": "Wait until a batch ended and settled, with its progress, pace and estimated end.",
+        "poll": "Read one batch from its provider now and store nothing: the way to try a key.",
     },
     "Events and deliveries": {
-        "events": deliveries.events,
-        "explain": deliveries.explain,
-        "deliveries": deliveries.deliveries,
-        "delivery": deliveries.delivery,
-        "redeliver": deliveries.redeliver,
-        "clear": deliveries.clear,
+        "events": "List the events, the newest first; -o json prints the documents as they were"
+        " sent.",
+        "explain": "Explain who heard of an event and who did not, and why.",
+        "deliveries": "List the deliveries, the newest first.",
+        "delivery": "Show one delivery with all its attempts and the body that is sent.",
+        "redeliver": "Send deliveries again: the same event, the same id, a fresh schedule.",
+        "clear": "Clear what waits for a receiver that was renamed or removed.",
     },
 }
+"""The commands, each with the first line of its help: a list of them imports none."""
 
 
 class _Monitor(Commands):
-    """Run a command; an error raised on purpose is told without a traceback."""
+    """The program: an error raised on purpose is a line without a traceback."""
 
-    sections: ClassVar = {title: tuple(commands) for title, commands in _COMMANDS.items()}
+    sections = SECTIONS
+    package = "monitor.cli.commands"
 
     def invoke(self, ctx: Any) -> Any:
+        """Run the command that the arguments name."""
         try:
             return super().invoke(ctx)
         except MonitorError as error:
@@ -69,9 +72,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # rich would show locals: keys and phone numbers
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
 )
-for _section in _COMMANDS.values():
-    for _name, _command in _section.items():
-        app.command(_name, cls=Command)(_command)
 
 
 def _show_version(wanted: bool) -> None:

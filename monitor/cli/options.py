@@ -1,6 +1,6 @@
 """Options and arguments: what several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -9,15 +9,18 @@ from typing import Annotated, Any, Final
 import typer
 
 from monitor.core.batch import Outcome, Phase
+from monitor.core.delivery import DeliveryState
 
 
 class Output(StrEnum):
-    """Say how a command prints."""
+    """How a command prints."""
 
     TABLE = "table"
     JSON = "json"
 
 
+Work = Coroutine[Any, Any, None]
+"""What a command leaves to be run."""
 ANY_END: Final = Phase.ENDED.value
 ENDS: Final = (*(outcome.value for outcome in Outcome), ANY_END)
 """What a wait can be for."""
@@ -75,32 +78,29 @@ def _output(help_: str) -> Any:
     )
 
 
+def state_option(help_: str) -> Any:
+    """Return the option that picks deliveries by their state."""
+    return typer.Option(
+        "--state",
+        metavar="pending|delivered|dead",
+        show_default=False,
+        callback=one_of(*DeliveryState),
+        help=help_,
+    )
+
+
+def _limit(help_: str) -> Any:
+    return typer.Option(
+        "--limit", "-n", metavar="N", show_default=False, parser=_parse_limit, help=help_
+    )
+
+
 ListOutput = Annotated[
     str, _output("json: one array with everything that matches, its times in UTC.")
 ]
 PageOutput = Annotated[str, _output("json: one document, its times in UTC.")]
-Limit = Annotated[
-    int | None,
-    typer.Option(
-        "--limit",
-        "-n",
-        metavar="N",
-        show_default=False,
-        parser=_parse_limit,
-        help="At most N; else a table has the newest 100, json all.",
-    ),
-]
-ShownLimit = Annotated[
-    int | None,
-    typer.Option(
-        "--limit",
-        "-n",
-        metavar="N",
-        show_default=False,
-        parser=_parse_limit,
-        help="At most N snapshots and N events; else 10 of each.",
-    ),
-]
+Limit = Annotated[int | None, _limit("At most N; else a table has the newest 100, json all.")]
+ShownLimit = Annotated[int | None, _limit("At most N snapshots and N events; else 10 of each.")]
 Since = Annotated[
     timedelta | None,
     typer.Option(

@@ -1,6 +1,5 @@
 """A command's session: the config, and the database open for as long as it runs."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -8,19 +7,15 @@ from typing import Any
 
 import typer
 
-from monitor.config.mistakes import suggest
 from monitor.config.schema import Config, database_url
 from monitor.core import matcher_text
-from monitor.core.errors import UnknownNameError
 from monitor.core.matching import Matcher
+from monitor.facts.daemon_seen import missing_daemon
+from monitor.facts.names import unknown
 from monitor.net.redact import printable
 from monitor.storage.database import Database
+from monitor.storage.receivers import known_receivers
 from monitor.storage.schema.version import check_schema, migrate_if_missing
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a command's work to its end."""
-    asyncio.run(work)
 
 
 @asynccontextmanager
@@ -62,8 +57,15 @@ async def time_ago(database: Database, span: timedelta | None) -> datetime | Non
     return None if span is None else await database.now() - span
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """Make the error for a source or receiver that nobody knows; it names those known."""
-    names = sorted(known)
-    there_are = f"there are: {', '.join(names)}" if names else f"the config has no {kind}s"
-    return UnknownNameError(f"there is no {kind} {name!r}{suggest(name, names)}; {there_are}")
+async def check_receiver(database: Database, config: Config, receiver: str | None) -> None:
+    """Raise UnknownNameError for a receiver that neither the config nor the database knows."""
+    if receiver is None or receiver in config.receivers:
+        return
+    if receiver not in await known_receivers(database):
+        raise unknown("receiver", receiver, config.receivers)
+
+
+async def warn_of_missing_daemon(database: Database) -> None:
+    """Print on standard error that no daemon is alive, if so."""
+    if trouble := await missing_daemon(database):
+        typer.echo(trouble, err=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.commands import follow_events
+from monitor.cli import follow_events
 from monitor.storage.database import Database
 from monitor.storage.instances import touch_instance
 from tests import programs

@@ -1,17 +1,20 @@
 import asyncio
 import os
+import pkgutil
 import sqlite3
 import sys
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from monitor import __version__
-from monitor.cli.main import _COMMANDS
+from monitor.cli import commands
+from monitor.cli.main import SECTIONS
 from tests.cli.conftest import Run
 
-COMMANDS = [name for section in _COMMANDS.values() for name in section]
+COMMANDS = [name for section in SECTIONS.values() for name in section]
 
 
 async def test_version_prints_the_version(monitor: Run) -> None:
@@ -29,6 +32,18 @@ async def test_help_lists_every_command_of_this_version(monitor: Run) -> None:
     }
     for command in COMMANDS:
         assert f"\n  {command} " in shown
+
+
+def test_the_list_has_the_first_line_of_each_help() -> None:
+    for name, line in (item for section in SECTIONS.values() for item in section.items()):
+        module = import_module(f"monitor.cli.commands.{name.replace('-', '_')}")
+        assert module.command.__doc__.splitlines()[0] == line
+
+
+def test_every_module_of_a_command_is_listed() -> None:
+    found = {module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__)}
+
+    assert found == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from monitor.cli.commands import wait_for_batch
+from monitor.cli import wait_for_batch
 from monitor.config.load import load
 from monitor.core.batch import Failures, Outcome, Phase, Reading
 from monitor.core.errors import FailureKind
@@ -109,7 +109,7 @@ class Waiting:
 
     def __init__(self, config: Path, capsys: pytest.CaptureFixture[str], **about: Any) -> None:
         given: dict[str, Any] = {"wanted": "completed", "patience": None}
-        wait = wait_for_batch._wait(load(config), "bolna", "x", **(given | about))
+        wait = wait_for_batch.wait_for_end(load(config), "bolna", "x", **(given | about))
         self.end = asyncio.create_task(wait)
         self.out = self.err = ""
         self._capsys = capsys

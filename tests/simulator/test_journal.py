@@ -3,9 +3,9 @@ import json
 
 import pytest
 
-from monitor.simulator import journal as journals
-from monitor.simulator.journal import Journal
 from monitor.simulator.record import ServedAnswer
+from tests.simulator import journal as journals
+from tests.simulator.journal import Journal
 
 RUNNING = ServedAnswer(1.0, "b1", 200, body=b'{"status": "running"}')
 ENDED = ServedAnswer(2.0, "b1", 200, body=b'{"status": "completed"}')

@@ -9,15 +9,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from monitor.simulator.__main__ import batch_ids, main
 from tests import programs
 from tests.programs import PIPE, Program
+from tests.simulator.process import batch_ids, main
 
 
 @asynccontextmanager
 async def simulator(*options: str) -> AsyncIterator[tuple[Program, Any]]:
     process = await programs.start(
-        *("--key", "the key", *options), module="monitor.simulator", stdout=PIPE
+        *("--key", "the key", *options), module="tests.simulator.process", stdout=PIPE
     )
     assert process.stdout is not None
     try:

@@ -1,1 +1,1 @@
-"""The work of the commands: one file each beside what it alone uses, imported when it runs."""
+"""The commands: one module each, with its options, its help and what it calls."""

@@ -1,71 +1,36 @@
-"""What waits for a receiver that left the config, moved to another one or given up."""
+"""The command `monitor clear`: its options and its help."""
 
-from datetime import timedelta
-from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from monitor.cli.daemon_seen import missing_daemon
-from monitor.cli.delivery_facts import check_receiver, write_debt
-from monitor.cli.session import run, unknown, writing
-from monitor.config.load import load
-from monitor.config.schema import Config
-from monitor.core.errors import UnknownNameError
-from monitor.storage.database import Database
-from monitor.storage.deliveries.debts import debts_of_gone, hand_over
-from monitor.storage.upkeep import expire_deliveries
+from monitor.cli.options import ConfigPath, Work
 
 
-def clear(path: Path | None, receiver: str, *, to: str | None, drop: bool, yes: bool) -> None:
-    """Move or give up what waits for a receiver that is gone, once somebody said yes to it."""
-    if drop is (to is not None):
-        raise typer.BadParameter("give either --to RECEIVER or --drop")
-    config = load(path)
-    if receiver in config.receivers:
-        raise UnknownNameError(
-            f"{receiver} is in {config.path}: what waits for it is sent; only a receiver that left"
-            " can be cleared"
-        )
-    if to is not None and to not in config.receivers:
-        raise unknown("receiver", to, config.receivers)
-    run(_clear(config, receiver, to=to, yes=yes))
+def command(
+    receiver: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECEIVER", show_default=False, help="A receiver that left the config."
+        ),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="R", help="Move the deliveries to this receiver."),
+    ] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Give the deliveries up.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: ConfigPath = None,
+) -> Work:
+    """Clear what waits for a receiver that was renamed or removed.
 
+    Shows how many deliveries wait, and asks. Moved ones keep event and id, and start a fresh
+    schedule. Left alone they wait until it returns, or expire after 75 hours.
 
-async def _clear(config: Config, receiver: str, *, to: str | None, yes: bool) -> None:
-    async with writing(config) as database:
-        await check_receiver(database, config, receiver)
-        debt = (await debts_of_gone(database, config.receivers)).get(receiver)
-        if debt is None:
-            typer.echo(f"nothing waits for {receiver}: nothing to do")
-            return
-        typer.echo(f"{write_debt(receiver, debt)}.")
-        if not yes:
-            typer.confirm(f"Move them to {to}?" if to else "Give them up for good?", abort=True)
-        if to is None:
-            await _drop(database, receiver)
-        else:
-            await _move(database, receiver, to)
-        left = (await debts_of_gone(database, config.receivers)).get(receiver)
-        if left is not None:
-            typer.echo(
-                f"{left.deliveries:,} are being sent just now: try again in a minute", err=True
-            )
+    \b
+      monitor clear crm --to crm-eu
+      monitor clear crm --drop --yes
+    """
+    from monitor.cli.debts import clear
 
-
-async def _drop(database: Database, receiver: str) -> None:
-    dropped, now = 0, await database.now()
-    everything = now + timedelta(days=36_500)  # also what a clock owed that was put back since
-    while gone := await expire_deliveries(database, receiver, before=everything, now=now):
-        dropped += gone
-    typer.echo(
-        f"{dropped:,} given up; `monitor deliveries --receiver {receiver} --state dead` lists them"
-    )
-
-
-async def _move(database: Database, receiver: str, to: str) -> None:
-    done = await hand_over(database, receiver, to=to, now=await database.now())
-    typer.echo(f"{done.moved:,} moved to {to}; a running daemon sends them within 2 s")
-    if done.doubled:
-        typer.echo(f"{done.doubled:,} given up: {to} has, or had, those events itself")
-    if trouble := await missing_daemon(database):
-        typer.echo(trouble, err=True)
+    return clear(config, receiver, to=to, drop=drop, yes=yes)

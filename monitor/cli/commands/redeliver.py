@@ -1,97 +1,40 @@
-"""Redelivery: `monitor redeliver`."""
+"""The command `monitor redeliver`: its options and its help."""
 
-from collections.abc import Sequence
-from datetime import timedelta
-from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from monitor.cli.daemon_seen import missing_daemon
-from monitor.cli.delivery_facts import check_receiver, parse_row
-from monitor.cli.event_id import whole_id
-from monitor.cli.session import run, time_ago, writing
-from monitor.config.load import load
-from monitor.config.schema import Config
-from monitor.core.delivery import DeliveryState
-from monitor.core.errors import UnknownNameError
-from monitor.net.redact import printable
-from monitor.storage.database import Database
-from monitor.storage.deliveries.redeliver import Candidate, find_deliveries, find_of_receiver
-from monitor.storage.deliveries.redeliver import redeliver as owe_anew
+from monitor.cli.options import ConfigPath, Since, Work, state_option
 
 
-def redeliver(
-    path: Path | None,
-    ids: Sequence[str],
-    *,
-    receiver: str | None,
-    since: timedelta | None,
-    state: str | None,
-) -> None:
-    """Owe deliveries anew: those named, or those of a receiver."""
-    if ids and (receiver or since is not None or state):
-        raise typer.BadParameter("give either ids, or --receiver with --since and --state")
-    if not ids and receiver is None:
-        raise typer.BadParameter("give ids of deliveries or events, or --receiver")
-    config = load(path)
-    if receiver is None:
-        run(_redeliver_named(config, ids))
-    else:
-        run(_redeliver_receiver(config, receiver, since=since, state=state))
+def command(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID…]",
+            show_default=False,
+            help="Ids of deliveries, or of events: then all deliveries of each.",
+        ),
+    ] = None,
+    receiver: Annotated[
+        str | None,
+        typer.Option("--receiver", "-r", metavar="R", help="Instead of ids: all to this receiver."),
+    ] = None,
+    since: Since = None,
+    state: Annotated[
+        str | None, state_option("With --receiver: only those in this state [default: dead].")
+    ] = None,
+    config: ConfigPath = None,
+) -> Work:
+    """Send deliveries again: the same event, the same id, a fresh schedule.
 
+    A running daemon sends them within 2 s; otherwise the next one does. Pending ones that wait
+    for their next try are due at once.
 
-async def _redeliver_named(config: Config, ids: Sequence[str]) -> None:
-    rows = {row: text for text in ids if (row := parse_row(text))}
-    names = [text for text in dict.fromkeys(ids) if not parse_row(text)]
-    async with writing(config) as database:
-        events = {name: whole for name in names if (whole := await whole_id(database, name))}
-        found = await find_deliveries(database, rows=list(rows), events=list(events.values()))
-        await _owe(database, config, found)
-    known = {candidate.row for candidate in found}
-    missing = [text for row, text in rows.items() if row not in known]
-    found_events = {candidate.event_id for candidate in found}
-    missing += [name for name in names if events.get(name) not in found_events]
-    if missing:
-        named = ", ".join(repr(text) for text in missing)
-        raise UnknownNameError(
-            f"no delivery or event with deliveries is called {named}:"
-            " `monitor deliveries` shows those there are"
-        )
+    \b
+      monitor redeliver 4711
+      monitor redeliver --receiver crm --since 2h --state dead
+    """
+    from monitor.cli.redelivery import redeliver
 
-
-async def _redeliver_receiver(
-    config: Config, receiver: str, *, since: timedelta | None, state: str | None
-) -> None:
-    async with writing(config) as database:
-        await check_receiver(database, config, receiver)
-        start = await time_ago(database, since)
-        wanted = state or DeliveryState.DEAD
-        found = await find_of_receiver(database, receiver, state=wanted, since=start)
-        if not found:
-            typer.echo(f"{receiver} has no {wanted} deliveries of that time: nothing to do")
-            return
-        await _owe(database, config, found)
-
-
-async def _owe(database: Database, config: Config, found: Sequence[Candidate]) -> None:
-    """Owe what is not due already, and say what became of each kind."""
-    owed = await owe_anew(database, found, now=await database.now())
-    left = [candidate for candidate in found if candidate.row not in owed]
-    if owed:
-        typer.echo(f"{_count(len(owed))} owed again; a running daemon sends within 2 s")
-    if left:
-        numbers = ", ".join(str(candidate.row) for candidate in left[:10])
-        more = f" and {len(left) - 10} more" if len(left) > 10 else ""
-        typer.echo(f"{_count(len(left))} pending and due already, left alone: {numbers}{more}")
-    if found and (trouble := await missing_daemon(database)):
-        typer.echo(trouble, err=True)
-    gone = {candidate.receiver for candidate in found if candidate.row in owed}
-    for receiver in sorted(gone - set(config.receivers)):
-        typer.echo(
-            f"warning: the config has no receiver {printable(receiver)}; they wait for it",
-            err=True,
-        )
-
-
-def _count(number: int) -> str:
-    return "1 delivery is" if number == 1 else f"{number:,} deliveries are"
+    return redeliver(config, ids or [], receiver=receiver, since=since, state=state)

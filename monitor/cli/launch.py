@@ -1,0 +1,41 @@
+"""The launch of the daemon."""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from monitor import descriptors
+from monitor.config.load import load
+from monitor.config.schema import Config
+from monitor.config.warnings import require_secrets, warnings_at_work
+from monitor.daemon import process
+from monitor.logs import set_up_logs
+
+try:
+    import uvloop
+except ImportError:  # there is none for this Python
+    _run_loop = asyncio.run
+else:
+    _run_loop = uvloop.run
+
+
+def launch(path: Path | None) -> None:
+    """Run the daemon; raise MonitorError when it cannot start."""
+    config = load(path)
+    require_secrets(config)
+    set_up_logs(
+        level=config.monitor.log_level,
+        log_format=config.monitor.log_format,
+        instance=config.monitor.instance,
+    )
+    log = structlog.stdlib.get_logger()
+    descriptors.raise_limit()
+    for warning in warnings_at_work(config):
+        log.warning("config.doubtful", reason=warning)
+    _run_loop(_serve(config))
+
+
+async def _serve(config: Config) -> None:
+    await process.run(config)
+    process.leave()

@@ -1,0 +1,94 @@
+"""A provider's answer as it came, and what expressions find in it."""
+
+import json
+import re
+import sys
+from contextlib import suppress
+from typing import Final
+
+import typer
+from rich.text import Text
+
+from monitor.cli.options import Output
+from monitor.core.errors import PollError
+from monitor.engine.ports import Provider
+from monitor.net.answer import Answer
+from monitor.net.redact import printable, redact
+from monitor.providers import SourceSettings
+from monitor.providers.finding import Finding
+from monitor.providers.generic import Generic
+from monitor.screen.console import put, safe
+from monitor.screen.page import show_facts, show_heading
+
+ERROR_LIMIT: Final = 4 * 1024
+"""In bytes: what is shown of an answer that is no document."""
+RESULT_LIMIT: Final = 200
+"""In characters."""
+
+_NO_SECRET: Final = re.compile(r"\d{4}-\d{2}-\d{2}|v?\d{1,2}(\.\d{1,3})*|.{,3}")
+"""A header's value that is a date or a version, or too short to be told from other text."""
+
+
+def show_raw(answer: Answer, provider: Provider, settings: SourceSettings, *, output: str) -> None:
+    """Show an answer, and what a generic source's expressions make of it; JSON: the answer alone.
+
+    It may hold phone numbers: it is for the screen of whoever asks for it. Keys never show.
+    """
+    secrets = _secrets_of(settings)
+    text = redact(answer.body.decode(errors="replace"), secrets)
+    if output == Output.JSON:
+        typer.echo(_pretty(text, secrets) if sys.stdout.isatty() else text)
+        return
+    put(Text(f"the answer: {answer.status_code}, {len(answer.body):,} bytes", style="bold"))
+    typer.echo(_pretty(text if answer.status_code == 200 else text[:ERROR_LIMIT], secrets))
+    if answer.status_code == 200 and isinstance(provider, Generic):
+        _show_findings(provider, answer.body, secrets)
+    typer.echo()
+
+
+def _secrets_of(settings: SourceSettings) -> list[str]:
+    """Return what must not show: the secrets, and the headers as they carry them."""
+    held = (secret.read() for secret in settings.held_secrets())
+    values = (*held, *settings.read_auth().values())
+    return [value for value in values if not _NO_SECRET.fullmatch(value)]
+
+
+def _pretty(text: str, secrets: list[str]) -> str:
+    """Lay JSON out over lines, leave anything else as it is; without control characters.
+
+    What was escaped is found only now: it is redacted once more.
+    """
+    with suppress(ValueError, RecursionError):
+        text = redact(json.dumps(json.loads(text), indent=2, ensure_ascii=False), secrets)
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _show_findings(provider: Generic, document: bytes, secrets: list[str]) -> None:
+    try:
+        findings = list(provider.explain(document))
+    except PollError:
+        return
+    show_heading("its expressions find")
+    show_facts((finding.key, _write(finding, secrets)) for finding in findings)
+
+
+def _write(finding: Finding, secrets: list[str]) -> Text:
+    """Write expression, value, and below them why it does not fit."""
+    written = safe(finding.expression, "dim") + Text(" → ", style="dim")
+    if finding.problem is not None and finding.value is None:
+        return written + safe(finding.problem, "red")
+    written += _write_value(finding.value, secrets)
+    if finding.problem is not None:
+        written += Text("\n") + safe(finding.problem, "red")
+    if finding.note is not None:
+        written += Text("\n") + safe(finding.note, "yellow")
+    return written
+
+
+def _write_value(value: object, secrets: list[str]) -> Text:
+    try:
+        found = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return safe("nothing that JSON knows", "red")
+    cut = f"{found[:RESULT_LIMIT]} …" if len(found) > RESULT_LIMIT else found
+    return safe(redact(cut, secrets))

@@ -1,0 +1,162 @@
+"""Registration: batches watched from now on, or no longer."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+
+from monitor.cli.session import warn_of_missing_daemon, writing
+from monitor.config.load import load
+from monitor.config.mistakes import mistakes_of
+from monitor.config.schema import DeclaredBatch
+from monitor.core.batch import Origin
+from monitor.core.batch_id import check_batch_id, identity_of
+from monitor.core.errors import UnknownNameError
+from monitor.facts.names import unknown
+from monitor.net.redact import printable
+from monitor.storage.batches.read import has_batches
+from monitor.storage.batches.register import (
+    Registration,
+    RegistrationCounts,
+    register_batches,
+    unregister_batches,
+)
+
+_SHOWN = 60
+
+
+async def add(
+    path: Path | None,
+    source: str,
+    ids: Sequence[str],
+    *,
+    labels: Sequence[str],
+    name: str | None,
+) -> None:
+    """Watch batches; all or, if one id cannot be one, none."""
+    given = _parse_labels(labels)
+    config = load(path)
+    if source not in config.sources:
+        raise unknown("source", source, config.sources)
+    wanted = _read_ids(ids)
+    _check_ids(wanted)
+    if name is not None and len(wanted) != 1:
+        raise typer.BadParameter("a name is for a single batch", param_hint="--name")
+    _check_described(name, given)
+    batches = [Registration(source=source, id=id_, name=name, labels=given) for id_ in wanted]
+    async with writing(config) as database:
+        now = await database.now()
+        done = await register_batches(database, batches, origin=Origin.ADDED, now=now)
+        for line in _write_counts(done):
+            typer.echo(line)
+        await warn_of_missing_daemon(database)
+    if not config.routes:
+        typer.echo("the config has no routes, so nobody hears of them: add [[routes]]", err=True)
+
+
+def _write_counts(done: RegistrationCounts) -> Iterator[str]:
+    if done.new:
+        yield f"{done.new:,} new: picked up by a running daemon within 2 s"
+    if done.again:
+        yield f"{done.again:,} again: removed once, now watched from a new first reading on"
+    if done.woken:
+        yield f"{done.woken:,} woken: forgotten since settled, now polled again"
+    if done.known:
+        yield f"{done.known:,} already watched"
+
+
+async def remove(path: Path | None, source: str, texts: Sequence[str]) -> None:
+    """Stop watching batches; raise UnknownNameError for those that were not watched."""
+    config, ids = load(path), _read_ids(texts)
+    async with writing(config) as database:
+        possible = [id_ for id_ in ids if _complaint(id_) is None]
+        removed = await unregister_batches(database, source, possible)
+        known = source in config.sources or await has_batches(database, source)
+    if not known:
+        raise unknown("source", source, config.sources)
+    if removed:
+        typer.echo(f"{len(removed):,} no longer watched; history and sequence are kept")
+    for batch in config.batches:
+        if batch.source == source and identity_of(batch.id) in removed:
+            typer.echo(
+                f"warning: {config.path} declares {batch.id}: the next start or reload watches"
+                " it again",
+                err=True,
+            )
+    missing = [id_ for id_ in ids if identity_of(id_) not in removed]
+    if missing:
+        raise UnknownNameError("\n".join(_write_missing(source, missing)))
+
+
+def _write_missing(source: str, ids: Sequence[str]) -> Iterator[str]:
+    complaints = {id_: _complaint(id_) for id_ in ids}
+    for id_, complaint in complaints.items():
+        yield f"{_shown(id_)}: {complaint or f'{source} watches no such batch'}"
+    if None in complaints.values():
+        yield f"`monitor list 'source = {source}'` shows those it watches"
+
+
+def _read_ids(given: Sequence[str]) -> list[str]:
+    """Return the ids, each batch once; `-` stands for those on standard input, one a line."""
+    ids: dict[str, str] = {}
+    for text in given:
+        for id_ in _read_lines() if text == "-" else [text]:
+            ids.setdefault(identity_of(id_), id_)
+    if not ids:
+        raise typer.BadParameter("standard input holds no ids", param_hint="ID…")
+    return list(ids.values())
+
+
+def _read_lines() -> Iterator[str]:
+    # no id is broken UTF-8: surrogates stand for it, and are refused with all others
+    text = sys.stdin.buffer.read().decode("utf-8-sig", errors="surrogateescape")
+    return (line for part in text.splitlines() if (line := part.strip()))
+
+
+def _check_ids(ids: Sequence[str]) -> None:
+    """Raise UnknownNameError that names all texts that cannot be ids; nothing is registered."""
+    bad = [f"{_shown(id_)}: {why}" for id_ in ids if (why := _complaint(id_)) is not None]
+    if bad:
+        raise UnknownNameError("\n".join([*bad, "nothing was registered"]))
+
+
+def _complaint(batch_id: str) -> str | None:
+    try:
+        check_batch_id(batch_id)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _shown(batch_id: str) -> str:
+    text = printable(batch_id)
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+
+
+def _parse_labels(labels: Sequence[str]) -> dict[str, str] | None:
+    if not labels:
+        return None
+    parsed = {}
+    for label in labels:
+        name, equals, value = label.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{label!r} must be K=V", param_hint="--label")
+        if name in parsed:
+            raise typer.BadParameter(f"{name!r} is given twice", param_hint="--label")
+        parsed[name] = value
+    return parsed
+
+
+def _check_described(name: str | None, labels: Mapping[str, str] | None) -> None:
+    """Hold name and labels to what the config file allows; a mistake is wrong usage."""
+    table: dict[str, Any] = {"source": "-", "id": "-", "labels": dict(labels or {})}
+    if name is not None:
+        table["name"] = name
+    try:
+        DeclaredBatch.model_validate(table)
+    except ValidationError as error:
+        mistakes = (f"{mistake.key}: {mistake.text}" for mistake in mistakes_of(error))
+        raise typer.BadParameter(printable("; ".join(mistakes))) from None

@@ -1,0 +1,66 @@
+"""The test of a receiver: one event sent to it by the real path."""
+
+from pathlib import Path
+
+import typer
+
+from monitor.app import build_receiver
+from monitor.cli.session import writing
+from monitor.config.load import load
+from monitor.config.schema import Config
+from monitor.core.errors import SecretMissingError
+from monitor.engine.delivering.test_delivery import TestResult, send_test_delivery
+from monitor.facts.names import unknown
+from monitor.facts.remedy import receiver_remedy
+from monitor.facts.times import write_latency, write_short_time
+from monitor.screen.console import put, safe
+from monitor.storage.receivers import ReceiverRow, register_receivers
+
+
+async def send(path: Path | None, receiver: str) -> None:
+    """Send a test; raise Exit(1) when it did not arrive."""
+    config = load(path)
+    if receiver not in config.receivers:
+        raise unknown("receiver", receiver, config.receivers)
+    _check_secrets(config, receiver)
+    async with writing(config) as database:
+        row = (await register_receivers(database, [receiver]))[receiver]
+        built = build_receiver(config, row)
+        try:
+            result = await send_test_delivery(database, built, row)
+        finally:
+            await built.sink.close()
+    _print(row, result, kind=built.kind)
+    if not result.arrived:
+        raise typer.Exit(1)
+
+
+def _check_secrets(config: Config, receiver: str) -> None:
+    """Raise SecretMissingError with all secrets of this receiver that are missing."""
+    problems = []
+    for secret in config.receivers[receiver].held_secrets():
+        try:
+            secret.read()
+        except SecretMissingError as error:
+            problems.append(f"receivers.{receiver}.{error}")
+    if problems:
+        raise SecretMissingError("\n".join(problems))
+
+
+def _print(row: ReceiverRow, result: TestResult, *, kind: str) -> None:
+    verdict, arrived, delivery = result.verdict, result.arrived, result.delivery
+    words = ["delivered" if arrived else "failed"]
+    words += [str(word) for word in (verdict.status_code, verdict.error) if word is not None]
+    headline = f"{row.name}: {', '.join(words)}, {write_latency(result.duration)}"
+    put(safe(headline, "green" if arrived else "red"))
+    put(safe(f"event {delivery.event_id}, delivery {delivery.row}", "dim"))
+    if verdict.reason:
+        put(safe(f"OpenSSL says: {verdict.reason}"))
+    if verdict.response:
+        put(safe(f"response: {verdict.response}"))
+    if not arrived and (hint := receiver_remedy(verdict.error or verdict.status_code, kind=kind)):
+        put(safe(hint))
+    if row.hold is not None:
+        since = write_short_time(row.hold.since)
+        end = "lifted" if arrived else "goes on"
+        put(safe(f"the receiver has been held since {since}; the hold {end}", "yellow"))

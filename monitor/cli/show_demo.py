@@ -1,0 +1,33 @@
+"""The demo on a terminal, or as lines."""
+
+import asyncio
+import logging
+import sys
+from datetime import timedelta
+from typing import Final
+
+import typer
+
+from monitor.demo.presenter import Lines, LiveScreen
+from monitor.demo.show import perform
+from monitor.screen.console import make_console, safe
+from monitor.settings import write_duration
+
+SHORTEST: Final = timedelta(seconds=5)
+LONGEST: Final = timedelta(hours=1)
+
+
+def show(duration: timedelta) -> None:
+    """Perform for a duration; raise Exit(1) unless all that was served has arrived."""
+    if not SHORTEST <= duration <= LONGEST:
+        reason = f"must be from {write_duration(SHORTEST)} to {write_duration(LONGEST)}"
+        raise typer.BadParameter(reason, param_hint="--duration")
+    logging.getLogger().addHandler(logging.NullHandler())  # the screen is nobody's log
+    console = make_console()
+    live = sys.stdout.isatty() and console.is_terminal and not console.is_dumb_terminal
+    presenter = LiveScreen(console) if live else Lines(console)
+    summary = asyncio.run(perform(duration.total_seconds(), presenter))
+    for line in summary.lines():
+        console.print(safe(line), soft_wrap=True)
+    if not summary.well:
+        raise typer.Exit(1)

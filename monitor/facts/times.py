@@ -1,0 +1,52 @@
+"""Times and durations, as a reader takes them in."""
+
+from datetime import UTC, datetime, timedelta
+
+from monitor.core.event import stamp
+
+_UNITS = (
+    ("day", timedelta(days=1)),
+    ("h", timedelta(hours=1)),
+    ("min", timedelta(minutes=1)),
+    ("s", timedelta(seconds=1)),
+)
+
+
+def write_time(at: datetime | None) -> str:
+    """Write a time as local with its zone: `2026-01-29 09:31:02 CET`; empty for none."""
+    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def write_short_time(at: datetime | None) -> str:
+    """Write a local time of today without its date."""
+    if at is None:
+        return ""
+    local = at.astimezone()
+    if local.date() == datetime.now(UTC).astimezone().date():
+        return local.strftime("%H:%M:%S %Z")
+    return write_time(at)
+
+
+def stamp_if(at: datetime | None) -> str | None:
+    """Write a time as JSON has it, in UTC; null for none."""
+    return None if at is None else stamp(at)
+
+
+def write_latency(duration: timedelta) -> str:
+    """Write how long a request took: `132 ms`, `2.4 s`."""
+    seconds = duration.total_seconds()
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def write_wait(wait: timedelta) -> str:
+    """Write a time to go by its largest unit, two for hours and days: `12 min`, `3 h 10 min`."""
+    wait = max(wait, timedelta())
+    for (unit, size), smaller in zip(_UNITS, (*_UNITS[1:], None), strict=True):
+        number, rest = divmod(wait, size)
+        if number:
+            plural = "s" if unit == "day" and number > 1 else ""
+            more = rest // smaller[1] if smaller and unit in ("day", "h") else 0
+            return f"{number} {unit}{plural}" + (
+                f" {more} {smaller[0]}" if smaller and more else ""
+            )
+    return "0 s"

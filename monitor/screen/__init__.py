@@ -1,0 +1,1 @@
+"""How facts look on a terminal, in a pipe and in a file."""

@@ -1,0 +1,69 @@
+"""What tests of the demo share: documents of events, and the demo as a process."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import bare_environment
+
+__all__ = ["bare_environment"]
+
+PACKAGES = Path(__file__).parents[2]
+
+Document = dict[str, Any]
+Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
+
+
+def event(type_: str, status: str, counts: dict[str, int] | None = None, **more: Any) -> Document:
+    """Return an event's document, as much of it as the demo reads."""
+    data = {"sequence": 1, "status": status, "counts": counts}
+    document = {
+        "id": "evt_A",
+        "type": type_,
+        "source": "/sources/bolna",
+        "subject": "b1",
+        "time": "2026-01-29T08:31:02.114Z",
+        "data": data,
+    }
+    data.update({name: more.pop(name) for name in [*more] if name in data})
+    return document | more
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """Start `monitor demo`, its temporary folder in the test's; it does not outlive the test."""
+    started: list[asyncio.subprocess.Process] = []
+
+    async def run(*arguments: str, out: int = asyncio.subprocess.PIPE, **environ: str) -> Any:
+        kept = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "monitor", "demo", *arguments),
+            stdout=out,
+            stderr=out if out != asyncio.subprocess.PIPE else asyncio.subprocess.STDOUT,
+            env={**kept, "TMPDIR": str(tmp_path), "PYTHONPATH": str(PACKAGES), **environ},
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            await process.wait()
+
+
+async def processes_naming(text: str) -> list[int]:
+    """Return the ids of all processes whose command line has a text."""
+    listing = await asyncio.create_subprocess_exec(
+        *("ps", "-A", "-ww", "-o", "pid=,args="), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await listing.communicate()
+    lines = out.decode(errors="replace").splitlines()
+    return [int(line.split()[0]) for line in lines if text in line]
