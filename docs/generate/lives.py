@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from monitor.core.batch import Batch, Knowledge, Reading, Watch
 from monitor.core.conditions import Limits
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
 from monitor.core.event import Document, Event, EventType, compose
+from monitor.core.failure import FailureKind
 from monitor.core.observe import poll_time
 from monitor.core.pacing import Pace
 from monitor.core.payload import receiver_data, receiver_subject

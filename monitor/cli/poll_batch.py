@@ -18,8 +18,9 @@ from monitor.config.schema import Config
 from monitor.config.warnings import require_secrets
 from monitor.core.batch import Progress, Reading, progress
 from monitor.core.batch_id import check_batch_id
-from monitor.core.errors import FailureKind, PollError, UnknownNameError
+from monitor.core.errors import PollError, UnknownNameError
 from monitor.core.event import stamp
+from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.facts.calls import write_contacts, write_counts
 from monitor.facts.names import unknown

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from monitor.core.errors import FailureKind
+from monitor.core.failure import FailureKind
 from monitor.core.schedule import Schedule
 from monitor.core.value import value
 

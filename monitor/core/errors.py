@@ -23,6 +23,8 @@ MonitorError
 from datetime import timedelta
 from enum import StrEnum
 
+from monitor.core.failure import FailureKind
+
 
 class MonitorError(Exception):
     """Stand at the root of all errors raised on purpose; its text is fit to show."""
@@ -122,38 +124,6 @@ class DescriptorsError(NetworkError):
 
     def __init__(self) -> None:
         super().__init__(NetworkKind.DESCRIPTORS)
-
-
-class FailureKind(StrEnum):
-    """Why a poll brought no reading."""
-
-    ADDRESS = "address"
-    DNS = "dns"
-    CONNECT = "connect"
-    TLS = "tls"
-    TLS_EXPIRED = "tls_expired"
-    TLS_WRONG_NAME = "tls_wrong_name"
-    TLS_OLD_PROTOCOL = "tls_old_protocol"
-    TLS_PLAIN_HTTP = "tls_plain_http"
-    TLS_CLIENT_CERTIFICATE = "tls_client_certificate"
-    TLS_HANDSHAKE = "tls_handshake"
-    DISCONNECTED = "disconnected"
-    TIMEOUT = "timeout"
-    PROTOCOL = "protocol"
-    TOO_LARGE = "too_large"
-    ENCODING = "encoding"
-    DESCRIPTORS = "descriptors"
-    UNAUTHORIZED = "unauthorized"  # 401
-    FORBIDDEN = "forbidden"  # 403
-    NOT_FOUND = "not_found"  # 404, 410
-    REFUSED = "refused"  # 400, 422
-    RATE_LIMITED = "rate_limited"  # 429
-    SERVER_ERROR = "server_error"  # 5xx
-    REDIRECT = "redirect"  # 3xx: never followed, the key would travel
-    UNEXPECTED_STATUS = "unexpected_status"  # any other answer
-    INVALID_BODY = "invalid_body"  # HTML, truncated JSON, another batch's document
-    EXPRESSION = "expression"  # one of the config file does not fit the answer
-    KEY_MISSING = "key_missing"  # its variable or file is not there now
 
 
 class PollError(MonitorError):

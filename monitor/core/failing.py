@@ -4,16 +4,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.core.batch import Failures, Watch
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
 from monitor.core.event import EventType, compose
+from monitor.core.failure import REFUSALS, FailureKind
 from monitor.core.observe import Observation
 from monitor.core.payload import batch_data, batch_subject, failure_data
 from monitor.core.source import Health, Source, was_unasked
 
 UNREACHABLE_POLLS = 5
 UNREACHABLE_AFTER = timedelta(minutes=2)
-
-_REFUSALS = frozenset({FailureKind.NOT_FOUND, FailureKind.REFUSED, FailureKind.FORBIDDEN})
 
 
 def observe_failure(
@@ -63,7 +62,7 @@ def _count(watch: Watch, failure: PollError, *, health: Health, at: datetime) ->
     named = replace(last, kind=failure.kind, status_code=failure.status_code)
     if health.failing_since is not None:
         return named
-    refused = failure.kind in _REFUSALS
+    refused = failure.kind in REFUSALS
     forbidden = failure.kind is FailureKind.FORBIDDEN
     polls, refusals, tagged = last.polls, last.refusals, last.forbidden_refusals
     if last.forbidden_streak and last.forbidden_streak == health.failed_streak:

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 
 from monitor.core.batch import Batch, Knowledge, Watch, progress
-from monitor.core.errors import FailureKind
 from monitor.core.event import CONDITION_NAMES, Document, Subject, SubjectKind, stamp
+from monitor.core.failure import FailureKind
 from monitor.core.forecast import forecast
 from monitor.core.source import Source
 

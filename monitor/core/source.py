@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.core.delivery import RATE_LIMIT_HOLD, time_asked
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind, Matter, matter_of
 
 FORBIDDEN_POLLS = 3
 FAILING_POLLS = 5
@@ -15,13 +16,6 @@ PUT_OFF_POLLS = 3
 FAILING_AFTER = timedelta(minutes=2)
 PROBE_AFTER = timedelta(minutes=1)
 """How often a failing source is tried."""
-
-_KEY_REFUSED = frozenset({FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING})
-_UNASKED = frozenset({FailureKind.DESCRIPTORS})
-"""What keeps us from asking at all says nothing of the account, nor of the batch."""
-_ANSWERS = frozenset(
-    {FailureKind.NOT_FOUND, FailureKind.REFUSED, FailureKind.UNEXPECTED_STATUS},
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +89,12 @@ class Poll:
 
 def is_answer(kind: FailureKind | None) -> bool:
     """Return whether a poll proves that the account works: a reading, or a word on one batch."""
-    return kind is None or kind in _ANSWERS
+    return kind is None or matter_of(kind) is Matter.BATCH
 
 
 def was_unasked(kind: FailureKind | None) -> bool:
     """Return whether a poll failed before anybody was asked, for want of something of our own."""
-    return kind in _UNASKED
+    return kind is not None and matter_of(kind) is Matter.OURS
 
 
 def judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[Health, Turn | None]:
@@ -120,11 +114,12 @@ def _judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[H
     and 5 polls with nothing but passing failures. Any answer ends it. A streak of one batch alone
     only raises a suspicion while others are watched: it may as well be the batch.
     """
-    if is_answer(poll.kind):
+    if poll.kind is None or is_answer(poll.kind):
         return (health, None) if _is_late(health, poll) else _answered(health, at)
-    if poll.kind in _KEY_REFUSED:
+    matter = matter_of(poll.kind)
+    if matter is Matter.KEY:
         return _fail(_broken(health), poll, since=at)
-    kind = StreakKind.FORBIDDEN if poll.kind is FailureKind.FORBIDDEN else StreakKind.PASSING
+    kind = StreakKind.FORBIDDEN if matter is Matter.EITHER else StreakKind.PASSING
     if kind is StreakKind.PASSING and _is_known_trouble(health, poll, watched=watched):
         return (_broken(health) if health.suspected else health), None
     health = _extended(health, kind, poll, at)

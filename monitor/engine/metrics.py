@@ -14,8 +14,9 @@ from prometheus_client import (
 
 from monitor import __version__
 from monitor.core.delivery import VerdictKind
-from monitor.core.errors import FailureKind, NetworkKind
+from monitor.core.errors import NetworkKind
 from monitor.core.event import EventType
+from monitor.core.failure import FailureKind
 
 OK: Final = "ok"
 """The result, or kind, of what went well."""

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from monitor.core.batch import Failures
-from monitor.core.errors import FailureKind, NetworkKind
+from monitor.core.errors import NetworkKind
+from monitor.core.failure import FailureKind
 from monitor.facts.sentence import Sentence, Tone
 from monitor.facts.times import write_short_time
 from monitor.storage.sources import SourceRow

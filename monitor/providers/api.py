@@ -5,13 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from monitor.core.errors import (
-    DescriptorsError,
-    FailureKind,
-    NetworkError,
-    PollError,
-    SecretMissingError,
-)
+from monitor.core.errors import DescriptorsError, NetworkError, PollError, SecretMissingError
+from monitor.core.failure import FailureKind, kind_of_status
 from monitor.net.answer import USABLE, Answer, Take
 from monitor.net.retry_after import parse_retry_after
 
@@ -20,17 +15,6 @@ if TYPE_CHECKING:
 
 _KEY_REFUSED: Final = frozenset({FailureKind.UNAUTHORIZED, FailureKind.FORBIDDEN})
 """Bolna answers a bad key with either."""
-
-_FAILURES: Final = {
-    400: FailureKind.REFUSED,
-    401: FailureKind.UNAUTHORIZED,
-    403: FailureKind.FORBIDDEN,
-    404: FailureKind.NOT_FOUND,
-    408: FailureKind.TIMEOUT,
-    410: FailureKind.NOT_FOUND,
-    422: FailureKind.REFUSED,
-    429: FailureKind.RATE_LIMITED,
-}
 
 
 class Api:
@@ -127,14 +111,4 @@ def _failure(answer: Answer) -> PollError:
     retry_after = None
     if (code == 429 or code >= 500) and answer.retry_after is not None:
         retry_after = parse_retry_after(answer.retry_after, at=datetime.now(UTC))
-    return PollError(_failure_kind(code), code, retry_after)
-
-
-def _failure_kind(code: int) -> FailureKind:
-    match code // 100:
-        case 3:
-            return FailureKind.REDIRECT
-        case 5:
-            return FailureKind.SERVER_ERROR
-        case _:
-            return _FAILURES.get(code, FailureKind.UNEXPECTED_STATUS)
+    return PollError(kind_of_status(code), code, retry_after)

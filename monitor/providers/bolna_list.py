@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from monitor.core.discovery import DiscoveryAnswer
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.providers.api import Api, quote_id
 from monitor.providers.discovery import ALL, BolnaDiscoverySettings, Sieve, is_usable_id
 from monitor.providers.entries import EntryReader

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from monitor.core.batch import NAME_LIMIT, STATUS_LIMIT
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 
 LARGEST_COUNT: Final = 2**63 - 1
 """Both databases hold 64-bit integers."""

@@ -5,7 +5,8 @@ from functools import partial
 from typing import Any
 
 from monitor.core.batch import COUNTS_LIMIT, Counts, Knowledge, Phase, Reading, normalise
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import CallStanding, weigh
 from monitor.providers.document import check_id, decode

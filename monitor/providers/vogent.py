@@ -8,7 +8,8 @@ from typing import Final, Literal
 from urllib.parse import urlencode
 
 from monitor.core.batch import COUNTS_LIMIT, Knowledge, Outcome, Phase, Reading, normalise
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.providers.account import AccountSettings
 from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import weigh

@@ -7,7 +7,8 @@ from functools import lru_cache, partial
 from typing import Final, Literal
 
 from monitor.core.batch import normalise
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.providers.calls import CallStanding
 from monitor.providers.document import invalid
 from monitor.providers.vogent_page import Page, Rows

@@ -6,7 +6,8 @@ from typing import Final
 from urllib.parse import quote
 
 from monitor.core.discovery import DiscoveryAnswer
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.providers.api import Api
 from monitor.providers.discovery import DiscoverySettings, Sieve
 from monitor.providers.document import invalid

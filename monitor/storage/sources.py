@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, TextClause, text
 
-from monitor.core.errors import FailureKind
+from monitor.core.failure import FailureKind
 from monitor.core.source import Health, StreakKind
 from monitor.storage.database import reading, writing
 from monitor.storage.fields import Field, Fields

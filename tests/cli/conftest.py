@@ -14,7 +14,7 @@ from aiohttp import web
 from typer.testing import CliRunner
 
 from monitor.cli.main import app
-from monitor.core.errors import FailureKind
+from monitor.core.failure import FailureKind
 from monitor.core.source import Health
 from monitor.simulator import SimulatedBolna
 from monitor.storage.database import Database

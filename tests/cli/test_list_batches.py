@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor.core.batch import Failures, Outcome, Phase, Reading
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
 from monitor.core.event import stamp
 from monitor.core.failing import observe_failure
+from monitor.core.failure import FailureKind
 from monitor.core.source import Health, Source
 from monitor.storage.batches.record import BatchRecord
 from monitor.storage.batches.row import failures_column

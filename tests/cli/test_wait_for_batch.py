@@ -14,7 +14,7 @@ import pytest
 from monitor.cli import wait_for_batch
 from monitor.config.load import load
 from monitor.core.batch import Failures, Outcome, Phase, Reading
-from monitor.core.errors import FailureKind
+from monitor.core.failure import FailureKind
 from monitor.storage.batches.row import failures_column
 from monitor.storage.database import Database
 from tests import programs

@@ -10,9 +10,10 @@ import pytest
 
 from monitor.core.batch import Batch, Counts, Knowledge, Outcome, Phase, Reading, Watch
 from monitor.core.conditions import Limits
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
 from monitor.core.event import Event
 from monitor.core.failing import observe_failure
+from monitor.core.failure import FailureKind
 from monitor.core.observe import Observation, Snapshot, observe, poll_time
 from monitor.core.source import Health, Source
 

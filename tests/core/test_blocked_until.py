@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.core.source import Health, StreakKind, Turn, blocked_until
 
 NOW = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.core.batch import Failures
-from monitor.core.errors import FailureKind
+from monitor.core.failure import FailureKind
 from monitor.core.source import Health, StreakKind
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.batch import Batch, Failures, Origin, Phase, SettledBy, Watch
-from monitor.core.errors import FailureKind
 from monitor.core.event import EventType
+from monitor.core.failure import FailureKind
 from monitor.core.observe import poll_time
 from tests.lives.stage import stored
 

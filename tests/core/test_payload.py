@@ -7,8 +7,8 @@ import pytest
 
 from monitor.core.batch import COUNTS_LIMIT, NAME_LIMIT, STATUS_LIMIT, Batch, Phase
 from monitor.core.batch_id import ID_LIMIT
-from monitor.core.errors import FailureKind
 from monitor.core.event import EventType, compose
+from monitor.core.failure import FailureKind
 from monitor.core.payload import (
     LABELS_LIMIT,
     failure_data,

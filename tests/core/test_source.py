@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.errors import FailureKind, NetworkError, NetworkKind
+from monitor.core.errors import NetworkError, NetworkKind
+from monitor.core.failure import FailureKind
 from monitor.core.source import Health, Poll, Turn, is_answer, judge, recovered
 
 START = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)

@@ -14,8 +14,8 @@ from docs.generate.pages import WRITERS
 from docs.generate.pictures import DRAWN_FROM, digests, picture_of
 from docs.generate.regions import PAGES, all_pages, names_in, rewrite
 from monitor.config.load import load
-from monitor.core.errors import FailureKind
 from monitor.core.event import MATCHER_NAMES, EventType
+from monitor.core.failure import FailureKind
 from monitor.core.matcher_text import parse_matchers
 from monitor.engine.metrics import Metrics
 from monitor.settings import Settings

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from monitor.core.batch import Failures
-from monitor.core.errors import FailureKind
+from monitor.core.failure import FailureKind
 from monitor.core.source import Health
 from monitor.facts.remedy import REMEDIES, URL_KEYS, describe_failures, remedy
 from monitor.providers import BolnaSettings, GenericSettings, VogentSettings

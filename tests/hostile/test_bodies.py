@@ -3,7 +3,8 @@ from statistics import median
 
 import pytest
 
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from tests.cpu import cpu_seconds
 from tests.hostile.cases import REFUSED, Case, cases
 from tests.hostile.encounter import CPU_SECONDS, meet, watched

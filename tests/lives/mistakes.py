@@ -207,7 +207,7 @@ MISTAKES = (
     Mistake(
         name="a 404 does not end what fails",
         module=SOURCE,
-        old="    return kind is None or kind in _ANSWERS\n",
+        old="    return kind is None or matter_of(kind) is Matter.BATCH\n",
         new="    return kind is None\n",
     ),
     Mistake(

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from monitor.core.batch import Batch, Counts, Knowledge, Reading, Watch
 from monitor.core.conditions import Limits
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
 from monitor.core.event import Event
+from monitor.core.failure import FailureKind
 from monitor.core.observe import poll_time
 from monitor.core.pacing import Pace, next_poll_at
 from monitor.core.source import Source

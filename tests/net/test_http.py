@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import __version__
-from monitor.core.errors import ConfigError, FailureKind, NetworkError, PollError
+from monitor.core.errors import ConfigError, NetworkError, PollError
+from monitor.core.failure import FailureKind
 from monitor.net import tls
 from monitor.net.answer import Answer
 from monitor.net.http import HttpClient

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from monitor.core.batch import Phase
-from monitor.core.errors import ConfigError, FailureKind, PollError
+from monitor.core.errors import ConfigError, PollError
+from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.providers import BolnaSettings, build
 from monitor.simulator import (

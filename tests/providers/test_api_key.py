@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from monitor.core.batch import Phase
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.simulator import Fault, SimulatedBolna
 

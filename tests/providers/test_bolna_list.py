@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from monitor.core.discovery import DiscoveryAnswer
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.simulator import Fault, SimulatedBolna, bolna_document
 

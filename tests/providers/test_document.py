@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.providers.document import (
     check_id,
     decode,

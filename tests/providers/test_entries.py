@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.providers import entries
 from monitor.providers.entries import TEXT_LIMIT, EntryReader
 

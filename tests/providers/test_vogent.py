@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.batch import Outcome, Phase, Reading
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.core.schedule import Schedule, Slot
 from monitor.providers.vogent import parse
 

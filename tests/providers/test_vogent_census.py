@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from monitor.core.batch import Knowledge, Phase, Reading
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.providers import vogent_census
 from monitor.providers.vogent_page import Page

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.providers import vogent_list
 from monitor.simulator import Fault, SimulatedVogent, vogent_document

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.providers.vogent_page import Page, PageReader
 from tests.cpu import cpu_seconds
 

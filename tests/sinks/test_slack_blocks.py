@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from monitor.core.errors import FailureKind
 from monitor.core.event import EventType
+from monitor.core.failure import FailureKind
 from monitor.sinks.slack_blocks import message
 
 Document = dict[str, Any]

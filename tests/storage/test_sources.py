@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.core.errors import FailureKind
+from monitor.core.failure import FailureKind
 from monitor.core.source import Health
 from monitor.storage.sources import (
     SourceRecord,

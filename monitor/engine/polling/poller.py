@@ -10,7 +10,8 @@ from typing import Final
 import structlog
 
 from monitor.core.batch import Reading
-from monitor.core.errors import FailureKind, PollError, StorageError
+from monitor.core.errors import PollError, StorageError
+from monitor.core.failure import FailureKind
 from monitor.core.observe import poll_time
 from monitor.engine.clock import Clock
 from monitor.engine.loop import Loop

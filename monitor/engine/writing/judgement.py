@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from monitor.core.batch import Reading, Watch
 from monitor.core.delivery import time_asked
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
 from monitor.core.event import Event, EventType, compose
 from monitor.core.failing import observe_failure
+from monitor.core.failure import FailureKind
 from monitor.core.observe import Observation, observe
 from monitor.core.payload import failure_data, source_data, source_subject
 from monitor.core.routing import Route, receivers_of

@@ -7,8 +7,9 @@ import structlog
 
 from monitor import descriptors
 from monitor.core.batch import Watch
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
 from monitor.core.event import stamp
+from monitor.core.failure import FailureKind
 from monitor.core.once import Once
 from monitor.core.source import is_answer, was_unasked
 from monitor.engine.source import SourceAtWork

@@ -8,13 +8,8 @@ from typing import Final
 
 import structlog
 
-from monitor.core.errors import (
-    DataRefusedError,
-    FailureKind,
-    PollError,
-    SourceMovedError,
-    StorageError,
-)
+from monitor.core.errors import DataRefusedError, PollError, SourceMovedError, StorageError
+from monitor.core.failure import FailureKind
 from monitor.core.observe import Observation
 from monitor.core.routing import Route
 from monitor.core.source import FORBIDDEN_POLLS, Turn

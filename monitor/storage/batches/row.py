@@ -19,7 +19,7 @@ from monitor.core.batch import (
     SettledBy,
     Watch,
 )
-from monitor.core.errors import FailureKind
+from monitor.core.failure import FailureKind
 from monitor.core.schedule import Schedule, Slot
 from monitor.storage.fields import Field, Fields
 

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from monitor.core.discovery import DiscoveryAnswer
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.engine.polling.discovery_round import DiscoveryLog, DiscoveryRound
 from tests.engine.conftest import Log
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from monitor.core.batch import Batch, Knowledge, Outcome, Phase, Reading, Watch
 from monitor.core.conditions import Limits
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
 from monitor.core.event import Event
+from monitor.core.failure import FailureKind
 from monitor.core.matcher_text import parse_matchers
 from monitor.core.observe import poll_time
 from monitor.core.pacing import Pace

@@ -5,7 +5,8 @@ import pytest
 
 from monitor.core.batch import Batch, Knowledge, Reading, Watch
 from monitor.core.conditions import Limits
-from monitor.core.errors import FailureKind, PollError
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.core.pacing import Pace
 from monitor.core.source import Health, Source, StreakKind
 from monitor.engine.source import SourceAtWork

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from monitor.core.batch import Failures, Knowledge, Outcome, Phase
-from monitor.core.errors import DataRefusedError, FailureKind, SourceMovedError, StorageError
+from monitor.core.errors import DataRefusedError, SourceMovedError, StorageError
 from monitor.core.event import EventType, SubjectKind, compose
+from monitor.core.failure import FailureKind
 from monitor.core.payload import source_data, source_subject
 from monitor.core.schedule import Schedule, Slot
 from monitor.core.source import Health, Source, StreakKind
