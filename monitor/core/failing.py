@@ -58,6 +58,11 @@ def observe_failure(
 
 
 def _count(watch: Watch, failure: PollError, *, health: Health, at: datetime) -> Failures:
+    """Count a failed poll against its batch; while the account fails, only note its kind.
+
+    What turns out to have been the account's matter is taken back: the 403s of the streak that made
+    it fail, which bear the streak's number, and all polls from before it last recovered.
+    """
     last = watch.failures
     named = replace(last, kind=failure.kind, status_code=failure.status_code)
     if health.failing_since is not None:

@@ -73,7 +73,10 @@ def _repeats(last: Knowledge, reading: Reading) -> bool:
 def _join(
     last: Knowledge | None, reading: Reading, *, confirm_after: timedelta, at: datetime
 ) -> Knowledge:
-    """Join a reading to what was known; counts and totals that it leaves out stand."""
+    """Join a reading to what was known; counts and totals that it leaves out stand.
+
+    Counts that fall to nothing were not read, rather than undone: so does what was known stand.
+    """
     base = last or _unread(reading, at)
     counted = any((reading.counts or {}).values())
     if counted or not any((base.counts or {}).values()):

@@ -7,6 +7,7 @@ from typing import Any, Final
 from monitor.core.event import Document
 from monitor.core.forecast import write_rate
 from monitor.sinks.mrkdwn import date, duration, inert, join, units
+from monitor.sinks.slack_words import HEADLINES, LASTING, LEFT_OPEN, REMEDIES
 
 HEADER_LIMIT: Final = 150
 SECTION_LIMIT: Final = 2800
@@ -15,42 +16,7 @@ TEXT_LIMIT: Final = 2000
 
 _BAR_CELLS: Final = 20
 _LABELS_SHOWN: Final = 10
-_HEADLINES: Final = {
-    "batch.first_seen": "👀 Batch first seen",
-    "batch.counts_changed": "📊 Calls moved",
-    "batch.status_changed": "🔄 Status changed",
-    "batch.status_unknown": "❓ Unknown status",
-    "batch.completed": "✅ Batch completed",
-    "batch.failed": "❌ Batch failed",
-    "batch.cancelled": "🚫 Batch cancelled",
-    "batch.reopened": "🔁 Batch reopened",
-    "batch.unreachable": "⚠️ Batch unreachable",
-    "batch.reachable": "👌 Batch reachable again",
-    "source.failing": "🔥 Source failing",
-    "source.recovered": "👌 Source recovered",
-    "batch.stalled": "💤 Batch stalled",
-    "batch.progressing": "👌 Batch progressing again",
-    "batch.overdue": "⏰ Batch overdue",
-    "monitor.test": "🔔 Test",
-}
 _ABOUT_CALLS: Final = frozenset({"batch.counts_changed", "batch.reopened"})
-_KEY_REFUSED: Final = "The provider refuses the key: renew it."
-_REMEDIES: Final = {
-    "unauthorized": _KEY_REFUSED,
-    "forbidden": _KEY_REFUSED,
-    "key_missing": "The key cannot be read: `monitor check-config` says why.",
-}
-"""By the kind of a failing source's error: what no waiting mends."""
-_LASTING: Final = {
-    "batch.stalled": "No call has moved for {}",
-    "batch.progressing": "No call had moved for {}",
-    "batch.overdue": "Late by {}",
-}
-_LEFT_OPEN: Final = {
-    "silence": "none of them has moved for a long while",
-    "confirmed": "nobody is dialled or spoken any more",
-}
-"""By what an end was believed."""
 _ENDS_OF_TROUBLE: Final = frozenset({"batch.reachable", "source.recovered"})
 
 
@@ -81,7 +47,7 @@ def _mrkdwn(text: str) -> dict[str, Any]:
 def _what(document: Document) -> str:
     if document["data"].get("removed"):
         return "👋 Source removed"
-    return _HEADLINES.get(document["type"]) or inert(document["type"], 64)
+    return HEADLINES.get(document["type"]) or inert(document["type"], 64)
 
 
 def _name(document: Document) -> str:
@@ -229,7 +195,7 @@ def _ending(data: Document) -> str:
 def _left_open(data: Document) -> str:
     """Say how many calls an end left open, and why it was believed all the same."""
     calls = (data.get("progress") or {}).get("open")
-    why = _LEFT_OPEN.get(data.get("settled_by") or "")
+    why = LEFT_OPEN.get(data.get("settled_by") or "")
     if not calls or not why:
         return ""
     return f"{calls:,} call{' was' if calls == 1 else 's were'} left open: {why}"
@@ -247,7 +213,7 @@ def _unknown_words(data: Document) -> str:
 def _trouble(document: Document, *, dated: bool = True) -> str:
     """Say why polls fail or had failed, and since when."""
     data = document["data"]
-    if document["type"] in _LASTING:
+    if document["type"] in LASTING:
         return ""
     error = data.get("error")
     polls = "Polls had failed" if document["type"] in _ENDS_OF_TROUBLE else "Polls fail"
@@ -263,10 +229,10 @@ def _lasting(document: Document, *, dated: bool = True) -> str:
     """Say for how long a batch stands or stood still, or how late its start is."""
     data, kind = document["data"], document["type"]
     start = data.get("scheduled_at") if kind == "batch.overdue" else data.get("since")
-    if kind not in _LASTING or not start:
+    if kind not in LASTING or not start:
         return ""
     lasted = datetime.fromisoformat(document["time"]) - datetime.fromisoformat(start)
-    words = _LASTING[kind].format(duration(lasted.total_seconds()))
+    words = LASTING[kind].format(duration(lasted.total_seconds()))
     if not dated:
         return words
     if kind == "batch.overdue":
@@ -276,7 +242,7 @@ def _lasting(document: Document, *, dated: bool = True) -> str:
 
 def _remedy(document: Document) -> str:
     error = document["data"].get("error") or {}
-    return _REMEDIES.get(str(error.get("kind")), "") if document["type"] == "source.failing" else ""
+    return REMEDIES.get(str(error.get("kind")), "") if document["type"] == "source.failing" else ""
 
 
 def _context(document: Document) -> str:

@@ -87,7 +87,11 @@ class Relay:
         return max(0, receiver.wanted(self._clock.now()))
 
     def take(self, born: Sequence[Delivery]) -> None:
-        """Send deliveries that were born claimed; claim others if there was no room for more."""
+        """Send deliveries that were born claimed; claim others if there was no room for more.
+
+        Since they were promised room a commit has passed: one whose receiver left, or is held now,
+        is given back, and all are if the daemon has begun to end.
+        """
         granted, self._granted = self._granted, {}
         if self.loop.closing:  # their leases are given back
             return
