@@ -32,27 +32,31 @@ class Field:
     @classmethod
     def text(cls, column: str, name: str = "", *, limit: int | None = None) -> "Field":
         """Store a text as it is."""
-        return cls(column, name or column, limit=limit)
+        return cls(column, name or _last_word(column), limit=limit)
 
     @classmethod
     def number(cls, column: str, name: str = "", *, null: int | None = None) -> "Field":
         """Store a number as it is."""
-        return cls(column, name or column, "bigint", null=null)
+        return cls(column, name or _last_word(column), "bigint", null=null)
 
     @classmethod
     def flag(cls, column: str, name: str = "", *, null: bool = False) -> "Field":
         """Store a flag, of which SQLite makes a number."""
-        return cls(column, name or column, "boolean", bool, null=null)
+        return cls(column, name or _last_word(column), "boolean", bool, null=null)
 
     @classmethod
     def time(cls, column: str, name: str = "") -> "Field":
         """Store a time in milliseconds since 1970, UTC."""
-        return cls(column, name or column, "bigint", from_milliseconds, milliseconds)
+        return cls(column, name or _last_word(column), "bigint", from_milliseconds, milliseconds)
 
     @classmethod
     def word(cls, words: type[StrEnum], column: str, name: str = "") -> "Field":
         """Store a member of a closed set by its word."""
-        return cls(column, name or column, load=words, limit=16)
+        return cls(column, name or _last_word(column), load=words, limit=16)
+
+
+def _last_word(column: str) -> str:
+    return column.rpartition(".")[2]
 
 
 class Fields:

@@ -23,32 +23,40 @@ _TOO_LARGE: Final = 2**63
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
-Statement: TypeAlias = Mapping[str, TextClause]
-"""One statement as each dialect takes it."""
+T = TypeVar("T")
 if TYPE_CHECKING:
     Found: TypeAlias = CursorResult[*tuple[Any, ...]]
-T = TypeVar("T")
 
 
-def statement(template: str, *, rows: str = "", lock: str = "") -> Statement:
-    """Write a statement for each dialect.
+class Statement(dict[str, TextClause]):
+    """One statement as each dialect takes it.
 
     `{rows}` becomes the FROM clause that spreads the JSON parameter `:rows` into a table `r` of
     these columns with their Postgres types: `id bigint, state text`. `{lock}` becomes `lock` on
     Postgres alone: SQLite has one writer at a time, and nothing to lock.
     """
-    locks = {"sqlite": "", "postgresql": lock}
-    return {
-        dialect: text(
-            template.replace("{rows}", rows_of(dialect, rows)).replace("{lock}", locks[dialect])
-        )
-        for dialect in DIALECTS
-    }
 
+    def __init__(
+        self, template: str, *, postgresql: str = "", rows: str = "", lock: str = ""
+    ) -> None:
+        """Take the statement, and another one for Postgres where that needs it put otherwise."""
+        for_postgres = (postgresql or template).replace("{lock}", lock)
+        for dialect, written in zip(
+            DIALECTS, (template.replace("{lock}", ""), for_postgres), strict=True
+        ):
+            self[dialect] = text(written.replace("{rows}", _spread(dialect, rows)))
 
-def run(connection: Connection, written: Statement, /, **values: Any) -> "Found":
-    """Execute a statement as the connection's dialect takes it."""
-    return connection.execute(written[connection.dialect.name], values)
+    def run(
+        self,
+        connection: Connection,
+        *,
+        rows: str | Iterable[Mapping[str, Any]] | None = None,
+        **values: Any,
+    ) -> "Found":
+        """Execute it as the connection's dialect takes it; `rows` may be encoded already."""
+        if rows is not None:
+            values["rows"] = rows if isinstance(rows, str) else encode_rows(rows)
+        return connection.execute(self[connection.dialect.name], values)
 
 
 def claim_stands(table: str) -> str:
@@ -59,7 +67,7 @@ def claim_stands(table: str) -> str:
     return f"{table}.id = r.id AND {table}.epoch = r.epoch AND {table}.lease_owner IS NOT NULL"
 
 
-def rows_of(dialect: str, rows: str) -> str:
+def _spread(dialect: str, rows: str) -> str:
     """Return the FROM clause of `{rows}`; SQLite takes the types that the JSON has."""
     if dialect == "postgresql":
         return f"jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({rows})"

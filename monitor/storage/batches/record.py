@@ -18,15 +18,7 @@ from monitor.storage.database import writing
 from monitor.storage.deliveries.lanes import lock_subjects
 from monitor.storage.deliveries.outbox import Birth, RoutedEvent, enqueue
 from monitor.storage.sources import SourceRecord, record_source
-from monitor.storage.sql import (
-    KEY,
-    Statement,
-    encode_rows,
-    milliseconds,
-    names_of,
-    run,
-    statement,
-)
+from monitor.storage.sql import KEY, Statement, milliseconds, names_of
 
 
 @value
@@ -94,7 +86,7 @@ _STILL_LEASED: Final = "COALESCE(batches.lease_owner, '') = :owner"
 def _writing_back(columns: str) -> Statement:
     """Write the end of claims by the same daemon under the same epoch: anybody else comes late."""
     assignments = ", ".join(f"{name} = r.{name}" for name in names_of(columns))
-    return statement(
+    return Statement(
         f"UPDATE batches SET {assignments}, due_at = NULL, lease_owner = NULL FROM {{rows}}"
         f" WHERE batches.id = r.id AND batches.epoch = r.epoch AND {_STILL_LEASED}"
         " RETURNING batches.id, batches.epoch",
@@ -116,7 +108,7 @@ def _write_back(
     for learned, write in ((False, _WRITE_MOVED), (True, _WRITE_LEARNED)):
         rows = [_columns(item) for item in batches if item.learned is learned]
         if rows:
-            found = run(connection, write, rows=encode_rows(rows), owner=owner)
+            found = write.run(connection, rows=rows, owner=owner)
             written.update((row, epoch) for row, epoch in found)
     return written
 

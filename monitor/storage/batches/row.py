@@ -147,8 +147,3 @@ def watch_of(row: Sequence[Any]) -> Watch:
         known=known,
         **MOVED.load(row[_MOVED_AT:]),
     )
-
-
-def known_columns(known: Knowledge) -> dict[str, Any]:
-    """Lay out what is known as columns."""
-    return KNOWN.dump(known)
