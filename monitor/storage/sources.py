@@ -51,7 +51,7 @@ _HEALTH: Final = Fields(
     Field.number("row_polls", "streak_polls"),
     Field.time("row_since", "streak_since"),
     Field("row_batches", "streak_batches", load=tuple),
-    Field("suspected", "suspected"),
+    Field("suspected"),
     Field.number("failed_row", "failed_streak"),
     Field.number("put_off", null=0),  # unknown to older versions
 )
@@ -71,10 +71,10 @@ _SOURCE: Final = Fields(
     Field.text("name"),
     Field.text("provider"),
     Field.text("key"),
-    Field("health", "health", load=_health_of),
+    Field("health", load=_health_of),
     Field.number("version"),
     Field.time("blocked_until"),
-    Field("tokens", "tokens"),
+    Field("tokens"),
     Field.time("tokens_at"),
 )
 # one source, which a provider of another kind may have taken over

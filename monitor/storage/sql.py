@@ -16,7 +16,7 @@ PAGE: Final = 1000
 """Rows that are read at once for people."""
 NEWEST: Final = 2**62
 """Later than any row number, time or sequence."""
-KEY: Final = "id bigint, epoch bigint"
+CLAIM_KEY: Final = "id bigint, epoch bigint"
 """What names a claim: the row, and the epoch that the claim gave it."""
 
 _TOO_LARGE: Final = 2**63
@@ -24,6 +24,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 T = TypeVar("T")
+Rows: TypeAlias = Iterable[Mapping[str, Any]]
 if TYPE_CHECKING:
     Found: TypeAlias = CursorResult[*tuple[Any, ...]]
 
@@ -40,18 +41,15 @@ class Statement(dict[str, TextClause]):
         self, template: str, *, postgresql: str = "", rows: str = "", lock: str = ""
     ) -> None:
         """Take the statement, and another one for Postgres where that needs it put otherwise."""
-        for_postgres = (postgresql or template).replace("{lock}", lock)
-        for dialect, written in zip(
-            DIALECTS, (template.replace("{lock}", ""), for_postgres), strict=True
-        ):
+        templates = {
+            "sqlite": template.replace("{lock}", ""),
+            "postgresql": (postgresql or template).replace("{lock}", lock),
+        }
+        for dialect, written in templates.items():
             self[dialect] = text(written.replace("{rows}", _spread(dialect, rows)))
 
     def run(
-        self,
-        connection: Connection,
-        *,
-        rows: str | Iterable[Mapping[str, Any]] | None = None,
-        **values: Any,
+        self, connection: Connection, *, rows: Rows | str | None = None, **values: Any
     ) -> "Found":
         """Execute it as the connection's dialect takes it; `rows` may be encoded already."""
         if rows is not None:
@@ -80,7 +78,7 @@ def names_of(rows: str) -> list[str]:
     return [column.split()[0] for column in rows.split(", ") if column]
 
 
-def encode_rows(rows: Iterable[Mapping[str, Any]]) -> str:
+def encode_rows(rows: Rows) -> str:
     """Encode the parameter `:rows`; raise DataRefusedError for what a column would not give back.
 
     Postgres refuses such values itself. SQLite's JSON makes floats of integers over 64 bits, cuts
@@ -111,8 +109,6 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 @overload
 def milliseconds(at: datetime) -> int: ...
 @overload
-def milliseconds(at: None) -> None: ...
-@overload
 def milliseconds(at: datetime | None) -> int | None: ...
 def milliseconds(at: datetime | None) -> int | None:
     """Return an aware time as stored: milliseconds since 1970, UTC."""
@@ -121,8 +117,6 @@ def milliseconds(at: datetime | None) -> int | None:
 
 @overload
 def from_milliseconds(stored: int) -> datetime: ...
-@overload
-def from_milliseconds(stored: None) -> None: ...
 @overload
 def from_milliseconds(stored: int | None) -> datetime | None: ...
 def from_milliseconds(stored: int | None) -> datetime | None:

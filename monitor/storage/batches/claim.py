@@ -14,7 +14,7 @@ from monitor.storage.batches.row import READ_COLUMNS, watch_of
 from monitor.storage.database import reading, writing
 from monitor.storage.deliveries.lanes import lock_subjects
 from monitor.storage.sources import SourceRow, lock_source
-from monitor.storage.sql import KEY, Statement, claim_stands, from_milliseconds, milliseconds
+from monitor.storage.sql import CLAIM_KEY, Statement, claim_stands, from_milliseconds, milliseconds
 
 BUCKET: Final = timedelta(seconds=5)
 """How much of its rate a source may save up."""
@@ -227,7 +227,7 @@ def release_batches(connection: Connection, *, owner: str | None) -> int:
 _UNCLAIM: Final = Statement(
     "UPDATE batches SET next_poll_at = due_at, due_at = NULL, lease_owner = NULL"
     f" FROM {{rows}} WHERE {claim_stands('batches')}",
-    rows=KEY,
+    rows=CLAIM_KEY,
 )
 
 

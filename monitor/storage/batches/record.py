@@ -18,7 +18,7 @@ from monitor.storage.database import writing
 from monitor.storage.deliveries.lanes import lock_subjects
 from monitor.storage.deliveries.outbox import Birth, RoutedEvent, enqueue
 from monitor.storage.sources import SourceRecord, record_source
-from monitor.storage.sql import KEY, Statement, milliseconds, names_of
+from monitor.storage.sql import CLAIM_KEY, Statement, milliseconds, names_of
 
 
 @value
@@ -58,8 +58,8 @@ def record(
 ) -> RecordResult:
     """Commit a group of results that `birth.owner` had claimed.
 
-    One transaction: a state without its events would never be told, events without their state
-    would be told twice. A batch that was claimed again or removed since is left alone.
+    One transaction: of a state without its events nobody would ever hear, and of events without
+    their state twice. A batch that was claimed again or removed since is left alone.
 
     Raises SourceMovedError, having written nothing, when a source's health is not what it was
     judged by; DataRefusedError when a value is at fault; StorageError else.
@@ -90,7 +90,7 @@ def _writing_back(columns: str) -> Statement:
         f"UPDATE batches SET {assignments}, due_at = NULL, lease_owner = NULL FROM {{rows}}"
         f" WHERE batches.id = r.id AND batches.epoch = r.epoch AND {_STILL_LEASED}"
         " RETURNING batches.id, batches.epoch",
-        rows=f"{KEY}, {columns}",
+        rows=f"{CLAIM_KEY}, {columns}",
     )
 
 

@@ -12,7 +12,7 @@ from monitor.core.event import SubjectKind
 from monitor.storage.database import reading, writing
 from monitor.storage.deliveries.lanes import advance, lock_subjects
 from monitor.storage.fields import Field, Fields
-from monitor.storage.sql import KEY, Statement, claim_stands, from_milliseconds, milliseconds
+from monitor.storage.sql import CLAIM_KEY, Statement, claim_stands, from_milliseconds, milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ _WRITE_BACK: Final = Statement(
     "UPDATE deliveries SET state = r.state, due_at = r.due_at, attempts = r.attempts,"
     " delivered_at = r.delivered_at, lease_owner = NULL FROM {rows}"
     f" WHERE {claim_stands('deliveries')} RETURNING deliveries.id, deliveries.epoch",
-    rows=f"{KEY}, state text, due_at bigint, attempts int, delivered_at bigint",
+    rows=f"{CLAIM_KEY}, state text, due_at bigint, attempts int, delivered_at bigint",
 )
 
 
@@ -184,7 +184,7 @@ def release_deliveries(connection: Connection, *, owner: str | None, now: dateti
 _UNCLAIM: Final = Statement(
     "UPDATE deliveries SET due_at = :now, lease_owner = NULL"
     f" FROM {{rows}} WHERE {claim_stands('deliveries')}",
-    rows=KEY,
+    rows=CLAIM_KEY,
 )
 
 

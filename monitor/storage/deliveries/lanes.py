@@ -1,6 +1,6 @@
 """Lanes: the pending deliveries of one receiver and subject, of which only the head is due.
 
-So a receiver is told of a subject in order, and one delivery that fails holds up no other lane.
+So a receiver hears of a subject in order, and one delivery that fails holds up no other lane.
 """
 
 from collections.abc import Iterable

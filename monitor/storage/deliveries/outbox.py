@@ -50,11 +50,7 @@ _INSERT_DELIVERIES: Final = Statement(
 
 
 def enqueue(
-    connection: Connection,
-    owed: Sequence[RoutedEvent],
-    *,
-    now: datetime,
-    birth: Birth,
+    connection: Connection, owed: Sequence[RoutedEvent], *, now: datetime, birth: Birth
 ) -> list[Delivery]:
     """Store events with the deliveries they owe; return those that are born claimed.
 

@@ -126,7 +126,7 @@ _OF_EVENTS: Final = text(f"{_SELECT} WHERE d.event IN :ids ORDER BY d.id").bindp
 @reading
 def deliveries_of_events(connection: Connection, ids: Sequence[str]) -> list[DeliveryView]:
     """Return all deliveries of several events, in their order."""
-    # Postgres cannot tell the type of an empty list
+    # Postgres does not know the type of an empty list
     return _views(connection, _OF_EVENTS, ids=ids) if ids else []
 
 

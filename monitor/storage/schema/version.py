@@ -126,7 +126,7 @@ def _refuse_foreign(connection: Connection, found: str | None) -> None:
 
 
 def is_known(version: str) -> bool:
-    """Tell whether this program can bring a schema to its newest."""
+    """Return whether this program can bring a schema to its newest."""
     from alembic.script import ScriptDirectory
 
     known = ScriptDirectory.from_config(_config()).walk_revisions()

@@ -30,7 +30,7 @@ def check_folder(file: Path) -> None:
 
 
 def is_there(path: Path) -> bool:
-    """Tell whether a file or folder exists; raise StorageError when nobody can say."""
+    """Return whether a file or folder exists; raise StorageError when nobody can say."""
     return identify(path) is not None
 
 

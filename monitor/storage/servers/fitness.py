@@ -76,7 +76,7 @@ _PROCESS: Final = text("SELECT pg_backend_pid()")
 async def _share_servers(
     database: Database, first: "AsyncConnection", second: "AsyncConnection"
 ) -> bool:
-    """Tell whether two sessions meet the same server process, or one of them meets several.
+    """Return whether two sessions meet the same server process, or one of them meets several.
 
     Without a pool each has one of its own for as long as it lasts. They take no turns: a pool that
     lends two servers in turn would then lend each of them the same again and again.

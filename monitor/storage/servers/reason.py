@@ -79,7 +79,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def is_not_admitted(error: BaseException) -> bool:
-    """Tell whether Postgres is there, but refuses the database's name, the user or the password."""
+    """Return whether Postgres is there, but refuses the database's name, user or password."""
     said = str(getattr(error, "orig", None) or "")
     return any(pattern.search(said) for pattern, _ in _NOT_ADMITTED)
 

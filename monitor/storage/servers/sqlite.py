@@ -96,11 +96,7 @@ class SqliteFile:
             self._opened = identify(self.path)
         size = _WRITERS if writes else _READERS
         engine = create_engine(
-            self._url,
-            creator=self._connect,
-            hide_parameters=True,
-            pool_size=size,
-            max_overflow=0,
+            self._url, creator=self._connect, hide_parameters=True, pool_size=size, max_overflow=0
         )
 
         def connect(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
