@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection, exc, text
 from sqlalchemy.engine import URL, make_url
@@ -25,12 +25,16 @@ _WHERE: Final = ("host", "port")
 """The options of a URL that say where the database is."""
 _DATA_ERRORS: Final = (exc.DataError, exc.IntegrityError, UnicodeError, OverflowError)
 
+_CLOCK: Final = text("SELECT clock_timestamp() AS now")
+
 P = ParamSpec("P")
 T = TypeVar("T")
+Work: TypeAlias = Callable[Concatenate[Connection, P], T]
+"""A unit of work."""
 
 
 class Database:
-    """Own the connections of one process, and run its units of work.
+    """The connections of one process, by which its units of work are run.
 
     A unit of work is a plain function of a connection: what it does is committed as a whole when it
     returns, or rolled back when it raises. On SQLite it runs in another thread, so it must be given
@@ -72,12 +76,7 @@ class Database:
         )
         return plain.render_as_string(hide_password=False)
 
-    async def write(
-        self,
-        work: Callable[Concatenate[Connection, P], T],
-        *arguments: P.args,
-        **named: P.kwargs,
-    ) -> T:
+    async def write(self, work: Work[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Run a unit of work that writes.
 
         Raises DataRefusedError when the values are at fault and StorageError for the rest; a
@@ -85,22 +84,12 @@ class Database:
         """
         return await self._run(work, arguments, named, writes=True)
 
-    async def write_patiently(
-        self,
-        work: Callable[Concatenate[Connection, P], T],
-        *arguments: P.args,
-        **named: P.kwargs,
-    ) -> T:
+    async def write_patiently(self, work: Work[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Run a unit of work that writes, and may take as long as it wants on Postgres, too."""
         return await self._run(work, arguments, named, writes=True, patient=True)
 
-    async def read(
-        self,
-        work: Callable[Concatenate[Connection, P], T],
-        *arguments: P.args,
-        **named: P.kwargs,
-    ) -> T:
-        """Run a unit of work that reads; raises NoDatabaseError while there is no file yet."""
+    async def read(self, work: Work[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Run a unit of work that reads; raise NoDatabaseError while there is no file yet."""
         return await self._run(work, arguments, named, writes=False)
 
     async def connect_alone(self) -> "AsyncConnection":
@@ -118,7 +107,7 @@ class Database:
         """Return the database's clock on Postgres, the system's on SQLite."""
         if self.dialect == "sqlite":
             return datetime.now(UTC)
-        found: datetime = await self.read(_clock)
+        found: datetime = (await fetch(self, _CLOCK))[0].now
         return found.astimezone(UTC)
 
     def hurry(self) -> None:
@@ -146,9 +135,11 @@ class Database:
             return await self._server.run(unit, writes=writes, patient=patient)
 
 
-def writing(
-    work: Callable[Concatenate[Connection, P], T],
-) -> Callable[Concatenate[Database, P], Coroutine[Any, Any, T]]:
+Unit: TypeAlias = Callable[Concatenate[Database, P], Coroutine[Any, Any, T]]
+"""The same, to be called with the database."""
+
+
+def writing(work: Work[P, T]) -> Unit[P, T]:
     """Make a unit of work that writes callable with the database; see Database.write."""
 
     @wraps(work)
@@ -158,9 +149,7 @@ def writing(
     return unit
 
 
-def reading(
-    work: Callable[Concatenate[Connection, P], T],
-) -> Callable[Concatenate[Database, P], Coroutine[Any, Any, T]]:
+def reading(work: Work[P, T]) -> Unit[P, T]:
     """Make a unit of work that reads callable with the database; see Database.read."""
 
     @wraps(work)
@@ -171,7 +160,9 @@ def reading(
 
 
 @reading
-def fetch(connection: Connection, statement: Any, values: Mapping[str, Any]) -> Sequence[Any]:
+def fetch(
+    connection: Connection, statement: Any, values: Mapping[str, Any] | None = None
+) -> Sequence[Any]:
     """Return the rows of one statement."""
     return connection.execute(statement, values).all()
 
@@ -190,14 +181,6 @@ async def pages(
         if len(rows) < PAGE:
             return
         values |= place(rows[-1])
-
-
-_CLOCK: Final = text("SELECT clock_timestamp()")
-
-
-def _clock(connection: Connection) -> datetime:
-    found: datetime = connection.execute(_CLOCK).scalar_one()
-    return found
 
 
 def _parse(url: str) -> URL:

@@ -16,8 +16,8 @@ class Field:
 
     column: str
     """A column, other SQL that reads it, or a key of JSON."""
-    name: str
-    """The value's attribute."""
+    name: str = ""
+    """The value's attribute, where the column bears another name."""
     kind: str = "text"
     """Postgres' name of the column's type."""
     load: Callable[[Any], Any] | None = None
@@ -32,27 +32,27 @@ class Field:
     @classmethod
     def text(cls, column: str, name: str = "", *, limit: int | None = None) -> "Field":
         """Store a text as it is."""
-        return cls(column, name or column, limit=limit)
+        return cls(column, name, limit=limit)
 
     @classmethod
     def number(cls, column: str, name: str = "", *, null: int | None = None) -> "Field":
         """Store a number as it is."""
-        return cls(column, name or column, "bigint", null=null)
+        return cls(column, name, "bigint", null=null)
 
     @classmethod
     def flag(cls, column: str, name: str = "", *, null: bool = False) -> "Field":
         """Store a flag, of which SQLite makes a number."""
-        return cls(column, name or column, "boolean", bool, null=null)
+        return cls(column, name, "boolean", bool, null=null)
 
     @classmethod
     def time(cls, column: str, name: str = "") -> "Field":
         """Store a time in milliseconds since 1970, UTC."""
-        return cls(column, name or column, "bigint", from_milliseconds, milliseconds)
+        return cls(column, name, "bigint", from_milliseconds, milliseconds)
 
     @classmethod
     def word(cls, words: type[StrEnum], column: str, name: str = "") -> "Field":
         """Store a member of a closed set by its word."""
-        return cls(column, name or column, load=words, limit=16)
+        return cls(column, name, load=words, limit=16)
 
 
 class Fields:
@@ -61,7 +61,7 @@ class Fields:
     def __init__(self, *fields: Field) -> None:
         self._fields = fields
         self._keys = [field.column for field in fields]
-        self._names = [field.name for field in fields]
+        self._names = [field.name or field.column.rpartition(".")[2] for field in fields]
         self._get = attrgetter(*self._names)
         self._loads = [(at, field.load) for at, field in enumerate(fields) if field.load]
         self._nulls = [(at, f.null) for at, f in enumerate(fields) if f.null is not None]

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, text
 
@@ -84,13 +84,8 @@ _HOLD: Final = text(
 @writing
 def hold_receiver(connection: Connection, receiver: str, hold: Hold) -> None:
     """Pause a receiver as a whole."""
-    values: dict[str, Any] = {
-        "receiver": receiver,
-        "since": milliseconds(hold.since),
-        "until": milliseconds(hold.until),
-        "step": hold.step,
-    }
-    connection.execute(_HOLD, values)
+    values = {"since": milliseconds(hold.since), "until": milliseconds(hold.until)}
+    connection.execute(_HOLD, {"receiver": receiver, **values, "step": hold.step})
 
 
 # what waits for its next try; what is being sent plans its own

@@ -12,7 +12,7 @@ from monitor.core.failure import FailureKind
 from monitor.core.source import Health, StreakKind
 from monitor.storage.database import reading, writing
 from monitor.storage.fields import Field, Fields
-from monitor.storage.sql import Statement, milliseconds, run, statement
+from monitor.storage.sql import Statement, milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ _HEALTH: Final = Fields(
     Field.number("row_polls", "streak_polls"),
     Field.time("row_since", "streak_since"),
     Field("row_batches", "streak_batches", load=tuple),
-    Field("suspected", "suspected"),
+    Field("suspected"),
     Field.number("failed_row", "failed_streak"),
     Field.number("put_off", null=0),  # unknown to older versions
 )
@@ -71,10 +71,10 @@ _SOURCE: Final = Fields(
     Field.text("name"),
     Field.text("provider"),
     Field.text("key"),
-    Field("health", "health", load=_health_of),
+    Field("health", load=_health_of),
     Field.number("version"),
     Field.time("blocked_until"),
-    Field("tokens", "tokens"),
+    Field("tokens"),
     Field.time("tokens_at"),
 )
 # one source, which a provider of another kind may have taken over
@@ -113,7 +113,7 @@ def _sources(connection: Connection, select: TextClause) -> dict[str, SourceRow]
 
 
 # one, as it stands now
-_READ: Final = statement(f"SELECT {_SOURCE.columns} FROM sources WHERE id = :row")
+_READ: Final = Statement(f"SELECT {_SOURCE.columns} FROM sources WHERE id = :row")
 
 
 @reading
@@ -123,7 +123,7 @@ def read_source(connection: Connection, row: int) -> SourceRow:
 
 
 # one, kept from others until the commit; on SQLite BEGIN IMMEDIATE has done so
-_LOCK: Final = statement(
+_LOCK: Final = Statement(
     f"SELECT {_SOURCE.columns} FROM sources WHERE id = :row{{lock}}", lock=" FOR UPDATE"
 )
 
@@ -134,7 +134,7 @@ def lock_source(connection: Connection, row: int) -> SourceRow:
 
 
 def _read(connection: Connection, select: Statement, row: int) -> SourceRow:
-    return SourceRow(**_SOURCE.load(run(connection, select, row=row).one()))
+    return SourceRow(**_SOURCE.load(select.run(connection, row=row).one()))
 
 
 # compare and set: of two daemons that judged by the same health, the second one judges again

@@ -16,39 +16,45 @@ PAGE: Final = 1000
 """Rows that are read at once for people."""
 NEWEST: Final = 2**62
 """Later than any row number, time or sequence."""
-KEY: Final = "id bigint, epoch bigint"
+CLAIM_KEY: Final = "id bigint, epoch bigint"
 """What names a claim: the row, and the epoch that the claim gave it."""
 
 _TOO_LARGE: Final = 2**63
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
-Statement: TypeAlias = Mapping[str, TextClause]
-"""One statement as each dialect takes it."""
+T = TypeVar("T")
+Rows: TypeAlias = Iterable[Mapping[str, Any]]
 if TYPE_CHECKING:
     Found: TypeAlias = CursorResult[*tuple[Any, ...]]
-T = TypeVar("T")
 
 
-def statement(template: str, *, rows: str = "", lock: str = "") -> Statement:
-    """Write a statement for each dialect.
+class Statement(dict[str, TextClause]):
+    """One statement as each dialect takes it.
 
     `{rows}` becomes the FROM clause that spreads the JSON parameter `:rows` into a table `r` of
     these columns with their Postgres types: `id bigint, state text`. `{lock}` becomes `lock` on
     Postgres alone: SQLite has one writer at a time, and nothing to lock.
     """
-    locks = {"sqlite": "", "postgresql": lock}
-    return {
-        dialect: text(
-            template.replace("{rows}", rows_of(dialect, rows)).replace("{lock}", locks[dialect])
-        )
-        for dialect in DIALECTS
-    }
 
+    def __init__(
+        self, template: str, *, postgresql: str = "", rows: str = "", lock: str = ""
+    ) -> None:
+        """Take the statement, and another one for Postgres where that needs it put otherwise."""
+        templates = {
+            "sqlite": template.replace("{lock}", ""),
+            "postgresql": (postgresql or template).replace("{lock}", lock),
+        }
+        for dialect, written in templates.items():
+            self[dialect] = text(written.replace("{rows}", _spread(dialect, rows)))
 
-def run(connection: Connection, written: Statement, /, **values: Any) -> "Found":
-    """Execute a statement as the connection's dialect takes it."""
-    return connection.execute(written[connection.dialect.name], values)
+    def run(
+        self, connection: Connection, *, rows: Rows | str | None = None, **values: Any
+    ) -> "Found":
+        """Execute it as the connection's dialect takes it; `rows` may be encoded already."""
+        if rows is not None:
+            values["rows"] = rows if isinstance(rows, str) else encode_rows(rows)
+        return connection.execute(self[connection.dialect.name], values)
 
 
 def claim_stands(table: str) -> str:
@@ -59,7 +65,7 @@ def claim_stands(table: str) -> str:
     return f"{table}.id = r.id AND {table}.epoch = r.epoch AND {table}.lease_owner IS NOT NULL"
 
 
-def rows_of(dialect: str, rows: str) -> str:
+def _spread(dialect: str, rows: str) -> str:
     """Return the FROM clause of `{rows}`; SQLite takes the types that the JSON has."""
     if dialect == "postgresql":
         return f"jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({rows})"
@@ -72,7 +78,7 @@ def names_of(rows: str) -> list[str]:
     return [column.split()[0] for column in rows.split(", ") if column]
 
 
-def encode_rows(rows: Iterable[Mapping[str, Any]]) -> str:
+def encode_rows(rows: Rows) -> str:
     """Encode the parameter `:rows`; raise DataRefusedError for what a column would not give back.
 
     Postgres refuses such values itself. SQLite's JSON makes floats of integers over 64 bits, cuts
@@ -103,8 +109,6 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 @overload
 def milliseconds(at: datetime) -> int: ...
 @overload
-def milliseconds(at: None) -> None: ...
-@overload
 def milliseconds(at: datetime | None) -> int | None: ...
 def milliseconds(at: datetime | None) -> int | None:
     """Return an aware time as stored: milliseconds since 1970, UTC."""
@@ -113,8 +117,6 @@ def milliseconds(at: datetime | None) -> int | None:
 
 @overload
 def from_milliseconds(stored: int) -> datetime: ...
-@overload
-def from_milliseconds(stored: None) -> None: ...
 @overload
 def from_milliseconds(stored: int | None) -> datetime | None: ...
 def from_milliseconds(stored: int | None) -> datetime | None:

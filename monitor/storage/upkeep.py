@@ -6,17 +6,9 @@ from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, text
 
-from monitor.core.event import SubjectKind
-from monitor.storage.database import Database, reading, writing
-from monitor.storage.deliveries.lanes import FREE, GIVE_UP, Lane, lock_subjects, promote
-from monitor.storage.sql import (
-    CHUNK,
-    encode_rows,
-    from_milliseconds,
-    milliseconds,
-    rows_of,
-    run,
-)
+from monitor.storage.database import Database, fetch, writing
+from monitor.storage.deliveries.lanes import FREE, GIVE_UP, Lane, lock_lanes, promote
+from monitor.storage.sql import CHUNK, Statement, from_milliseconds, milliseconds
 
 DRIFT: Final = timedelta(seconds=2)
 """Less is drift."""
@@ -61,24 +53,19 @@ def heed_step_back(connection: Connection, *, now: datetime) -> timedelta:
     return ahead
 
 
+# a source that `heed_step_back` has marked
+_PLANNED_AHEAD: Final = text("SELECT name FROM sources WHERE planned_ahead ORDER BY id LIMIT 1")
+
+
 async def mend_plans(database: Database, *, now: datetime) -> AsyncIterator[None]:
     """Make batches due that were planned by a clock put back since, some at each step."""
-    while (source := await _planned_ahead(database)) is not None:
+    while marked := await fetch(database, _PLANNED_AHEAD):
+        source = marked[0].name
         place: _Place | None = (milliseconds(now), 0)
         while place is not None:
             place = await _mend_some(database, source, place, now=now)
             yield
         await _end_mending(database, source)
-
-
-# a source that `heed_step_back` has marked
-_PLANNED_AHEAD: Final = text("SELECT name FROM sources WHERE planned_ahead ORDER BY id LIMIT 1")
-
-
-@reading
-def _planned_ahead(connection: Connection) -> str | None:
-    source: str | None = connection.execute(_PLANNED_AHEAD).scalar()
-    return source
 
 
 # batches planned for after a place, in the order of the index
@@ -120,12 +107,6 @@ def _end_mending(connection: Connection, source: str) -> None:
     connection.execute(_MENDED, {"source": source})
 
 
-async def repair_lanes(database: Database, *, now: datetime) -> int:
-    """Make the head of every lane due that has none; expected 0, or an invariant was broken."""
-    stuck = await _stuck(database)
-    return await _unstick(database, stuck, now=now) if stuck else 0
-
-
 # lanes without a head, by the index of the lanes
 _STUCK: Final = text(
     "SELECT receiver, subject_kind, subject_row FROM deliveries WHERE state = 'pending'"
@@ -133,25 +114,16 @@ _STUCK: Final = text(
 )
 
 
-@reading
-def _stuck(connection: Connection) -> list[Lane]:
-    return [(receiver, kind, row) for receiver, kind, row in connection.execute(_STUCK)]
+async def repair_lanes(database: Database, *, now: datetime) -> int:
+    """Make the head of every lane due that has none; expected 0, or an invariant was broken."""
+    stuck = [(receiver, kind, row) for receiver, kind, row in await fetch(database, _STUCK)]
+    return await _unstick(database, stuck, now=now) if stuck else 0
 
 
 @writing
 def _unstick(connection: Connection, stuck: Sequence[Lane], *, now: datetime) -> int:
-    lock_subjects(connection, [(SubjectKind(kind), row) for _, kind, row in stuck])
+    lock_lanes(connection, stuck)
     return len(promote(connection, stuck, now=now))
-
-
-async def expire_deliveries(
-    database: Database, receiver: str, *, before: datetime, now: datetime
-) -> int:
-    """Give up deliveries owed since before `before`, the next of their lanes become due."""
-    old = await _old(database, receiver, before, now=now)
-    if old:
-        await _give_up(database, old, now=now)
-    return len(old)
 
 
 # some of a receiver's, in the order of the lanes' index: by their numbers Postgres would read all
@@ -163,18 +135,16 @@ _OLD: Final = text(
 )
 
 
-@reading
-def _old(
-    connection: Connection, receiver: str, before: datetime, *, now: datetime
-) -> dict[int, Lane]:
-    values = {
-        "receiver": receiver,
-        "before": milliseconds(before),
-        "now": milliseconds(now),
-        "limit": CHUNK,
-    }
-    found = connection.execute(_OLD, values)
-    return {row: (receiver, kind, subject) for row, kind, subject in found}
+async def expire_deliveries(
+    database: Database, receiver: str, *, before: datetime, now: datetime
+) -> int:
+    """Give up deliveries owed since before `before`, the next of their lanes become due."""
+    values = {"receiver": receiver, "before": milliseconds(before), "now": milliseconds(now)}
+    found = await fetch(database, _OLD, {**values, "limit": CHUNK})
+    if found:
+        old = {row: (receiver, kind, subject) for row, kind, subject in found}
+        await _give_up(database, old, now=now)
+    return len(found)
 
 
 # one, unless it was claimed since it was found
@@ -183,7 +153,7 @@ _GIVE_UP: Final = text(f"{GIVE_UP} WHERE id = :row AND {FREE}")
 
 @writing
 def _give_up(connection: Connection, old: Mapping[int, Lane], *, now: datetime) -> None:
-    lock_subjects(connection, [(SubjectKind(kind), row) for _, kind, row in old.values()])
+    lock_lanes(connection, old.values())
     connection.execute(_GIVE_UP, [{"row": row, "now": milliseconds(now)} for row in old])
     promote(connection, set(old.values()), now=now)
 
@@ -196,18 +166,14 @@ _OLD_EVENTS: Final = text(
 )
 # the deliveries of events, and their attempts: Postgres goes event by event because of the OFFSET;
 # a database that was never analyzed, as one just restored, else reads all of them for each event
-_OWED: Final = {
-    "sqlite": text(
-        f"SELECT d.id, a.id FROM {rows_of('sqlite', 'event text')}"
-        " CROSS JOIN deliveries AS d ON d.event = r.event"
-        " LEFT JOIN attempts AS a ON a.delivery = d.id"
-    ),
-    "postgresql": text(
-        f"SELECT d.id, a.id FROM {rows_of('postgresql', 'event text')}"
-        " CROSS JOIN LATERAL (SELECT id FROM deliveries WHERE event = r.event OFFSET 0) AS d"
-        " LEFT JOIN LATERAL (SELECT id FROM attempts WHERE delivery = d.id OFFSET 0) AS a ON TRUE"
-    ),
-}
+_OWED: Final = Statement(
+    "SELECT d.id, a.id FROM {rows} CROSS JOIN deliveries AS d ON d.event = r.event"
+    " LEFT JOIN attempts AS a ON a.delivery = d.id",
+    postgresql="SELECT d.id, a.id FROM {rows}"
+    " CROSS JOIN LATERAL (SELECT id FROM deliveries WHERE event = r.event OFFSET 0) AS d"
+    " LEFT JOIN LATERAL (SELECT id FROM attempts WHERE delivery = d.id OFFSET 0) AS a ON TRUE",
+    rows="event text",
+)
 # some readings
 _OLD_SNAPSHOTS: Final = text("SELECT id FROM snapshots WHERE at < :before ORDER BY at LIMIT :limit")
 
@@ -222,8 +188,7 @@ def prune(connection: Connection, *, before: datetime) -> int:
     values = {"before": milliseconds(before), "limit": CHUNK}
     events = connection.execute(_OLD_EVENTS, values).scalars().all()
     if events:
-        rows = encode_rows({"event": event} for event in events)
-        owed = run(connection, _OWED, rows=rows).all()
+        owed = _OWED.run(connection, rows=[{"event": event} for event in events]).all()
         _delete(connection, "attempts", [attempt for _, attempt in owed if attempt is not None])
         _delete(connection, "deliveries", {delivery for delivery, _ in owed})
         _delete(connection, "events", events)

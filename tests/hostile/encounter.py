@@ -9,7 +9,7 @@ from monitor.core.errors import PollError
 from monitor.core.failing import observe_failure
 from monitor.core.observe import Observation, observe
 from monitor.core.source import Health, Source
-from monitor.storage.batches.row import known_columns
+from monitor.storage.batches.row import KNOWN
 from tests.hostile.cases import Api
 
 CPU_SECONDS = 0.05
@@ -45,7 +45,7 @@ def take(watch: Watch, reading: Reading) -> Observation:
         watch, reading, source=SOURCE, interval=INTERVAL, limits=LIMITS, at=_next(watch)
     )
     assert observation.watch.known is not None
-    json.dumps(known_columns(observation.watch.known), ensure_ascii=False).encode()
+    json.dumps(KNOWN.dump(observation.watch.known), ensure_ascii=False).encode()
     assert all(len(event.body) < 64 * 1024 for event in observation.events)
     return observation
 

@@ -20,9 +20,8 @@ from monitor.providers import bolna, vogent
 from monitor.providers.calls import weigh
 from monitor.providers.vogent_census import standing
 from monitor.storage.batches.claim import Claim
-from monitor.storage.batches.row import READ_COLUMNS, failures_column, known_columns, watch_of
+from monitor.storage.batches.row import BATCH, KNOWN, MOVED, READ_COLUMNS, watch_of
 from monitor.storage.sources import _health_column, _health_of
-from monitor.storage.sql import milliseconds
 
 START: Final = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 MINUTE: Final = timedelta(minutes=1)
@@ -214,21 +213,6 @@ class Stage:
 
 def stored(watch: Watch) -> Watch:
     """Return a watch as another process reads it from the database."""
-    batch = watch.batch
-    row: dict[str, Any] = {
-        "id": batch.row,
-        "source": batch.source,
-        "external_id": batch.id,
-        "key": batch.key,
-        "origin": batch.origin.value,
-        "labels": "{}",
-        "name": batch.name,
-        "sequence": watch.sequence,
-        "snapshots": watch.snapshots,
-        "last_poll_at": milliseconds(watch.last_poll_at),
-        "observed_at": milliseconds(watch.observed_at),
-        "failures": failures_column(watch.failures),
-        "found_first": batch.found_first,
-    }
-    row |= known_columns(watch.known) if watch.known else {}
+    row = BATCH.dump(watch.batch) | {"labels": "{}"} | MOVED.dump(watch)
+    row |= {"snapshots": watch.snapshots, **(KNOWN.dump(watch.known) if watch.known else {})}
     return watch_of([row.get(name.strip()) for name in READ_COLUMNS.split(",")])

@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from monitor.core.errors import NoDatabaseError, SchemaError, StorageError
+from monitor.core.errors import NoDatabaseError, StorageError
 from monitor.storage.backup.part import LOGS, part_of, remove_logs
-from monitor.storage.schema.version import NEWEST, VERSION_TABLES, is_known
-from monitor.storage.servers.file import check_folder, is_there
+from monitor.storage.schema.version import VERSION_TABLES, is_known, too_new
+from monitor.storage.servers.file import check_folder, connect, is_there
 from monitor.storage.servers.lock import hold_file
 from monitor.storage.sql import from_milliseconds
 
@@ -28,7 +28,7 @@ BUSY_TIMEOUT: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """Hold what a database file holds; its size is in bytes."""
+    """What a database file holds; its size is in bytes."""
 
     size: int
     schema: str
@@ -68,10 +68,7 @@ def restore(copy: Path, database: Path) -> tuple[Contents, Path | None]:
         with part_of(database, owner_of=database) as (part, handle):
             contents = _copy(copy, part, handle, mode="ro")
             if not is_known(contents.schema):
-                raise SchemaError(
-                    f"{copy} has schema {contents.schema}, newer than this program's {NEWEST}:"
-                    " install the newer program"
-                )
+                raise too_new(str(copy), contents.schema)
             if is_there(database):
                 second = _keep(database, kept)
         if second is not None:  # not before: the copy may be what was kept the last time
@@ -119,13 +116,13 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def _copy(source: Path, part: Path, handle: int, *, mode: str) -> Contents:
-    """Copy one state of a database into an empty file, check it, and tell what it holds.
+    """Copy one state of a database into an empty file, check it, and return what it holds.
 
     Opened by `ro`, a source in WAL mode that nobody else has open keeps an empty log beside it.
     """
     with (
         closing(_open(source, mode)) as old,
-        closing(_connect(part, "rw")) as new,
+        closing(connect(part, "rw", timeout=BUSY_TIMEOUT)) as new,
         _syncing(handle) as sync,
     ):
         new.execute("PRAGMA synchronous = OFF")  # we do so ourselves
@@ -147,7 +144,7 @@ def _copy(source: Path, part: Path, handle: int, *, mode: str) -> Contents:
 def _open(source: Path, mode: str) -> sqlite3.Connection:
     """Open a database that must be there; raise StorageError for one that cannot be read."""
     try:
-        connection = _connect(source, mode)
+        connection = connect(source, mode, timeout=BUSY_TIMEOUT)
         try:
             connection.execute("PRAGMA schema_version")
         except sqlite3.Error:
@@ -158,11 +155,6 @@ def _open(source: Path, mode: str) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         raise StorageError(f"{source} is no database, or damaged: {error}") from error
     return connection
-
-
-def _connect(file: Path, mode: str) -> sqlite3.Connection:
-    address = f"{file.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
 
 
 @contextmanager
@@ -216,7 +208,10 @@ def _keep(database: Path, kept: Path) -> Path:
 
 def _empty_log(database: Path) -> None:
     """Write the log into the file; raise StorageError while somebody reads, who keeps it."""
-    with suppress(sqlite3.Error), closing(_connect(database, "rw")) as old:  # it may be damaged
+    with (
+        suppress(sqlite3.Error),
+        closing(connect(database, "rw", timeout=BUSY_TIMEOUT)) as old,
+    ):  # it may be damaged
         old.execute("PRAGMA busy_timeout = 2000")
         busy, _, _ = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:

@@ -35,7 +35,7 @@ def part_of(target: Path, *, owner_of: Path | None = None) -> Iterator[tuple[Pat
 
 
 def _open_part(part: Path, owner_of: Path | None) -> int:
-    """Open it, made anew or left behind by us: in a folder of all, others could put one there."""
+    """Open it, new or left behind by us: in a folder of all, others could put one there."""
     try:
         handle = os.open(part, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:

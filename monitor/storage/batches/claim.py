@@ -14,16 +14,7 @@ from monitor.storage.batches.row import READ_COLUMNS, watch_of
 from monitor.storage.database import reading, writing
 from monitor.storage.deliveries.lanes import lock_subjects
 from monitor.storage.sources import SourceRow, lock_source
-from monitor.storage.sql import (
-    KEY,
-    Statement,
-    claim_stands,
-    encode_rows,
-    from_milliseconds,
-    milliseconds,
-    run,
-    statement,
-)
+from monitor.storage.sql import CLAIM_KEY, Statement, claim_stands, from_milliseconds, milliseconds
 
 BUCKET: Final = timedelta(seconds=5)
 """How much of its rate a source may save up."""
@@ -180,7 +171,7 @@ def _claiming(chosen: str, order: str) -> Statement:
     dies with a claim leaves it due at the lease's end. SKIP LOCKED: of two daemons that claim at
     once neither waits, and none gets what the other has.
     """
-    return statement(
+    return Statement(
         "UPDATE batches SET due_at = next_poll_at, next_poll_at = :lease_until,"
         " lease_owner = :owner, epoch = epoch + 1"
         " WHERE id IN (SELECT id FROM batches WHERE source = :source"
@@ -211,7 +202,7 @@ def _claim(
             lease_until=lease_until,
             probe=choice is _CLAIM_PROBE,
         )
-        for row in run(connection, choice, **values, limit=limit)
+        for row in choice.run(connection, **values, limit=limit)
     ]
 
 
@@ -233,10 +224,10 @@ def release_batches(connection: Connection, *, owner: str | None) -> int:
 
 
 # claims that were not used: the batches are due when they were
-_UNCLAIM: Final = statement(
+_UNCLAIM: Final = Statement(
     "UPDATE batches SET next_poll_at = due_at, due_at = NULL, lease_owner = NULL"
     f" FROM {{rows}} WHERE {claim_stands('batches')}",
-    rows=KEY,
+    rows=CLAIM_KEY,
 )
 
 
@@ -245,7 +236,7 @@ def unclaim_batches(connection: Connection, claims: Sequence[Claim]) -> None:
     """Give back batches that were claimed for nothing, unless somebody claimed them since."""
     rows = [{"id": claim.watch.batch.row, "epoch": claim.epoch} for claim in claims]
     lock_subjects(connection, [(SubjectKind.BATCH, row["id"]) for row in rows])
-    run(connection, _UNCLAIM, rows=encode_rows(rows))
+    _UNCLAIM.run(connection, rows=rows)
 
 
 # in the order of the index: without it Postgres reads the table until it meets enough of them

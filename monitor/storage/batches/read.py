@@ -87,7 +87,7 @@ _OF_SOURCE: Final = text(
 
 @reading
 def has_batches(connection: Connection, source: str) -> bool:
-    """Tell whether any batch of a source was ever registered."""
+    """Return whether any batch of a source was ever registered."""
     return connection.execute(_OF_SOURCE, {"source": source}).first() is not None
 
 
@@ -96,7 +96,7 @@ _SNAPSHOT: Final = Fields(
     Field.time("at"),
     Field.text("status"),
     Field.word(Phase, "phase"),
-    Field("counts", "counts", load=json.loads),
+    Field("counts", load=json.loads),
     Field.number("open_calls"),
     Field.number("total_contacts"),
     Field.number("valid_contacts"),

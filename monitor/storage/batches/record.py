@@ -18,15 +18,7 @@ from monitor.storage.database import writing
 from monitor.storage.deliveries.lanes import lock_subjects
 from monitor.storage.deliveries.outbox import Birth, RoutedEvent, enqueue
 from monitor.storage.sources import SourceRecord, record_source
-from monitor.storage.sql import (
-    KEY,
-    Statement,
-    encode_rows,
-    milliseconds,
-    names_of,
-    run,
-    statement,
-)
+from monitor.storage.sql import CLAIM_KEY, Statement, milliseconds, names_of
 
 
 @value
@@ -66,8 +58,8 @@ def record(
 ) -> RecordResult:
     """Commit a group of results that `birth.owner` had claimed.
 
-    One transaction: a state without its events would never be told, events without their state
-    would be told twice. A batch that was claimed again or removed since is left alone.
+    One transaction: of a state without its events nobody would ever hear, and of events without
+    their state twice. A batch that was claimed again or removed since is left alone.
 
     Raises SourceMovedError, having written nothing, when a source's health is not what it was
     judged by; DataRefusedError when a value is at fault; StorageError else.
@@ -94,11 +86,11 @@ _STILL_LEASED: Final = "COALESCE(batches.lease_owner, '') = :owner"
 def _writing_back(columns: str) -> Statement:
     """Write the end of claims by the same daemon under the same epoch: anybody else comes late."""
     assignments = ", ".join(f"{name} = r.{name}" for name in names_of(columns))
-    return statement(
+    return Statement(
         f"UPDATE batches SET {assignments}, due_at = NULL, lease_owner = NULL FROM {{rows}}"
         f" WHERE batches.id = r.id AND batches.epoch = r.epoch AND {_STILL_LEASED}"
         " RETURNING batches.id, batches.epoch",
-        rows=f"{KEY}, {columns}",
+        rows=f"{CLAIM_KEY}, {columns}",
     )
 
 
@@ -116,7 +108,7 @@ def _write_back(
     for learned, write in ((False, _WRITE_MOVED), (True, _WRITE_LEARNED)):
         rows = [_columns(item) for item in batches if item.learned is learned]
         if rows:
-            found = run(connection, write, rows=encode_rows(rows), owner=owner)
+            found = write.run(connection, rows=rows, owner=owner)
             written.update((row, epoch) for row, epoch in found)
     return written
 

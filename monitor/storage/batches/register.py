@@ -13,8 +13,8 @@ from monitor.core.batch import Origin
 from monitor.core.batch_id import identity_of
 from monitor.storage.batches.identify import identify_batches
 from monitor.storage.batches.row import KNOWN
-from monitor.storage.database import Database, reading, writing
-from monitor.storage.sql import chunks, encode_rows, milliseconds, run, statement
+from monitor.storage.database import Database, fetch, reading, writing
+from monitor.storage.sql import Statement, chunks, encode_rows, milliseconds
 
 _CHUNK: Final = 5000
 _WANTED: Final = "source text, external_id text, identity text, key text, name text, labels text"
@@ -94,6 +94,13 @@ async def unregister_batches(database: Database, source: str, ids: Sequence[str]
     return removed
 
 
+# what the file declared before, by the index of it
+_FROM_FILE: Final = text(
+    "SELECT source, identity FROM batches"
+    " WHERE origin = 'file' AND watched AND identity IS NOT NULL"
+)
+
+
 async def declare_batches(
     database: Database, declared: Sequence[Registration], *, now: datetime
 ) -> RegistrationCounts:
@@ -101,14 +108,15 @@ async def declare_batches(
     await identify_batches(database)
     registered = await register_batches(database, declared, origin=Origin.FILE, now=now, wake=False)
     keep = {(item.source, identity_of(item.id)) for item in declared}
-    gone = await _from_file(database) - keep
+    before = await fetch(database, _FROM_FILE)
+    gone = {(source, identity) for source, identity in before} - keep
     for source in {source for source, _ in gone}:
         await unregister_batches(database, source, [id_ for name, id_ in gone if name == source])
     return registered
 
 
 # the rows of these batches, in row order
-_LOCK: Final = statement(
+_LOCK: Final = Statement(
     f"SELECT batches.id FROM batches JOIN {{rows}} ON {_SAME}"
     " ORDER BY batches.id FOR UPDATE OF batches",
     rows=_NAMED,
@@ -118,19 +126,19 @@ _LOCK: Final = statement(
 def _lock(connection: Connection, rows: str) -> None:
     """Lock in row order on Postgres, as the writer does: else the two wait for each other."""
     if connection.dialect.name == "postgresql":
-        run(connection, _LOCK, rows=rows)
+        _LOCK.run(connection, rows=rows)
 
 
 # ids as they are given now, as long as nobody has read their batches: a provider may know its ids
 # in one notation only
-_RESPELL: Final = statement(
+_RESPELL: Final = Statement(
     "UPDATE batches SET external_id = r.external_id"
     f" FROM {{rows}} WHERE {_SAME} AND batches.observed_at IS NULL"
     " AND batches.external_id <> r.external_id",
     rows=_WANTED,
 )
 # those that nobody registered before; SQLite needs the WHERE, or it takes ON CONFLICT for a join
-_INSERT: Final = statement(
+_INSERT: Final = Statement(
     "INSERT INTO batches (source, external_id, identity, key, origin, labels, name, watched,"
     " registered_at, next_poll_at, found_first) SELECT r.source, r.external_id, r.identity,"
     " r.key, :origin, COALESCE(r.labels, '{}'), r.name, TRUE, :now, :now,"
@@ -141,21 +149,21 @@ _INSERT: Final = statement(
 )
 _FORGOTTEN: Final = ("observed_at", "failures", *(field.column for field in KNOWN))
 # those that were removed: from a new first reading on
-_AGAIN: Final = statement(
+_AGAIN: Final = Statement(
     "UPDATE batches SET watched = TRUE, origin = :origin, registered_at = :now,"
     f" next_poll_at = :now, found_first = FALSE, {', '.join(f'{n} = NULL' for n in _FORGOTTEN)}"
     f" FROM {{rows}} WHERE {_SAME} AND NOT batches.watched RETURNING batches.id",
     rows=_WANTED,
 )
 # those that were forgotten
-_AWAKEN: Final = statement(
+_AWAKEN: Final = Statement(
     "UPDATE batches SET next_poll_at = :now, registered_at = :now"
     f" FROM {{rows}} WHERE {_SAME} AND batches.watched AND batches.next_poll_at IS NULL"
     " RETURNING batches.id",
     rows=_WANTED,
 )
 # names and labels: of the file's batches a name goes when the file names it no more
-_DESCRIBE: Final = statement(
+_DESCRIBE: Final = Statement(
     "UPDATE batches SET labels = COALESCE(r.labels, batches.labels),"
     " name = CASE WHEN CAST(:origin AS text) = 'file' THEN r.name"
     f" ELSE COALESCE(r.name, batches.name) END FROM {{rows}} WHERE {_SAME}"
@@ -176,11 +184,11 @@ def _register_some(
     rows = encode_rows(map(_row, chunk))
     values: dict[str, Any] = {"rows": rows, "origin": origin.value, "now": milliseconds(now)}
     _lock(connection, rows)
-    run(connection, _RESPELL, **values)
-    new = len(run(connection, _INSERT, **values, found=False).all())
-    again = len(run(connection, _AGAIN, **values).all())
-    woken = len(run(connection, _AWAKEN, **values).all()) if wake else 0
-    run(connection, _DESCRIBE, **values)
+    _RESPELL.run(connection, **values)
+    new = len(_INSERT.run(connection, **values, found=False).all())
+    again = len(_AGAIN.run(connection, **values).all())
+    woken = len(_AWAKEN.run(connection, **values).all()) if wake else 0
+    _DESCRIBE.run(connection, **values)
     return RegistrationCounts(
         new=new, again=again, woken=woken, known=len(chunk) - new - again - woken
     )
@@ -190,14 +198,14 @@ def _register_some(
 def _insert_found(connection: Connection, found: Sequence[Registration], *, now: datetime) -> int:
     rows = encode_rows(map(_row, found))
     _lock(connection, rows)
-    run(connection, _RESPELL, rows=rows)
+    _RESPELL.run(connection, rows=rows)
     origin = Origin.DISCOVERED.value
-    inserted = run(connection, _INSERT, rows=rows, origin=origin, now=milliseconds(now), found=True)
+    inserted = _INSERT.run(connection, rows=rows, origin=origin, now=milliseconds(now), found=True)
     return len(inserted.all())
 
 
 # ids that stay as they are written; only reads, for most of what is discovered is known
-_KEPT: Final = statement(
+_KEPT: Final = Statement(
     f"SELECT r.external_id FROM batches JOIN {{rows}} ON {_SAME}"
     " WHERE batches.external_id = r.external_id OR batches.observed_at IS NOT NULL",
     rows=_WANTED,
@@ -207,11 +215,11 @@ _KEPT: Final = statement(
 @reading
 def _kept_as_written(connection: Connection, found: Sequence[Registration]) -> set[str]:
     """Return those of the ids that are registered, and stay as they are written."""
-    return {*run(connection, _KEPT, rows=encode_rows(map(_row, found))).scalars()}
+    return {*_KEPT.run(connection, rows=map(_row, found)).scalars()}
 
 
 # the claim ends too: a poll that is under way comes too late
-_REMOVE: Final = statement(
+_REMOVE: Final = Statement(
     "UPDATE batches SET watched = FALSE, next_poll_at = NULL, due_at = NULL,"
     f" lease_owner = NULL, epoch = epoch + 1 FROM {{rows}} WHERE {_SAME} AND batches.watched"
     " RETURNING batches.identity",
@@ -223,19 +231,7 @@ _REMOVE: Final = statement(
 def _remove_some(connection: Connection, source: str, ids: Sequence[str]) -> set[str]:
     rows = encode_rows({"source": source, "identity": identity_of(id_)} for id_ in ids)
     _lock(connection, rows)
-    return {*run(connection, _REMOVE, rows=rows).scalars()}
-
-
-# what the file declared before, by the index of it
-_FROM_FILE: Final = text(
-    "SELECT source, identity FROM batches"
-    " WHERE origin = 'file' AND watched AND identity IS NOT NULL"
-)
-
-
-@reading
-def _from_file(connection: Connection) -> set[tuple[str, str]]:
-    return {(source, identity) for source, identity in connection.execute(_FROM_FILE)}
+    return {*_REMOVE.run(connection, rows=rows).scalars()}
 
 
 def _row(item: Registration) -> dict[str, Any]:

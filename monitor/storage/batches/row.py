@@ -66,13 +66,18 @@ def _schedule_column(schedule: Schedule) -> str:
     return json.dumps({"zone": schedule.zone, "slots": slots})
 
 
+def _some(values: Sequence[Any]) -> str | None:
+    """Lay out as JSON what is not empty."""
+    return json.dumps(values) if values else None
+
+
 BATCH: Final = Fields(
     Field.number("id", "row"),
     Field.text("source"),
     Field.text("external_id", "id"),
     Field.text("key"),
     Field.word(Origin, "origin"),
-    Field("labels", "labels", load=lambda text: _NO_LABELS if text == "{}" else json.loads(text)),
+    Field("labels", load=lambda text: _NO_LABELS if text == "{}" else json.loads(text)),
     Field.text("name"),
     Field.time("registered_at"),
     Field.flag("found_first"),
@@ -81,19 +86,14 @@ MOVED: Final = Fields(
     Field.number("sequence"),
     Field.time("last_poll_at"),
     Field.time("observed_at"),
-    Field("failures", "failures", load=_failures_of, dump=failures_column, null=NO_FAILURES),
+    Field("failures", load=_failures_of, dump=failures_column, null=NO_FAILURES),
 )
 """What every poll moves."""
 KNOWN: Final = Fields(
     Field.text("status", limit=64),
     Field.word(Phase, "phase"),
     Field.word(Outcome, "outcome"),
-    Field(
-        "counts",
-        "counts",
-        load=lambda text: _decode(text)[0],
-        dump=lambda counts: json.dumps(dict(counts)),
-    ),
+    Field("counts", load=lambda text: _decode(text)[0], dump=lambda counts: json.dumps({**counts})),
     Field.number("open_calls"),
     Field.number("total_contacts"),
     Field.number("valid_contacts"),
@@ -105,27 +105,15 @@ KNOWN: Final = Fields(
     Field.flag("born_final"),
     Field.time("unconfirmed_since"),
     Field.time("settled_at"),
-    Field(
-        "unknown_statuses",
-        "unknown_statuses",
-        load=lambda text: tuple(json.loads(text)),
-        dump=lambda words: json.dumps(words) if words else None,
-        null=(),
-    ),
+    Field("unknown_statuses", load=lambda text: tuple(json.loads(text)), dump=_some, null=()),
     Field.number("parked_calls", null=0),
     Field.number("live_calls", null=0),
     Field.flag("counted", null=True),  # null: read by an older version
-    Field("schedule", "schedule", load=_schedule_of, dump=_schedule_column),
+    Field("schedule", load=_schedule_of, dump=_schedule_column),
     Field.time("begun_until"),
     Field.time("stalled_at"),
     Field.time("overdue_at"),
-    Field(
-        "course",
-        "course",
-        load=lambda text: tuple(map(tuple, _decode(text)[0])),
-        dump=lambda course: json.dumps(course) if course else None,
-        null=(),
-    ),
+    Field("course", load=lambda text: tuple(map(tuple, _decode(text)[0])), dump=_some, null=()),
     Field.word(SettledBy, "settled_by"),
 )
 """What is known: all null before the first reading."""
@@ -147,8 +135,3 @@ def watch_of(row: Sequence[Any]) -> Watch:
         known=known,
         **MOVED.load(row[_MOVED_AT:]),
     )
-
-
-def known_columns(known: Knowledge) -> dict[str, Any]:
-    """Lay out what is known as columns."""
-    return KNOWN.dump(known)

@@ -12,15 +12,7 @@ from monitor.core.event import SubjectKind
 from monitor.storage.database import reading, writing
 from monitor.storage.deliveries.lanes import advance, lock_subjects
 from monitor.storage.fields import Field, Fields
-from monitor.storage.sql import (
-    KEY,
-    claim_stands,
-    encode_rows,
-    from_milliseconds,
-    milliseconds,
-    run,
-    statement,
-)
+from monitor.storage.sql import CLAIM_KEY, Statement, claim_stands, from_milliseconds, milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +50,7 @@ _DELIVERY: Final = Fields(
     Field.time(_of_event("at"), "observed_at"),
 )
 # due heads of lanes, past those that another daemon is claiming just now
-_CLAIM: Final = statement(
+_CLAIM: Final = Statement(
     "UPDATE deliveries SET due_at = :lease_until, lease_owner = :owner, epoch = epoch + 1"
     " WHERE id IN (SELECT id FROM deliveries WHERE receiver = :receiver"
     " AND state = 'pending' AND due_at IS NOT NULL AND due_at <= :now"
@@ -78,9 +70,8 @@ def claim_deliveries(
     owner: str,
 ) -> list[Delivery]:
     """Claim at most `limit` due heads of a receiver's lanes, the longest due first."""
-    rows = run(
+    rows = _CLAIM.run(
         connection,
-        _CLAIM,
         receiver=receiver,
         now=milliseconds(now),
         lease_until=milliseconds(now + lease),
@@ -146,11 +137,11 @@ def _attempt_row(item: EndedAttempt) -> dict[str, Any]:
 
 
 # what became of claimed deliveries, unless somebody else claimed them since
-_WRITE_BACK: Final = statement(
+_WRITE_BACK: Final = Statement(
     "UPDATE deliveries SET state = r.state, due_at = r.due_at, attempts = r.attempts,"
     " delivered_at = r.delivered_at, lease_owner = NULL FROM {rows}"
     f" WHERE {claim_stands('deliveries')} RETURNING deliveries.id, deliveries.epoch",
-    rows=f"{KEY}, state text, due_at bigint, attempts int, delivered_at bigint",
+    rows=f"{CLAIM_KEY}, state text, due_at bigint, attempts int, delivered_at bigint",
 )
 
 
@@ -171,7 +162,7 @@ def _write_back(
         }
         for item in settled
     ]
-    found = run(connection, _WRITE_BACK, rows=encode_rows(rows))
+    found = _WRITE_BACK.run(connection, rows=rows)
     return {(row, epoch) for row, epoch in found}
 
 
@@ -190,10 +181,10 @@ def release_deliveries(connection: Connection, *, owner: str | None, now: dateti
 
 
 # claims that were not used
-_UNCLAIM: Final = statement(
+_UNCLAIM: Final = Statement(
     "UPDATE deliveries SET due_at = :now, lease_owner = NULL"
     f" FROM {{rows}} WHERE {claim_stands('deliveries')}",
-    rows=KEY,
+    rows=CLAIM_KEY,
 )
 
 
@@ -203,4 +194,4 @@ def unclaim_deliveries(
 ) -> None:
     """Give back deliveries claimed for nothing: due now, unless somebody claimed them since."""
     rows = [{"id": delivery.row, "epoch": delivery.epoch} for delivery in claimed]
-    run(connection, _UNCLAIM, rows=encode_rows(rows), now=milliseconds(now))
+    _UNCLAIM.run(connection, rows=rows, now=milliseconds(now))

@@ -7,9 +7,8 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from monitor.core.event import SubjectKind
 from monitor.storage.database import Database, reading, writing
-from monitor.storage.deliveries.lanes import FREE, GIVE_UP, lock_subjects, promote
+from monitor.storage.deliveries.lanes import FREE, GIVE_UP, lock_lanes, promote
 from monitor.storage.receivers import RECEIVER_NAMES
 from monitor.storage.sql import CHUNK, from_milliseconds, milliseconds
 
@@ -91,11 +90,11 @@ def _hand_over(connection: Connection, receiver: str, to: str, *, now: datetime)
     some = connection.execute(_SOME, {**values, "limit": CHUNK}).all()
     if not some:
         return None
-    lock_subjects(connection, [(SubjectKind(kind), subject) for _, kind, subject in some])
+    lanes = {(owed, kind, subject) for _, kind, subject in some for owed in (receiver, to)}
+    lock_lanes(connection, lanes)
     rows = [{**values, "row": row, "kind": kind, "subject": subject} for row, kind, subject in some]
     moved = connection.execute(_MOVE, rows).rowcount
     doubled = connection.execute(_GIVE_UP, rows).rowcount
     connection.execute(_STAND_BACK, rows)
-    lanes = {(owed, kind, subject) for _, kind, subject in some for owed in (receiver, to)}
     promote(connection, lanes, now=now)
     return Handover(moved=moved, doubled=doubled)

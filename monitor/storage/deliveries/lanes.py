@@ -1,24 +1,16 @@
 """Lanes: the pending deliveries of one receiver and subject, of which only the head is due.
 
-So a receiver is told of a subject in order, and one delivery that fails holds up no other lane.
+So a receiver hears of a subject in order, and one delivery that fails holds up no other lane.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
 from monitor.core.event import SubjectKind
-from monitor.storage.sql import (
-    DIALECTS,
-    Statement,
-    encode_rows,
-    milliseconds,
-    rows_of,
-    run,
-    statement,
-)
+from monitor.storage.sql import Statement, milliseconds
 
 Lane = tuple[str, str, int]
 """Receiver, subject kind, subject row."""
@@ -60,8 +52,13 @@ def lock_subjects(connection: Connection, subjects: Iterable[Subject]) -> None:
             connection.execute(lock, {"rows": rows})
 
 
+def lock_lanes(connection: Connection, lanes: Iterable[Lane]) -> None:
+    """Lock the subjects of lanes."""
+    lock_subjects(connection, [(SubjectKind(kind), row) for _, kind, row in lanes])
+
+
 # lanes that are not empty
-_BUSY: Final = statement(
+_BUSY: Final = Statement(
     "SELECT r.receiver, r.subject_kind, r.subject_row"
     " FROM {rows} WHERE EXISTS (SELECT 1 FROM deliveries AS d"
     " WHERE d.state = 'pending' AND d.receiver = r.receiver"
@@ -72,7 +69,7 @@ _BUSY: Final = statement(
 
 def busy_lanes(connection: Connection, lanes: Iterable[Lane]) -> set[Lane]:
     """Return those of the lanes that have a pending delivery."""
-    found = run(connection, _BUSY, rows=_encode(lanes))
+    found = _BUSY.run(connection, rows=_rows(lanes))
     return {(receiver, kind, row) for receiver, kind, row in found}
 
 
@@ -85,20 +82,18 @@ _NONE_DUE: Final = (
 
 def _heads_due(condition: str) -> Statement:
     """Write what makes the oldest pending delivery of lanes due, as each dialect finds it fast."""
-    found = {}
-    for dialect in DIALECTS:
-        heads = (
-            "SELECT (SELECT d.id FROM deliveries AS d WHERE d.state = 'pending'"
-            " AND d.receiver = r.receiver AND d.subject_kind = r.subject_kind"
-            " AND d.subject_row = r.subject_row ORDER BY d.sequence LIMIT 1)"
-            f" FROM {rows_of(dialect, _LANE)}{condition}"
-        )
-        chosen = f"IN ({heads})" if dialect == "sqlite" else f"= ANY (ARRAY({heads}))"
-        found[dialect] = text(
-            f"UPDATE deliveries SET due_at = :now WHERE due_at IS NULL AND id {chosen}"
-            " RETURNING receiver"
-        )
-    return found
+    heads = (
+        "SELECT (SELECT d.id FROM deliveries AS d WHERE d.state = 'pending'"
+        " AND d.receiver = r.receiver AND d.subject_kind = r.subject_kind"
+        " AND d.subject_row = r.subject_row ORDER BY d.sequence LIMIT 1)"
+        f" FROM {{rows}}{condition}"
+    )
+    update = "UPDATE deliveries SET due_at = :now WHERE due_at IS NULL AND id"
+    return Statement(
+        f"{update} IN ({heads}) RETURNING receiver",
+        postgresql=f"{update} = ANY (ARRAY({heads})) RETURNING receiver",
+        rows=_LANE,
+    )
 
 
 # reads a lane to its end when none of it is due, and it may be long
@@ -125,15 +120,12 @@ def advance(connection: Connection, lanes: Iterable[Lane], *, now: datetime) -> 
 def _make_due(
     connection: Connection, heads: Statement, lanes: Iterable[Lane], *, now: datetime
 ) -> list[str]:
-    wanted = list(lanes)
-    if not wanted:
-        return []
-    found = run(connection, heads, rows=_encode(wanted), now=milliseconds(now))
-    return list(found.scalars())
+    rows = _rows(lanes)
+    return list(heads.run(connection, rows=rows, now=milliseconds(now)).scalars()) if rows else []
 
 
-def _encode(lanes: Iterable[Lane]) -> str:
-    return encode_rows(
+def _rows(lanes: Iterable[Lane]) -> list[dict[str, Any]]:
+    return [
         {"receiver": receiver, "subject_kind": kind, "subject_row": row}
         for receiver, kind, row in lanes
-    )
+    ]

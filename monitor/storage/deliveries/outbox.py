@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from monitor.core.delivery import Delivery, DeliveryState
 from monitor.core.event import Event
 from monitor.storage.deliveries.lanes import Lane, busy_lanes
-from monitor.storage.sql import encode_rows, milliseconds, names_of, run, statement
+from monitor.storage.sql import Statement, milliseconds, names_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ _ROW: Final = (
 )
 _NAMES: Final = ", ".join(names_of(_ROW))
 # born with all that a claim would give them: a claim of its own would cost a second commit
-_INSERT_DELIVERIES: Final = statement(
+_INSERT_DELIVERIES: Final = Statement(
     f"INSERT INTO deliveries ({_NAMES}, attempts) SELECT {_NAMES}, 0 FROM {{rows}}"
     " RETURNING id, event, receiver",
     rows=_ROW,
@@ -50,11 +50,7 @@ _INSERT_DELIVERIES: Final = statement(
 
 
 def enqueue(
-    connection: Connection,
-    owed: Sequence[RoutedEvent],
-    *,
-    now: datetime,
-    birth: Birth,
+    connection: Connection, owed: Sequence[RoutedEvent], *, now: datetime, birth: Birth
 ) -> list[Delivery]:
     """Store events with the deliveries they owe; return those that are born claimed.
 
@@ -68,7 +64,7 @@ def enqueue(
     rows = [due.row(item.event, receiver) for item in owed for receiver in item.receivers]
     if not rows:
         return []
-    inserted = run(connection, _INSERT_DELIVERIES, rows=encode_rows(rows))
+    inserted = _INSERT_DELIVERIES.run(connection, rows=rows)
     numbers = {(event, receiver): number for number, event, receiver in inserted}
     by_id = {item.event.id: item.event for item in owed}
     return [

@@ -57,19 +57,19 @@ _VIEW: Final = Fields(
     Field.number("d.id", "row"),
     Field.text("d.event", "event_id"),
     Field.text("e.type", "event_type"),
-    Field.text("d.receiver", "receiver"),
-    Field.word(SubjectKind, "d.subject_kind", "subject_kind"),
+    Field.text("d.receiver"),
+    Field.word(SubjectKind, "d.subject_kind"),
     Field.text("COALESCE(b.external_id, s.name, v.name, '')", "subject"),
-    Field.text("b.source", "source"),
-    Field.number("d.sequence", "sequence"),
-    Field.word(DeliveryState, "d.state", "state"),
-    Field.number("d.attempts", "attempts"),
-    Field.time("d.due_at", "due_at"),
+    Field.text("b.source"),
+    Field.number("d.sequence"),
+    Field.word(DeliveryState, "d.state"),
+    Field.number("d.attempts"),
+    Field.time("d.due_at"),
     Field.flag("d.lease_owner IS NOT NULL", "claimed"),
-    Field.time("d.enqueued_at", "enqueued_at"),
-    Field.time("d.delivered_at", "delivered_at"),
-    Field.time("r.held_since", "held_since"),
-    Field.time("r.held_until", "held_until"),
+    Field.time("d.enqueued_at"),
+    Field.time("d.delivered_at"),
+    Field.time("r.held_since"),
+    Field.time("r.held_until"),
 )
 _SELECT: Final = (
     f"SELECT {_VIEW.columns} FROM deliveries AS d JOIN events AS e ON e.id = d.event"
@@ -126,7 +126,7 @@ _OF_EVENTS: Final = text(f"{_SELECT} WHERE d.event IN :ids ORDER BY d.id").bindp
 @reading
 def deliveries_of_events(connection: Connection, ids: Sequence[str]) -> list[DeliveryView]:
     """Return all deliveries of several events, in their order."""
-    # Postgres cannot tell the type of an empty list
+    # Postgres does not know the type of an empty list
     return _views(connection, _OF_EVENTS, ids=ids) if ids else []
 
 
@@ -158,12 +158,12 @@ def pending_of_batch(connection: Connection, batch_row: int) -> list[DeliveryVie
 
 
 _ATTEMPT: Final = Fields(
-    Field.time("a.at", "at"),
+    Field.time("a.at"),
     Field("a.duration_ms", "duration", load=lambda number: timedelta(milliseconds=number)),
-    Field.text("a.verdict", "verdict"),
-    Field.number("a.status_code", "status_code"),
-    Field.text("a.error", "error"),
-    Field.text("a.response", "response"),
+    Field.text("a.verdict"),
+    Field.number("a.status_code"),
+    Field.text("a.error"),
+    Field.text("a.response"),
 )
 # those at one delivery
 _ATTEMPTS: Final = text(

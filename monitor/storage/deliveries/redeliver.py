@@ -12,7 +12,7 @@ from monitor.core.delivery import DeliveryState
 from monitor.core.event import EventType, SubjectKind
 from monitor.storage.database import Database, reading, writing
 from monitor.storage.deliveries.lanes import Subject, lock_subjects, promote
-from monitor.storage.sql import CHUNK, chunks, milliseconds, run, statement
+from monitor.storage.sql import CHUNK, Statement, chunks, milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +28,11 @@ class Candidate:
 
 _SELECT: Final = "SELECT d.id, d.event, d.receiver, d.state, d.subject_kind, d.subject_row"
 # deliveries by their numbers
-_FIND_BY_NUMBER: Final = statement(
+_FIND_BY_NUMBER: Final = Statement(
     f"{_SELECT} FROM deliveries AS d JOIN {{rows}} ON d.id = r.wanted", rows="wanted bigint"
 )
 # deliveries by their events
-_FIND_BY_EVENT: Final = statement(
+_FIND_BY_EVENT: Final = Statement(
     f"{_SELECT} FROM deliveries AS d JOIN {{rows}} ON d.event = r.wanted", rows="wanted text"
 )
 
@@ -46,7 +46,7 @@ def find_deliveries(
     for find, wanted in ((_FIND_BY_NUMBER, rows), (_FIND_BY_EVENT, events)):
         for chunk in chunks(wanted, CHUNK):
             encoded = json.dumps([{"wanted": value} for value in chunk])
-            result = run(connection, find, rows=encoded)
+            result = find.run(connection, rows=encoded)
             found |= {row[0]: _candidate_of(row) for row in result}
     return [found[row] for row in sorted(found)]
 
@@ -102,7 +102,7 @@ async def redeliver(
 
 
 # those that were settled, due once nothing older of their lanes is pending
-_REVIVE: Final = statement(
+_REVIVE: Final = Statement(
     "UPDATE deliveries SET state = 'pending', attempts = 0, enqueued_at = :now,"
     " delivered_at = NULL, due_at = NULL, lease_owner = NULL, epoch = epoch + 1 FROM {rows}"
     " WHERE deliveries.id = r.delivery AND deliveries.state <> 'pending'"
@@ -111,7 +111,7 @@ _REVIVE: Final = statement(
     rows="delivery bigint",
 )
 # those that wait for their next try
-_HURRY: Final = statement(
+_HURRY: Final = Statement(
     "UPDATE deliveries SET due_at = :now FROM {rows} WHERE deliveries.id = r.delivery"
     " AND deliveries.state = 'pending' AND deliveries.lease_owner IS NULL"
     " AND deliveries.due_at > :now RETURNING deliveries.id",
@@ -125,8 +125,8 @@ def _redeliver(
 ) -> set[int]:
     rows = json.dumps([{"delivery": candidate.row} for candidate in candidates])
     lock_subjects(connection, [candidate.subject for candidate in candidates])
-    revived = run(connection, _REVIVE, rows=rows, now=milliseconds(now)).all()
-    hurried = run(connection, _HURRY, rows=rows, now=milliseconds(now)).scalars()
+    revived = _REVIVE.run(connection, rows=rows, now=milliseconds(now)).all()
+    hurried = _HURRY.run(connection, rows=rows, now=milliseconds(now)).scalars()
     lanes = {(receiver, kind, subject) for _, receiver, kind, subject in revived}
     promote(connection, lanes, now=now)
     return {number for number, *_ in revived}.union(hurried)

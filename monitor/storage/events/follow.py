@@ -25,7 +25,7 @@ _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Follower:
-    """Look again and again; remember no more than the ids of the last few minutes."""
+    """One who looks again and again, and remembers no more than the ids of the last minutes."""
 
     def __init__(
         self,

@@ -109,7 +109,7 @@ _EVENTS_BY_ID: Final = text(f"{_SELECT} WHERE id IN :ids ORDER BY at, sequence, 
 @reading
 def read_events(connection: Connection, ids: Sequence[str]) -> list[EventView]:
     """Return the events of these ids that there are, the oldest first; at most a page of ids."""
-    if not ids:  # Postgres cannot tell the type of an empty list
+    if not ids:  # Postgres does not know the type of an empty list
         return []
     return [_event_of(row) for row in connection.execute(_EVENTS_BY_ID, {"ids": ids})]
 

@@ -97,7 +97,7 @@ async def check_schema(database: Database) -> None:
                 f"the database has schema {found}, this program needs {NEWEST}:"
                 " run `monitor migrate`"
             )
-        raise SchemaError(_newer(found))
+        raise too_new("the database", found)
 
 
 async def migrate_if_missing(database: Database) -> None:
@@ -120,21 +120,21 @@ def _find(connection: Connection) -> tuple[str | None, str]:
 
 def _refuse_foreign(connection: Connection, found: str | None) -> None:
     if found is not None and not is_known(found):
-        raise SchemaError(_newer(found))
+        raise too_new("the database", found)
     if found is None and inspect(connection).has_table("batches"):
         raise SchemaError("the database holds a table `batches` that is not ours: use another one")
 
 
 def is_known(version: str) -> bool:
-    """Tell whether this program can bring a schema to its newest."""
+    """Return whether this program can bring a schema to its newest."""
     from alembic.script import ScriptDirectory
 
     known = ScriptDirectory.from_config(_config()).walk_revisions()
     return any(revision.revision == version for revision in known)
 
 
-def _newer(found: str) -> str:
-    return (
-        f"the database has schema {found}, newer than this program's {NEWEST}:"
-        " install the newer program"
+def too_new(what: str, found: str) -> SchemaError:
+    """Return the error of a database, or a back-up, that a newer program has made."""
+    return SchemaError(
+        f"{what} has schema {found}, newer than this program's {NEWEST}: install the newer program"
     )

@@ -1,6 +1,7 @@
-"""The SQLite file: the folder it needs, and its making."""
+"""The SQLite file: the folder it needs, its making, and the way in."""
 
 import os
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -9,6 +10,14 @@ from monitor.core.errors import StorageError
 
 FileIdentity: TypeAlias = tuple[int, int]
 """Its device and its number there: what a name leads to, whatever the name."""
+
+
+def connect(file: Path, mode: str, *, timeout: float = 5.0) -> sqlite3.Connection:
+    """Connect to a file that is there, to read and write it by `rw` or to read it by `ro`."""
+    address = f"{file.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(
+        address, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
+    )
 
 
 def check_folder(file: Path) -> None:
@@ -21,12 +30,12 @@ def check_folder(file: Path) -> None:
 
 
 def is_there(path: Path) -> bool:
-    """Tell whether a file or folder exists; raise StorageError when that cannot be told."""
+    """Return whether a file or folder exists; raise StorageError when nobody can say."""
     return identify(path) is not None
 
 
 def identify(path: Path) -> FileIdentity | None:
-    """Tell which file a path leads to now, or none; raise StorageError when that cannot be told."""
+    """Return which file a path leads to now, or none; raise StorageError when nobody can say."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,11 +1,12 @@
 """Whether a Postgres can carry us: asked before the schema is touched, refused with what to do."""
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, text
 
 from monitor.core.errors import DatabaseUnfitError
-from monitor.storage.database import Database
+from monitor.storage.database import Database, fetch
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,9 +15,15 @@ _ENCODINGS: Final = frozenset({"UTF8", "SQL_ASCII"})
 """What keeps every name; the second keeps bytes, and we give it UTF-8."""
 
 
+# of the database, and of this session
+_ENCODED: Final = text(
+    "SELECT current_setting('server_encoding'), current_setting('client_encoding')"
+)
+
+
 async def check_server(database: Database) -> None:
     """Raise DatabaseUnfitError for a server, or what stands before it, that loses what we say."""
-    encoding, spoken = await database.read(_encodings)
+    encoding, spoken = (await fetch(database, _ENCODED))[0]
     if spoken != "UTF8":
         raise DatabaseUnfitError(
             f"the client_encoding is {spoken}, which does not hold every name: leave it out of"
@@ -27,15 +34,11 @@ async def check_server(database: Database) -> None:
             f"the database {database.place} is encoded in {encoding}, which does not hold every"
             " name: make one in UTF-8 (createdb --encoding UTF8 --template template0 NAME)"
         )
-    first = await database.connect_alone()
-    try:
-        second = await database.connect_alone()
-        try:
-            pooled = await _share_servers(database, first, second)
-        finally:
-            await second.close()
-    finally:
-        await first.close()
+    async with (
+        aclosing(await database.connect_alone()) as first,
+        aclosing(await database.connect_alone()) as second,
+    ):
+        pooled = await _share_servers(database, first, second)
     if pooled:
         raise DatabaseUnfitError(
             f"{database.place} is a pool that gives each transaction another server, as PgBouncer"
@@ -73,7 +76,7 @@ _PROCESS: Final = text("SELECT pg_backend_pid()")
 async def _share_servers(
     database: Database, first: "AsyncConnection", second: "AsyncConnection"
 ) -> bool:
-    """Tell whether two sessions meet the same server process, or one of them meets several.
+    """Return whether two sessions meet the same server process, or one of them meets several.
 
     Without a pool each has one of its own for as long as it lasts. They take no turns: a pool that
     lends two servers in turn would then lend each of them the same again and again.
@@ -82,14 +85,3 @@ async def _share_servers(
     for connection in (first, second, second, first, first, second):
         met[connection].add(await database.ask_alone(connection, _PROCESS))
     return bool(met[first] & met[second]) or any(len(processes) > 1 for processes in met.values())
-
-
-_ENCODED: Final = text(
-    "SELECT current_setting('server_encoding'), current_setting('client_encoding')"
-)
-
-
-def _encodings(connection: Connection) -> tuple[str, str]:
-    """Return the database's, and that of this session."""
-    server, client = connection.execute(_ENCODED).one()
-    return server, client

@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 class PostgresServer:
-    """Run units of work, by a few connections for those that write and a few for those that read.
+    """A server, and a few connections for units of work that write, and a few for those that read.
 
     A unit ends within 25 s, however it fares: psycopg takes up to 10 s to cancel what was begun.
     """

@@ -54,7 +54,7 @@ _REMEDIES: Final = (
         "it is no SQLite database: give the monitor a file of its own",
     ),
 )
-"""By text: before a connection stands, psycopg tells no SQLSTATE."""
+"""By text: before a connection stands, psycopg gives no SQLSTATE."""
 _UNOPENED: Final = re.compile("unable to open database file|Too many open files")
 _PREAMBLE: Final = re.compile(
     r"connection (?:failed|is bad): (?:connection to server .*? failed: )?(?:FATAL: +)?"
@@ -68,20 +68,20 @@ def reason_of(error: BaseException) -> str:
     origin = getattr(error, "orig", None)
     if origin is None:
         return kind_of(error)
-    told = str(origin).strip()
-    if _UNOPENED.search(told) and descriptors.are_out():
+    said = str(origin).strip()
+    if _UNOPENED.search(said) and descriptors.are_out():
         return f"no more files can be opened: this process may have {descriptors.limit()}"
     for pattern, remedy in _REMEDIES:
-        if pattern.search(told):
+        if pattern.search(said):
             return remedy
-    line = told.partition("\n")[0]
+    line = said.partition("\n")[0]
     return _PREAMBLE.sub("", line, count=1)[:_LIMIT] or kind_of(error)
 
 
 def is_not_admitted(error: BaseException) -> bool:
-    """Tell whether Postgres is there, but refuses the database's name, the user or the password."""
-    told = str(getattr(error, "orig", None) or "")
-    return any(pattern.search(told) for pattern, _ in _NOT_ADMITTED)
+    """Return whether Postgres is there, but refuses the database's name, user or password."""
+    said = str(getattr(error, "orig", None) or "")
+    return any(pattern.search(said) for pattern, _ in _NOT_ADMITTED)
 
 
 def kind_of(error: BaseException) -> str:

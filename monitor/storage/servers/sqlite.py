@@ -17,6 +17,7 @@ from monitor.core.errors import ConfigError, NoDatabaseError, StorageError
 from monitor.storage.servers.file import (
     FileIdentity,
     check_folder,
+    connect,
     create_private,
     identify,
     is_there,
@@ -44,7 +45,7 @@ T = TypeVar("T")
 
 
 class SqliteFile:
-    """Run units of work, each as a whole in one thread.
+    """A file, and the threads by which units of work are run, each as a whole in one of them.
 
     A change of threads costs tens of microseconds, and milliseconds while the event loop is busy:
     the interpreter lets one thread run at a time. So there is one for a unit, not for a statement.
@@ -95,17 +96,15 @@ class SqliteFile:
             self._opened = identify(self.path)
         size = _WRITERS if writes else _READERS
         engine = create_engine(
-            self._url,
-            creator=self._connect,
-            hide_parameters=True,
-            pool_size=size,
-            max_overflow=0,
+            self._url, creator=self._connect, hide_parameters=True, pool_size=size, max_overflow=0
         )
 
         def connect(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
             _prepare(connection, (_HURRY, *_PRAGMAS[1:]) if self._hurried else _PRAGMAS)
 
         def begin(connection: Connection) -> None:
+            # who writes waits for the file at once: amid a transaction SQLite refuses instead,
+            # for what was read before may be old by then
             if self._hurried:
                 connection.exec_driver_sql(_HURRY)
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -117,8 +116,7 @@ class SqliteFile:
     def _connect(self) -> sqlite3.Connection:
         """Connect to the file that is there; SQLite itself would make one that all can read."""
         self._check_file()
-        file = f"{self.path.absolute().as_uri()}?mode=rw"
-        return sqlite3.connect(file, uri=True, check_same_thread=False, isolation_level=None)
+        return connect(self.path, "rw")
 
     def _check_file(self) -> None:
         """Raise StorageError unless the path still leads to the file that was opened.
@@ -136,7 +134,7 @@ class SqliteFile:
 
 
 class _Crew:
-    """Hold connections, and as many threads as there are."""
+    """Connections, and as many threads as there are."""
 
     def __init__(self, engine: Engine, *, threads: int, before_commit: Callable[[], None]) -> None:
         self._engine = engine
