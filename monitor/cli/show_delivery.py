@@ -17,7 +17,7 @@ from monitor.facts.times import write_latency, write_time
 from monitor.screen.console import put, safe, whole
 from monitor.screen.documents import write_json
 from monitor.screen.page import show_heading, show_page, write_standing
-from monitor.screen.table import Row, show_table
+from monitor.screen.table import Row, show_part
 from monitor.storage.database import Database
 from monitor.storage.delivery_queries import (
     AttemptView,
@@ -100,8 +100,6 @@ def _write_attempts(view: DeliveryView, attempts: Sequence[AttemptView]) -> str:
 def _show_attempts(attempts: Sequence[AttemptView]) -> None:
     if not attempts:
         put(Text("\nno attempt yet"))
-        return
-    show_heading("Attempts")
     rows: list[Row] = [
         [
             whole(write_time(attempt.at)),
@@ -115,4 +113,4 @@ def _show_attempts(attempts: Sequence[AttemptView]) -> None:
     ]
     columns = ("Time", "Took", "Verdict", "Status", "Error", "Response")
     stacks = (("Time", "Took"), ("Verdict", "Status", "Error"), ("Response",))
-    show_table(columns, rows, stacks=stacks)
+    show_part("Attempts", columns, rows, stacks=stacks)

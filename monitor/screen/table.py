@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.screen.console import Cell, make_console, text_of
+from monitor.screen.page import show_heading
 
 BOUNDLESS: Final = 100_000
 KEPT_WHOLE: Final = 36
-"""Columns up to which a word, such as an id, is not broken; a UUID has so many."""
+"""Columns up to which a word, such as an id, is not broken: those of a UUID."""
 SHORTEST_CUT: Final = 20
 """Columns that are left at least where a text is cut."""
 _GAP: Final = 2
@@ -42,6 +43,20 @@ def show_table(
     if console.is_terminal and cut:
         _shorten(console, filled, cells, cut)
     console.print(_lay_out(console, filled, cells, stacks=stacks))
+
+
+def show_part(
+    heading: str,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    stacks: Sequence[Sequence[str]],
+    cut: str = "",
+) -> None:
+    """Print a table below its heading; nothing without rows."""
+    if rows:
+        show_heading(heading)
+        show_table(columns, rows, stacks=stacks, cut=cut)
 
 
 def _lay_out(
