@@ -32,7 +32,7 @@ from monitor.screen.page import (
     write_phase,
     write_standing,
 )
-from monitor.screen.table import Row, show_part
+from monitor.screen.table import Row, show_table
 from monitor.screen.timeline import LEGEND, draw_timeline
 from monitor.storage.queries import SnapshotView
 
@@ -128,7 +128,7 @@ def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
     ]
     columns = ("#", "Time", "Status", "Phase", "Calls")
     stacks = (("#",), ("Time",), ("Status", "Phase"), ("Calls",))
-    show_part("Snapshots, the newest first", columns, rows, stacks=stacks)
+    show_table(columns, rows, stacks=stacks, heading="Snapshots, the newest first")
 
 
 def _show_events(page: BatchPage) -> None:
@@ -145,7 +145,7 @@ def _show_events(page: BatchPage) -> None:
     ]
     columns = ("#", "Time", "Type", "What", "Deliveries", "Event")
     stacks = (("#",), ("Time", "Deliveries"), ("Type", "What", "Event"))
-    show_part("Events, the newest first", columns, rows, stacks=stacks, cut="What")
+    show_table(columns, rows, stacks=stacks, cut="What", heading="Events, the newest first")
 
 
 def _write_delivery(delivery: DeliveryFacts) -> Text:
@@ -166,4 +166,4 @@ def _show_pending(pending: Sequence[DeliveryFacts]) -> None:
     ]
     columns = ("Delivery", "Receiver", "Type", "Attempts", "State")
     stacks = (("Delivery",), ("Receiver", "Type"), ("Attempts",), ("State",))
-    show_part("Deliveries pending", columns, rows, stacks=stacks)
+    show_table(columns, rows, stacks=stacks, heading="Deliveries pending")

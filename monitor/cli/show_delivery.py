@@ -17,7 +17,7 @@ from monitor.facts.times import write_latency, write_time
 from monitor.screen.console import put, safe, whole
 from monitor.screen.documents import write_json
 from monitor.screen.page import show_heading, show_page, write_standing
-from monitor.screen.table import Row, show_part
+from monitor.screen.table import Row, show_table
 from monitor.storage.database import Database
 from monitor.storage.delivery_queries import (
     AttemptView,
@@ -113,4 +113,4 @@ def _show_attempts(attempts: Sequence[AttemptView]) -> None:
     ]
     columns = ("Time", "Took", "Verdict", "Status", "Error", "Response")
     stacks = (("Time", "Took"), ("Verdict", "Status", "Error"), ("Response",))
-    show_part("Attempts", columns, rows, stacks=stacks)
+    show_table(columns, rows, stacks=stacks, heading="Attempts")

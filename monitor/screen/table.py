@@ -31,32 +31,23 @@ def show_table(
     *,
     stacks: Sequence[Sequence[str]],
     cut: str = "",
+    heading: str = "",
 ) -> None:
     """Print a table; `stacks` says which columns stand under each other on a narrow screen.
 
-    Columns without any content are left out. On a terminal the column `cut` is shortened if only
-    so a row is one line.
+    Without rows there is no table, nor its heading; columns without any content are left out. On a
+    terminal the column `cut` is shortened if only so a row is one line.
     """
+    if not rows:
+        return
+    if heading:
+        show_heading(heading)
     console = make_console()
     cells = [dict(zip(columns, map(text_of, row), strict=True)) for row in rows]
     filled = [name for name in columns if any(row[name] for row in cells)]
     if console.is_terminal and cut:
         _shorten(console, filled, cells, cut)
     console.print(_lay_out(console, filled, cells, stacks=stacks))
-
-
-def show_part(
-    heading: str,
-    columns: Sequence[str],
-    rows: Sequence[Row],
-    *,
-    stacks: Sequence[Sequence[str]],
-    cut: str = "",
-) -> None:
-    """Print a table below its heading; nothing without rows."""
-    if rows:
-        show_heading(heading)
-        show_table(columns, rows, stacks=stacks, cut=cut)
 
 
 def _lay_out(
