@@ -9,7 +9,7 @@ from monitor.cli.session import check_receiver, warn_of_missing_daemon, writing
 from monitor.config.load import load
 from monitor.core.errors import UnknownNameError
 from monitor.facts.delivery import write_debt
-from monitor.facts.names import unknown
+from monitor.facts.names import check_known
 from monitor.storage.database import Database
 from monitor.storage.deliveries.debts import debts_of_gone, hand_over
 from monitor.storage.upkeep import expire_deliveries
@@ -25,8 +25,8 @@ async def clear(path: Path | None, receiver: str, *, to: str | None, drop: bool,
             f"{receiver} is in {config.path}: what waits for it is sent; only a receiver that left"
             " can be cleared"
         )
-    if to is not None and to not in config.receivers:
-        raise unknown("receiver", to, config.receivers)
+    if to is not None:
+        check_known("receiver", to, config.receivers)
     async with writing(config) as database:
         await check_receiver(database, config, receiver)
         debt = (await debts_of_gone(database, config.receivers)).get(receiver)

@@ -10,7 +10,13 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class Command(TyperCommand):
-    """One command, whose help has arguments as their metavars say, without types."""
+    """One command, whose help has arguments as their metavars say, without types or defaults."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        parameters: list[Any] = self.params
+        for parameter in parameters:
+            parameter.show_default = False
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Write arguments as the documentation does: `SOURCE ID…`."""

@@ -69,30 +69,19 @@ ConfigPath = Annotated[
 
 def _output(help_: str) -> Any:
     return typer.Option(
-        "--output",
-        "-o",
-        metavar="table|json",
-        show_default=False,
-        callback=one_of(*Output),
-        help=help_,
+        "--output", "-o", metavar="table|json", callback=one_of(*Output), help=help_
     )
 
 
 def state_option(help_: str) -> Any:
     """Return the option that picks deliveries by their state."""
     return typer.Option(
-        "--state",
-        metavar="pending|delivered|dead",
-        show_default=False,
-        callback=one_of(*DeliveryState),
-        help=help_,
+        "--state", metavar="pending|delivered|dead", callback=one_of(*DeliveryState), help=help_
     )
 
 
 def _limit(help_: str) -> Any:
-    return typer.Option(
-        "--limit", "-n", metavar="N", show_default=False, parser=_parse_limit, help=help_
-    )
+    return typer.Option("--limit", "-n", metavar="N", parser=_parse_limit, help=help_)
 
 
 ListOutput = Annotated[
@@ -113,22 +102,17 @@ Since = Annotated[
 MatcherArguments = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[MATCHER…]",
-        show_default=False,
-        help="What must hold, all of it, such as 'phase = running'.",
+        metavar="[MATCHER…]", help="What must hold, all of it, such as 'phase = running'."
     ),
 ]
 SourceArgument = Annotated[
-    str, typer.Argument(metavar="SOURCE", show_default=False, help="A source's name in the config.")
+    str, typer.Argument(metavar="SOURCE", help="A source's name in the config.")
 ]
-BatchArgument = Annotated[
-    str, typer.Argument(metavar="ID", show_default=False, help="The provider's id of the batch.")
-]
+BatchArgument = Annotated[str, typer.Argument(metavar="ID", help="The provider's id of the batch.")]
 BatchArguments = Annotated[
     list[str],
     typer.Argument(
         metavar="ID…",
-        show_default=False,
         help="The provider's ids of batches; - reads them from standard input, one a line.",
     ),
 ]

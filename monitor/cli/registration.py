@@ -15,7 +15,7 @@ from monitor.config.schema import DeclaredBatch
 from monitor.core.batch import Origin
 from monitor.core.batch_id import check_batch_id, identity_of
 from monitor.core.errors import UnknownNameError
-from monitor.facts.names import unknown
+from monitor.facts.names import check_known
 from monitor.net.redact import printable
 from monitor.storage.batches.read import has_batches
 from monitor.storage.batches.register import (
@@ -39,8 +39,7 @@ async def add(
     """Watch batches; all or, if one id cannot be one, none."""
     given = _parse_labels(labels)
     config = load(path)
-    if source not in config.sources:
-        raise unknown("source", source, config.sources)
+    check_known("source", source, config.sources)
     wanted = _read_ids(ids)
     _check_ids(wanted)
     if name is not None and len(wanted) != 1:
@@ -74,9 +73,8 @@ async def remove(path: Path | None, source: str, texts: Sequence[str]) -> None:
     async with writing(config) as database:
         possible = [id_ for id_ in ids if _complaint(id_) is None]
         removed = await unregister_batches(database, source, possible)
-        known = source in config.sources or await has_batches(database, source)
-    if not known:
-        raise unknown("source", source, config.sources)
+        if not await has_batches(database, source):
+            check_known("source", source, config.sources)
     if removed:
         typer.echo(f"{len(removed):,} no longer watched; history and sequence are kept")
     for batch in config.batches:

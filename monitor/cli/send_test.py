@@ -10,7 +10,7 @@ from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.errors import SecretMissingError
 from monitor.engine.delivering.test_delivery import TestResult, send_test_delivery
-from monitor.facts.names import unknown
+from monitor.facts.names import check_known
 from monitor.facts.remedy import receiver_remedy
 from monitor.facts.times import write_latency, write_short_time
 from monitor.screen.console import put, safe
@@ -20,8 +20,7 @@ from monitor.storage.receivers import ReceiverRow, register_receivers
 async def send(path: Path | None, receiver: str) -> None:
     """Send a test; raise Exit(1) when it did not arrive."""
     config = load(path)
-    if receiver not in config.receivers:
-        raise unknown("receiver", receiver, config.receivers)
+    check_known("receiver", receiver, config.receivers)
     _check_secrets(config, receiver)
     async with writing(config) as database:
         row = (await register_receivers(database, [receiver]))[receiver]

@@ -11,7 +11,7 @@ from monitor.config.schema import Config, database_url
 from monitor.core import matcher_text
 from monitor.core.matching import Matcher
 from monitor.facts.daemon_seen import missing_daemon
-from monitor.facts.names import unknown
+from monitor.facts.names import check_known
 from monitor.net.redact import printable
 from monitor.storage.database import Database
 from monitor.storage.receivers import known_receivers
@@ -59,10 +59,8 @@ async def time_ago(database: Database, span: timedelta | None) -> datetime | Non
 
 async def check_receiver(database: Database, config: Config, receiver: str | None) -> None:
     """Raise UnknownNameError for a receiver that neither the config nor the database knows."""
-    if receiver is None or receiver in config.receivers:
-        return
-    if receiver not in await known_receivers(database):
-        raise unknown("receiver", receiver, config.receivers)
+    if receiver is not None and receiver not in await known_receivers(database):
+        check_known("receiver", receiver, config.receivers)
 
 
 async def warn_of_missing_daemon(database: Database) -> None:

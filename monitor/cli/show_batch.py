@@ -116,9 +116,6 @@ def _show_timeline(page: BatchPage) -> None:
 
 
 def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
-    if not snapshots:
-        return
-    show_heading("Snapshots, the newest first")
     rows: list[Row] = [
         [
             str(snapshot.number),
@@ -130,13 +127,11 @@ def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
         for snapshot in snapshots
     ]
     columns = ("#", "Time", "Status", "Phase", "Calls")
-    show_table(columns, rows, stacks=(("#",), ("Time",), ("Status", "Phase"), ("Calls",)))
+    stacks = (("#",), ("Time",), ("Status", "Phase"), ("Calls",))
+    show_table(columns, rows, stacks=stacks, heading="Snapshots, the newest first")
 
 
 def _show_events(page: BatchPage) -> None:
-    if not page.events:
-        return
-    show_heading("Events, the newest first")
     rows: list[Row] = [
         [
             str(event.sequence),
@@ -150,7 +145,7 @@ def _show_events(page: BatchPage) -> None:
     ]
     columns = ("#", "Time", "Type", "What", "Deliveries", "Event")
     stacks = (("#",), ("Time", "Deliveries"), ("Type", "What", "Event"))
-    show_table(columns, rows, stacks=stacks, cut="What")
+    show_table(columns, rows, stacks=stacks, cut="What", heading="Events, the newest first")
 
 
 def _write_delivery(delivery: DeliveryFacts) -> Text:
@@ -159,9 +154,6 @@ def _write_delivery(delivery: DeliveryFacts) -> Text:
 
 
 def _show_pending(pending: Sequence[DeliveryFacts]) -> None:
-    if not pending:
-        return
-    show_heading("Deliveries pending")
     rows: list[Row] = [
         [
             str(delivery.view.row),
@@ -174,4 +166,4 @@ def _show_pending(pending: Sequence[DeliveryFacts]) -> None:
     ]
     columns = ("Delivery", "Receiver", "Type", "Attempts", "State")
     stacks = (("Delivery",), ("Receiver", "Type"), ("Attempts",), ("State",))
-    show_table(columns, rows, stacks=stacks)
+    show_table(columns, rows, stacks=stacks, heading="Deliveries pending")

@@ -100,8 +100,6 @@ def _write_attempts(view: DeliveryView, attempts: Sequence[AttemptView]) -> str:
 def _show_attempts(attempts: Sequence[AttemptView]) -> None:
     if not attempts:
         put(Text("\nno attempt yet"))
-        return
-    show_heading("Attempts")
     rows: list[Row] = [
         [
             whole(write_time(attempt.at)),
@@ -115,4 +113,4 @@ def _show_attempts(attempts: Sequence[AttemptView]) -> None:
     ]
     columns = ("Time", "Took", "Verdict", "Status", "Error", "Response")
     stacks = (("Time", "Took"), ("Verdict", "Status", "Error"), ("Response",))
-    show_table(columns, rows, stacks=stacks)
+    show_table(columns, rows, stacks=stacks, heading="Attempts")

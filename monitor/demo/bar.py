@@ -34,8 +34,10 @@ _LEGEND: Final = (
 
 def draw_legend() -> Text:
     """Draw what the colours stand for."""
-    told = [Text(block, style).append(f" {name}", _AHEAD_STYLE) for name, (block, style) in _LEGEND]
-    return Text("  ").join(told)
+    names = [
+        Text(block, style).append(f" {name}", _AHEAD_STYLE) for name, (block, style) in _LEGEND
+    ]
+    return Text("  ").join(names)
 
 
 def draw_bar(known: Knowledge | None, width: int) -> Text:

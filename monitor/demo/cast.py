@@ -42,7 +42,7 @@ _FAULTED: Final = "clinic-visits.csv"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """Hold one batch of the show."""
+    """One batch of the show."""
 
     source: str
     id: str
@@ -53,7 +53,7 @@ class Role:
 
 
 def cast(*, seconds: float, clock: Clock, seed: object = SEED) -> list[Role]:
-    """Give out the roles of a show that lasts so long; a seed always gives the same lives."""
+    """Give out the roles of a show that lasts `seconds`; a seed always gives the same lives."""
     return [
         *_bolna_roles(seeded((BOLNA, seed)), seconds, clock),
         *_vogent_roles(seeded((VOGENT, seed)), seconds, clock),

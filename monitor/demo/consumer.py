@@ -17,7 +17,7 @@ _PATH: Final = "/hooks/batches"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Hold one event whose signature was good, as it came the first time."""
+    """One event whose signature was good, as it came the first time."""
 
     id: str
     document: Mapping[str, Any]
@@ -31,7 +31,7 @@ class Arrival:
 
 
 class Consumer:
-    """Serve one path of signed webhooks; anything unsigned gets 401."""
+    """One path of signed webhooks; anything unsigned gets 401."""
 
     def __init__(self, secret: str) -> None:
         self.accepted: list[Arrival] = []

@@ -18,7 +18,7 @@ _PACKAGES: Final = Path(monitor.__file__).parents[1]
 
 
 class Daemon:
-    """Run one daemon on a config file."""
+    """One daemon on a config file."""
 
     def __init__(self, config: Path) -> None:
         self._config = config
@@ -40,7 +40,7 @@ class Daemon:
             )
 
     def has_started(self) -> bool:
-        """Tell whether it says so."""
+        """Return whether it says so."""
         self._started = self._started or b'"daemon.started"' in self._log.read_bytes()
         return self._started
 

@@ -25,7 +25,7 @@ _STYLES: Final = {
 }
 """Of the last words of event types that are no outcome."""
 _WIDE: Final = 110
-"""Columns from which everything is told in full."""
+"""Columns from which everything is written in full."""
 _ROOMY: Final = 24
 """Rows from which on colours are explained."""
 _FRAME: Final = 6
@@ -35,7 +35,7 @@ _FEWEST_LINES: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """Hold how wide the columns are."""
+    """How wide the columns are."""
 
     name: int
     bar: int
@@ -45,7 +45,7 @@ class Columns:
 
 
 def draw(moment: Moment, *, width: int, height: int) -> RenderableType:
-    """Draw exactly so many rows, none wider than that; what does not fit is left out."""
+    """Draw exactly `height` rows, none wider than `width`; what does not fit is left out."""
     columns = _columns(width)
     room = max(height - _FRAME, 0)
     for_lines = min(_FEWEST_LINES, room // 2)
@@ -149,8 +149,8 @@ def _draw_lines(lines: Sequence[Line], columns: Columns, *, rows: int) -> list[T
 
 def _draw_line(line: Line, columns: Columns) -> Text:
     room, _, kind = line.type.partition(".")
-    told = safe(kind, _STYLES[kind]) if kind in _STYLES else word(kind)
-    typed = Text(f"{room}.", _DIM) + told if columns.wide else told
+    kind_word = safe(kind, _STYLES[kind]) if kind in _STYLES else word(kind)
+    typed = Text(f"{room}.", _DIM) + kind_word if columns.wide else kind_word
     return _row(
         Text(line.at.astimezone().strftime("%H:%M:%S"), _DIM),
         _cell(typed, columns.type),

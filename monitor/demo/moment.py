@@ -14,7 +14,7 @@ RUNNING: Final = "all is running"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Hold one event beside its delivery."""
+    """One event beside its delivery."""
 
     id: str
     at: datetime
@@ -29,7 +29,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Count what happened."""
+    """How often it all happened."""
 
     polls: int = 0
     polls_per_second: float = 0.0
@@ -44,7 +44,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """Hold what is seen at one time."""
+    """What is seen at one time."""
 
     doing: str
     """What goes on, in a few words."""

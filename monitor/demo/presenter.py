@@ -24,7 +24,7 @@ class Presenter(Protocol):
 
 
 class LiveScreen:
-    """Draw each moment over the last one, on a screen of its own that is gone at the end."""
+    """Each moment drawn over the last one, on a screen of its own that is gone at the end."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -44,7 +44,7 @@ class LiveScreen:
 
 
 class Lines:
-    """Write a line for each event that the consumer has verified."""
+    """A line for each event that the consumer has verified."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -65,8 +65,8 @@ class Lines:
         for line in moment.lines:
             if line.latency is not None and line.id not in self._written:
                 self._written.add(line.id)
-                told = (stamp(line.at), line.type, line.source, line.name, line.what)
-                self._write("  ".join((*told, f"verified in {write_latency(line.latency)}")))
+                words = (stamp(line.at), line.type, line.source, line.name, line.what)
+                self._write("  ".join((*words, f"verified in {write_latency(line.latency)}")))
 
     def _write(self, text: str) -> None:
         self._console.print(safe(text), soft_wrap=True)

@@ -27,27 +27,27 @@ _ANYTHING: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Hold what a batch was shown as: its status and how many calls stand where."""
+    """What a batch was shown as: its status and how many calls stand where."""
 
     status: str
     counts: str | None
     """None: the document does not say, other answers do."""
 
-    def is_told_by(self, told: "State") -> bool:
-        """Tell whether an event's state is this one."""
-        return self.status == told.status and self.counts in (None, told.counts)
+    def fits(self, reported: "State") -> bool:
+        """Return whether an event's state is this one."""
+        return self.status == reported.status and self.counts in (None, reported.counts)
 
 
 def served_state(document: Mapping[str, Any]) -> State:
     """Read a provider's document; an absent count is 0, and so is every one of none.
 
-    Vogent's tells none; its lists, read after it, show calls that have gone on meanwhile.
+    Vogent's has none; its lists, read after it, show calls that have gone on meanwhile.
     """
     counts = None if "callAgentId" in document else _write(document.get("execution_status"))
     return State(document["status"], counts)
 
 
-def told_state(document: Mapping[str, Any]) -> State:
+def reported_state(document: Mapping[str, Any]) -> State:
     """Read an event's document."""
     return State(document["data"].get("status") or "", _write(document["data"].get("counts")))
 
@@ -58,15 +58,15 @@ def _write(counts: Mapping[str, int] | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Hold what some event must tell: its type, any or one, and the state, any or one."""
+    """What some event must report: its type, any or one, and the state, any or one."""
 
     type: str
     state: State | None
 
-    def is_told_by(self, document: Mapping[str, Any]) -> bool:
-        """Tell whether an event does."""
+    def is_reported_by(self, document: Mapping[str, Any]) -> bool:
+        """Return whether an event does."""
         return self.type in (_ANYTHING, document["type"]) and (
-            self.state is None or self.state.is_told_by(told_state(document))
+            self.state is None or self.state.fits(reported_state(document))
         )
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class Mark:
 
 
 class Course:
-    """Follow what one batch is served as: each change is a mark that an event must tell."""
+    """What one batch is served as: each change is a mark that an event must report."""
 
     def __init__(self) -> None:
         self.marks: list[Mark] = []
@@ -103,13 +103,13 @@ class Course:
             self._state = state
 
 
-def untold(marks: Sequence[Mark], events: Sequence[Mapping[str, Any]]) -> list[Mark]:
-    """Return the marks that the events do not tell in this order; a reading's are told at once."""
-    readings = [[*told] for _, told in groupby(events, key=itemgetter("time"))]
+def unreported(marks: Sequence[Mark], events: Sequence[Mapping[str, Any]]) -> list[Mark]:
+    """Return the marks that the events do not report in this order; a reading's come at once."""
+    readings = [[*reading] for _, reading in groupby(events, key=itemgetter("time"))]
     place, found = 0, []
     for mark in marks:
         for at in range(place, len(readings)):
-            if any(mark.is_told_by(document) for document in readings[at]):
+            if any(mark.is_reported_by(document) for document in readings[at]):
                 place = at
                 break
         else:
@@ -129,12 +129,12 @@ class Reckoning:
             self._courses[served.batch][1].see(served)
 
     def missing(self, consumer: Consumer) -> list[str]:
-        """Name what has not arrived; a life that is over must have been told to its end."""
+        """Name what has not arrived; a life that is over must have been reported to its end."""
         found = []
         for role, course in self._courses.values():
             accepted = consumer.events_of((f"/sources/{role.source}", role.id))
             marks = [*course.marks, *_end_of(role)]
-            lost = untold(marks, [event.document for event in accepted])
+            lost = unreported(marks, [event.document for event in accepted])
             found += [f"{role.source} {role.name}: {mark}" for mark in lost]
         return found
 
@@ -144,7 +144,7 @@ def _end_of(role: Role) -> list[Mark]:
         return []
     last = role.life.current
     state = served_state(last.document)
-    if state.counts is None:  # nothing moves any more: the lists say what is told
+    if state.counts is None:  # nothing moves any more: the lists say what is reported
         statuses = Counter(row.get("status", "queued") for row in chain(*last.lists.values()))
         state = State(state.status, _write(statuses))
     return [Mark(_ENDS[state.status], state)]

@@ -30,7 +30,7 @@ _NEXT: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Hold what the show amounted to: the last moment, and what is missing by then."""
+    """What the show amounted to: the last moment, and what is missing by then."""
 
     moment: Moment
     missing: Sequence[str]
@@ -38,7 +38,7 @@ class Summary:
 
     @property
     def well(self) -> bool:
-        """Tell whether everything served has arrived, whole, verified and in order."""
+        """Return whether everything served has arrived, whole, verified and in order."""
         totals = self.moment.totals
         return not (self.missing or totals.gaps or totals.bad_signatures)
 
@@ -81,7 +81,7 @@ class Summary:
 
 
 async def perform(seconds: float, presenter: Presenter) -> Summary:
-    """Perform for so long, or until SIGINT, SIGTERM or SIGHUP; raises DemoError."""
+    """Perform for `seconds`, or until SIGINT, SIGTERM or SIGHUP; raise DemoError."""
     interruption = Interruption()
     with presenter:
         async with set_up(seconds) as stage:
@@ -89,7 +89,7 @@ async def perform(seconds: float, presenter: Presenter) -> Summary:
 
 
 class Interruption:
-    """Notice the signals that end the show; a second one spares the wait for the last events."""
+    """The signals that end the show; a second one spares the wait for the last events."""
 
     def __init__(self) -> None:
         self._stop, self._hurry = asyncio.Event(), asyncio.Event()
@@ -103,15 +103,15 @@ class Interruption:
 
     @property
     def came(self) -> bool:
-        """Tell whether the show is to end."""
+        """Return whether the show is to end."""
         return self._stop.is_set()
 
     async def within(self, seconds: float) -> bool:
-        """Wait so long at most; tell whether the show is to end."""
+        """Wait for `seconds` at most; return whether the show is to end."""
         return await _happens(self._stop, seconds)
 
     async def again_within(self, seconds: float) -> bool:
-        """Wait so long at most; tell whether it is to end at once."""
+        """Wait for `seconds` at most; return whether it is to end at once."""
         return await _happens(self._hurry, seconds)
 
 
@@ -157,8 +157,8 @@ class _Show:
         while True:
             missing = stage.reckoning.missing(stage.consumer)
             moment = await self._look("waiting for the last events")
-            all_told = not missing and moment.totals.delivered == moment.totals.events
-            if all_told or time.monotonic() > patience:
+            all_reported = not missing and moment.totals.delivered == moment.totals.events
+            if all_reported or time.monotonic() > patience:
                 break
             if await self._interruption.again_within(_FRAME):
                 break

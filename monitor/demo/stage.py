@@ -31,7 +31,7 @@ _FAULT_LASTS: Final = 0.25
 
 
 class Curtain:
-    """Count the seconds of the show; lives that take `elapsed` for their clock wait for it."""
+    """The seconds of the show; lives that take `elapsed` for their clock wait for it."""
 
     def __init__(self) -> None:
         self._risen_at: float | None = None
@@ -54,7 +54,7 @@ class Curtain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Hold everything that plays a part."""
+    """Everything that plays a part."""
 
     folder: Path
     seconds: float
@@ -83,9 +83,9 @@ class Stage:
 
 @asynccontextmanager
 async def set_up(seconds: float) -> AsyncIterator[Stage]:
-    """Set up a show that lasts so long, the daemon just started; leave nothing behind.
+    """Set up a show that lasts `seconds`, the daemon just started; leave nothing behind.
 
-    Raises DemoError when there is no folder or no port to be had.
+    Raise DemoError when there is no folder or no port to be had.
     """
     curtain = Curtain()
     roles = cast(seconds=seconds, clock=curtain.elapsed)

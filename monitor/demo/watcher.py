@@ -22,13 +22,13 @@ from monitor.storage.events.follow import Follower
 from monitor.storage.events.read import EventView
 
 PACE_SECONDS: Final = 3.0
-"""Polls per second are told over so long."""
+"""Over how long polls per second are counted."""
 LINES_LIMIT: Final = 1000
 """Far more than a terminal shows, and than come between two looks."""
 
 
 class Watcher:
-    """Look at the daemon's database, the consumer and the simulated APIs."""
+    """The look at the daemon's database, the consumer and the simulated APIs."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage

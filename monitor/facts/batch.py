@@ -8,13 +8,12 @@ from typing import Any, Final
 
 from monitor.config.schema import Config
 from monitor.core.batch import Watch
-from monitor.core.batch_id import check_batch_id
 from monitor.core.errors import UnknownNameError
 from monitor.core.event import facts
 from monitor.core.forecast import Forecast, forecast
 from monitor.core.payload import batch_data, failure_data
 from monitor.core.source import Source
-from monitor.facts.names import unknown
+from monitor.facts.names import check_id, check_known
 from monitor.facts.remedy import describe_failures
 from monitor.facts.times import stamp_if
 from monitor.storage.batches.read import BatchView, has_batches, read_batch
@@ -166,12 +165,9 @@ async def find_batch(database: Database, config: Config, source: str, batch_id: 
     if view is not None:
         account = (await all_sources(database)).get(source)
         return BatchFacts(view=view, source=sources_of(config).get(source), account=account)
-    if source not in config.sources and not await has_batches(database, source):
-        raise unknown("source", source, config.sources)
-    try:
-        check_batch_id(batch_id)
-    except ValueError as error:
-        raise UnknownNameError(f"{batch_id!r}: {error}") from None
+    if not await has_batches(database, source):
+        check_known("source", source, config.sources)
+    check_id(batch_id)
     adds = f"`monitor add {source} ID` watches one, " if source in config.sources else ""
     raise UnknownNameError(
         f"{source} has no batch {batch_id!r}: {adds}"

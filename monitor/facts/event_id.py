@@ -1,4 +1,4 @@
-"""An event's id as people give it: whole, or so much of it that it stands for one event."""
+"""An event's id as people give it: whole, or a beginning that stands for one event."""
 
 import re
 from typing import Final

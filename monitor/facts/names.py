@@ -1,9 +1,24 @@
-"""The names that the config knows, and the error for any other."""
+"""The names that the config knows, the ids that can be a batch's, and the errors for others."""
 
 from collections.abc import Iterable
 
 from monitor.config.mistakes import suggest
+from monitor.core.batch_id import check_batch_id
 from monitor.core.errors import UnknownNameError
+
+
+def check_known(kind: str, name: str, known: Iterable[str]) -> None:
+    """Raise UnknownNameError for a source or receiver that the config has not."""
+    if name not in known:
+        raise unknown(kind, name, known)
+
+
+def check_id(batch_id: str) -> None:
+    """Raise UnknownNameError for a text that cannot be a batch's id."""
+    try:
+        check_batch_id(batch_id)
+    except ValueError as error:
+        raise UnknownNameError(f"{batch_id!r}: {error}") from None
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:

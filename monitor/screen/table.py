@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.screen.console import Cell, make_console, text_of
+from monitor.screen.page import show_heading
 
 BOUNDLESS: Final = 100_000
 KEPT_WHOLE: Final = 36
-"""Columns up to which a word, such as an id, is not broken; a UUID has so many."""
+"""Columns up to which a word, such as an id, is not broken: those of a UUID."""
 SHORTEST_CUT: Final = 20
 """Columns that are left at least where a text is cut."""
 _GAP: Final = 2
@@ -30,12 +31,17 @@ def show_table(
     *,
     stacks: Sequence[Sequence[str]],
     cut: str = "",
+    heading: str = "",
 ) -> None:
     """Print a table; `stacks` says which columns stand under each other on a narrow screen.
 
-    Columns without any content are left out. On a terminal the column `cut` is shortened if only
-    so a row is one line.
+    Without rows there is no table, nor its heading; columns without any content are left out. On a
+    terminal the column `cut` is shortened if only so a row is one line.
     """
+    if not rows:
+        return
+    if heading:
+        show_heading(heading)
     console = make_console()
     cells = [dict(zip(columns, map(text_of, row), strict=True)) for row in rows]
     filled = [name for name in columns if any(row[name] for row in cells)]

@@ -16,7 +16,6 @@ def command(
             "--label",
             "-l",
             metavar="K=V",
-            show_default=False,
             help="A label of these batches, repeatable; all together replace earlier ones.",
         ),
     ] = None,

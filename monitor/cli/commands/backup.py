@@ -9,9 +9,7 @@ from monitor.cli.options import ConfigPath
 
 
 def command(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", show_default=False, help="Where the back-up goes.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the back-up goes.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     config: ConfigPath = None,
 ) -> None:

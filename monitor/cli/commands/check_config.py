@@ -11,9 +11,7 @@ from monitor.cli.options import ConfigPath
 def command(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="[PATH…]", show_default=False, help="Config files; none: the one in force."
-        ),
+        typer.Argument(metavar="[PATH…]", help="Config files; none: the one in force."),
     ] = None,
     config: ConfigPath = None,
 ) -> None:

@@ -9,14 +9,10 @@ from monitor.cli.options import ConfigPath, Work
 
 def command(
     receiver: Annotated[
-        str,
-        typer.Argument(
-            metavar="RECEIVER", show_default=False, help="A receiver that left the config."
-        ),
+        str, typer.Argument(metavar="RECEIVER", help="A receiver that left the config.")
     ],
     to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="R", help="Move the deliveries to this receiver."),
+        str | None, typer.Option("--to", metavar="R", help="Move the deliveries to this receiver.")
     ] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Give the deliveries up.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

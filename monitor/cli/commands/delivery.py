@@ -9,10 +9,7 @@ from monitor.cli.options import ConfigPath, Output, PageOutput, Work
 
 def command(
     delivery_id: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID", show_default=False, help="A delivery's id, or its event's if it has one."
-        ),
+        str, typer.Argument(metavar="ID", help="A delivery's id, or its event's if it has one.")
     ],
     output: PageOutput = Output.TABLE,
     config: ConfigPath = None,

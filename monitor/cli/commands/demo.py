@@ -17,7 +17,6 @@ def command(
         typer.Option(
             "--duration",
             metavar="DURATION",
-            show_default=False,
             parser=read_duration,
             help="How long to show it: 5s to 1h [default: 60s].",
         ),

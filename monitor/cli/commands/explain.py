@@ -9,10 +9,7 @@ from monitor.cli.options import ConfigPath, Output, PageOutput, Work
 
 def command(
     event_id: Annotated[
-        str,
-        typer.Argument(
-            metavar="EVENT-ID", show_default=False, help="An event's id, or the beginning of it."
-        ),
+        str, typer.Argument(metavar="EVENT-ID", help="An event's id, or the beginning of it.")
     ],
     output: PageOutput = Output.TABLE,
     config: ConfigPath = None,

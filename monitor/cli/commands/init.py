@@ -8,10 +8,7 @@ import typer
 
 def command(
     path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="[PATH]", show_default=False, help="Where to write it [default: config.toml]."
-        ),
+        Path, typer.Argument(metavar="[PATH]", help="Where to write it [default: config.toml].")
     ] = Path("config.toml"),
 ) -> None:
     """Write a commented config with a fresh webhook secret, for your eyes only (mode 0600).

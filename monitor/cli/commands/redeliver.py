@@ -11,9 +11,7 @@ def command(
     ids: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ID…]",
-            show_default=False,
-            help="Ids of deliveries, or of events: then all deliveries of each.",
+            metavar="[ID…]", help="Ids of deliveries, or of events: then all deliveries of each."
         ),
     ] = None,
     receiver: Annotated[

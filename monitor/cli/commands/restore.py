@@ -9,9 +9,7 @@ from monitor.cli.options import ConfigPath
 
 
 def command(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", show_default=False, help="What `backup` made.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` made.")],
     config: ConfigPath = None,
 ) -> None:
     """Put a back-up in the database's place, with the daemon stopped.

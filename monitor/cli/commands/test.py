@@ -9,10 +9,7 @@ from monitor.cli.options import ConfigPath, Work
 
 def command(
     receiver: Annotated[
-        str,
-        typer.Argument(
-            metavar="RECEIVER", show_default=False, help="A receiver's name in the config."
-        ),
+        str, typer.Argument(metavar="RECEIVER", help="A receiver's name in the config.")
     ],
     config: ConfigPath = None,
 ) -> Work:

@@ -25,7 +25,6 @@ def command(
         typer.Option(
             "--for",
             metavar="completed|failed|cancelled|ended",
-            show_default=False,
             callback=one_of(*ENDS),
             help="The end to wait for; ended: any [default: completed].",
         ),
