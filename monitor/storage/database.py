@@ -25,8 +25,8 @@ _WHERE: Final = ("host", "port")
 """The options of a URL that say where the database is."""
 _DATA_ERRORS: Final = (exc.DataError, exc.IntegrityError, UnicodeError, OverflowError)
 
+# the time at this moment, not at the transaction's beginning
 _CLOCK: Final = text("SELECT clock_timestamp() AS now")
-
 P = ParamSpec("P")
 T = TypeVar("T")
 Work: TypeAlias = Callable[Concatenate[Connection, P], T]
@@ -116,7 +116,6 @@ class Database:
             self._server.hurry()
 
     async def close(self) -> None:
-        """Close all connections."""
         await self._server.close()
 
     async def _run(

@@ -77,7 +77,7 @@ _SOURCE: Final = Fields(
     Field("tokens"),
     Field.time("tokens_at"),
 )
-# one source, which a provider of another kind may have taken over
+# one source; the config may name another provider than before
 _REGISTER: Final = text(
     "INSERT INTO sources (name, provider, key, tokens, tokens_at)"
     " VALUES (:name, :provider, :key, 0, 0)"

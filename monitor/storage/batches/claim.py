@@ -181,6 +181,7 @@ def _claiming(chosen: str, order: str) -> Statement:
     )
 
 
+# those due longest; of those the ones that run; of a blocked source the one polled longest ago
 _CLAIM_OLDEST: Final = _claiming("next_poll_at <= :now", "next_poll_at")
 _CLAIM_RUNNING: Final = _claiming("phase = 'running' AND next_poll_at <= :now", "next_poll_at")
 _CLAIM_PROBE: Final = _claiming(

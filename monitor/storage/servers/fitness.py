@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 _ENCODINGS: Final = frozenset({"UTF8", "SQL_ASCII"})
 """What keeps every name; the second keeps bytes, and we give it UTF-8."""
-
-
 # of the database, and of this session
 _ENCODED: Final = text(
     "SELECT current_setting('server_encoding'), current_setting('client_encoding')"
@@ -70,6 +68,7 @@ def check_tables_may_be_made(connection: Connection) -> None:
         )
 
 
+# which of the server's processes a session meets
 _PROCESS: Final = text("SELECT pg_backend_pid()")
 
 

@@ -15,6 +15,7 @@ _CLASS: Final = 0x6E616D65
 """First half of the advisory lock's key; the second is the name's hash."""
 # an advisory lock ends with its connection, however the daemon died
 _TAKE: Final = text("SELECT pg_try_advisory_lock(:class, hashtext(CAST(:name AS text)))")
+# fails where the connection was lost
 _ALIVE: Final = text("SELECT 1")
 
 

@@ -81,7 +81,6 @@ class PostgresServer:
             return await engine.connect()
 
     async def close(self) -> None:
-        """Close all connections."""
         engines, self._engines = self._engines, {}
         for engine in engines.values():
             await engine.dispose()
@@ -105,6 +104,7 @@ def _limit_session(connection: Any, _record: ConnectionPoolEntry) -> None:
     """Set the limits that this server knows, and nobody has set on purpose."""
     values = ", ".join(f"('{name}', '{value}')" for name, value in _LIMITS.items())
     cursor = connection.cursor()
+    # one round trip for all; a name that this version does not know joins nothing
     cursor.execute(
         f"SELECT set_config(name, value, false) FROM (VALUES {values}) AS ours (name, value)"
         " JOIN pg_settings USING (name) WHERE source <> 'client'"
