@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from monitor.core.batch import Phase, Reading, normalise
 from monitor.core.errors import PollError
 from monitor.facts.calls import write_counts
+from monitor.providers.finding import Finding
 from monitor.providers.generic import Generic
 from monitor.providers.generic_settings import PHASES, GenericSettings
 from monitor.screen.console import safe
@@ -13,11 +14,16 @@ from monitor.screen.page import Fact
 
 def expression_problems(provider: Generic, document: bytes) -> list[str]:
     """Write why expressions do not fit a document, showing nothing of it."""
+    findings = findings_in(provider, document)
+    return [f"{found.key}: {found.problem}" for found in findings if found.problem]
+
+
+def findings_in(provider: Generic, document: bytes) -> list[Finding]:
+    """Return what each expression finds in a document; nothing in one that is no object."""
     try:
-        findings = list(provider.explain(document))
+        return list(provider.explain(document))
     except PollError:
         return []
-    return [f"{found.key}: {found.problem}" for found in findings if found.problem]
 
 
 def word_facts(reading: Reading, settings: GenericSettings) -> list[Fact]:

@@ -92,7 +92,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command that the arguments name; raises SystemExit."""
+    """Run the command that the arguments name; raise SystemExit."""
     _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         fall_back(stream)

@@ -9,8 +9,8 @@ from typing import Final
 import typer
 from rich.text import Text
 
+from monitor.cli.generic_hints import findings_in
 from monitor.cli.options import Output
-from monitor.core.errors import PollError
 from monitor.engine.ports import Provider
 from monitor.net.answer import Answer
 from monitor.net.redact import printable, redact
@@ -41,8 +41,11 @@ def show_raw(answer: Answer, provider: Provider, settings: SourceSettings, *, ou
         return
     put(Text(f"the answer: {answer.status_code}, {len(answer.body):,} bytes", style="bold"))
     typer.echo(_pretty(text if answer.status_code == 200 else text[:ERROR_LIMIT], secrets))
-    if answer.status_code == 200 and isinstance(provider, Generic):
-        _show_findings(provider, answer.body, secrets)
+    well = answer.status_code == 200
+    findings = findings_in(provider, answer.body) if well and isinstance(provider, Generic) else []
+    if findings:
+        show_heading("its expressions find")
+        show_facts((finding.key, _write(finding, secrets)) for finding in findings)
     typer.echo()
 
 
@@ -61,15 +64,6 @@ def _pretty(text: str, secrets: list[str]) -> str:
     with suppress(ValueError, RecursionError):
         text = redact(json.dumps(json.loads(text), indent=2, ensure_ascii=False), secrets)
     return "\n".join(map(printable, text.split("\n")))
-
-
-def _show_findings(provider: Generic, document: bytes, secrets: list[str]) -> None:
-    try:
-        findings = list(provider.explain(document))
-    except PollError:
-        return
-    show_heading("its expressions find")
-    show_facts((finding.key, _write(finding, secrets)) for finding in findings)
 
 
 def _write(finding: Finding, secrets: list[str]) -> Text:

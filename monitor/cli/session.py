@@ -20,14 +20,14 @@ from monitor.storage.schema.version import check_schema, migrate_if_missing
 
 @asynccontextmanager
 async def reading(config: Config) -> AsyncIterator[Database]:
-    """Open the database to read; raises NoDatabaseError or SchemaError unless it is ours."""
+    """Open the database to read; raise NoDatabaseError or SchemaError unless it is ours."""
     async with _opened(config, check_schema) as database:
         yield database
 
 
 @asynccontextmanager
 async def writing(config: Config) -> AsyncIterator[Database]:
-    """Open the database to write, making it if it is missing; raises SchemaError."""
+    """Open the database to write, making it if it is missing; raise SchemaError."""
     async with _opened(config, migrate_if_missing) as database:
         yield database
 

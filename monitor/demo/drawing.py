@@ -102,7 +102,7 @@ def _draw_batches(watches: Sequence[Watch], columns: Columns, *, rows: int) -> l
 
 
 def _draw_rest(left_out: int, *, height: int) -> Text:
-    """Say how many batches had no room, or what the colours of the bars stand for."""
+    """Draw how many batches had no room, or what the colours of the bars stand for."""
     if left_out:
         return _row(Text(f"+{left_out} more", _DIM))
     return _row(draw_legend()) if height >= _ROOMY else Text()
@@ -126,7 +126,7 @@ def _draw_batch(watch: Watch, columns: Columns) -> Text:
 
 
 def _phase(watch: Watch) -> Text:
-    """Say in one word where it stands; an end that is not settled yet ends in dots."""
+    """Write in one word where it stands; an end that is not settled yet ends in dots."""
     if watch.failures.unreachable_since is not None:
         return Text("unreachable", _STYLES["unreachable"])
     known = watch.known

@@ -40,6 +40,24 @@ def test_the_list_has_the_first_line_of_each_help() -> None:
         assert module.command.__doc__.splitlines()[0] == line
 
 
+async def test_a_list_of_the_commands_imports_none_of_them() -> None:
+    script = (
+        "import sys\n"
+        "from monitor.cli.main import app\n"
+        "try:\n    app(['--help'], prog_name='monitor')\n"
+        "except SystemExit: pass\n"
+        "print('IMPORTED', [name for name in sys.modules if 'cli.commands' in name])\n"
+    )
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    out, _ = await child.communicate()
+
+    assert out.decode().splitlines()[-1] == "IMPORTED []"
+
+
 def test_every_module_of_a_command_is_listed() -> None:
     found = {module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__)}
 
