@@ -114,6 +114,7 @@ def wrap(crash: Crash) -> None:
     """Give the wiring wrapped parts."""
     from monitor import app
     from monitor.core.delivery import Delivery
+    from monitor.engine import engine
     from monitor.engine.delivering.relay import Relay
     from monitor.storage.database import Database
 
@@ -141,7 +142,8 @@ def wrap(crash: Crash) -> None:
         return built
 
     wiring: Any = app
-    wiring.Database, wiring.Relay = CrashingDatabase, CrashingRelay
+    parts: Any = engine
+    wiring.Database, parts.Relay = CrashingDatabase, CrashingRelay
     wiring.build_provider = build_with("read", wiring.build_provider)
     wiring.build_sink = build_with("send", wiring.build_sink)
 
