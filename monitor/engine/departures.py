@@ -12,11 +12,9 @@ from monitor.core.errors import SourceMovedError
 from monitor.core.event import EventType, stamp
 from monitor.core.routing import Route, receivers_of
 from monitor.core.source import Source, recovered
-from monitor.engine.metrics import Metrics
-from monitor.engine.parts import Parts
+from monitor.engine.parts import Parts, Shared
 from monitor.engine.writing.judgement import source_event
 from monitor.storage.batches.record import record
-from monitor.storage.database import Database
 from monitor.storage.deliveries.debts import debts_of_gone
 from monitor.storage.deliveries.outbox import Birth, RoutedEvent
 from monitor.storage.sources import SourceRecord, SourceRow, all_sources
@@ -30,10 +28,9 @@ log = structlog.stdlib.get_logger()
 class Departures:
     """Settle what sources and receivers left behind that are no longer in the config."""
 
-    def __init__(self, database: Database, *, metrics: Metrics, owner: str) -> None:
-        self._database = database
-        self._metrics = metrics
-        self._owner = owner
+    def __init__(self, shared: Shared) -> None:
+        self._database, self._metrics = shared.database, shared.metrics
+        self._owner = shared.owner
         self._logged: set[str] = set()
         """Receivers whose debts were logged."""
 

@@ -10,7 +10,7 @@ from monitor.engine.delivering.relay import Relay
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.loop import Loop, end, keep_running
 from monitor.engine.metrics import Metrics
-from monitor.engine.parts import Parts
+from monitor.engine.parts import Parts, Shared
 from monitor.engine.polling.discovery import Discovery
 from monitor.engine.polling.poller import Poller
 from monitor.engine.receiver import ReceiverAtWork
@@ -55,40 +55,13 @@ class Engine:
     def __init__(self, database: Database, parts: Parts, *, clock: Clock, owner: str) -> None:
         self.clock, self.metrics = clock, Metrics(owner)
         self._database = database
+        shared = Shared(database=database, clock=clock, metrics=self.metrics, owner=owner)
         polls = Loop("poller", clock=clock)
-        self.relay = Relay(
-            database, parts.receivers, clock=clock, metrics=self.metrics, owner=owner
-        )
-        self.writer = Writer(
-            database,
-            clock=clock,
-            routes=parts.routes,
-            relay=self.relay,
-            polls=polls,
-            metrics=self.metrics,
-        )
-        self.poller = Poller(
-            database,
-            parts.sources,
-            loop=polls,
-            writer=self.writer,
-            clock=clock,
-            metrics=self.metrics,
-            owner=owner,
-            concurrency=parts.concurrency,
-            deadline=parts.deadline,
-        )
-        self.discovery = Discovery(
-            database,
-            parts.sources,
-            writer=self.writer,
-            polls=polls,
-            clock=clock,
-            metrics=self.metrics,
-        )
-        self.housekeeping = Housekeeping(
-            database, parts, clock=clock, metrics=self.metrics, owner=owner
-        )
+        self.relay = Relay(shared, parts.receivers)
+        self.writer = Writer(shared, parts.routes, relay=self.relay, polls=polls)
+        self.poller = Poller(shared, parts, loop=polls, writer=self.writer)
+        self.discovery = Discovery(shared, parts.sources, writer=self.writer, polls=polls)
+        self.housekeeping = Housekeeping(shared, parts)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 

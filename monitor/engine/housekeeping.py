@@ -8,13 +8,10 @@ from typing import Final
 import structlog
 
 from monitor.core.delivery import SCHEDULE, VerdictKind, lifetime
-from monitor.engine.clock import Clock
 from monitor.engine.departures import Departures
 from monitor.engine.loop import Loop
-from monitor.engine.metrics import Metrics
-from monitor.engine.parts import Parts
+from monitor.engine.parts import Parts, Shared
 from monitor.storage.batches.identify import identify_batches
-from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import due_receivers
 from monitor.storage.instances import touch_instance
 from monitor.storage.upkeep import expire_deliveries, mend_plans, prune, repair_lanes
@@ -32,22 +29,12 @@ log = structlog.stdlib.get_logger()
 class Housekeeping:
     """Do the chores whenever the bell rings."""
 
-    def __init__(
-        self,
-        database: Database,
-        parts: Parts,
-        *,
-        clock: Clock,
-        metrics: Metrics,
-        owner: str,
-    ) -> None:
-        self.loop = Loop("housekeeping", clock=clock, every=EVERY)
-        self._database = database
-        self._departures = Departures(database, metrics=metrics, owner=owner)
+    def __init__(self, shared: Shared, parts: Parts) -> None:
+        self._database, self._clock = shared.database, shared.clock
+        self._metrics, self._owner = shared.metrics, shared.owner
+        self.loop = Loop("housekeeping", clock=self._clock, every=EVERY)
+        self._departures = Departures(shared)
         self.parts = parts
-        self._clock = clock
-        self._metrics = metrics
-        self._owner = owner
         self._stepped = False
         self._touched = 0.0
 

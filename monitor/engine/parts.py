@@ -1,12 +1,15 @@
-"""Parts: what a config asks of the engine, as built; the next config brings others."""
+"""Parts: what a config asks of the engine, as built, and what all of the engine works with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from monitor.core.routing import Route
+from monitor.engine.clock import Clock
+from monitor.engine.metrics import Metrics
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.engine.source import SourceAtWork
+from monitor.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +25,14 @@ class Parts:
     """Of one poll."""
     retention: timedelta
     """For how long events are kept that nobody waits for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all of the engine works with."""
+
+    database: Database
+    clock: Clock
+    metrics: Metrics
+    owner: str
+    """The name under which this daemon claims."""

@@ -9,12 +9,10 @@ import structlog
 
 from monitor.core.delivery import Delivery, Verdict, VerdictKind
 from monitor.core.errors import StorageError
-from monitor.engine.clock import Clock
 from monitor.engine.delivering.settler import Settler
 from monitor.engine.loop import Loop
-from monitor.engine.metrics import Metrics
+from monitor.engine.parts import Shared
 from monitor.engine.receiver import ReceiverAtWork
-from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import claim_deliveries, due_receivers
 from monitor.storage.deliveries.outbox import Birth
 from monitor.storage.receivers import read_holds
@@ -32,26 +30,16 @@ class Relay:
     them, and come here in memory (`promise`, `take`): an event waits for no second look.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        receivers: Sequence[ReceiverAtWork],
-        *,
-        clock: Clock,
-        metrics: Metrics,
-        owner: str,
-    ) -> None:
-        self.loop = Loop("relay", clock=clock)
-        self._database = database
+    def __init__(self, shared: Shared, receivers: Sequence[ReceiverAtWork]) -> None:
+        self._database, self._clock = shared.database, shared.clock
+        self._metrics, self._owner = shared.metrics, shared.owner
+        self.loop = Loop("relay", clock=self._clock)
+        self.settler = Settler(shared, on_settled=self._use_room)
         self._receivers = {receiver.name: receiver for receiver in receivers}
-        self.settler = Settler(database, clock=clock, on_settled=self._use_room)
-        self._clock = clock
-        self._metrics = metrics
-        self._owner = owner
         self._sends: set[asyncio.Task[None]] = set()
         self._granted: dict[str, int] = {}
         """How many new deliveries of whom were promised room in the commit under way."""
-        self._holds_read_at = clock.now()
+        self._holds_read_at = self._clock.now()
         self._looked_at: float | None = None
         self._rang = False
         """It was we who rang the bell, and we know for whom."""

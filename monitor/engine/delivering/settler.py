@@ -20,10 +20,9 @@ from monitor.core.delivery import (
 )
 from monitor.core.errors import DataRefusedError
 from monitor.core.event import stamp
-from monitor.engine.clock import Clock
 from monitor.engine.groups import GROUP, GroupLoop
+from monitor.engine.parts import Shared
 from monitor.engine.receiver import ReceiverAtWork
-from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import EndedAttempt, settle_deliveries, unclaim_deliveries
 from monitor.storage.receivers import hold_receiver, lift_hold
 
@@ -47,12 +46,9 @@ class Settler:
     `on_settled` is called after each commit with the receivers for which something became due.
     """
 
-    def __init__(
-        self, database: Database, *, clock: Clock, on_settled: Callable[[set[str]], None]
-    ) -> None:
-        self.loop = GroupLoop("settler", clock=clock, company=COMPANY, waits=self._has_work)
-        self._database = database
-        self._clock = clock
+    def __init__(self, shared: Shared, *, on_settled: Callable[[set[str]], None]) -> None:
+        self._database, self._clock = shared.database, shared.clock
+        self.loop = GroupLoop("settler", clock=self._clock, company=COMPANY, waits=self._has_work)
         self._settled: deque[tuple[ReceiverAtWork, EndedAttempt]] = deque()
         self._given_back: deque[Delivery] = deque()
         self._holds: deque[HoldMove] = deque()

@@ -14,9 +14,9 @@ from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import PollError, StorageError
 from monitor.core.pacing import JITTER
 from monitor.core.source import PROBE_AFTER, is_answer
-from monitor.engine.clock import Clock
 from monitor.engine.loop import Loop
-from monitor.engine.metrics import OK, Metrics
+from monitor.engine.metrics import OK
+from monitor.engine.parts import Shared
 from monitor.engine.polling.discovery_round import DiscoveryLog, DiscoveryRound
 from monitor.engine.ports import Finder
 from monitor.engine.source import SourceAtWork
@@ -24,7 +24,6 @@ from monitor.engine.writing.judgement import AccountAnswer
 from monitor.engine.writing.writer import Writer
 from monitor.storage.batches.claim import count_watched, draw_extra
 from monitor.storage.batches.register import discover_batches
-from monitor.storage.database import Database
 from monitor.storage.sources import note_listed
 
 LOOK: Final = 0.25
@@ -79,21 +78,13 @@ class Discovery:
     """
 
     def __init__(
-        self,
-        database: Database,
-        sources: Sequence[SourceAtWork],
-        *,
-        writer: Writer,
-        clock: Clock,
-        metrics: Metrics,
-        polls: Loop,
+        self, shared: Shared, sources: Sequence[SourceAtWork], *, writer: Writer, polls: Loop
     ) -> None:
-        self.loop = Loop("discovery", clock=clock)
-        self._database = database
+        self._database, self._clock = shared.database, shared.clock
+        self._metrics = shared.metrics
+        self.loop = Loop("discovery", clock=self._clock)
         self._sources = list(sources)
         self._writer = writer
-        self._clock = clock
-        self._metrics = metrics
         self._polls = polls
         """The poller's loop: it is to come round for what was found."""
         self._plans: dict[str, _Plan] = {}

@@ -13,14 +13,13 @@ from monitor.core.batch import Reading
 from monitor.core.errors import PollError, StorageError
 from monitor.core.failure import FailureKind
 from monitor.core.observe import poll_time
-from monitor.engine.clock import Clock
 from monitor.engine.loop import Loop
-from monitor.engine.metrics import OK, Metrics
+from monitor.engine.metrics import OK
+from monitor.engine.parts import Parts, Shared
 from monitor.engine.source import SourceAtWork
 from monitor.engine.writing.judgement import Result
 from monitor.engine.writing.writer import Writer
 from monitor.storage.batches.claim import Claim, claim_batches, due_sources, unclaim_batches
-from monitor.storage.database import Database
 
 AGAIN: Final = timedelta(seconds=0.05)
 """How long after a claim the next look comes at the latest."""
@@ -42,28 +41,13 @@ class Poller:
     work by it. It claims source by source, for one claim of all would return what is paused.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        sources: Sequence[SourceAtWork],
-        *,
-        loop: Loop,
-        writer: Writer,
-        clock: Clock,
-        metrics: Metrics,
-        owner: str,
-        concurrency: int,
-        deadline: timedelta,
-    ) -> None:
+    def __init__(self, shared: Shared, parts: Parts, *, loop: Loop, writer: Writer) -> None:
+        self._database, self._clock = shared.database, shared.clock
+        self._metrics, self._owner = shared.metrics, shared.owner
         self.loop = loop
-        self._database = database
-        self.sources = list(sources)
+        self.sources = list(parts.sources)
         self._writer = writer
-        self._clock = clock
-        self._metrics = metrics
-        self._owner = owner
-        self._concurrency = concurrency
-        self._lease = _lease(deadline)
+        self._concurrency, self._lease = parts.concurrency, _lease(parts.deadline)
         self._polls: set[asyncio.Task[None]] = set()
         self._refused = False
         """The last claim: a round that only reads does not say that writing works again."""

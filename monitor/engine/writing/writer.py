@@ -13,11 +13,10 @@ from monitor.core.failure import FailureKind
 from monitor.core.observe import Observation
 from monitor.core.routing import Route
 from monitor.core.source import FORBIDDEN_POLLS, Turn
-from monitor.engine.clock import Clock
 from monitor.engine.delivering.relay import Relay
 from monitor.engine.groups import GROUP, GroupLoop
 from monitor.engine.loop import Loop
-from monitor.engine.metrics import Metrics
+from monitor.engine.parts import Shared
 from monitor.engine.writing.judgement import (
     AccountAnswer,
     Judgement,
@@ -29,7 +28,6 @@ from monitor.engine.writing.judgement import (
 from monitor.engine.writing.poll_log import PollLog
 from monitor.storage.batches.claim import count_watched
 from monitor.storage.batches.record import RecordResult, record
-from monitor.storage.database import Database
 from monitor.storage.sources import read_source
 
 QUEUE: Final = 2000
@@ -43,24 +41,16 @@ class Writer:
     """Take results in, commit them in groups, hand on the deliveries that are born claimed."""
 
     def __init__(
-        self,
-        database: Database,
-        *,
-        clock: Clock,
-        routes: Sequence[Route],
-        relay: Relay,
-        polls: Loop,
-        metrics: Metrics,
+        self, shared: Shared, routes: Sequence[Route], *, relay: Relay, polls: Loop
     ) -> None:
-        self.loop = GroupLoop("writer", clock=clock, company=COMPANY, waits=self._has_work)
-        self._database = database
-        self._clock = clock
+        self._database, self._clock = shared.database, shared.clock
+        self._metrics = shared.metrics
+        self.loop = GroupLoop("writer", clock=self._clock, company=COMPANY, waits=self._has_work)
         self.routes = routes
         self._relay = relay
         self._polls = polls
         """The poller's loop: it is to come round when a batch is due again."""
         self._poll_log = PollLog()
-        self._metrics = metrics
         self._queue: deque[Observed] = deque()
         self._commits = asyncio.Lock()
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from monitor.core.batch import Watch
+from monitor.core.budget import debt, fill, room_for_running, spend
 from monitor.core.event import SubjectKind
 from monitor.core.value import value
 from monitor.storage.batches.row import READ_COLUMNS, watch_of
@@ -15,13 +16,6 @@ from monitor.storage.database import reading, writing
 from monitor.storage.deliveries.lanes import lock_subjects
 from monitor.storage.sources import SourceRow, lock_source
 from monitor.storage.sql import CLAIM_KEY, Statement, claim_stands, from_milliseconds, milliseconds
-
-BUCKET: Final = timedelta(seconds=5)
-"""How much of its rate a source may save up."""
-DEBT: Final = timedelta(minutes=1)
-"""How much of its rate it may owe: requests are counted only after they were made."""
-WAITING_SHARE: Final = 0.2
-"""Of a claim of a pressed source: what goes to those due longest, whether they run or not."""
 
 
 @value
@@ -81,14 +75,13 @@ def claim_batches(
     longest ago; it stays blocked for the lease, so that nobody else tries it meanwhile.
 
     Those due longest come first; with `dice` (0 up to 1), for a source that is pressed, most of the
-    room goes to batches that run. The dice rounds the rest, so that over many claims even of a
-    single batch those due longest get their share.
+    room goes to batches that run.
     """
     # the source's row is locked first: daemons that share an account draw from one budget
     source = lock_source(connection, source_row)
     blocked = source.blocked_until is not None and now < source.blocked_until
     probe = source.blocked_until is not None
-    tokens = _tokens(source, rate=rate, now=now) - extra
+    tokens = fill(source.tokens, rate=rate, since=source.tokens_at, now=now) - extra
     limit = 0 if blocked else max(0, min(1 if probe else want, int(tokens)))
     values = {
         "source": source.name,
@@ -98,7 +91,7 @@ def claim_batches(
     }
     claims: list[Claim] = []
     if dice is not None and not probe:
-        room = limit - int(limit * WAITING_SHARE + dice)
+        room = room_for_running(limit, dice=dice)
         claims += _claim(connection, _CLAIM_RUNNING, values, room)
     choice = _CLAIM_PROBE if probe else _CLAIM_OLDEST
     claims += _claim(connection, choice, values, limit - len(claims))
@@ -106,7 +99,7 @@ def claim_batches(
         source = _draw(
             connection,
             source,
-            max(tokens - len(claims), -rate * DEBT.total_seconds()),
+            spend(tokens, len(claims), rate=rate),
             now=now,
             until=now + lease if probe and claims else None,
         )
@@ -119,18 +112,11 @@ def draw_extra(
 ) -> timedelta:
     """Take requests that were made off a source's budget; return for how long it is in debt."""
     source = lock_source(connection, source_row)
-    tokens = _tokens(source, rate=rate, now=now) - extra
+    tokens = fill(source.tokens, rate=rate, since=source.tokens_at, now=now) - extra
     if extra:
-        tokens = max(tokens, -rate * DEBT.total_seconds())
+        tokens = spend(tokens, 0, rate=rate)
         _draw(connection, source, tokens, now=now, until=None)
-    return timedelta(seconds=max(0.0, -tokens / rate))
-
-
-def _tokens(source: SourceRow, *, rate: float, now: datetime) -> float:
-    """Return the tokens of a bucket that holds 5 s worth, and at least one."""
-    capacity = max(1.0, rate * BUCKET.total_seconds())
-    gone = max(0.0, (now - source.tokens_at).total_seconds())
-    return min(capacity, source.tokens + gone * rate)
+    return debt(tokens, rate=rate)
 
 
 # the budget as it stands after a claim, and the pause of a source that is being tried
