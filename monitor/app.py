@@ -13,7 +13,7 @@ from monitor.engine.parts import Parts
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.engine.source import SourceAtWork
 from monitor.providers import build as build_provider
-from monitor.settings import OFF, Patience
+from monitor.setting_types import OFF, Patience
 from monitor.sinks import build as build_sink
 from monitor.storage.batches.register import Registration, declare_batches
 from monitor.storage.database import Database
@@ -86,7 +86,7 @@ def build_source(config: Config, row: SourceRow) -> SourceAtWork:
         ),
         pace=pace_of(config, row.name),
         rate=settings.rate_limit,
-        requests=None
+        connection_settings=None
         if in_files
         else (settings, config.polling.deadline, config.polling.concurrency),
         health=row.health,
@@ -106,7 +106,7 @@ def build_receiver(config: Config, row: ReceiverRow) -> ReceiverAtWork:
         slots=settings.slots,
         spacing=settings.spacing,
         timeout=settings.timeout,
-        requests=None if settings.ca_file else settings,
+        connection_settings=None if settings.ca_file else settings,
         hold=row.hold,
     )
 

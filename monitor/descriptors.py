@@ -38,7 +38,7 @@ def is_shortage(error: BaseException) -> bool:
 
 
 def are_out() -> bool:
-    """Return whether none is to be had now; what fails for want of one often says another."""
+    """Return whether none is to be had now; what fails for it often says something else."""
     try:
         os.close(os.dup(0))
     except OSError as error:

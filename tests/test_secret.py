@@ -6,7 +6,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from monitor.core.errors import DescriptorsError, SecretMalformedError, SecretMissingError
 from monitor.secret import Secret, take_secret
-from monitor.settings import (
+from monitor.setting_types import (
     Labels,
     Settings,
 )

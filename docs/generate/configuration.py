@@ -23,7 +23,7 @@ from monitor.providers import SourceSettings
 from monitor.providers.discovery import BolnaDiscoverySettings, DiscoverySettings
 from monitor.providers.expression import Expression
 from monitor.secret import Secret, twins_of
-from monitor.settings import (
+from monitor.setting_types import (
     INTERVAL_BOUNDS,
     LONGEST_DURATION,
     OFF,

@@ -29,7 +29,7 @@ from monitor.screen.console import Cell, put, safe, whole, word
 from monitor.screen.documents import write_array
 from monitor.screen.listing import take
 from monitor.screen.table import show_table
-from monitor.settings import write_duration
+from monitor.setting_types import write_duration
 from monitor.storage.batches.read import watched_batches
 from monitor.storage.database import Database
 from monitor.storage.sources import all_sources

@@ -46,7 +46,7 @@ def _parse_limit(text: str) -> int:
 
 def read_duration(text: object) -> timedelta:
     """Read a duration; anything else, or one longer than the calendar, is wrong usage."""
-    from monitor.settings import parse_duration
+    from monitor.setting_types import parse_duration
 
     try:
         wanted = parse_duration(text)

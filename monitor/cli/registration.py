@@ -8,10 +8,11 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
+from monitor.cli.options import Work
 from monitor.cli.session import warn_of_missing_daemon, writing
 from monitor.config.load import load
 from monitor.config.mistakes import mistakes_of
-from monitor.config.schema import DeclaredBatch
+from monitor.config.schema import Config, DeclaredBatch
 from monitor.core.batch import Origin
 from monitor.core.batch_id import check_batch_id, identity_of
 from monitor.core.errors import UnknownNameError
@@ -28,15 +29,18 @@ from monitor.storage.batches.register import (
 _SHOWN = 60
 
 
-async def add(
+def add(
     path: Path | None,
     source: str,
     ids: Sequence[str],
     *,
     labels: Sequence[str],
     name: str | None,
-) -> None:
-    """Watch batches; all or, if one id cannot be one, none."""
+) -> Work:
+    """Watch batches; all or, if one id cannot be one, none.
+
+    Ids are read before the event loop runs: Ctrl-C then ends a read of standard input at once.
+    """
     given = _parse_labels(labels)
     config = load(path)
     check_known("source", source, config.sources)
@@ -46,6 +50,10 @@ async def add(
         raise typer.BadParameter("a name is for a single batch", param_hint="--name")
     _check_described(name, given)
     batches = [Registration(source=source, id=id_, name=name, labels=given) for id_ in wanted]
+    return _add(config, batches)
+
+
+async def _add(config: Config, batches: Sequence[Registration]) -> None:
     async with writing(config) as database:
         now = await database.now()
         done = await register_batches(database, batches, origin=Origin.ADDED, now=now)
@@ -67,9 +75,12 @@ def _write_counts(done: RegistrationCounts) -> Iterator[str]:
         yield f"{done.known:,} already watched"
 
 
-async def remove(path: Path | None, source: str, texts: Sequence[str]) -> None:
+def remove(path: Path | None, source: str, texts: Sequence[str]) -> Work:
     """Stop watching batches; raise UnknownNameError for those that were not watched."""
-    config, ids = load(path), _read_ids(texts)
+    return _remove(load(path), source, _read_ids(texts))
+
+
+async def _remove(config: Config, source: str, ids: Sequence[str]) -> None:
     async with writing(config) as database:
         possible = [id_ for id_ in ids if _complaint(id_) is None]
         removed = await unregister_batches(database, source, possible)

@@ -9,7 +9,7 @@ from monitor.cli.session import writing
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.errors import SecretMissingError
-from monitor.engine.delivering.test_delivery import TestResult, send_test_delivery
+from monitor.engine.delivering.receiver_test import ReceiverTestResult, send_receiver_test
 from monitor.facts.names import check_known
 from monitor.facts.remedy import receiver_remedy
 from monitor.facts.times import write_latency, write_short_time
@@ -26,7 +26,7 @@ async def send(path: Path | None, receiver: str) -> None:
         row = (await register_receivers(database, [receiver]))[receiver]
         built = build_receiver(config, row)
         try:
-            result = await send_test_delivery(database, built, row)
+            result = await send_receiver_test(database, built, row)
         finally:
             await built.sink.close()
     _print(row, result, kind=built.kind)
@@ -46,7 +46,7 @@ def _check_secrets(config: Config, receiver: str) -> None:
         raise SecretMissingError("\n".join(problems))
 
 
-def _print(row: ReceiverRow, result: TestResult, *, kind: str) -> None:
+def _print(row: ReceiverRow, result: ReceiverTestResult, *, kind: str) -> None:
     verdict, arrived, delivery = result.verdict, result.arrived, result.delivery
     words = ["delivered" if arrived else "failed"]
     words += [str(word) for word in (verdict.status_code, verdict.error) if word is not None]

@@ -11,7 +11,7 @@ import typer
 from monitor.demo.presenter import Lines, LiveScreen
 from monitor.demo.show import perform
 from monitor.screen.console import make_console, safe
-from monitor.settings import write_duration
+from monitor.setting_types import write_duration
 
 SHORTEST: Final = timedelta(seconds=5)
 LONGEST: Final = timedelta(hours=1)

@@ -26,7 +26,7 @@ from monitor.facts.sentence import Sentence, Tone
 from monitor.facts.times import write_short_time
 from monitor.net.redact import printable
 from monitor.screen.console import make_console
-from monitor.settings import write_duration
+from monitor.setting_types import write_duration
 from monitor.storage.database import Database
 
 LOOK: Final = 1.0

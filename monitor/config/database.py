@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import field_validator
 
 from monitor.secret import Secret
-from monitor.settings import Settings
+from monitor.setting_types import Settings
 
 SQLITE = "sqlite:///"
 _POSTGRES = frozenset({"postgresql", "postgres"})

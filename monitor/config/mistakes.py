@@ -15,7 +15,7 @@ from monitor.config.lines import KeyPath
 from monitor.config.schema import ConfigFile, DeclaredBatch, RouteTable
 from monitor.providers import SourceSettings
 from monitor.secret import twins_of
-from monitor.settings import Settings
+from monitor.setting_types import Settings
 from monitor.sinks import ReceiverSettings
 
 _MISSING: Final = "is missing"

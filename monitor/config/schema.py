@@ -20,7 +20,7 @@ from monitor.core.matching import Matcher
 from monitor.core.routing import Route
 from monitor.providers import SourceSettings
 from monitor.secret import Secret
-from monitor.settings import (
+from monitor.setting_types import (
     LONGEST_DURATION,
     Duration,
     Interval,

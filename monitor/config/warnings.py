@@ -16,7 +16,7 @@ from monitor.core.matching import Matcher
 from monitor.core.routing import Route
 from monitor.providers import BolnaSettings, GenericSettings
 from monitor.secret import Secret
-from monitor.settings import NAME, OFF, Settings, write_duration
+from monitor.setting_types import NAME, OFF, Settings, write_duration
 
 _MINUTE = timedelta(minutes=1)
 _BOLNA_ROUNDS = timedelta(minutes=10)

@@ -15,7 +15,7 @@ Counts = Mapping[str, int]
 """Calls per raw call status, as the provider spells it."""
 
 Course = tuple[tuple[int, int], ...]
-"""When (milliseconds since 1970) calls had finished, and how many: oldest first."""
+"""How many calls had finished by when (time in milliseconds since 1970, number): oldest first."""
 
 NAME_LIMIT = 256
 STATUS_LIMIT = 64
@@ -146,7 +146,7 @@ class Knowledge:
     begun_until: datetime | None = None
     """When it was last seen to wait again after it had begun: what comes then is a rerun."""
     stalled_at: datetime | None = None
-    """When it was reported that nothing moves ; None again once something does."""
+    """When it was reported that nothing moves; None again once something does."""
     overdue_at: datetime | None = None
     """When a start was last reported as overdue: no start before this is reported again."""
     course: Course = ()

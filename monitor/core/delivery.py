@@ -16,13 +16,6 @@ SCHEDULE = tuple(
 JITTER = 0.2
 """Waits are spread by this part of them."""
 
-FIRST_HOLD = timedelta(seconds=5)
-LONGEST_HOLD = timedelta(minutes=5)
-RATE_LIMIT_HOLD = timedelta(seconds=60)
-"""How long a 429 pauses that does not say."""
-SHORTEST_RETRY_AFTER = timedelta(seconds=1)
-LONGEST_RETRY_AFTER = timedelta(hours=1)
-
 
 class DeliveryState(StrEnum):
     """Where a delivery stands."""
@@ -145,36 +138,3 @@ def expired(enqueued_at: datetime, *, schedule: tuple[timedelta, ...], at: datet
 def lifetime(schedule: Sequence[timedelta]) -> timedelta:
     """Return how long a delivery is tried at most: its whole schedule, jitter included."""
     return sum(schedule, timedelta()) * (1 + JITTER)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """The pause of a receiver that failed as a whole."""
-
-    since: datetime
-    until: datetime
-    step: int
-
-
-def time_asked(retry_after: timedelta | None) -> timedelta | None:
-    """Return how long a `Retry-After` asks to be left alone, 1 s to 1 h; none if it is of no use.
-
-    Of none: 0, less, a moment that has passed. Whoever obeyed those would ask without a pause.
-    """
-    if retry_after is None or retry_after < SHORTEST_RETRY_AFTER:
-        return None
-    return min(retry_after, LONGEST_RETRY_AFTER)
-
-
-def hold(current: Hold | None, verdict: Verdict, *, at: datetime) -> Hold:
-    """Start or lengthen a hold: 5, 10, 20 s … 5 min, or a 5xx's `Retry-After` if that is longer.
-
-    A 429 says itself how long, else it is a minute.
-    """
-    step = 0 if current is None else current.step + 1
-    asked = time_asked(verdict.retry_after)
-    if verdict.status_code == 429:
-        wait = asked or RATE_LIMIT_HOLD
-    else:
-        wait = max(min(FIRST_HOLD * 2 ** min(step, 10), LONGEST_HOLD), asked or timedelta())
-    return Hold(since=at if current is None else current.since, until=at + wait, step=step)

@@ -27,7 +27,7 @@ from monitor.core.failure import FailureKind
 
 
 class MonitorError(Exception):
-    """Stand at the root of all errors raised on purpose; its text is fit to show."""
+    """The root of all errors raised on purpose; its text is fit to show."""
 
 
 class ConfigError(MonitorError):
@@ -59,7 +59,7 @@ class NoDatabaseError(StorageError):
 
 
 class NotAdmittedError(StorageError):
-    """That Postgres is there, but refuses the database's name, the user or the password."""
+    """Postgres is there, but refuses the database's name, the user or the password."""
 
 
 class DatabaseUnfitError(StorageError):

@@ -75,7 +75,7 @@ def _join(
 ) -> Knowledge:
     """Join a reading to what was known; counts and totals that it leaves out stand.
 
-    Counts that fall to nothing were not read, rather than undone: so does what was known stand.
+    Counts that fall to nothing were not read, rather than undone: then what was known stands.
     """
     base = last or _unread(reading, at)
     counted = any((reading.counts or {}).values())

@@ -19,22 +19,17 @@ class Once(Generic[Key]):
     (True, True, False)
     """
 
-    def __init__(self, *, again: float = REMIND_AFTER) -> None:
-        self._again = again
+    def __init__(self) -> None:
         self._logged: dict[Key, float] = {}
 
     def __contains__(self, key: Key) -> bool:
         """Return whether it was logged and has not ended."""
         return key in self._logged
 
-    def __len__(self) -> int:
-        """Return how many last."""
-        return len(self._logged)
-
     def is_news(self, key: Key, *, at: float) -> bool:
         """Return whether to log it now (`at`, in seconds); take it that it is logged then."""
         logged_at = self._logged.get(key)
-        if logged_at is not None and at - logged_at < self._again:
+        if logged_at is not None and at - logged_at < REMIND_AFTER:
             return False
         self._logged[key] = at
         return True

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from monitor.core.delivery import RATE_LIMIT_HOLD, time_asked
-from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind, Matter, matter_of
 
 FORBIDDEN_POLLS = 3
@@ -14,13 +12,11 @@ FAILING_POLLS = 5
 PUT_OFF_POLLS = 3
 """So many 5xx in a row with a `Retry-After` are the account's matter."""
 FAILING_AFTER = timedelta(minutes=2)
-PROBE_AFTER = timedelta(minutes=1)
-"""How often a failing source is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Identify a configured account; `row` and `key` are the database's."""
+    """A configured account; `row` and `key` are the database's."""
 
     row: int
     name: str
@@ -65,7 +61,7 @@ class Health:
         return self.failing_since is None and self.streak_kind is None and not self.put_off
 
 
-class Turn(StrEnum):
+class HealthChange(StrEnum):
     """How a poll changed the account's standing."""
 
     FAILING = "failing"
@@ -97,7 +93,9 @@ def was_unasked(kind: FailureKind | None) -> bool:
     return kind is not None and matter_of(kind) is Matter.OURS
 
 
-def judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[Health, Turn | None]:
+def judge(
+    health: Health, poll: Poll, *, watched: int, at: datetime
+) -> tuple[Health, HealthChange | None]:
     """Move an account's health by one poll; `watched` is how many of its batches are polled."""
     if was_unasked(poll.kind):
         return health, None
@@ -107,7 +105,9 @@ def judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[He
     return _judge(health, poll, watched=watched, at=at)
 
 
-def _judge(health: Health, poll: Poll, *, watched: int, at: datetime) -> tuple[Health, Turn | None]:
+def _judge(
+    health: Health, poll: Poll, *, watched: int, at: datetime
+) -> tuple[Health, HealthChange | None]:
     """Judge a poll by what it failed by.
 
     Failing: a 401, a 403 on 3 polls in a row (on every batch, if there are fewer), or 2 minutes
@@ -138,41 +138,12 @@ def _is_late(health: Health, poll: Poll) -> bool:
     return health.failing_since is not None and poll.under_way
 
 
-def _answered(health: Health, at: datetime) -> tuple[Health, Turn | None]:
+def _answered(health: Health, at: datetime) -> tuple[Health, HealthChange | None]:
     if health.clean:
         return health, None
     if health.failing_since is None:
         return _broken(health), None
-    return recovered(health, at), Turn.RECOVERED
-
-
-def blocked_until(
-    current: datetime | None,
-    *,
-    health: Health,
-    turn: Turn | None,
-    failure: PollError | None,
-    probe: bool,
-    at: datetime,
-) -> datetime | None:
-    """Decide until when the whole account pauses after a poll; None: not at all.
-
-    Failing accounts are tried once a minute; a 429 pauses for its `Retry-After`, else for a minute,
-    and so do 5xx with one, three in a row. A suspected one pauses until one probe of another batch
-    has told. Only the probe, or a recovery, ends a pause: polls that were under way before it do
-    not.
-    """
-    limited = failure is not None and failure.kind is FailureKind.RATE_LIMITED
-    asked = time_asked(failure.retry_after) if failure else None
-    asked = asked or (RATE_LIMIT_HOLD if limited else timedelta())
-    if health.failing_since is not None:
-        due = at + max(PROBE_AFTER, asked)
-        return due if probe or turn is Turn.FAILING or current is None else current
-    if limited or health.put_off >= PUT_OFF_POLLS:
-        return at + asked if probe or current is None else max(at + asked, current)
-    if health.suspected and not probe:
-        return current or at
-    return None if probe or turn is Turn.RECOVERED else current
+    return recovered(health, at), HealthChange.RECOVERED
 
 
 def recovered(health: Health, at: datetime) -> Health:
@@ -215,12 +186,12 @@ def _is_long(health: Health, *, watched: int, at: datetime) -> bool:
     return health.streak_polls >= FAILING_POLLS and at - since >= FAILING_AFTER
 
 
-def _fail(health: Health, poll: Poll, *, since: datetime) -> tuple[Health, Turn | None]:
-    turn = None if health.failing_since else Turn.FAILING
+def _fail(health: Health, poll: Poll, *, since: datetime) -> tuple[Health, HealthChange | None]:
+    change = None if health.failing_since else HealthChange.FAILING
     return replace(
         health,
         failing_since=health.failing_since or since,
         kind=poll.kind,
         status_code=poll.status_code,
         suspected=False,
-    ), turn
+    ), change

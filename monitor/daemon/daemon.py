@@ -12,9 +12,9 @@ from monitor.config.schema import Config
 from monitor.daemon.bells import Bells
 from monitor.daemon.readiness import Readiness
 from monitor.daemon.systemd import Systemd
+from monitor.endpoints import Endpoints
 from monitor.engine.engine import Engine
 from monitor.engine.loop import end, keep_running
-from monitor.operations import Operations
 from monitor.storage.batches.claim import release_batches
 from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import release_deliveries
@@ -44,7 +44,7 @@ class Daemon:
         engine: Engine,
         *,
         bells: Bells,
-        operations: Operations,
+        endpoints: Endpoints,
         readiness: Readiness,
         systemd: Systemd,
         watchers: Mapping[str, Watcher],
@@ -53,7 +53,7 @@ class Daemon:
         self._database = database
         self._engine = engine
         self._bells = bells
-        self._operations = operations
+        self._endpoints = endpoints
         self._readiness = readiness
         self._systemd = systemd
         self.watchers = watchers
@@ -63,7 +63,7 @@ class Daemon:
         """Listen and start the loops; then say so. Raises ConfigError for a port that is taken."""
         engine, server = self._engine, self._config.server
         instance = self._config.monitor.instance
-        port = await self._operations.start(server.host, server.port)
+        port = await self._endpoints.start(server.host, server.port)
         engine.start()
         self._bells.start()
         for name, watcher in self.watchers.items():
@@ -88,9 +88,9 @@ class Daemon:
         self._database.hurry()
         self._bells.stop()
         await self._engine.stop()
-        await end(self._readiness.under_way)
-        await self._give_back()
-        await self._operations.stop()
+        # beside each other: with a database that is silent each takes its whole time
+        await asyncio.gather(end(self._readiness.under_way), self._give_back())
+        await self._endpoints.stop()
         await self._engine.close()
         log.info("daemon.stopped", seconds=round(time.monotonic() - began, 2))
 

@@ -33,10 +33,10 @@ from monitor.daemon.readiness import Readiness
 from monitor.daemon.reload import Reload
 from monitor.daemon.status import Status
 from monitor.daemon.systemd import Systemd
+from monitor.endpoints import Endpoints
 from monitor.engine.clock import Clock
 from monitor.engine.engine import Engine
 from monitor.engine.loop import Bell, end, keep_running
-from monitor.operations import Operations
 from monitor.storage.batches.claim import release_batches
 from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import release_deliveries
@@ -176,7 +176,7 @@ def build_daemon(
     status = Status(
         systemd, readiness, database, bell=status_bell, reload_refused=lambda: reload.refused
     )
-    operations = Operations(
+    endpoints = Endpoints(
         ready=readiness.problems,
         before_scrape=Gauges(engine, database, readiness).refresh,
         registry=engine.metrics.registry,
@@ -186,7 +186,7 @@ def build_daemon(
         database,
         engine,
         bells=bells,
-        operations=operations,
+        endpoints=endpoints,
         readiness=readiness,
         systemd=systemd,
         watchers={

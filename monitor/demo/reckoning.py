@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from monitor.core.event import EventType
-from monitor.core.failing import UNREACHABLE_POLLS
+from monitor.core.unreachable import UNREACHABLE_POLLS
 from monitor.demo.cast import Role
 from monitor.demo.consumer import Consumer
 from monitor.simulator import ServedAnswer

@@ -13,7 +13,7 @@ from typing import Final
 
 from monitor.config.starter import fresh_webhook_secret
 from monitor.core.errors import DemoError
-from monitor.core.failing import UNREACHABLE_POLLS
+from monitor.core.unreachable import UNREACHABLE_POLLS
 from monitor.demo.cast import BOLNA, LIVED, VOGENT, Role, cast
 from monitor.demo.consumer import Consumer
 from monitor.demo.daemon import Daemon

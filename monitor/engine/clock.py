@@ -12,7 +12,7 @@ SMALL_STEP: Final = timedelta(seconds=2)
 
 
 class Clock:
-    """The time, so told that a step of the wall clock changes nothing."""
+    """The time, such that a step of the wall clock changes nothing."""
 
     def __init__(self, anchor: datetime) -> None:
         self._anchor = anchor

@@ -12,11 +12,11 @@ from monitor.core.errors import SourceMovedError
 from monitor.core.event import EventType, stamp
 from monitor.core.routing import Route, receivers_of
 from monitor.core.source import Source, recovered
-from monitor.engine.parts import Parts, Shared
+from monitor.engine.parts import Parts, Resources
 from monitor.engine.writing.judgement import source_event
 from monitor.storage.batches.record import record
 from monitor.storage.deliveries.debts import debts_of_gone
-from monitor.storage.deliveries.outbox import Birth, RoutedEvent
+from monitor.storage.deliveries.outbox import Reservation, RoutedEvent
 from monitor.storage.sources import SourceRecord, SourceRow, all_sources
 
 QUIET: Final = timedelta(minutes=3)
@@ -28,9 +28,9 @@ log = structlog.stdlib.get_logger()
 class Departures:
     """Settle what sources and receivers left behind that are no longer in the config."""
 
-    def __init__(self, shared: Shared) -> None:
-        self._database, self._metrics = shared.database, shared.metrics
-        self._owner = shared.owner
+    def __init__(self, resources: Resources) -> None:
+        self._database, self._metrics = resources.database, resources.metrics
+        self._owner = resources.owner
         self._logged: set[str] = set()
         """Receivers whose debts were logged."""
 
@@ -75,7 +75,7 @@ class Departures:
             self._database,
             [],
             sources=[(moved, (owed,))],
-            birth=Birth(owner=self._owner, room={}, lease={}),
+            reservation=Reservation(owner=self._owner, room={}, lease={}),
             now=now,
         )
         self._metrics.events.labels(event.type).inc()

@@ -10,7 +10,7 @@ from monitor.engine.delivering.relay import Relay
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.loop import Loop, end, keep_running
 from monitor.engine.metrics import Metrics
-from monitor.engine.parts import Parts, Shared
+from monitor.engine.parts import Parts, Resources
 from monitor.engine.polling.discovery import Discovery
 from monitor.engine.polling.poller import Poller
 from monitor.engine.receiver import ReceiverAtWork
@@ -55,13 +55,13 @@ class Engine:
     def __init__(self, database: Database, parts: Parts, *, clock: Clock, owner: str) -> None:
         self.clock, self.metrics = clock, Metrics(owner)
         self._database = database
-        shared = Shared(database=database, clock=clock, metrics=self.metrics, owner=owner)
+        resources = Resources(database=database, clock=clock, metrics=self.metrics, owner=owner)
         polls = Loop("poller", clock=clock)
-        self.relay = Relay(shared, parts.receivers)
-        self.writer = Writer(shared, parts.routes, relay=self.relay, polls=polls)
-        self.poller = Poller(shared, parts, loop=polls, writer=self.writer)
-        self.discovery = Discovery(shared, parts.sources, writer=self.writer, polls=polls)
-        self.housekeeping = Housekeeping(shared, parts)
+        self.relay = Relay(resources, parts.receivers)
+        self.writer = Writer(resources, parts.routes, relay=self.relay, polls=polls)
+        self.poller = Poller(resources, parts, loop=polls, writer=self.writer)
+        self.discovery = Discovery(resources, parts.sources, writer=self.writer, polls=polls)
+        self.housekeeping = Housekeeping(resources, parts)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -163,7 +163,7 @@ def _move(
     for new in built:
         old = before.pop(new.name, None)
         moved.append(old or new)
-        if old is not None and (replaced := old.become(new, now=now)) is not None:
+        if old is not None and (replaced := old.reconfigure(new, now=now)) is not None:
             gone.append(replaced)
     gone += [one.connections for one in before.values()]
     return moved

@@ -37,21 +37,19 @@ class GroupLoop(Loop):
         while not (self.closing and not self._waits()):
             self.beat.turn()
             await self.bell.wait(self.every)
+            if not self._waits():
+                continue
+            await self._hurry.wait(self._company)
+            try:
+                await turn()
+            except StorageError as error:
+                self.outage.began(error, at=self._clock.now())
+                self.hurry()  # it has waited
+                await asyncio.sleep(RETRY)
+                continue
+            self.outage.ended()
             if self._waits():
-                await self._hurry.wait(self._company)
-                await self._try(turn)
-
-    async def _try(self, turn: Callable[[], Awaitable[float | None]]) -> None:
-        try:
-            await turn()
-        except StorageError as error:
-            self.outage.began(error, at=self._clock.now())
-            self.bell.ring()
-            await asyncio.sleep(RETRY)
-            return
-        self.outage.ended()
-        if self._waits():
-            self.bell.ring()
+                self.bell.ring()
 
     def close(self) -> None:
         """Let `run` end once all that was taken in is committed."""

@@ -10,7 +10,7 @@ import structlog
 from monitor.core.delivery import SCHEDULE, VerdictKind, lifetime
 from monitor.engine.departures import Departures
 from monitor.engine.loop import Loop
-from monitor.engine.parts import Parts, Shared
+from monitor.engine.parts import Parts, Resources
 from monitor.storage.batches.identify import identify_batches
 from monitor.storage.deliveries.claim import due_receivers
 from monitor.storage.instances import touch_instance
@@ -29,11 +29,11 @@ log = structlog.stdlib.get_logger()
 class Housekeeping:
     """Do the chores whenever the bell rings."""
 
-    def __init__(self, shared: Shared, parts: Parts) -> None:
-        self._database, self._clock = shared.database, shared.clock
-        self._metrics, self._owner = shared.metrics, shared.owner
+    def __init__(self, resources: Resources, parts: Parts) -> None:
+        self._database, self._clock = resources.database, resources.clock
+        self._metrics, self._owner = resources.metrics, resources.owner
         self.loop = Loop("housekeeping", clock=self._clock, every=EVERY)
-        self._departures = Departures(shared)
+        self._departures = Departures(resources)
         self.parts = parts
         self._stepped = False
         self._touched = 0.0

@@ -8,8 +8,8 @@ from typing import Any, Final
 import structlog
 
 from monitor.core.errors import StorageError
-from monitor.core.once import Once
 from monitor.engine.clock import Clock
+from monitor.engine.outage import Outage
 
 TURN: Final = 1.0
 """Seconds after which a loop comes round by itself."""
@@ -73,28 +73,6 @@ class Beat:
     def overdue(self) -> float:
         """Return for how many seconds the loop should have come round; 0 while all is well."""
         return max(0.0, _now() - self._turned_at - self._every)
-
-
-class Outage:
-    """An outage of the database as one loop meets it: logged once, every ten minutes, its end."""
-
-    def __init__(self, loop: str) -> None:
-        self._loop = loop
-        self._logged: Once[str] = Once()
-        self.reason: str | None = None
-        """Why it lasts; None while the database does what this loop asks."""
-
-    def began(self, error: StorageError, *, at: datetime) -> None:
-        """Log a failure, unless that was done within ten minutes."""
-        self.reason = str(error)
-        if self._logged.is_news(self._loop, at=at.timestamp()):
-            log.error("database.failing", loop=self._loop, reason=self.reason)
-
-    def ended(self) -> None:
-        """Log the end of what was logged."""
-        self.reason = None
-        if self._logged.end(self._loop):
-            log.info("database.recovered", loop=self._loop)
 
 
 class Loop:

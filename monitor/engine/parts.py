@@ -28,8 +28,8 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
-    """What all of the engine works with."""
+class Resources:
+    """What all parts of the engine work with."""
 
     database: Database
     clock: Clock

@@ -8,16 +8,9 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
-from monitor.core.delivery import (
-    Delivery,
-    DeliveryState,
-    Hold,
-    Settlement,
-    Verdict,
-    VerdictKind,
-    hold,
-)
+from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
 from monitor.core.event import stamp
+from monitor.core.pause import Hold, hold
 from monitor.engine.claimed import ClaimedAhead
 from monitor.engine.metrics import OK, Metrics
 from monitor.engine.ports import Sink
@@ -40,7 +33,7 @@ class ReceiverAtWork:
     spacing: timedelta
     """Least time between two sends."""
     timeout: timedelta
-    requests: object = None
+    connection_settings: object = None
     """All that decides how it is asked; None if a file has a part in it: it may change."""
     hold: Hold | None = None
     held_at: datetime | None = None
@@ -60,13 +53,21 @@ class ReceiverAtWork:
         """Return what is to be closed when it leaves."""
         return self.sink
 
-    def become(self, new: "ReceiverAtWork", *, now: datetime) -> Sink | None:
+    def reconfigure(self, new: "ReceiverAtWork", *, now: datetime) -> Sink | None:
         """Take over what the config says now; return the sink that was at work, if it goes.
 
         One that is asked otherwise is tried at once: whoever mended it wants to see that it works.
         """
-        before, kept = self.sink, self.requests is not None and self.requests == new.requests
-        self.kind, self.requests, self.schedule = new.kind, new.requests, new.schedule
+        before, kept = (
+            self.sink,
+            self.connection_settings is not None
+            and self.connection_settings == new.connection_settings,
+        )
+        self.kind, self.connection_settings, self.schedule = (
+            new.kind,
+            new.connection_settings,
+            new.schedule,
+        )
         self.slots, self.spacing, self.timeout = new.slots, new.spacing, new.timeout
         self.sink = before if kept else new.sink
         if not kept and self.hold is not None:

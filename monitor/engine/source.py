@@ -26,7 +26,7 @@ class SourceAtWork:
     pace: Pace
     rate: float
     """Polls per second."""
-    requests: object = None
+    connection_settings: object = None
     """All that decides how batches are read; None if a file has a part in it: it may change."""
     health: Health = field(default_factory=Health)
     version: int = 0
@@ -60,13 +60,17 @@ class SourceAtWork:
         """Return what is to be closed when it leaves."""
         return self.provider
 
-    def become(self, new: "SourceAtWork", *, now: datetime) -> Provider | None:
+    def reconfigure(self, new: "SourceAtWork", *, now: datetime) -> Provider | None:
         """Take over what the config says now; return the provider that was at work, if it goes.
 
         It stays, with its warm connections, if batches are read as before.
         """
-        before, kept = self.provider, self.requests is not None and self.requests == new.requests
-        self.about, self.requests = new.about, new.requests
+        before, kept = (
+            self.provider,
+            self.connection_settings is not None
+            and self.connection_settings == new.connection_settings,
+        )
+        self.about, self.connection_settings = new.about, new.connection_settings
         self.pace, self.rate = new.pace, new.rate
         self.provider = before if kept else new.provider
         return None if kept else before

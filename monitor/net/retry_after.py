@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from monitor.core.delivery import LONGEST_RETRY_AFTER
+from monitor.core.pause import LONGEST_RETRY_AFTER
 
 
 def parse_retry_after(value: str | None, *, at: datetime) -> timedelta | None:

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from monitor.headers import check_header_value
 from monitor.secret import Secret
-from monitor.settings import (
+from monitor.setting_types import (
     CaFile,
     Duration,
     Interval,

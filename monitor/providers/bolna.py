@@ -18,7 +18,7 @@ from monitor.providers.document import (
     read_status,
     read_time,
 )
-from monitor.settings import Rate
+from monitor.setting_types import Rate
 
 
 class BolnaSettings(AccountSettings):

@@ -10,7 +10,7 @@ from monitor.core.batch import normalise
 from monitor.core.batch_id import check_batch_id
 from monitor.core.discovery import DiscoveryAnswer
 from monitor.providers.document import read_time
-from monitor.settings import (
+from monitor.setting_types import (
     LONGEST_DURATION,
     Duration,
     Settings,

@@ -12,7 +12,7 @@ from monitor.headers import Headers, check_header_value
 from monitor.providers.account import SharedSettings, check_url
 from monitor.providers.expression import JmesPath
 from monitor.secret import Secret
-from monitor.settings import Rate
+from monitor.setting_types import Rate
 
 ID: Final = "{id}"
 

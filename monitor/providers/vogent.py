@@ -19,7 +19,7 @@ from monitor.providers.vogent_census import Census, Listing, Lists, standing
 from monitor.providers.vogent_list import VogentFinder
 from monitor.providers.vogent_page import QUEUED, Page, PageReader
 from monitor.providers.vogent_schedule import read_schedule
-from monitor.settings import Rate
+from monitor.setting_types import Rate
 
 
 class VogentSettings(AccountSettings):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from monitor.net.tls import tls_context
-from monitor.settings import CaFile, Settings, has_dot_segments
-from monitor.sinks.response import READ_LIMIT
+from monitor.setting_types import CaFile, Settings, has_dot_segments
+from monitor.sinks.kept_text import READ_LIMIT
 
 if TYPE_CHECKING:
     from monitor.net.http import HttpClient

@@ -14,8 +14,8 @@ from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissin
 from monitor.net.answer import Answer
 from monitor.net.retry_after import parse_retry_after
 from monitor.secret import Secret
+from monitor.sinks.kept_text import kept_text
 from monitor.sinks.receiver import HttpReceiverSettings, check_url, open_client, url_secrets
-from monitor.sinks.response import kept_text
 from monitor.sinks.slack_blocks import message
 
 _EXAMPLE: Final = "https://hooks.slack.com/services/T0000/B0000/PLACEHOLDER"
@@ -159,7 +159,8 @@ def _judge(answer: Answer, url: str, sent_at: datetime) -> Verdict:
     webhook within 75 h loses nothing. 410 (an archived channel) ends a delivery at once like any
     other 410; `redeliver` sends it again once the channel is back.
     """
-    retry_after = parse_retry_after(answer.retry_after, at=sent_at)
+    asked = answer.retry_after
+    retry_after = parse_retry_after(asked, at=sent_at) if asked else None
     verdict = verdict_on(answer.status_code, retry_after)
     word = _word(answer)
     if verdict.kind is VerdictKind.DELIVERED:

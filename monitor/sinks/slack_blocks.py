@@ -7,7 +7,7 @@ from typing import Any, Final
 from monitor.core.event import Document
 from monitor.core.forecast import write_rate
 from monitor.sinks.mrkdwn import date, duration, inert, join, units
-from monitor.sinks.slack_words import HEADLINES, LASTING, LEFT_OPEN, REMEDIES
+from monitor.sinks.slack_phrases import HEADLINES, LASTING, LEFT_OPEN, REMEDIES
 
 HEADER_LIMIT: Final = 150
 SECTION_LIMIT: Final = 2800

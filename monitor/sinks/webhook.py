@@ -12,9 +12,9 @@ from monitor.headers import Headers
 from monitor.net.answer import Answer
 from monitor.net.retry_after import parse_retry_after
 from monitor.secret import Secret
-from monitor.settings import Duration, Span, duration_between
+from monitor.setting_types import Duration, Span, duration_between
+from monitor.sinks.kept_text import kept_text
 from monitor.sinks.receiver import HttpReceiverSettings, check_url, open_client, url_secrets
-from monitor.sinks.response import kept_text
 from monitor.sinks.signature import parse_keys, sign
 
 _CONTENT_TYPES: Final = {
@@ -134,7 +134,8 @@ class WebhookSink:
         }
 
     def _judge(self, answer: Answer, secrets: _Secrets, sent_at: datetime) -> Verdict:
-        retry_after = parse_retry_after(answer.retry_after, at=sent_at)
+        asked = answer.retry_after
+        retry_after = parse_retry_after(asked, at=sent_at) if asked else None
         verdict = verdict_on(answer.status_code, retry_after)
         if verdict.kind is VerdictKind.DELIVERED:
             return verdict

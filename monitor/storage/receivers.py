@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from monitor.core.delivery import Hold
+from monitor.core.pause import Hold
 from monitor.storage.database import reading, writing
 from monitor.storage.sql import from_milliseconds, milliseconds
 

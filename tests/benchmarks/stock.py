@@ -22,7 +22,7 @@ from monitor.storage.batches.record import BatchRecord, record
 from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database, writing
 from monitor.storage.deliveries.lanes import Subject, lock_subjects
-from monitor.storage.deliveries.outbox import Birth, RoutedEvent, enqueue
+from monitor.storage.deliveries.outbox import Reservation, RoutedEvent, enqueue
 from monitor.storage.receivers import register_receivers
 from monitor.storage.schema.version import migrate
 from monitor.storage.sources import SourceRow, register_sources
@@ -31,7 +31,7 @@ from tests.benchmarks.settings import RECEIVER, SOURCE
 
 GROUP: Final = 1000
 OWNER: Final = "stock"
-UNCLAIMED: Final = Birth(owner=OWNER, lease={}, room={})
+UNCLAIMED: Final = Reservation(owner=OWNER, lease={}, room={})
 _ANY_RATE: Final = 1e9
 _LONG: Final = timedelta(days=30)
 
@@ -93,7 +93,7 @@ async def _read_some(database: Database, row: SourceRow, plan: _Plan) -> list[Wa
         )
         for n, (claim, observation) in enumerate(seen)
     ]
-    await record(database, records, birth=UNCLAIMED, now=now)
+    await record(database, records, reservation=UNCLAIMED, now=now)
     return [observation.watch for _, observation in seen]
 
 
@@ -118,7 +118,7 @@ def _store(
     connection: Connection, subjects: list[Subject], owed: list[RoutedEvent], *, now: datetime
 ) -> None:
     lock_subjects(connection, subjects)
-    enqueue(connection, owed, now=now, birth=UNCLAIMED)
+    enqueue(connection, owed, now=now, reservation=UNCLAIMED)
 
 
 def _see(watch: Watch, row: SourceRow, *, completed: int, at: datetime) -> Observation:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from monitor.core.delivery import Hold, VerdictKind
+from monitor.core.delivery import VerdictKind
+from monitor.core.pause import Hold
 from monitor.storage.instances import touch_instance
 from monitor.storage.receivers import hold_receiver
 from tests.cli.conftest import Consumer, Run, both

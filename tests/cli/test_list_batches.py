@@ -8,9 +8,9 @@ import pytest
 from monitor.core.batch import Failures, Outcome, Phase, Reading
 from monitor.core.errors import PollError
 from monitor.core.event import stamp
-from monitor.core.failing import observe_failure
 from monitor.core.failure import FailureKind
 from monitor.core.source import Health, Source
+from monitor.core.unreachable import observe_failure
 from monitor.storage.batches.record import BatchRecord
 from monitor.storage.batches.row import failures_column
 from monitor.storage.instances import touch_instance

@@ -2,7 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.core.delivery import Hold, VerdictKind
+from monitor.core.delivery import VerdictKind
+from monitor.core.pause import Hold
 from monitor.storage.receivers import hold_receiver
 from tests.cli.conftest import Consumer, Run, both
 from tests.storage.store import MINUTE, NOW, Store

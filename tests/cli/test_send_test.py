@@ -10,11 +10,11 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from monitor.core.delivery import Hold
 from monitor.core.event import Event, EventType, compose
+from monitor.core.pause import Hold
 from monitor.core.payload import receiver_data, receiver_subject
-from monitor.storage.deliveries.outbox import Birth
-from monitor.storage.deliveries.tests import TestDelivery, owe_test_delivery
+from monitor.storage.deliveries.outbox import Reservation
+from monitor.storage.deliveries.receiver_test import ReceiverTest, owe_receiver_test
 from monitor.storage.receivers import hold_receiver, register_receivers
 from tests import programs
 from tests.cli.conftest import SECRET, Consumer, Run, both
@@ -37,9 +37,11 @@ async def leave_pending(store: Store, *, at: datetime, owner: str = "cut-off") -
         return compose(EventType.TEST, subject, sequence=sequence, at=at, data=data)
 
     lease = timedelta(seconds=40)
-    birth = Birth(owner=owner, lease={row.name: lease}, room={row.name: 1})
-    await owe_test_delivery(
-        store.database, TestDelivery(receiver=row, compose=compose_test, birth=birth), now=at
+    reservation = Reservation(owner=owner, lease={row.name: lease}, room={row.name: 1})
+    await owe_receiver_test(
+        store.database,
+        ReceiverTest(receiver=row, compose=compose_test, reservation=reservation),
+        now=at,
     )
 
 

@@ -10,7 +10,7 @@ from monitor.config.load import load
 from monitor.config.schema import ConfigFile, DeclaredBatch, Polling, RouteTable
 from monitor.providers import SourceSettings
 from monitor.secret import twins_of
-from monitor.settings import Settings
+from monitor.setting_types import Settings
 from monitor.sinks import ReceiverSettings
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"

@@ -12,10 +12,10 @@ from monitor.core.batch import Batch, Counts, Knowledge, Outcome, Phase, Reading
 from monitor.core.conditions import Limits
 from monitor.core.errors import PollError
 from monitor.core.event import Event
-from monitor.core.failing import observe_failure
 from monitor.core.failure import FailureKind
 from monitor.core.observe import Observation, Snapshot, observe, poll_time
 from monitor.core.source import Health, Source
+from monitor.core.unreachable import observe_failure
 
 INTERVAL = timedelta(seconds=30)
 LIMITS = Limits(

@@ -9,15 +9,14 @@ from monitor.core.delivery import (
     SCHEDULE,
     Delivery,
     DeliveryState,
-    Hold,
     Settlement,
     Verdict,
     VerdictKind,
-    hold,
     settle,
     verdict_on,
 )
 from monitor.core.event import SubjectKind
+from monitor.core.pause import Hold, hold
 
 NOW = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from monitor.core.errors import NetworkError, NetworkKind
 from monitor.core.failure import FailureKind
-from monitor.core.source import Health, Poll, Turn, is_answer, judge, recovered
+from monitor.core.source import Health, HealthChange, Poll, is_answer, judge, recovered
 
 START = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -15,7 +15,7 @@ MANY = 1000
 READING = None
 FORBIDDEN, UNAUTHORIZED = FailureKind.FORBIDDEN, FailureKind.UNAUTHORIZED
 SERVER_ERROR, NOT_FOUND = FailureKind.SERVER_ERROR, FailureKind.NOT_FOUND
-FAILING, RECOVERED, NOTHING = Turn.FAILING, Turn.RECOVERED, None
+FAILING, RECOVERED, NOTHING = HealthChange.FAILING, HealthChange.RECOVERED, None
 
 ANSWERS = [READING, NOT_FOUND, FailureKind.REFUSED, FailureKind.UNEXPECTED_STATUS]
 KEY_REFUSED = [UNAUTHORIZED, FailureKind.KEY_MISSING]
@@ -62,7 +62,7 @@ class Playing:
         status_code: int | None = None,
         unreachable: bool = False,
         put_off: bool = False,
-    ) -> Turn | None:
+    ) -> HealthChange | None:
         self.at += after
         self.polls += 1
         poll = Poll(

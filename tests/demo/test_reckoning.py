@@ -4,7 +4,7 @@ from itertools import groupby
 
 import pytest
 
-from monitor.core.failing import UNREACHABLE_POLLS
+from monitor.core.unreachable import UNREACHABLE_POLLS
 from monitor.demo.cast import BOLNA, Role
 from monitor.demo.consumer import Consumer
 from monitor.demo.reckoning import Reckoning

@@ -19,8 +19,8 @@ from monitor.config.schema import INSTANCE, database_url, parse_listen
 from monitor.config.starter import write_starter
 from monitor.config.warnings import missing_secrets
 from monitor.daemon.process import LONGEST_END
-from monitor.operations import Operations
-from monitor.settings import parse_duration
+from monitor.endpoints import Endpoints
+from monitor.setting_types import parse_duration
 
 ROOT = Path(__file__).parent.parent.parent
 CONTAINERFILE = (ROOT / "deploy" / "Containerfile").read_text()
@@ -113,7 +113,7 @@ async def test_the_check_asks_where_the_daemon_listens_whatever_the_proxy(
     async def ready() -> list[str]:
         return problems
 
-    served = Operations(ready=ready, before_scrape=nothing, registry=CollectorRegistry())
+    served = Endpoints(ready=ready, before_scrape=nothing, registry=CollectorRegistry())
     port = await served.start("127.0.0.1", 0)
     monkeypatch.setenv("MONITOR_LISTEN", f"{host}:{port}")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
@@ -130,7 +130,7 @@ async def test_the_check_asks_where_the_daemon_listens_whatever_the_proxy(
 async def test_the_check_finds_a_daemon_on_ipv6_whatever_localhost_is(
     listen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = Operations(ready=well, before_scrape=nothing, registry=CollectorRegistry())
+    served = Endpoints(ready=well, before_scrape=nothing, registry=CollectorRegistry())
     port = await served.start(listen.strip("[]"), 0)
     monkeypatch.setenv("MONITOR_LISTEN", f"{listen}:{port}")
     try:

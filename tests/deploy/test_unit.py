@@ -15,7 +15,7 @@ from monitor.config.starter import write_starter
 from monitor.config.warnings import missing_secrets
 from monitor.daemon.liveness import HANG
 from monitor.daemon.process import LONGEST_END
-from monitor.settings import parse_duration
+from monitor.setting_types import parse_duration
 from tests import patient
 
 ROOT = Path(__file__).parent.parent.parent

@@ -18,7 +18,7 @@ from monitor.core.event import MATCHER_NAMES, EventType
 from monitor.core.failure import FailureKind
 from monitor.core.matcher_text import parse_matchers
 from monitor.engine.metrics import Metrics
-from monitor.settings import Settings
+from monitor.setting_types import Settings
 from tests.docs.log_events import logged
 
 ROOT = PAGES.parent

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 from monitor.core.errors import StorageError
-from monitor.engine.loop import Outage
+from monitor.engine.outage import Outage
 from tests.engine.conftest import Log
 
 START = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)

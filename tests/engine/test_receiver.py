@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from monitor.core.delivery import Delivery, Hold, Verdict, VerdictKind
+from monitor.core.delivery import Delivery, Verdict, VerdictKind
 from monitor.core.event import SubjectKind
+from monitor.core.pause import Hold
 from monitor.engine.receiver import ReceiverAtWork
 
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)

@@ -11,7 +11,7 @@ from monitor.core.failure import FailureKind
 from monitor.core.source import Health
 from monitor.facts.remedy import REMEDIES, URL_KEYS, describe_failures, remedy
 from monitor.providers import BolnaSettings, GenericSettings, VogentSettings
-from monitor.settings import Settings
+from monitor.setting_types import Settings
 from monitor.sinks import SlackSettings, WebhookSettings
 from monitor.storage.sources import SourceRecord
 from tests.cli.conftest import Run

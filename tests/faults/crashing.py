@@ -126,11 +126,11 @@ def wrap(crash: Crash) -> None:
             return found
 
     class CrashingRelay(Relay):
-        def take(self, born: Sequence[Delivery]) -> None:
-            if born:
+        def accept(self, reserved: Sequence[Delivery]) -> None:
+            if reserved:
                 crash.reach("before hand over")
-            super().take(born)
-            if born:
+            super().accept(reserved)
+            if reserved:
                 crash.reach("after hand over")
 
     def build_with(step: str, build: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from monitor.core.batch import Batch, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.errors import PollError
-from monitor.core.failing import observe_failure
 from monitor.core.observe import Observation, observe
 from monitor.core.source import Health, Source
+from monitor.core.unreachable import observe_failure
 from monitor.storage.batches.row import KNOWN
 from tests.hostile.cases import Api
 

@@ -20,7 +20,7 @@ class Mistake:
 
 
 KNOWLEDGE, OBSERVE = "monitor.core.knowledge", "monitor.core.observe"
-FAILING = "monitor.core.failing"
+FAILING = "monitor.core.unreachable"
 SOURCE, CONDITIONS = "monitor.core.source", "monitor.core.conditions"
 
 MISTAKES = (

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.core.errors import PollError
 from monitor.core.event import Event
-from monitor.settings import parse_duration, write_duration
+from monitor.setting_types import parse_duration, write_duration
 from tests.lives.stage import FAULTS, START, Answer, Stage, answer_of
 
 AFTERWARDS: Final = timedelta(minutes=10)

@@ -95,7 +95,7 @@ BUGS = (
         name="exit-on-storage-error",
         edits=[
             Edit(
-                module="monitor.engine.loop",
+                module="monitor.engine.outage",
                 old="        self.reason = str(error)\n",
                 new="        raise SystemExit(1)\n",
             ),
@@ -108,7 +108,7 @@ BUGS = (
         name="ready-on-a-full-disk",
         edits=[
             Edit(
-                module="monitor.engine.loop",
+                module="monitor.engine.outage",
                 old="        self.reason = str(error)\n",
                 new="",
             ),

@@ -74,17 +74,17 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.storage.batches.record",
-                old="return RecordResult(claims=claims, born=born)",
-                new="from monitor.engine.delivering import relay; relay.HASTY(born)\n"
+                old="return RecordResult(claims=claims, reserved=reserved)",
+                new="from monitor.engine.delivering import relay; relay.HASTY(reserved)\n"
                 "    return RecordResult(claims=claims)",
             ),
             Edit(
                 module="monitor.engine.delivering.relay",
-                old="        return Birth(\n",
+                old="        return Reservation(\n",
                 new="        global HASTY\n"
                 "        loop = asyncio.get_running_loop()\n"
-                "        HASTY = lambda born: loop.call_soon_threadsafe(self.take, born)\n"
-                "        return Birth(\n",
+                "        HASTY = lambda reserved: loop.call_soon_threadsafe(self.take, reserved)\n"
+                "        return Reservation(\n",
             ),
         ],
         test=NAMED,

@@ -36,8 +36,8 @@ from monitor.storage.deliveries.read import (
     pending_of_batch,
     read_delivery,
 )
+from monitor.storage.deliveries.receiver_test import ReceiverTest, owe_receiver_test
 from monitor.storage.deliveries.redeliver import find_deliveries, find_of_receiver, redeliver
-from monitor.storage.deliveries.tests import TestDelivery, owe_test_delivery
 from monitor.storage.events.read import (
     event_keys,
     events_since,
@@ -55,7 +55,7 @@ from monitor.storage.upkeep import (
     repair_lanes,
 )
 from tests.storage.bulk import DAY
-from tests.storage.store import NOW, Store, birth, running
+from tests.storage.store import NOW, Store, reservation, running
 
 Act = Callable[[Store], Awaitable[Any]]
 ONE = Registration(source="s4", id="b7", name="seven")
@@ -69,7 +69,7 @@ async def tell_many(store: Store) -> None:
         for claim in claimed.claims
     ]
     assert any(record.owed for record in records)
-    await store.write(*records, birth=birth({"crm": 8}))
+    await store.write(*records, reservation=reservation({"crm": 8}))
 
 
 async def learn_nothing(store: Store) -> None:
@@ -157,8 +157,10 @@ async def try_a_receiver(store: Store) -> None:
         data = receiver_data(row.name, "webhook")
         return compose(EventType.TEST, subject, sequence=sequence, at=NOW, data=data)
 
-    await owe_test_delivery(
-        store.database, TestDelivery(receiver=row, compose=test, birth=birth({"crm": 1})), now=NOW
+    await owe_receiver_test(
+        store.database,
+        ReceiverTest(receiver=row, compose=test, reservation=reservation({"crm": 1})),
+        now=NOW,
     )
 
 

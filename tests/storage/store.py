@@ -20,7 +20,7 @@ from monitor.storage.batches.record import BatchRecord, RecordResult, record
 from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database, fetch
 from monitor.storage.deliveries.claim import EndedAttempt, claim_deliveries, settle_deliveries
-from monitor.storage.deliveries.outbox import Birth, RoutedEvent
+from monitor.storage.deliveries.outbox import Reservation, RoutedEvent
 from monitor.storage.receivers import register_receivers
 from monitor.storage.sources import SourceRow, register_sources
 
@@ -78,12 +78,12 @@ class Store:
         *records: BatchRecord,
         at: datetime = NOW,
         owner: str = "one",
-        birth: Birth | None = None,
+        reservation: Reservation | None = None,
         **about: Any,
     ) -> RecordResult:
         """Commit poll results."""
-        chosen = birth or _born_unclaimed(owner)
-        return await record(self.database, records, birth=chosen, now=at, **about)
+        chosen = reservation or _born_unclaimed(owner)
+        return await record(self.database, records, reservation=chosen, now=at, **about)
 
     async def tell(
         self,
@@ -91,7 +91,7 @@ class Store:
         receivers: Sequence[str] = ("crm",),
         at: datetime = NOW,
         reading: Reading | None = None,
-        birth: Birth | None = None,
+        reservation: Reservation | None = None,
     ) -> RecordResult:
         """Poll these batches once, all at once; every poll tells at least one event."""
         chosen = await self._claim_all(ids, at=at)
@@ -99,7 +99,7 @@ class Store:
         for claim in chosen:
             shown = reading or running(calls=claim.watch.sequence + 1)
             records.append(self.record_of(claim, shown, receivers=receivers, at=at, due=at))
-        return await self.write(*records, at=at, birth=birth)
+        return await self.write(*records, at=at, reservation=reservation)
 
     async def _claim_all(self, ids: Sequence[str], *, at: datetime) -> list[Claim]:
         """Claim these; a claim passes over rows that somebody locks at that very moment."""
@@ -213,13 +213,13 @@ def running(*, calls: int = 1, **about: Any) -> Reading:
     return Reading(**(given | about))
 
 
-def birth(rooms: Mapping[str, int], *, owner: str = "one") -> Birth:
+def reservation(rooms: Mapping[str, int], *, owner: str = "one") -> Reservation:
     """Let deliveries be born claimed, as many as each receiver has room for."""
-    return Birth(owner=owner, lease=dict.fromkeys(rooms, LEASE), room=rooms)
+    return Reservation(owner=owner, lease=dict.fromkeys(rooms, LEASE), room=rooms)
 
 
-def _born_unclaimed(owner: str) -> Birth:
-    return Birth(owner=owner, lease={}, room={})
+def _born_unclaimed(owner: str) -> Reservation:
+    return Reservation(owner=owner, lease={}, room={})
 
 
 def unreachable(claim: Claim, source: Source, *, at: datetime) -> Any:

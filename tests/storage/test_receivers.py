@@ -1,4 +1,5 @@
-from monitor.core.delivery import Hold, VerdictKind
+from monitor.core.delivery import VerdictKind
+from monitor.core.pause import Hold
 from monitor.storage.receivers import hold_receiver, lift_hold, register_receivers
 from tests.storage.store import MINUTE, NOW, SECOND, Store
 

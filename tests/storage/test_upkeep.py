@@ -10,7 +10,7 @@ from monitor.storage.upkeep import (
     prune,
     repair_lanes,
 )
-from tests.storage.store import MINUTE, NOW, SECOND, Store, birth
+from tests.storage.store import MINUTE, NOW, SECOND, Store, reservation
 
 
 async def test_an_instance_says_that_it_is_alive(store: Store) -> None:
@@ -118,7 +118,7 @@ async def test_a_clock_that_drifts_or_goes_on_changes_no_plan(store: Store) -> N
 
 async def test_healthy_lanes_need_no_repair(store: Store) -> None:
     await store.add("b1", "b2")
-    await store.tell("b1", "b2", birth=birth({"crm": 1}))
+    await store.tell("b1", "b2", reservation=reservation({"crm": 1}))
     await store.tell("b1", "b2")
 
     assert await repair_lanes(store.database, now=NOW) == 0

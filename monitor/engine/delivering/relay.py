@@ -11,10 +11,10 @@ from monitor.core.delivery import Delivery, Verdict, VerdictKind
 from monitor.core.errors import StorageError
 from monitor.engine.delivering.settler import Settler
 from monitor.engine.loop import Loop
-from monitor.engine.parts import Shared
+from monitor.engine.parts import Resources
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.deliveries.claim import claim_deliveries, due_receivers
-from monitor.storage.deliveries.outbox import Birth
+from monitor.storage.deliveries.outbox import Reservation
 from monitor.storage.receivers import read_holds
 
 HOLDS_EVERY: Final = timedelta(seconds=1)
@@ -27,18 +27,18 @@ class Relay:
 
     A delivery is marked after it was sent, never before: one cut off between the two comes twice,
     with the same id, and none is lost. The heads of lanes are born claimed in the commit that makes
-    them, and come here in memory (`promise`, `take`): an event waits for no second look.
+    them, and come here in memory (`reserve`, `accept`): an event waits for no second look.
     """
 
-    def __init__(self, shared: Shared, receivers: Sequence[ReceiverAtWork]) -> None:
-        self._database, self._clock = shared.database, shared.clock
-        self._metrics, self._owner = shared.metrics, shared.owner
+    def __init__(self, resources: Resources, receivers: Sequence[ReceiverAtWork]) -> None:
+        self._database, self._clock = resources.database, resources.clock
+        self._metrics, self._owner = resources.metrics, resources.owner
         self.loop = Loop("relay", clock=self._clock)
-        self.settler = Settler(shared, on_settled=self._use_room)
+        self.settler = Settler(resources, on_settled=self._use_room)
         self._receivers = {receiver.name: receiver for receiver in receivers}
         self._sends: set[asyncio.Task[None]] = set()
         self._granted: dict[str, int] = {}
-        """How many new deliveries of whom were promised room in the commit under way."""
+        """For how many new deliveries of whom room is reserved in the commit under way."""
         self._holds_read_at = self._clock.now()
         self._looked_at: float | None = None
         self._rang = False
@@ -59,11 +59,11 @@ class Relay:
         self.loop.bell.ring()
         return set(self._sends)
 
-    def promise(self, receivers: Iterable[str]) -> Birth:
+    def reserve(self, receivers: Iterable[str]) -> Reservation:
         """Return how many new deliveries of each receiver we take from the commit to come."""
         served = [self._receivers[name] for name in receivers if name in self._receivers]
         self._granted = {receiver.name: self._room(receiver) for receiver in served}
-        return Birth(
+        return Reservation(
             owner=self._owner,
             room=dict(self._granted),
             lease={receiver.name: receiver.lease for receiver in served},
@@ -74,16 +74,16 @@ class Relay:
             return 0
         return max(0, receiver.wanted(self._clock.now()))
 
-    def take(self, born: Sequence[Delivery]) -> None:
+    def accept(self, reserved: Sequence[Delivery]) -> None:
         """Send deliveries that were born claimed; claim others if there was no room for more.
 
-        Since they were promised room a commit has passed: one whose receiver left, or is held now,
+        Since room was reserved a commit has passed: one whose receiver left, or is held now,
         is given back, and all are if the daemon has begun to end.
         """
         granted, self._granted = self._granted, {}
         if self.loop.closing:  # their leases are given back
             return
-        for delivery in born:
+        for delivery in reserved:
             granted[delivery.receiver] -= 1
             served = self._receivers.get(delivery.receiver)
             if served is None or served.hold is not None:  # it left, or is held since

@@ -3,25 +3,17 @@
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import structlog
 
-from monitor.core.delivery import (
-    Delivery,
-    DeliveryState,
-    Hold,
-    Settlement,
-    Verdict,
-    VerdictKind,
-    settle,
-)
+from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind, settle
 from monitor.core.errors import DataRefusedError
 from monitor.core.event import stamp
+from monitor.core.pause import Hold
 from monitor.engine.groups import GROUP, GroupLoop
-from monitor.engine.parts import Shared
+from monitor.engine.parts import Resources
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.deliveries.claim import EndedAttempt, settle_deliveries, unclaim_deliveries
 from monitor.storage.receivers import hold_receiver, lift_hold
@@ -32,26 +24,19 @@ COMPANY: Final = 0.02
 log = structlog.stdlib.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldMove:
-    """What became of a receiver's hold; None: lifted."""
-
-    receiver: str
-    hold: Hold | None
-
-
 class Settler:
     """Take ended attempts in and commit them in order of their end.
 
     `on_settled` is called after each commit with the receivers for which something became due.
     """
 
-    def __init__(self, shared: Shared, *, on_settled: Callable[[set[str]], None]) -> None:
-        self._database, self._clock = shared.database, shared.clock
+    def __init__(self, resources: Resources, *, on_settled: Callable[[set[str]], None]) -> None:
+        self._database, self._clock = resources.database, resources.clock
         self.loop = GroupLoop("settler", clock=self._clock, company=COMPANY, waits=self._has_work)
         self._settled: deque[tuple[ReceiverAtWork, EndedAttempt]] = deque()
         self._given_back: deque[Delivery] = deque()
-        self._holds: deque[HoldMove] = deque()
+        self._holds: deque[tuple[str, Hold | None]] = deque()
+        """What became of whose hold; None: lifted."""
         self._on_settled = on_settled
 
     def _has_work(self) -> bool:
@@ -94,7 +79,7 @@ class Settler:
         self._settled.append((receiver, item))
         receiver.unsettled += 1
         if hold_moved:
-            self._holds.append(HoldMove(receiver=receiver.name, hold=receiver.hold))
+            self._holds.append((receiver.name, receiver.hold))
         _log_end(receiver, item)
         self.loop.bell.ring()
         if last or receiver.unsettled >= receiver.most_unsettled:
@@ -155,12 +140,12 @@ class Settler:
     async def _move_holds(self) -> None:
         while self._holds:
             self.loop.beat.turn()
-            move = self._holds[0]
-            if move.hold is None:
-                await lift_hold(self._database, move.receiver, now=self._clock.now())
-                self._on_settled({move.receiver})
+            receiver, hold = self._holds[0]
+            if hold is None:
+                await lift_hold(self._database, receiver, now=self._clock.now())
+                self._on_settled({receiver})
             else:
-                await hold_receiver(self._database, move.receiver, move.hold)
+                await hold_receiver(self._database, receiver, hold)
             self._holds.popleft()
 
 

@@ -13,10 +13,11 @@ import structlog
 from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import PollError, StorageError
 from monitor.core.pacing import JITTER
-from monitor.core.source import PROBE_AFTER, is_answer
+from monitor.core.pause import PROBE_AFTER
+from monitor.core.source import is_answer
 from monitor.engine.loop import Loop
 from monitor.engine.metrics import OK
-from monitor.engine.parts import Shared
+from monitor.engine.parts import Resources
 from monitor.engine.polling.discovery_round import DiscoveryLog, DiscoveryRound
 from monitor.engine.ports import Finder
 from monitor.engine.source import SourceAtWork
@@ -78,10 +79,10 @@ class Discovery:
     """
 
     def __init__(
-        self, shared: Shared, sources: Sequence[SourceAtWork], *, writer: Writer, polls: Loop
+        self, resources: Resources, sources: Sequence[SourceAtWork], *, writer: Writer, polls: Loop
     ) -> None:
-        self._database, self._clock = shared.database, shared.clock
-        self._metrics = shared.metrics
+        self._database, self._clock = resources.database, resources.clock
+        self._metrics = resources.metrics
         self.loop = Loop("discovery", clock=self._clock)
         self._sources = list(sources)
         self._writer = writer

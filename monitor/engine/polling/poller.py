@@ -15,7 +15,7 @@ from monitor.core.failure import FailureKind
 from monitor.core.observe import poll_time
 from monitor.engine.loop import Loop
 from monitor.engine.metrics import OK
-from monitor.engine.parts import Parts, Shared
+from monitor.engine.parts import Parts, Resources
 from monitor.engine.source import SourceAtWork
 from monitor.engine.writing.judgement import Result
 from monitor.engine.writing.writer import Writer
@@ -41,9 +41,9 @@ class Poller:
     work by it. It claims source by source, for one claim of all would return what is paused.
     """
 
-    def __init__(self, shared: Shared, parts: Parts, *, loop: Loop, writer: Writer) -> None:
-        self._database, self._clock = shared.database, shared.clock
-        self._metrics, self._owner = shared.metrics, shared.owner
+    def __init__(self, resources: Resources, parts: Parts, *, loop: Loop, writer: Writer) -> None:
+        self._database, self._clock = resources.database, resources.clock
+        self._metrics, self._owner = resources.metrics, resources.owner
         self.loop = loop
         self.sources = list(parts.sources)
         self._writer = writer

@@ -1,19 +1,19 @@
-"""Fold a group of poll results into what one commit writes."""
+"""Judgement: what a group of poll results amounts to, for one commit to write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.core.batch import Reading, Watch
-from monitor.core.delivery import time_asked
 from monitor.core.errors import PollError
 from monitor.core.event import Event, EventType, compose
-from monitor.core.failing import observe_failure
 from monitor.core.failure import FailureKind
 from monitor.core.observe import Observation, observe
+from monitor.core.pause import blocked_until, time_asked
 from monitor.core.payload import failure_data, source_data, source_subject
 from monitor.core.routing import Route, receivers_of
-from monitor.core.source import Health, Poll, Source, Turn, blocked_until, is_answer, judge
+from monitor.core.source import Health, HealthChange, Poll, Source, is_answer, judge
+from monitor.core.unreachable import observe_failure
 from monitor.core.value import value
 from monitor.engine.source import SourceAtWork
 from monitor.storage.batches.claim import Claim
@@ -64,13 +64,13 @@ class AccountAnswer:
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """An account's health while a group is judgement."""
+    """An account's health while a group is judged."""
 
     health: Health
     blocked_until: datetime | None
     answered_at: datetime | None
     owed: list[RoutedEvent] = field(default_factory=list)
-    turns: list[Turn] = field(default_factory=list)
+    changes: list[HealthChange] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -186,30 +186,30 @@ def _weigh(
     if is_answer(poll.kind):
         standing.answered_at = result.at
     before = standing.health
-    standing.health, turn = judge(before, poll, watched=watched, at=result.at)
+    standing.health, change = judge(before, poll, watched=watched, at=result.at)
     standing.blocked_until = blocked_until(
         standing.blocked_until,
         health=standing.health,
-        turn=turn,
+        change=change,
         failure=result.failure,
         probe=not poll.under_way,
         at=result.at,
     )
-    if turn is not None:
+    if change is not None:
         standing.health = replace(standing.health, sequence=before.sequence + 1)
-        _report_turn(result, standing, turn, routes, before=before)
+        _report_change(result, standing, change, routes, before=before)
 
 
-def _report_turn(
+def _report_change(
     result: Result | AccountAnswer,
     standing: Standing,
-    turn: Turn,
+    change: HealthChange,
     routes: Sequence[Route],
     *,
     before: Health,
 ) -> None:
     """Add the event that the account fails, or that it does no longer: then of what had failed."""
-    failing = turn is Turn.FAILING
+    failing = change is HealthChange.FAILING
     event = source_event(
         EventType.SOURCE_FAILING if failing else EventType.SOURCE_RECOVERED,
         result.source.about,
@@ -218,7 +218,7 @@ def _report_turn(
         at=result.at,
     )
     standing.owed.append(RoutedEvent(event=event, receivers=receivers_of(event.facts, routes)))
-    standing.turns.append(turn)
+    standing.changes.append(change)
 
 
 def source_event(

@@ -93,7 +93,7 @@ class PollLog:
 
     def succeeded(self, source: SourceAtWork, watch: Watch) -> None:
         """Log that a batch's polls work again, if it was logged that they failed."""
-        if self._batches and self._batches.end(watch.batch.row):
+        if self._batches.end(watch.batch.row):
             log.info("poll.recovered", source=source.name, batch=watch.batch.id)
 
     def unknown_words(self, source: SourceAtWork, words: tuple[str, ...]) -> None:

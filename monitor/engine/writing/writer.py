@@ -12,11 +12,11 @@ from monitor.core.errors import DataRefusedError, PollError, SourceMovedError, S
 from monitor.core.failure import FailureKind
 from monitor.core.observe import Observation
 from monitor.core.routing import Route
-from monitor.core.source import FORBIDDEN_POLLS, Turn
+from monitor.core.source import FORBIDDEN_POLLS, HealthChange
 from monitor.engine.delivering.relay import Relay
 from monitor.engine.groups import GROUP, GroupLoop
 from monitor.engine.loop import Loop
-from monitor.engine.parts import Shared
+from monitor.engine.parts import Resources
 from monitor.engine.writing.judgement import (
     AccountAnswer,
     Judgement,
@@ -41,10 +41,10 @@ class Writer:
     """Take results in, commit them in groups, hand on the deliveries that are born claimed."""
 
     def __init__(
-        self, shared: Shared, routes: Sequence[Route], *, relay: Relay, polls: Loop
+        self, resources: Resources, routes: Sequence[Route], *, relay: Relay, polls: Loop
     ) -> None:
-        self._database, self._clock = shared.database, shared.clock
-        self._metrics = shared.metrics
+        self._database, self._clock = resources.database, resources.clock
+        self._metrics = resources.metrics
         self.loop = GroupLoop("writer", clock=self._clock, company=COMPANY, waits=self._has_work)
         self.routes = routes
         self._relay = relay
@@ -92,7 +92,7 @@ class Writer:
     async def _commit_some(self) -> None:
         """Commit the oldest results; while the database fails they wait, and polls with them."""
         await self._commit_group(min(GROUP, len(self._queue)))
-        if self._queue:
+        if self._queue:  # behind a full group: it has waited
             self.loop.hurry()
 
     async def _commit_group(self, size: int) -> None:
@@ -146,7 +146,7 @@ class Writer:
         group: Sequence[Observed],
         answers: Sequence[AccountAnswer] = (),
     ) -> None:
-        async with self._commits:  # one at a time: the relay's promise of room is for one
+        async with self._commits:  # one at a time: the relay reserves room for one
             await self._judge_and_record(group, answers)
 
     async def _judge_and_record(
@@ -167,7 +167,7 @@ class Writer:
                     self._database,
                     judgement.records,
                     sources=sources,
-                    birth=self._relay.promise(judgement.receivers()),
+                    reservation=self._relay.reserve(judgement.receivers()),
                     now=self._clock.now(),
                 )
             except SourceMovedError:
@@ -206,7 +206,7 @@ class Writer:
                 source.health = standing.health
                 source.blocked_until = standing.blocked_until
                 source.version = versions[row]
-        self._relay.take(recorded.born)
+        self._relay.accept(recorded.reserved)
         self._count(judgement, recorded)
         next_polls = [item.next_poll_at for item in judgement.records if item.next_poll_at]
         if next_polls:
@@ -214,7 +214,7 @@ class Writer:
         for (result, _), item in zip(group, judgement.records, strict=True):
             self._poll_log.polled(result, item.watch, item.next_poll_at)
         for source, standing in judgement.standings.values():
-            if Turn.RECOVERED in standing.turns:
+            if HealthChange.RECOVERED in standing.changes:
                 self._poll_log.recovered(source)
             self._poll_log.remind(source, at=self._clock.now())
 

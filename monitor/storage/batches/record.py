@@ -16,7 +16,7 @@ from monitor.core.value import value
 from monitor.storage.batches.row import KNOWN, MOVED
 from monitor.storage.database import writing
 from monitor.storage.deliveries.lanes import lock_subjects
-from monitor.storage.deliveries.outbox import Birth, RoutedEvent, enqueue
+from monitor.storage.deliveries.outbox import Reservation, RoutedEvent, enqueue
 from monitor.storage.sources import SourceRecord, record_source
 from monitor.storage.sql import CLAIM_KEY, Statement, milliseconds, names_of
 
@@ -44,7 +44,7 @@ class RecordResult:
     """What a commit did: the claims written back (row, epoch), and deliveries born claimed."""
 
     claims: set[tuple[int, int]]
-    born: list[Delivery] = field(default_factory=list)
+    reserved: list[Delivery] = field(default_factory=list)
 
 
 @writing
@@ -53,10 +53,10 @@ def record(
     batches: Sequence[BatchRecord],
     *,
     sources: Sequence[tuple[SourceRecord, tuple[RoutedEvent, ...]]] = (),
-    birth: Birth,
+    reservation: Reservation,
     now: datetime,
 ) -> RecordResult:
-    """Commit a group of results that `birth.owner` had claimed.
+    """Commit a group of results that `reservation.owner` had claimed.
 
     One transaction: of a state without its events nobody would ever hear, and of events without
     their state twice. A batch that was claimed again or removed since is left alone.
@@ -70,13 +70,13 @@ def record(
     for source, _ in sorted(sources, key=lambda item: item[0].row):
         if not record_source(connection, source):
             raise SourceMovedError("a source's health was moved by another daemon")
-    claims = _write_back(connection, batches, owner=birth.owner)
+    claims = _write_back(connection, batches, owner=reservation.owner)
     kept = [item for item in batches if item.claim in claims]
     _insert_snapshots(connection, kept)
     owed = [owed for _, events in sources for owed in events]
     owed += [owed for item in kept for owed in item.owed]
-    born = enqueue(connection, owed, now=now, birth=birth)
-    return RecordResult(claims=claims, born=born)
+    reserved = enqueue(connection, owed, now=now, reservation=reservation)
+    return RecordResult(claims=claims, reserved=reserved)
 
 
 # put so that SQLite takes each row by its key: else it reads all that is leased for each

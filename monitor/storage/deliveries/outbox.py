@@ -23,7 +23,7 @@ class RoutedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Birth:
+class Reservation:
     """Who may send new deliveries at once, by receiver: how many, and how long they are its."""
 
     owner: str
@@ -51,7 +51,7 @@ _INSERT_DELIVERIES: Final = Statement(
 
 
 def enqueue(
-    connection: Connection, owed: Sequence[RoutedEvent], *, now: datetime, birth: Birth
+    connection: Connection, owed: Sequence[RoutedEvent], *, now: datetime, reservation: Reservation
 ) -> list[Delivery]:
     """Store events with the deliveries they owe; return those that are born claimed.
 
@@ -61,7 +61,7 @@ def enqueue(
     if not owed:
         return []
     connection.execute(_INSERT_EVENT, [_event_row(item) for item in owed])
-    due = _Due(now=now, birth=birth, busy=busy_lanes(connection, _lanes(owed)))
+    due = _Due(now=now, reservation=reservation, busy=busy_lanes(connection, _lanes(owed)))
     rows = [due.row(item.event, receiver) for item in owed for receiver in item.receivers]
     if not rows:
         return []
@@ -78,12 +78,12 @@ def enqueue(
 class _Due:
     """Which new deliveries are heads of their lanes, and which of those are born claimed."""
 
-    def __init__(self, *, now: datetime, birth: Birth, busy: set[Lane]) -> None:
+    def __init__(self, *, now: datetime, reservation: Reservation, busy: set[Lane]) -> None:
         self._at = now
         self._now = milliseconds(now)
-        self._birth = birth
+        self._birth = reservation
         self._busy = busy
-        self._room = dict(birth.room)
+        self._room = dict(reservation.room)
 
     def row(self, event: Event, receiver: str) -> dict[str, Any]:
         lane = (receiver, event.subject_kind.value, event.subject_row)

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from monitor.config.load import load
-from monitor.core.delivery import Delivery, Hold, Verdict
+from monitor.core.delivery import Delivery, Verdict
 from monitor.core.errors import StorageError
 from monitor.core.event import SubjectKind
+from monitor.core.pause import Hold
 from monitor.sinks import build
 from monitor.sinks.webhook import WebhookSink
 from monitor.storage.deliveries.claim import claim_deliveries, settle_deliveries
@@ -401,7 +402,7 @@ async def test_what_is_committed_after_the_end_is_left_to_the_next_start(
     [delivery] = [late(rig)]
 
     await rig.engine.relay.close(patience=0)
-    rig.engine.relay.take([delivery])
+    rig.engine.relay.accept([delivery])
 
     assert not rig.engine.receivers[0].in_flight
     assert len(rig.crm.attempts) == 1
@@ -481,14 +482,14 @@ async def test_only_a_commit_that_owes_more_than_there_is_room_for_makes_the_rel
     relay, receiver = rig.engine.relay, rig.engine.receivers[0]
     assert isinstance(relay.loop.bell, RoundBell)
     receiver.backlog = False
-    relay.take([])
-    relay.promise(["crm"])
-    relay.take([])
+    relay.accept([])
+    relay.reserve(["crm"])
+    relay.accept([])
     assert not relay.loop.bell.rings
 
     receiver.in_flight = 2 * receiver.slots
-    relay.promise(["crm"])
-    relay.take([])
+    relay.reserve(["crm"])
+    relay.accept([])
 
     assert relay.loop.bell.rings
     assert receiver.backlog

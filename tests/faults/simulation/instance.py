@@ -19,9 +19,9 @@ from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.readiness import Readiness
 from monitor.daemon.reload import Reload
 from monitor.daemon.systemd import Systemd
+from monitor.endpoints import Endpoints
 from monitor.engine.clock import Clock
 from monitor.engine.loop import Bell
-from monitor.operations import Operations
 from monitor.storage.batches.claim import release_batches
 from monitor.storage.deliveries.claim import release_deliveries
 from tests.faults.simulation.loop import Process
@@ -154,7 +154,7 @@ class Instance:
             database,
             engine,
             bells=cast(Bells, _NoBells()),
-            operations=cast(Operations, _NoPort()),
+            endpoints=cast(Endpoints, _NoPort()),
             readiness=cast(Readiness, _Ready()),
             systemd=systemd,
             watchers={},

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from monitor.core.delivery import LONGEST_HOLD
-from monitor.core.source import PROBE_AFTER
+from monitor.core.pause import LONGEST_HOLD, PROBE_AFTER
 from tests.faults.simulation.setting import SLOTS
 from tests.faults.simulation.weather import (
     HOUR,

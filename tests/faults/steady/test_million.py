@@ -13,7 +13,7 @@ import pytest
 from monitor.engine.clock import Clock
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.metrics import Metrics
-from monitor.engine.parts import Parts, Shared
+from monitor.engine.parts import Parts, Resources
 from monitor.storage.batches.claim import due_sources
 from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import due_receivers
@@ -140,8 +140,8 @@ async def test_a_long_past_slows_nothing_and_goes_without_holding_anybody_up(
         deadline=timedelta(minutes=1),
         retention=timedelta(minutes=30),
     )
-    shared = Shared(database=database, clock=Clock(START), metrics=Metrics(), owner="one")
-    housekeeping = Housekeeping(shared, parts)
+    resources = Resources(database=database, clock=Clock(START), metrics=Metrics(), owner="one")
+    housekeeping = Housekeeping(resources, parts)
     began = time.monotonic()
     keeping = asyncio.create_task(housekeeping.run())
     while await stores[1].value("SELECT count(*) FROM attempts WHERE at < :old", old=OLD):

@@ -14,7 +14,7 @@ from monitor.core.source import Health, Source, StreakKind
 from monitor.storage.batches.record import BatchRecord
 from monitor.storage.deliveries.outbox import RoutedEvent
 from monitor.storage.sources import SourceRecord, SourceRow, read_source
-from tests.storage.store import MINUTE, NOW, SECOND, Store, birth, running
+from tests.storage.store import MINUTE, NOW, SECOND, Store, reservation, running
 
 WHOLE = Knowledge(
     status="executed",
@@ -292,30 +292,34 @@ async def test_heads_are_born_claimed_as_many_as_there_is_room(store: Store) -> 
     await store.add("b1", "b2", "b3")
 
     recorded = await store.tell(
-        "b1", "b2", "b3", receivers=("crm", "ops"), birth=birth({"crm": 2, "ops": 0})
+        "b1", "b2", "b3", receivers=("crm", "ops"), reservation=reservation({"crm": 2, "ops": 0})
     )
 
-    assert [d.receiver for d in recorded.born] == ["crm", "crm"]
+    assert [d.receiver for d in recorded.reserved] == ["crm", "crm"]
     assert len(await store.take("crm")) == 1
     assert len(await store.take("ops")) == 3
 
 
 async def test_a_delivery_born_claimed_is_the_one_that_is_stored(store: Store) -> None:
     await store.add("b1")
-    recorded = await store.tell("b1", birth=birth({"crm": 8}))
-    (born,) = recorded.born
+    recorded = await store.tell("b1", reservation=reservation({"crm": 8}))
+    (reserved,) = recorded.reserved
 
     assert await store.take() == []
-    await store.settle(born)
+    await store.settle(reserved)
 
     rows = await store.rows(
         "SELECT d.id, d.state, d.epoch, e.id, e.type, e.body FROM deliveries d"
         " JOIN events e ON e.id = d.event"
     )
     ((row, state, epoch, event, type_, body),) = rows
-    assert (row, state, epoch) == (born.row, "delivered", born.epoch)
-    assert (event, type_, bytes(body)) == (born.event_id, born.event_type, born.body)
-    assert (born.subject_kind, born.sequence, born.attempts) == (SubjectKind.BATCH, 1, 0)
+    assert (row, state, epoch) == (reserved.row, "delivered", reserved.epoch)
+    assert (event, type_, bytes(body)) == (reserved.event_id, reserved.event_type, reserved.body)
+    assert (reserved.subject_kind, reserved.sequence, reserved.attempts) == (
+        SubjectKind.BATCH,
+        1,
+        0,
+    )
 
 
 async def test_each_born_delivery_belongs_to_its_event(store: Store) -> None:
@@ -323,24 +327,24 @@ async def test_each_born_delivery_belongs_to_its_event(store: Store) -> None:
     names = [f"b{n}" for n in range(50)]
 
     recorded = await store.tell(
-        *names, receivers=("crm", "ops"), birth=birth({"crm": 99, "ops": 99})
+        *names, receivers=("crm", "ops"), reservation=reservation({"crm": 99, "ops": 99})
     )
 
     stored = {
         row[0]: (row[1], row[2])
         for row in await store.rows("SELECT id, event, receiver FROM deliveries")
     }
-    assert len(recorded.born) == 100
-    assert {d.row: (d.event_id, d.receiver) for d in recorded.born} == stored
+    assert len(recorded.reserved) == 100
+    assert {d.row: (d.event_id, d.receiver) for d in recorded.reserved} == stored
 
 
 async def test_followers_are_never_born_claimed(store: Store) -> None:
     await store.add("b1")
     await store.tell("b1")
 
-    recorded = await store.tell("b1", birth=birth({"crm": 8}))
+    recorded = await store.tell("b1", reservation=reservation({"crm": 8}))
 
-    assert recorded.born == []
+    assert recorded.reserved == []
 
 
 async def test_of_two_events_of_one_poll_only_the_first_is_born_claimed(store: Store) -> None:
@@ -348,20 +352,20 @@ async def test_of_two_events_of_one_poll_only_the_first_is_born_claimed(store: S
     await store.tell("b1", receivers=())
     both = running(calls=5, status="paused", phase=Phase.PAUSED)
 
-    recorded = await store.tell("b1", reading=both, birth=birth({"crm": 8}))
+    recorded = await store.tell("b1", reading=both, reservation=reservation({"crm": 8}))
 
-    assert [d.event_type for d in recorded.born] == ["batch.counts_changed"]
+    assert [d.event_type for d in recorded.reserved] == ["batch.counts_changed"]
     assert await store.value("SELECT count(*) FROM deliveries WHERE due_at IS NULL") == 1
 
 
 async def test_a_lease_of_a_born_delivery_runs_out_like_any_other(store: Store) -> None:
     await store.add("b1")
-    recorded = await store.tell("b1", birth=birth({"crm": 8}))
+    recorded = await store.tell("b1", reservation=reservation({"crm": 8}))
 
     (again,) = await store.take(at=NOW + MINUTE)
-    await store.settle(*recorded.born)
+    await store.settle(*recorded.reserved)
 
-    assert again.row == recorded.born[0].row
+    assert again.row == recorded.reserved[0].row
     assert await store.value("SELECT state FROM deliveries") == "pending"
 
 

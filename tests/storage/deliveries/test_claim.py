@@ -14,7 +14,7 @@ from monitor.storage.deliveries.claim import (
     release_deliveries,
     unclaim_deliveries,
 )
-from tests.storage.store import LEASE, MINUTE, NOW, SECOND, Store, birth
+from tests.storage.store import LEASE, MINUTE, NOW, SECOND, Store, reservation
 
 Open = Callable[[str], Database]
 
@@ -269,7 +269,7 @@ async def test_daemons_that_claim_at_once_never_send_the_same_delivery(
 
 async def test_a_born_delivery_is_released_like_a_claimed_one(store: Store) -> None:
     await store.add("b1")
-    await store.tell("b1", birth=birth({"crm": 8}, owner="one"))
+    await store.tell("b1", reservation=reservation({"crm": 8}, owner="one"))
 
     assert await release_deliveries(store.database, owner="one", now=NOW) == 1
     assert len(await store.take()) == 1

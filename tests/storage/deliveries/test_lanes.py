@@ -16,7 +16,7 @@ from monitor.storage.deliveries.lanes import lock_subjects
 from monitor.storage.upkeep import repair_lanes
 from tests.conftest import Until
 from tests.storage.bulk import fill_backlog
-from tests.storage.store import MINUTE, NOW, SECOND, Store, birth
+from tests.storage.store import MINUTE, NOW, SECOND, Store, reservation
 
 Open = Callable[[str], Database]
 
@@ -187,17 +187,19 @@ async def test_born_claimed_and_settled_at_once_keep_every_lane_moving(
     names = [f"b{n}" for n in range(4)]
     await store.add(*names)
     other = Store(open_database(database_url), store.sources)
-    born: asyncio.Queue[Delivery | None] = asyncio.Queue()
+    reserved: asyncio.Queue[Delivery | None] = asyncio.Queue()
     rounds = 60
 
     async def insert() -> None:
         for _ in range(rounds):
-            for delivery in (await store.tell(*names, birth=birth({"crm": 8}))).born:
-                born.put_nowait(delivery)
-        born.put_nowait(None)
+            for delivery in (
+                await store.tell(*names, reservation=reservation({"crm": 8}))
+            ).reserved:
+                reserved.put_nowait(delivery)
+        reserved.put_nowait(None)
 
     async def settle() -> None:
-        while (delivery := await born.get()) is not None:
+        while (delivery := await reserved.get()) is not None:
             await other.settle(delivery)
             if more := await other.take(limit=8):
                 await other.settle(*more)

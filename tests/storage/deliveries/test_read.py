@@ -1,4 +1,5 @@
-from monitor.core.delivery import Hold, VerdictKind
+from monitor.core.delivery import VerdictKind
+from monitor.core.pause import Hold
 from monitor.storage.deliveries.read import (
     deliveries_of_events,
     lane_head,

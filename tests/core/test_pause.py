@@ -5,7 +5,8 @@ import pytest
 
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
-from monitor.core.source import Health, StreakKind, Turn, blocked_until
+from monitor.core.pause import blocked_until
+from monitor.core.source import Health, HealthChange, StreakKind
 
 NOW = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -23,11 +24,13 @@ def pause(
     current: datetime | None = FREE,
     *,
     health: Health = WELL,
-    turn: Turn | None = None,
+    change: HealthChange | None = None,
     failure: PollError | None = None,
     probe: bool = False,
 ) -> datetime | None:
-    return blocked_until(current, health=health, turn=turn, failure=failure, probe=probe, at=NOW)
+    return blocked_until(
+        current, health=health, change=change, failure=failure, probe=probe, at=NOW
+    )
 
 
 def test_a_healthy_account_is_not_paused() -> None:
@@ -36,8 +39,11 @@ def test_a_healthy_account_is_not_paused() -> None:
 
 
 def test_an_account_that_begins_to_fail_is_tried_again_after_a_minute() -> None:
-    assert pause(health=UNWELL, turn=Turn.FAILING, failure=SERVER_ERROR) == NOW + MINUTE
-    assert pause(NOW + HOUR, health=UNWELL, turn=Turn.FAILING, failure=SERVER_ERROR) == NOW + MINUTE
+    assert pause(health=UNWELL, change=HealthChange.FAILING, failure=SERVER_ERROR) == NOW + MINUTE
+    assert (
+        pause(NOW + HOUR, health=UNWELL, change=HealthChange.FAILING, failure=SERVER_ERROR)
+        == NOW + MINUTE
+    )
 
 
 def test_a_failing_account_is_probed_once_a_minute() -> None:
@@ -62,7 +68,7 @@ def test_a_failing_account_that_asks_for_a_longer_wait_gets_it() -> None:
 
 @pytest.mark.parametrize("probe", [False, True])
 def test_a_recovery_ends_the_pause(probe: bool) -> None:
-    assert pause(NOW + MINUTE, turn=Turn.RECOVERED, probe=probe) is FREE
+    assert pause(NOW + MINUTE, change=HealthChange.RECOVERED, probe=probe) is FREE
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import Field, TypeAdapter, ValidationError
 
 from monitor.core.event import MATCHER_NAMES
-from monitor.settings import (
+from monitor.setting_types import (
     Labels,
     Rate,
     Settings,

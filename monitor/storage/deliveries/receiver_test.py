@@ -12,18 +12,18 @@ from monitor.core.errors import StorageError
 from monitor.core.event import Event, EventType, SubjectKind
 from monitor.storage.database import writing
 from monitor.storage.deliveries.lanes import FREE, GIVE_UP, lock_subjects
-from monitor.storage.deliveries.outbox import Birth, RoutedEvent, enqueue
+from monitor.storage.deliveries.outbox import Reservation, RoutedEvent, enqueue
 from monitor.storage.receivers import ReceiverRow
 from monitor.storage.sql import milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestDelivery:
+class ReceiverTest:
     """Who tests which receiver, and how the event of a sequence number is composed."""
 
     receiver: ReceiverRow
     compose: Callable[[int], Event]
-    birth: Birth
+    reservation: Reservation
 
 
 # earlier tests that nobody sends any more
@@ -39,7 +39,7 @@ _COUNT: Final = text(
 
 
 @writing
-def owe_test_delivery(connection: Connection, test: TestDelivery, *, now: datetime) -> Delivery:
+def owe_receiver_test(connection: Connection, test: ReceiverTest, *, now: datetime) -> Delivery:
     """Store the event under the receiver's next sequence number, and its delivery, claimed.
 
     Earlier tests that nobody sends any more are given up: one that was cut off must not block
@@ -56,9 +56,9 @@ def owe_test_delivery(connection: Connection, test: TestDelivery, *, now: dateti
     connection.execute(_GIVE_UP, values)
     sequence = connection.execute(_COUNT, {"row": receiver.row}).scalar_one()
     owed = RoutedEvent(event=test.compose(sequence), receivers=(receiver.name,))
-    born = enqueue(connection, [owed], now=now, birth=test.birth)
-    if not born:  # raised inside, so that nothing is stored
+    reserved = enqueue(connection, [owed], now=now, reservation=test.reservation)
+    if not reserved:  # raised inside, so that nothing is stored
         raise StorageError(
             f"another test of {receiver.name} is under way: try again when it has ended"
         )
-    return born[0]
+    return reserved[0]

@@ -13,13 +13,13 @@ from monitor.core.payload import receiver_data, receiver_subject
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import EndedAttempt, settle_deliveries
-from monitor.storage.deliveries.outbox import Birth
-from monitor.storage.deliveries.tests import TestDelivery, owe_test_delivery
+from monitor.storage.deliveries.outbox import Reservation
+from monitor.storage.deliveries.receiver_test import ReceiverTest, owe_receiver_test
 from monitor.storage.receivers import ReceiverRow, lift_hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestResult:
+class ReceiverTestResult:
     """What the one attempt brought."""
 
     delivery: Delivery
@@ -33,9 +33,9 @@ class TestResult:
         return self.verdict.kind is VerdictKind.DELIVERED
 
 
-async def send_test_delivery(
+async def send_receiver_test(
     database: Database, receiver: ReceiverAtWork, row: ReceiverRow
-) -> TestResult:
+) -> ReceiverTestResult:
     """Send a test, daemon or not; one that arrives lifts the receiver's hold.
 
     Raises StorageError while another test of it is under way, or when the database fails.
@@ -54,16 +54,18 @@ async def _owe(database: Database, receiver: ReceiverAtWork, row: ReceiverRow) -
         data = receiver_data(row.name, receiver.kind)
         return compose(EventType.TEST, subject, sequence=sequence, at=now, data=data)
 
-    birth = Birth(
+    reservation = Reservation(
         owner=f"test-{os.getpid()}-{secrets.token_hex(4)}",
         lease={row.name: receiver.lease},
         room={row.name: 1},
     )
-    test = TestDelivery(receiver=row, compose=compose_test, birth=birth)
-    return await owe_test_delivery(database, test, now=now)
+    test = ReceiverTest(receiver=row, compose=compose_test, reservation=reservation)
+    return await owe_receiver_test(database, test, now=now)
 
 
-async def _send(database: Database, receiver: ReceiverAtWork, delivery: Delivery) -> TestResult:
+async def _send(
+    database: Database, receiver: ReceiverAtWork, delivery: Delivery
+) -> ReceiverTestResult:
     """Make the one attempt and settle it; one that is cut off by Ctrl-C is settled too."""
     started_at, began = await database.now(), time.monotonic()
     verdict = Verdict(kind=VerdictKind.RETRY, error="cancelled")
@@ -71,14 +73,14 @@ async def _send(database: Database, receiver: ReceiverAtWork, delivery: Delivery
         verdict = await receiver.sink.send(delivery, sent_at=datetime.now(UTC))
     finally:
         duration = timedelta(seconds=time.monotonic() - began)
-        result = TestResult(
+        result = ReceiverTestResult(
             delivery=delivery, verdict=verdict, started_at=started_at, duration=duration
         )
         await _settle(database, result)
     return result
 
 
-async def _settle(database: Database, result: TestResult) -> None:
+async def _settle(database: Database, result: ReceiverTestResult) -> None:
     """Write the attempt; a test that failed is dead, so that it surprises nobody later."""
     settled = EndedAttempt(
         delivery=result.delivery,

@@ -12,10 +12,10 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from docs.generate.metrics import ALERTS
-from monitor import operations
+from monitor import endpoints
 from monitor.core.errors import ConfigError
 from monitor.daemon import liveness
-from monitor.operations import Operations
+from monitor.endpoints import Endpoints
 from monitor.simulator import Fault
 from tests.conftest import Outage, Until
 from tests.engine.rig import SECRET, Rig
@@ -29,7 +29,7 @@ async def rig(tmp_path: Path, database_url: str) -> AsyncIterator[Rig]:
 
 
 async def get(rig: Rig, path: str) -> tuple[int, str]:
-    port = rig.daemon._operations._runner.addresses[0][1]
+    port = rig.daemon._endpoints._runner.addresses[0][1]
     async with (
         aiohttp.ClientSession() as http,
         http.get(f"http://127.0.0.1:{port}{path}") as response,
@@ -181,7 +181,7 @@ allow_private = true
 
 async def test_metrics_are_written_as_the_scraper_asks_for_them(rig: Rig) -> None:
     await rig.start()
-    port = rig.daemon._operations._runner.addresses[0][1]
+    port = rig.daemon._endpoints._runner.addresses[0][1]
     asks = {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"}
 
     async with (
@@ -207,7 +207,7 @@ async def test_metrics_are_written_as_the_scraper_asks_for_them(rig: Rig) -> Non
 )
 async def test_no_accept_is_too_strange_for_an_answer(rig: Rig, accept: str) -> None:
     await rig.start()
-    port = rig.daemon._operations._runner.addresses[0][1]
+    port = rig.daemon._endpoints._runner.addresses[0][1]
 
     async with (
         aiohttp.ClientSession() as http,
@@ -254,8 +254,8 @@ async def test_metrics_are_served_while_the_database_is_away(rig: Rig, outage: O
 
 
 async def test_a_check_that_hangs_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "CHECK_TIMEOUT", 0.01)
-    served = Operations(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
+    monkeypatch.setattr(endpoints, "CHECK_TIMEOUT", 0.01)
+    served = Endpoints(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
     port = await served.start("127.0.0.1", 0)
     try:
         async with (
@@ -279,8 +279,8 @@ async def nothing() -> None:
 
 
 async def test_an_address_that_is_taken_is_named_with_what_to_do() -> None:
-    first = Operations(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
-    second = Operations(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
+    first = Endpoints(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
+    second = Endpoints(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
     port = await first.start("127.0.0.1", 0)
     try:
         with pytest.raises(ConfigError, match=rf"cannot listen on 127\.0\.0\.1:{port}: .* in use"):
@@ -293,7 +293,7 @@ async def test_an_address_that_is_taken_is_named_with_what_to_do() -> None:
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this system has no IPv6")
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 async def test_every_address_is_of_both_families(host: str) -> None:
-    served = Operations(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
+    served = Endpoints(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
     port = await served.start("::", 0)
     try:
         async with aiohttp.request("GET", f"http://{host}:{port}/-/healthy") as answer:

@@ -5,7 +5,7 @@ import pytest
 
 from monitor.app import build_receiver
 from monitor.config.load import load
-from monitor.engine.delivering.test_delivery import TestResult, send_test_delivery
+from monitor.engine.delivering.receiver_test import ReceiverTestResult, send_receiver_test
 from monitor.storage.receivers import register_receivers
 from tests.engine.rig import Rig
 
@@ -18,11 +18,11 @@ async def rig(tmp_path: Path, database_url: str) -> AsyncIterator[Rig]:
         await rig.database.close()
 
 
-async def try_crm(rig: Rig) -> TestResult:
+async def try_crm(rig: Rig) -> ReceiverTestResult:
     row = (await register_receivers(rig.database, ["crm"]))["crm"]
     receiver = build_receiver(load(rig.write()), row)
     try:
-        return await send_test_delivery(rig.database, receiver, row)
+        return await send_receiver_test(rig.database, receiver, row)
     finally:
         await receiver.sink.close()
 

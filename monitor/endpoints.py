@@ -20,7 +20,7 @@ CHECK_TIMEOUT: Final = 5.0
 """Seconds after which a check that does not answer counts as failed."""
 
 
-class Operations:
+class Endpoints:
     """Serve the endpoints on one address."""
 
     def __init__(
