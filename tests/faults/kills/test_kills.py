@@ -50,12 +50,16 @@ def named(numbers: range) -> list[str]:
     return [f"{number:032x}" for number in numbers]
 
 
-def at_rest(daemon: Daemon, settled: int) -> bool:
-    """Tell whether so many batches have settled, and nothing is owed to anybody."""
+def at_rest(daemon: Daemon, settled: int, since: float) -> bool:
+    """Tell whether so many batches have settled, and nothing is owed to anybody.
+
+    Each was read since the last change: one that had ended before may show it for the first time,
+    and a stop drops what is read at that moment.
+    """
     with closing(sqlite3.connect(f"file:{daemon.folder}/monitor.db?mode=ro", uri=True)) as found:
-        batches = "SELECT count(*) FROM batches WHERE settled_at IS NOT NULL"
+        batches = "SELECT count(*) FROM batches WHERE settled_at IS NOT NULL AND last_poll_at >= ?"
         owed = "SELECT count(*) FROM deliveries WHERE state = 'pending'"
-        row = found.execute(f"SELECT ({batches}), ({owed})").fetchone()
+        row = found.execute(f"SELECT ({batches}), ({owed})", (since * 1000,)).fetchone()
     return bool(row == (settled, 0))
 
 
@@ -67,7 +71,8 @@ async def come_to_rest(
     ids: Collection[str],
 ) -> Account:
     """Let the daemon do what is left, stop it, and settle the account."""
-    await until(lambda: at_rest(daemon, len(ids)), seconds=REST, what="all at rest")
+    since = time.time()
+    await until(lambda: at_rest(daemon, len(ids), since), seconds=REST, what="all at rest")
     status, took = await daemon.stop()
     assert status == 0
     assert took < 5 or not TIMED
