@@ -1,10 +1,16 @@
 import asyncio
+import os
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests import programs
 from tests.cli.conftest import Run, both
+from tests.conftest import Until
+from tests.patient import HANG
 from tests.storage.store import Store
 
 pytestmark = pytest.mark.usefixtures("in_force")
@@ -158,3 +164,18 @@ async def test_adding_says_what_is_still_missing_for_anybody_to_hear(
         "no daemon is alive: `monitor run` starts one",
         "the config has no routes, so nobody hears of them: add [[routes]]",
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("command", ["add", "remove"])
+async def test_one_ctrl_c_ends_a_read_of_ids_that_do_not_come(command: str, until: Until) -> None:
+    reading, writing = os.pipe()
+    child = await programs.start(command, "bolna", "-", stdin=reading)
+    waits = Path(f"/proc/{child.pid}/wchan")
+    await until(lambda: "pipe" in waits.read_text())
+
+    child.send_signal(signal.SIGINT)
+
+    assert await asyncio.wait_for(child.wait(), HANG) == 130
+    os.close(reading)
+    os.close(writing)
