@@ -9,11 +9,12 @@ from monitor.cli.session import writing
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.errors import SecretMissingError
-from monitor.engine.delivering.receiver_test import ReceiverTestResult, send_receiver_test
+from monitor.engine.delivering.receiver_test import send_receiver_test
 from monitor.facts.names import check_known
 from monitor.facts.remedy import receiver_remedy
 from monitor.facts.times import write_latency, write_short_time
 from monitor.screen.console import put, safe
+from monitor.storage.deliveries.claim import EndedAttempt
 from monitor.storage.receivers import ReceiverRow, register_receivers
 
 
@@ -46,7 +47,7 @@ def _check_secrets(config: Config, receiver: str) -> None:
         raise SecretMissingError("\n".join(problems))
 
 
-def _print(row: ReceiverRow, result: ReceiverTestResult, *, kind: str) -> None:
+def _print(row: ReceiverRow, result: EndedAttempt, *, kind: str) -> None:
     verdict, arrived, delivery = result.verdict, result.arrived, result.delivery
     words = ["delivered" if arrived else "failed"]
     words += [str(word) for word in (verdict.status_code, verdict.error) if word is not None]

@@ -1,6 +1,5 @@
 """The bells as APScheduler rings them, hung again when it has fallen silent."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from monitor.core.once import Once
-from monitor.engine.loop import Bell
+from monitor.engine.loop import Bell, loop_time
 
 SILENCE: Final = 5.0
 """Seconds without any ring after which the scheduler counts as dead; one bell rings each second."""
@@ -57,7 +56,7 @@ class Bells:
 
     def start(self) -> None:
         """Begin to ring."""
-        self._rang_at = _now()
+        self._rang_at = loop_time()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         for ring in self._rings:
             self._scheduler.add_job(
@@ -77,18 +76,14 @@ class Bells:
 
     def watch(self) -> None:
         """Start another scheduler if this one has been silent for too long."""
-        silent = _now() - self._rang_at
+        silent = loop_time() - self._rang_at
         if silent < SILENCE:
             return
-        if self._logged.is_news("silent", at=_now()):
+        if self._logged.is_news("silent", at=loop_time()):
             log.warning("scheduler.replanned", silent_seconds=round(silent, 1))
         self.stop()
         self.start()
 
     async def _ring(self, bell: Bell) -> None:  # a plain function would ring from another thread
-        self._rang_at = _now()
+        self._rang_at = loop_time()
         bell.ring()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

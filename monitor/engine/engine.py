@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
 
@@ -57,10 +58,10 @@ class Engine:
         self._database = database
         resources = Resources(database=database, clock=clock, metrics=self.metrics, owner=owner)
         polls = Loop("poller", clock=clock)
-        self.relay = Relay(resources, parts.receivers)
-        self.writer = Writer(resources, parts.routes, relay=self.relay, polls=polls)
+        self.relay = Relay(resources, parts)
+        self.writer = Writer(resources, parts, relay=self.relay, polls=polls)
         self.poller = Poller(resources, parts, loop=polls, writer=self.writer)
-        self.discovery = Discovery(resources, parts.sources, writer=self.writer, polls=polls)
+        self.discovery = Discovery(resources, parts, writer=self.writer, polls=polls)
         self.housekeeping = Housekeeping(resources, parts)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -104,13 +105,13 @@ class Engine:
         """
         await self._hasten(parts.sources)
         gone: list[Closable] = []
-        sources = _move(self.sources, parts.sources, gone, now=self.clock.now())
-        receivers = _move(self.receivers, parts.receivers, gone, now=self.clock.now())
-        under_way = self.poller.change(
-            sources, concurrency=parts.concurrency, deadline=parts.deadline
+        parts = replace(
+            parts,
+            sources=_move(self.sources, parts.sources, gone, now=self.clock.now()),
+            receivers=_move(self.receivers, parts.receivers, gone, now=self.clock.now()),
         )
-        under_way |= self.discovery.change(sources)
-        under_way |= self.relay.change(receivers)
+        under_way = self.poller.change(parts) | self.discovery.change(parts)
+        under_way |= self.relay.change(parts)
         self.writer.routes = parts.routes
         self.housekeeping.change(parts)
         if gone:

@@ -9,7 +9,7 @@ import structlog
 
 from monitor.core.delivery import SCHEDULE, VerdictKind, lifetime
 from monitor.engine.departures import Departures
-from monitor.engine.loop import Loop
+from monitor.engine.loop import Loop, loop_time
 from monitor.engine.parts import Parts, Resources
 from monitor.storage.batches.identify import identify_batches
 from monitor.storage.deliveries.claim import due_receivers
@@ -60,7 +60,7 @@ class Housekeeping:
         for receiver, schedule in self._schedules(owed).items():
             await self._expire(receiver, schedule)
         await self._mend_plans()
-        began = _now()
+        began = loop_time()
         while not self.loop.closing and await prune(
             self._database, before=now - self.parts.retention
         ):
@@ -69,7 +69,7 @@ class Housekeeping:
 
     async def _mend_plans(self) -> None:
         """Make due what the start found planned by a clock that was put back."""
-        began = _now()
+        began = loop_time()
         async for _ in mend_plans(self._database, now=self._clock.now()):
             if self.loop.closing:
                 break
@@ -83,7 +83,7 @@ class Housekeeping:
 
     async def _expire(self, receiver: str, schedule: Sequence[timedelta]) -> None:
         """Give up what is older than a receiver's whole schedule."""
-        began, now = _now(), self._clock.now()
+        began, now = loop_time(), self._clock.now()
         before = now - lifetime(schedule)
         while gone := await expire_deliveries(self._database, receiver, before=before, now=now):
             self._metrics.deliveries.labels(receiver, VerdictKind.DEAD.value).inc(gone)
@@ -93,15 +93,15 @@ class Housekeeping:
     async def _rest(self, began: float) -> float:
         """Leave the database to others for as long as a chunk took; return when that is over."""
         self.loop.beat.turn()
-        if _now() - self._touched >= SIGN_OF_LIFE:
+        if loop_time() - self._touched >= SIGN_OF_LIFE:
             await self._touch()
-        await asyncio.sleep(min(_now() - began, LONGEST_REST))
-        return _now()
+        await asyncio.sleep(min(loop_time() - began, LONGEST_REST))
+        return loop_time()
 
     async def _touch(self) -> None:
         """Say that this daemon is alive, also amid a chore that takes minutes."""
         await touch_instance(self._database, self._owner, now=self._clock.now())
-        self._touched = _now()
+        self._touched = loop_time()
 
     async def _follow_clock(self) -> None:
         trusted = self._database.dialect == "postgresql"
@@ -109,7 +109,3 @@ class Housekeeping:
         if off and not self._stepped:
             log.warning("clock.stepped", seconds=round(off.total_seconds(), 1))
         self._stepped = bool(off)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

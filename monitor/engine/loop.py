@@ -63,16 +63,16 @@ class Beat:
 
     def __init__(self, *, every: float) -> None:
         self._every = every
-        self._turned_at = _now()
+        self._turned_at = loop_time()
 
     def turn(self) -> None:
         """Note that the loop comes round."""
-        self._turned_at = _now()
+        self._turned_at = loop_time()
 
     @property
     def overdue(self) -> float:
         """Return for how many seconds the loop should have come round; 0 while all is well."""
-        return max(0.0, _now() - self._turned_at - self._every)
+        return max(0.0, loop_time() - self._turned_at - self._every)
 
 
 class Loop:
@@ -140,5 +140,6 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
             _, left = await asyncio.wait(left, timeout=CANCELLING)
 
 
-def _now() -> float:
+def loop_time() -> float:
+    """Return the event loop's time, monotonic."""
     return asyncio.get_running_loop().time()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from monitor.core.failure import FailureKind
 from monitor.core.source import Health, StreakKind
@@ -84,7 +84,7 @@ _REGISTER: Final = text(
     " ON CONFLICT (name) DO UPDATE SET provider = excluded.provider"
 )
 # every source that ever was configured
-_ALL: Final = text(f"SELECT {_SOURCE.columns} FROM sources")
+_ALL: Final = text(f"SELECT {_SOURCE.columns} FROM sources ORDER BY name")
 
 
 @writing
@@ -93,22 +93,18 @@ def register_sources(connection: Connection, providers: Mapping[str, str]) -> di
     for name, provider in providers.items():
         values = {"name": name, "provider": provider, "key": secrets.token_hex(16)}
         connection.execute(_REGISTER, values)
-    found = _sources(connection, _ALL)
+    found = _sources(connection)
     return {name: source for name, source in found.items() if name in providers}
-
-
-# the same, by name
-_BY_NAME: Final = text(f"SELECT {_SOURCE.columns} FROM sources ORDER BY name")
 
 
 @reading
 def all_sources(connection: Connection) -> dict[str, SourceRow]:
     """Return every source that was ever configured, by name."""
-    return _sources(connection, _BY_NAME)
+    return _sources(connection)
 
 
-def _sources(connection: Connection, select: TextClause) -> dict[str, SourceRow]:
-    sources = (SourceRow(**_SOURCE.load(row)) for row in connection.execute(select))
+def _sources(connection: Connection) -> dict[str, SourceRow]:
+    sources = (SourceRow(**_SOURCE.load(row)) for row in connection.execute(_ALL))
     return {source.name: source for source in sources}
 
 

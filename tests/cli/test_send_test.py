@@ -14,7 +14,7 @@ from monitor.core.event import Event, EventType, compose
 from monitor.core.pause import Hold
 from monitor.core.payload import receiver_data, receiver_subject
 from monitor.storage.deliveries.outbox import Reservation
-from monitor.storage.deliveries.receiver_test import ReceiverTest, owe_receiver_test
+from monitor.storage.deliveries.receiver_test import owe_receiver_test
 from monitor.storage.receivers import hold_receiver, register_receivers
 from tests import programs
 from tests.cli.conftest import SECRET, Consumer, Run, both
@@ -40,7 +40,9 @@ async def leave_pending(store: Store, *, at: datetime, owner: str = "cut-off") -
     reservation = Reservation(owner=owner, lease={row.name: lease}, room={row.name: 1})
     await owe_receiver_test(
         store.database,
-        ReceiverTest(receiver=row, compose=compose_test, reservation=reservation),
+        row,
+        compose=compose_test,
+        reservation=reservation,
         now=at,
     )
 

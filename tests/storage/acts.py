@@ -36,7 +36,7 @@ from monitor.storage.deliveries.read import (
     pending_of_batch,
     read_delivery,
 )
-from monitor.storage.deliveries.receiver_test import ReceiverTest, owe_receiver_test
+from monitor.storage.deliveries.receiver_test import owe_receiver_test
 from monitor.storage.deliveries.redeliver import find_deliveries, find_of_receiver, redeliver
 from monitor.storage.events.read import (
     event_keys,
@@ -159,7 +159,9 @@ async def try_a_receiver(store: Store) -> None:
 
     await owe_receiver_test(
         store.database,
-        ReceiverTest(receiver=row, compose=test, reservation=reservation({"crm": 1})),
+        row,
+        compose=test,
+        reservation=reservation({"crm": 1}),
         now=NOW,
     )
 

@@ -3,7 +3,6 @@
 import os
 import secrets
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
@@ -14,28 +13,13 @@ from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import EndedAttempt, settle_deliveries
 from monitor.storage.deliveries.outbox import Reservation
-from monitor.storage.deliveries.receiver_test import ReceiverTest, owe_receiver_test
+from monitor.storage.deliveries.receiver_test import owe_receiver_test
 from monitor.storage.receivers import ReceiverRow, lift_hold
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverTestResult:
-    """What the one attempt brought."""
-
-    delivery: Delivery
-    verdict: Verdict
-    started_at: datetime
-    duration: timedelta
-
-    @property
-    def arrived(self) -> bool:
-        """Return whether the receiver accepted it."""
-        return self.verdict.kind is VerdictKind.DELIVERED
 
 
 async def send_receiver_test(
     database: Database, receiver: ReceiverAtWork, row: ReceiverRow
-) -> ReceiverTestResult:
+) -> EndedAttempt:
     """Send a test, daemon or not; one that arrives lifts the receiver's hold.
 
     Raises StorageError while another test of it is under way, or when the database fails.
@@ -59,42 +43,33 @@ async def _owe(database: Database, receiver: ReceiverAtWork, row: ReceiverRow) -
         lease={row.name: receiver.lease},
         room={row.name: 1},
     )
-    test = ReceiverTest(receiver=row, compose=compose_test, reservation=reservation)
-    return await owe_receiver_test(database, test, now=now)
+    return await owe_receiver_test(
+        database, row, compose=compose_test, reservation=reservation, now=now
+    )
 
 
-async def _send(
-    database: Database, receiver: ReceiverAtWork, delivery: Delivery
-) -> ReceiverTestResult:
-    """Make the one attempt and settle it; one that is cut off by Ctrl-C is settled too."""
+async def _send(database: Database, receiver: ReceiverAtWork, delivery: Delivery) -> EndedAttempt:
+    """Make the one attempt and settle it; one that is cut off by Ctrl-C is settled too.
+
+    A test that failed is dead, so that it surprises nobody later.
+    """
     started_at, began = await database.now(), time.monotonic()
     verdict = Verdict(kind=VerdictKind.RETRY, error="cancelled")
     try:
         verdict = await receiver.sink.send(delivery, sent_at=datetime.now(UTC))
     finally:
-        duration = timedelta(seconds=time.monotonic() - began)
-        result = ReceiverTestResult(
-            delivery=delivery, verdict=verdict, started_at=started_at, duration=duration
+        arrived = verdict.kind is VerdictKind.DELIVERED
+        state = DeliveryState.DELIVERED if arrived else DeliveryState.DEAD
+        attempt = EndedAttempt(
+            delivery=delivery,
+            verdict=verdict,
+            settlement=Settlement(state=state, due_at=None, attempts=1),
+            started_at=started_at,
+            duration=timedelta(seconds=time.monotonic() - began),
         )
-        await _settle(database, result)
-    return result
-
-
-async def _settle(database: Database, result: ReceiverTestResult) -> None:
-    """Write the attempt; a test that failed is dead, so that it surprises nobody later."""
-    settled = EndedAttempt(
-        delivery=result.delivery,
-        verdict=result.verdict,
-        settlement=Settlement(
-            state=DeliveryState.DELIVERED if result.arrived else DeliveryState.DEAD,
-            due_at=None,
-            attempts=1,
-        ),
-        started_at=result.started_at,
-        duration=result.duration,
-    )
-    now = await database.now()
-    try:
-        await settle_deliveries(database, [settled], now=now)
-    except DataRefusedError:
-        await settle_deliveries(database, [settled.without_response()], now=now)
+        now = await database.now()
+        try:
+            await settle_deliveries(database, [attempt], now=now)
+        except DataRefusedError:
+            await settle_deliveries(database, [attempt.without_response()], now=now)
+    return attempt

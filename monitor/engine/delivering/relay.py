@@ -11,7 +11,7 @@ from monitor.core.delivery import Delivery, Verdict, VerdictKind
 from monitor.core.errors import StorageError
 from monitor.engine.delivering.settler import Settler
 from monitor.engine.loop import Loop
-from monitor.engine.parts import Resources
+from monitor.engine.parts import Parts, Resources
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.deliveries.claim import claim_deliveries, due_receivers
 from monitor.storage.deliveries.outbox import Reservation
@@ -30,12 +30,12 @@ class Relay:
     them, and come here in memory (`reserve`, `accept`): an event waits for no second look.
     """
 
-    def __init__(self, resources: Resources, receivers: Sequence[ReceiverAtWork]) -> None:
+    def __init__(self, resources: Resources, parts: Parts) -> None:
         self._database, self._clock = resources.database, resources.clock
         self._metrics, self._owner = resources.metrics, resources.owner
         self.loop = Loop("relay", clock=self._clock)
         self.settler = Settler(resources, on_settled=self._use_room)
-        self._receivers = {receiver.name: receiver for receiver in receivers}
+        self._receivers = {receiver.name: receiver for receiver in parts.receivers}
         self._sends: set[asyncio.Task[None]] = set()
         self._granted: dict[str, int] = {}
         """For how many new deliveries of whom room is reserved in the commit under way."""
@@ -49,9 +49,9 @@ class Relay:
         """Return the receivers that are served."""
         return list(self._receivers.values())
 
-    def change(self, receivers: Sequence[ReceiverAtWork]) -> set[asyncio.Task[None]]:
+    def change(self, parts: Parts) -> set[asyncio.Task[None]]:
         """Serve these receivers from now on; return the attempts still under way, to any."""
-        served = {receiver.name: receiver for receiver in receivers}
+        served = {receiver.name: receiver for receiver in parts.receivers}
         for name, receiver in self._receivers.items():
             if served.get(name) is not receiver:
                 self.settler.give_back(receiver.ahead.drop())

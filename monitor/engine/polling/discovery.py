@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from monitor.core.pause import PROBE_AFTER
 from monitor.core.source import is_answer
 from monitor.engine.loop import Loop
 from monitor.engine.metrics import OK
-from monitor.engine.parts import Resources
+from monitor.engine.parts import Parts, Resources
 from monitor.engine.polling.discovery_round import DiscoveryLog, DiscoveryRound
 from monitor.engine.ports import Finder
 from monitor.engine.source import SourceAtWork
@@ -78,13 +78,11 @@ class Discovery:
     account is tried from here only if it has no batches: else one of theirs is the probe.
     """
 
-    def __init__(
-        self, resources: Resources, sources: Sequence[SourceAtWork], *, writer: Writer, polls: Loop
-    ) -> None:
+    def __init__(self, resources: Resources, parts: Parts, *, writer: Writer, polls: Loop) -> None:
         self._database, self._clock = resources.database, resources.clock
         self._metrics = resources.metrics
         self.loop = Loop("discovery", clock=self._clock)
-        self._sources = list(sources)
+        self._sources = parts.sources
         self._writer = writer
         self._polls = polls
         """The poller's loop: it is to come round for what was found."""
@@ -95,9 +93,9 @@ class Discovery:
         await self.loop.run(self._begin_due)
         await asyncio.gather(*self._under_way(self._plans.values()), return_exceptions=True)
 
-    def change(self, sources: Sequence[SourceAtWork]) -> set[asyncio.Task[None]]:
+    def change(self, parts: Parts) -> set[asyncio.Task[None]]:
         """Look at these accounts from now on; return the rounds that are being ended."""
-        self._sources = list(sources)
+        self._sources = parts.sources
         before = list(self._plans.values())
         kept = self._current()
         ended = [plan for plan in before if plan not in kept]

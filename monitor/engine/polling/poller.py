@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -57,16 +56,13 @@ class Poller:
         """Claim and poll until closed."""
         await self.loop.run(self._round)
 
-    def change(
-        self, sources: Sequence[SourceAtWork], *, concurrency: int, deadline: timedelta
-    ) -> set[asyncio.Task[None]]:
+    def change(self, parts: Parts) -> set[asyncio.Task[None]]:
         """Poll these sources from now on; return the polls still under way, of any source."""
-        gone = [source for source in self.sources if source not in sources]
+        gone = [source for source in self.sources if source not in parts.sources]
         self._given_back += [claim for source in gone for claim in source.ahead.drop()]
-        self.sources = list(sources)
+        self.sources = list(parts.sources)
         self._refused = False
-        self._concurrency = concurrency
-        self._lease = _lease(deadline)
+        self._concurrency, self._lease = parts.concurrency, _lease(parts.deadline)
         self.loop.bell.ring()
         return set(self._polls)
 

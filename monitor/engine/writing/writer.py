@@ -11,12 +11,11 @@ import structlog
 from monitor.core.errors import DataRefusedError, PollError, SourceMovedError, StorageError
 from monitor.core.failure import FailureKind
 from monitor.core.observe import Observation
-from monitor.core.routing import Route
 from monitor.core.source import FORBIDDEN_POLLS, HealthChange
 from monitor.engine.delivering.relay import Relay
 from monitor.engine.groups import GROUP, GroupLoop
 from monitor.engine.loop import Loop
-from monitor.engine.parts import Resources
+from monitor.engine.parts import Parts, Resources
 from monitor.engine.writing.judgement import (
     AccountAnswer,
     Judgement,
@@ -40,13 +39,11 @@ log = structlog.stdlib.get_logger()
 class Writer:
     """Take results in, commit them in groups, hand on the deliveries that are born claimed."""
 
-    def __init__(
-        self, resources: Resources, routes: Sequence[Route], *, relay: Relay, polls: Loop
-    ) -> None:
+    def __init__(self, resources: Resources, parts: Parts, *, relay: Relay, polls: Loop) -> None:
         self._database, self._clock = resources.database, resources.clock
         self._metrics = resources.metrics
         self.loop = GroupLoop("writer", clock=self._clock, company=COMPANY, waits=self._has_work)
-        self.routes = routes
+        self.routes = parts.routes
         self._relay = relay
         self._polls = polls
         """The poller's loop: it is to come round when a batch is due again."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict
+from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
 from monitor.core.event import SubjectKind
 from monitor.storage.database import reading, writing
 from monitor.storage.deliveries.lanes import advance, lock_subjects
@@ -24,6 +24,11 @@ class EndedAttempt:
     settlement: Settlement
     started_at: datetime
     duration: timedelta
+
+    @property
+    def arrived(self) -> bool:
+        """Return whether the receiver accepted it."""
+        return self.verdict.kind is VerdictKind.DELIVERED
 
     def without_response(self) -> "EndedAttempt":
         """Return the same without the answer's text."""

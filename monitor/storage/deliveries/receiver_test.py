@@ -1,7 +1,6 @@
-"""A test of a receiver: its event and delivery, born claimed by whoever tests."""
+"""A test of a receiver: its event, and its delivery claimed by whoever tests."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -16,16 +15,6 @@ from monitor.storage.deliveries.outbox import Reservation, RoutedEvent, enqueue
 from monitor.storage.receivers import ReceiverRow
 from monitor.storage.sql import milliseconds
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverTest:
-    """Who tests which receiver, and how the event of a sequence number is composed."""
-
-    receiver: ReceiverRow
-    compose: Callable[[int], Event]
-    reservation: Reservation
-
-
 # earlier tests that nobody sends any more
 _GIVE_UP: Final = text(
     f"{GIVE_UP} WHERE receiver = :receiver AND subject_kind = 'receiver' AND subject_row = :row"
@@ -39,13 +28,21 @@ _COUNT: Final = text(
 
 
 @writing
-def owe_receiver_test(connection: Connection, test: ReceiverTest, *, now: datetime) -> Delivery:
+def owe_receiver_test(
+    connection: Connection,
+    receiver: ReceiverRow,
+    *,
+    compose: Callable[[int], Event],
+    reservation: Reservation,
+    now: datetime,
+) -> Delivery:
     """Store the event under the receiver's next sequence number, and its delivery, claimed.
+
+    `compose` makes the event of a sequence number.
 
     Earlier tests that nobody sends any more are given up: one that was cut off must not block
     this one, nor arrive later. Raises StorageError while another test is under way.
     """
-    receiver = test.receiver
     lock_subjects(connection, [(SubjectKind.RECEIVER, receiver.row)])
     values = {
         "receiver": receiver.name,
@@ -55,8 +52,8 @@ def owe_receiver_test(connection: Connection, test: ReceiverTest, *, now: dateti
     }
     connection.execute(_GIVE_UP, values)
     sequence = connection.execute(_COUNT, {"row": receiver.row}).scalar_one()
-    owed = RoutedEvent(event=test.compose(sequence), receivers=(receiver.name,))
-    reserved = enqueue(connection, [owed], now=now, reservation=test.reservation)
+    owed = RoutedEvent(event=compose(sequence), receivers=(receiver.name,))
+    reserved = enqueue(connection, [owed], now=now, reservation=reservation)
     if not reserved:  # raised inside, so that nothing is stored
         raise StorageError(
             f"another test of {receiver.name} is under way: try again when it has ended"

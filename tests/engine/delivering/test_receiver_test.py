@@ -5,7 +5,8 @@ import pytest
 
 from monitor.app import build_receiver
 from monitor.config.load import load
-from monitor.engine.delivering.receiver_test import ReceiverTestResult, send_receiver_test
+from monitor.engine.delivering.receiver_test import send_receiver_test
+from monitor.storage.deliveries.claim import EndedAttempt
 from monitor.storage.receivers import register_receivers
 from tests.engine.rig import Rig
 
@@ -18,7 +19,7 @@ async def rig(tmp_path: Path, database_url: str) -> AsyncIterator[Rig]:
         await rig.database.close()
 
 
-async def try_crm(rig: Rig) -> ReceiverTestResult:
+async def try_crm(rig: Rig) -> EndedAttempt:
     row = (await register_receivers(rig.database, ["crm"]))["crm"]
     receiver = build_receiver(load(rig.write()), row)
     try:

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -460,7 +461,7 @@ async def test_a_receiver_that_left_during_a_claim_gets_nothing_more(
     async def leave(*args: Any, **about: Any) -> Any:
         nonlocal claims
         claims += 1
-        rig.engine.relay.change([])
+        rig.engine.relay.change(replace(rig.engine.housekeeping.parts, receivers=[]))
         return await claim_deliveries(*args, **about)
 
     monkeypatch.setattr("monitor.engine.delivering.relay.claim_deliveries", leave)

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -431,8 +432,9 @@ async def test_a_round_of_an_account_that_left_ends_wherever_it_was(
     assert lookup is not None
     plan.source.blocked_until = rig.clock.now() + timedelta(seconds=1)  # by a 429
     rest = [source for source in rig.engine.sources if source is not plan.source]
-    rig.engine.poller.change(rest, concurrency=10, deadline=timedelta(seconds=1))
-    ended = rig.engine.discovery.change(rest)
+    parts = replace(rig.engine.housekeeping.parts, sources=rest)
+    rig.engine.poller.change(parts)
+    ended = rig.engine.discovery.change(parts)
     go.set()
     await until(lookup.done)
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -607,7 +608,7 @@ async def test_what_is_claimed_of_a_source_that_left_meanwhile_is_given_back(
     claims: list[Claim] = []
 
     async def leave(*args: Any, **about: Any) -> Any:
-        rig.engine.poller.change([], concurrency=10, deadline=timedelta(seconds=1))
+        rig.engine.poller.change(replace(rig.engine.housekeeping.parts, sources=[]))
         claimed = await claim_batches(*args, **about)
         claims.extend(claimed.claims)
         return claimed
