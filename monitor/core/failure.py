@@ -38,7 +38,7 @@ class FailureKind(StrEnum):
 
 
 class Matter(StrEnum):
-    """Whose matter a failed poll is: `core/source.py` and `core/failing.py` judge by it."""
+    """Whose matter a failed poll is: `core/source.py` and `core/unreachable.py` judge by it."""
 
     BATCH = "batch"  # the account works: this batch is refused
     KEY = "key"  # the account's, at once

@@ -58,7 +58,7 @@ class Statement(dict[str, TextClause]):
 
 
 def claim_stands(table: str) -> str:
-    """Return the fence of every claim: the condition that `r` names one that nobody ended since.
+    """Return the fence of what gives a claim back: that `r` names one that nobody ended since.
 
     Each claim counts the row's epoch up; who comes back late, under an older one, changes nothing.
     """

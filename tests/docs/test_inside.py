@@ -89,7 +89,7 @@ def test_no_word_stands_that_has_to_be_decoded() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(MONITOR.rglob("*.py")), ids=lambda path: path.stem)
-def test_a_file_says_what_it_owns_and_holds_one_noun(path: Path) -> None:
+def test_a_file_says_what_it_owns_and_is_short(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
 
     assert ast.get_docstring(ast.parse(text))

@@ -20,7 +20,7 @@ class Mistake:
 
 
 KNOWLEDGE, OBSERVE = "monitor.core.knowledge", "monitor.core.observe"
-FAILING = "monitor.core.unreachable"
+UNREACHABLE = "monitor.core.unreachable"
 SOURCE, CONDITIONS = "monitor.core.source", "monitor.core.conditions"
 
 MISTAKES = (
@@ -182,19 +182,19 @@ MISTAKES = (
     ),
     Mistake(
         name="one 404 makes a batch unreachable",
-        module=FAILING,
+        module=UNREACHABLE,
         old="    if failures.refusals >= UNREACHABLE_POLLS:\n",
         new="    if failures.refusals >= 1:\n",
     ),
     Mistake(
         name="403s by which the account failed count against their batch",
-        module=FAILING,
+        module=UNREACHABLE,
         old="        polls, refusals, tagged = polls - tagged, refusals - tagged, 0\n",
         new="        tagged = 0\n",
     ),
     Mistake(
         name="polls from before the account recovered count against their batch",
-        module=FAILING,
+        module=UNREACHABLE,
         old="        polls, counted_since = 0, at\n",
         new="        pass\n",
     ),
