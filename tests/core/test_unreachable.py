@@ -307,16 +307,8 @@ def test_a_batch_stays_unreachable_while_its_source_fails(life: "Life") -> None:
 
 def test_a_403_of_a_row_that_made_the_source_fail_does_not_count(life: "Life") -> None:
     life.reads()
-    life.fails(
-        FORBIDDEN,
-        403,
-        health=forbidden(1, 1),
-    )
-    life.fails(
-        FORBIDDEN,
-        403,
-        health=forbidden(2, 1),
-    )
+    life.fails(FORBIDDEN, 403, health=forbidden(1, 1))
+    life.fails(FORBIDDEN, 403, health=forbidden(2, 1))
 
     recovered = Health(streak_number=1, failed_streak=1)
     told = [life.fails(NOT_FOUND, 404, health=recovered) for _ in range(5)]
@@ -328,11 +320,7 @@ def test_refusals_from_before_that_row_still_count(life: "Life") -> None:
     life.reads()
     for _ in range(3):
         life.fails(NOT_FOUND, 404)
-    life.fails(
-        FORBIDDEN,
-        403,
-        health=forbidden(1, 1),
-    )
+    life.fails(FORBIDDEN, 403, health=forbidden(1, 1))
 
     recovered = Health(streak_number=1, failed_streak=1)
 
@@ -343,31 +331,15 @@ def test_refusals_from_before_that_row_still_count(life: "Life") -> None:
 def test_a_403_of_a_row_that_broke_off_counts(life: "Life") -> None:
     life.reads()
     for row in range(1, 5):
-        life.fails(
-            FORBIDDEN,
-            403,
-            health=forbidden(1, row),
-        )
+        life.fails(FORBIDDEN, 403, health=forbidden(1, row))
 
-    assert life.fails(
-        FORBIDDEN,
-        403,
-        health=forbidden(1, 5),
-    ) == [UNREACHABLE]
+    assert life.fails(FORBIDDEN, 403, health=forbidden(1, 5)) == [UNREACHABLE]
 
 
 def test_only_the_403s_of_the_row_that_failed_are_taken_back(life: "Life") -> None:
     life.reads()
-    life.fails(
-        FORBIDDEN,
-        403,
-        health=forbidden(1, 1),
-    )
-    life.fails(
-        FORBIDDEN,
-        403,
-        health=forbidden(1, 2),
-    )
+    life.fails(FORBIDDEN, 403, health=forbidden(1, 1))
+    life.fails(FORBIDDEN, 403, health=forbidden(1, 2))
 
     recovered = Health(streak_number=2, failed_streak=2)
     told = [life.fails(NOT_FOUND, 404, health=recovered) for _ in range(4)]
@@ -377,11 +349,7 @@ def test_only_the_403s_of_the_row_that_failed_are_taken_back(life: "Life") -> No
 
 def test_403s_are_taken_back_once(life: "Life") -> None:
     life.reads()
-    life.fails(
-        FORBIDDEN,
-        403,
-        health=forbidden(1, 1),
-    )
+    life.fails(FORBIDDEN, 403, health=forbidden(1, 1))
     recovered = Health(streak_number=1, failed_streak=1)
 
     for polls in range(1, 4):
