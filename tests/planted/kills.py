@@ -83,7 +83,7 @@ BUGS = (
                 old="        return Reservation(\n",
                 new="        global HASTY\n"
                 "        loop = asyncio.get_running_loop()\n"
-                "        HASTY = lambda reserved: loop.call_soon_threadsafe(self.accept, reserved)\n"
+                "        HASTY = lambda new: loop.call_soon_threadsafe(self.accept, new)\n"
                 "        return Reservation(\n",
             ),
         ],
