@@ -130,11 +130,12 @@ def _lock(connection: Connection, rows: str) -> None:
 
 
 # ids as they are given now, as long as nobody has read their batches: a provider may know its ids
-# in one notation only
+# in one notation only. CASE, because without statistics, as right after a first registration or a
+# restore, Postgres takes a bare IS NULL for one row of all, and then compares all with all
 _RESPELL: Final = Statement(
     "UPDATE batches SET external_id = r.external_id"
-    f" FROM {{rows}} WHERE {_SAME} AND batches.observed_at IS NULL"
-    " AND batches.external_id <> r.external_id",
+    f" FROM {{rows}} WHERE {_SAME} AND CASE WHEN batches.observed_at IS NULL"
+    " THEN batches.external_id <> r.external_id ELSE FALSE END",
     rows=_WANTED,
 )
 # those that nobody registered before; SQLite needs the WHERE, or it takes ON CONFLICT for a join
@@ -155,10 +156,11 @@ _AGAIN: Final = Statement(
     f" FROM {{rows}} WHERE {_SAME} AND NOT batches.watched RETURNING batches.id",
     rows=_WANTED,
 )
-# those that were forgotten
+# those that were forgotten; CASE as above
 _AWAKEN: Final = Statement(
     "UPDATE batches SET next_poll_at = :now, registered_at = :now"
-    f" FROM {{rows}} WHERE {_SAME} AND batches.watched AND batches.next_poll_at IS NULL"
+    f" FROM {{rows}} WHERE {_SAME}"
+    " AND CASE WHEN batches.watched THEN batches.next_poll_at IS NULL ELSE FALSE END"
     " RETURNING batches.id",
     rows=_WANTED,
 )

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, text
 
 from monitor.core.batch import Origin
 from monitor.core.errors import DataRefusedError
+from monitor.storage.batches import register
 from monitor.storage.batches.read import read_batch
 from monitor.storage.batches.register import (
     Registration,
@@ -17,7 +19,8 @@ from monitor.storage.batches.register import (
     register_batches,
     unregister_batches,
 )
-from monitor.storage.database import Database
+from monitor.storage.database import Database, writing
+from monitor.storage.sql import Statement, encode_rows
 from tests.storage.store import MINUTE, NOW, Store, running
 
 
@@ -211,6 +214,44 @@ async def test_a_name_that_no_database_keeps_registers_nothing(store: Store, nam
         await add(store, *wanted("b1"), *wanted("b2", name=name))
 
     assert await store.value("SELECT count(*) FROM batches") == 0
+
+
+@writing
+def compared(connection: Connection, statement: Statement, values: dict[str, Any]) -> int:
+    """Run a statement on Postgres; return how many pairs of rows it compared for nothing."""
+    explained = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement['postgresql'].text}")
+
+    def count(node: dict[str, Any]) -> int:
+        removed = node.get("Rows Removed by Join Filter", 0) * node["Actual Loops"]
+        return int(removed) + sum(map(count, node.get("Plans", ())))
+
+    return count(connection.execute(explained, values).scalar_one()[0]["Plan"])
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+async def test_without_statistics_postgres_does_not_compare_all_with_all(
+    postgres_store: Store, forgotten: bool
+) -> None:
+    """As after a first registration, or a dump that was played back: nobody has analyzed."""
+    known = [f"{number:032x}" for number in range(register._CHUNK)]
+    await add(postgres_store, *wanted(*known))
+    if forgotten:
+        await postgres_store.run("UPDATE batches SET next_poll_at = NULL")
+    more = wanted(*(f"A{id_[1:]}" for id_ in known))
+    values = {
+        "rows": encode_rows(map(register._row, more)),
+        "origin": "added",
+        "now": 0,
+        "found": False,
+    }
+    pairs = {}
+
+    for name in ("_LOCK", "_RESPELL", "_AGAIN", "_AWAKEN", "_DESCRIBE", "_KEPT", "_REMOVE"):
+        statement = getattr(register, name)
+        given = {key: values[key] for key in values if f":{key}" in statement["postgresql"].text}
+        pairs[name] = await compared(postgres_store.database, statement, given)
+
+    assert {name: number for name, number in pairs.items() if number > 10 * len(known)} == {}
 
 
 async def test_registering_many_costs_little(sqlite_store: Store) -> None:
