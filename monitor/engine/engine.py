@@ -27,7 +27,7 @@ FLUSH: Final = 0.5
 
 
 class Part(Protocol):
-    """Do one step on the data's way, in a loop of its own."""
+    """One step on the data's way, in a loop of its own."""
 
     @property
     def loop(self) -> Loop:

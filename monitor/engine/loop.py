@@ -15,8 +15,8 @@ TURN: Final = 1.0
 """Seconds after which a loop comes round by itself."""
 RETRY: Final = 1.0
 """Seconds between tries while the database fails."""
-COMPANY: Final = 0.02
-"""Seconds that something due may wait for more: a turn costs the same for one as for many."""
+SHORTEST_WAIT: Final = 0.02
+"""Seconds that something due waits for more: a turn costs the same for one as for many."""
 CANCELLING: Final = 0.5
 """Seconds that tasks get to end once they are cancelled."""
 
@@ -109,7 +109,7 @@ class Loop:
         """Come round when something is due, if that is sooner than by itself."""
         wait = (due_at - self._clock.now()).total_seconds()
         if wait < self.every:
-            self.bell.ring_in(max(COMPANY, wait))
+            self.bell.ring_in(max(SHORTEST_WAIT, wait))
 
     def close(self) -> None:
         """Let `run` end after the turn under way."""

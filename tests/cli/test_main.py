@@ -40,6 +40,17 @@ def test_the_list_has_the_first_line_of_each_help() -> None:
         assert module.command.__doc__.splitlines()[0] == line
 
 
+async def last_line(script: str, *arguments: str) -> str:
+    """Run a script in a Python of its own; return the last line that it printed."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    out, _ = await child.communicate()
+    return out.decode().splitlines()[-1]
+
+
 async def test_a_list_of_the_commands_imports_none_of_them() -> None:
     script = (
         "import sys\n"
@@ -48,14 +59,7 @@ async def test_a_list_of_the_commands_imports_none_of_them() -> None:
         "except SystemExit: pass\n"
         "print('IMPORTED', [name for name in sys.modules if 'cli.commands' in name])\n"
     )
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", script),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    out, _ = await child.communicate()
-
-    assert out.decode().splitlines()[-1] == "IMPORTED []"
+    assert await last_line(script) == "IMPORTED []"
 
 
 def test_every_module_of_a_command_is_listed() -> None:
@@ -85,14 +89,7 @@ async def test_no_help_imports_anything_heavy() -> None:
         "heavy = {'sqlalchemy', 'httpx', 'aiohttp', 'alembic', 'rich'}\n"
         "print('HEAVY', sorted((heavy | {'monitor.config'}) & set(sys.modules)))\n"
     )
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", script, *COMMANDS),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    out, _ = await child.communicate()
-
-    assert out.decode().splitlines()[-1] == "HEAVY []"
+    assert await last_line(script, *COMMANDS) == "HEAVY []"
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ BUGS = (
             ),
             Edit(
                 module="monitor.engine.loop",
-                old="self.bell.ring_in(max(COMPANY, wait))",
+                old="self.bell.ring_in(max(SHORTEST_WAIT, wait))",
                 new="pass",
             ),
         ],
