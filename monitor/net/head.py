@@ -18,7 +18,6 @@ _BEGINNING: Final = b"HTTP/1."
 _END: Final = re.compile(rb"\r?\n\r?\n")
 _LONGEST_END: Final = 4
 _LENGTH: Final = b"content-length"
-_RETRY_AFTER: Final = b"retry-after"
 _SWITCHING: Final = 101
 _BODILESS: Final = frozenset({204, 304})
 
@@ -32,22 +31,18 @@ class AnswerHandler(ResponseHandler):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
+        self.expect()
+
+    def expect(self) -> None:
+        """Take what comes from now on for the answer to a new request."""
         self._status: int | None = None
-        self._head: bytes = b""
+        self._head = b""
         """The final head, once it is whole."""
         self._begun = bytearray()
         """What has come of a head that is not whole yet."""
         self._interim = 0
         self._passing = False
         """Whether what comes goes to the parser as it is: a body, or what is no HTTP at all."""
-
-    def expect(self) -> None:
-        """Take what comes from now on for the answer to a new request."""
-        self._status = None
-        self._head = b""
-        self._begun.clear()
-        self._interim = 0
-        self._passing = False
 
     @property
     def status(self) -> int | None:
@@ -57,7 +52,7 @@ class AnswerHandler(ResponseHandler):
     @property
     def retry_after(self) -> str | None:
         """Return the header of this name, even of a head that the parser refuses."""
-        found = _values(self._head or bytes(self._begun), _RETRY_AFTER)
+        found = _values(self._head or bytes(self._begun), b"retry-after")
         return found[0].decode("latin-1") if found else None
 
     def data_received(self, data: bytes) -> None:
@@ -75,17 +70,14 @@ class AnswerHandler(ResponseHandler):
             super().data_received(data)
             return
         while data and not self._passing:
-            following = self._take_head(data)
-            if following is None:
-                return
-            data = following
+            data = self._take_head(data)
         if self._passing:
             super().data_received(data)
 
-    def _take_head(self, data: bytes) -> bytes | None:
+    def _take_head(self, data: bytes) -> bytes:
         """Return what follows an interim head, or the final one and all after it.
 
-        None while the head is not whole, and after a flood of them.
+        Nothing while the head is not whole, and after a flood of them.
         """
         end = -1
         if not self._begun and data.startswith(_BEGINNING):  # as nearly all come: at once
@@ -99,7 +91,7 @@ class AnswerHandler(ResponseHandler):
             if found is None and self._is_http():
                 if len(self._begun) > HEAD_LIMIT:
                     self._give_up("the head is too large")
-                return None
+                return b""
             end = found.end() if found else 0
             head, rest = bytes(self._begun[:end]), bytes(self._begun[end:])
         status = _status_of(head)
@@ -108,7 +100,7 @@ class AnswerHandler(ResponseHandler):
             self._interim += 1
             if self._interim > INTERIM_LIMIT:
                 self._give_up("too many interim answers")
-                return None
+                return b""
             return rest
         self._begun.clear()
         self._passing, self._status, self._head = True, _final(status), head
@@ -117,8 +109,7 @@ class AnswerHandler(ResponseHandler):
         return _fit_to_parse(head) + rest
 
     def _is_http(self) -> bool:
-        length = len(_BEGINNING)
-        return self._begun[:length] == _BEGINNING[: len(self._begun)]
+        return _BEGINNING.startswith(bytes(self._begun[: len(_BEGINNING)]))
 
     def _give_up(self, reason: str) -> None:
         self.set_exception(HttpProcessingError(message=reason))
