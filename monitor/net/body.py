@@ -65,13 +65,13 @@ class Body:
         if self._unpacker is not None:
             yield from self._give(self._unpacker.end())
         if self._recoder is not None:
-            yield self._without_mark(self._recoder.end())
+            yield self._without_mark(self._recoder.decode(b"", final=True))
         if self._opening:
             yield self._opening
 
     def _give(self, unpacked: Iterable[bytes]) -> Iterator[bytes]:
         for plain in unpacked:
-            if text := self._without_mark(self._recoder.take(plain) if self._recoder else plain):
+            if text := self._without_mark(self._recoder.decode(plain) if self._recoder else plain):
                 yield text
 
     def _without_mark(self, text: bytes) -> bytes:
@@ -144,13 +144,7 @@ class _Recoder:
         self._named = codecs.getincrementaldecoder(charset)()
         self._decoder = self._named if wide else codecs.getincrementaldecoder("utf-8")()
 
-    def take(self, part: bytes) -> bytes:
-        return self._decode(part, final=False)
-
-    def end(self) -> bytes:
-        return self._decode(b"", final=True)
-
-    def _decode(self, part: bytes, *, final: bool) -> bytes:
+    def decode(self, part: bytes, *, final: bool = False) -> bytes:
         try:
             try:
                 return self._decoder.decode(part, final).encode()
