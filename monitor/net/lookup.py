@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 from typing import Any, Final, TypeAlias
 
@@ -80,22 +81,13 @@ def _look_up(
 ) -> None:
     host, port, family = key
     try:
-        found: Any = socket.getaddrinfo(
+        found = socket.getaddrinfo(
             host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
         )
     except (OSError, UnicodeError) as error:
-        failure: Exception | None = error
+        tell = partial(asked.set_exception, error)
     else:
-        failure = None
-
-    def tell() -> None:
-        if asked.done():
-            return
-        if failure is not None:
-            asked.set_exception(failure)
-        else:
-            asked.set_result([_result(host, entry) for entry in found])
-
+        tell = partial(asked.set_result, [_result(host, entry) for entry in found])
     with suppress(RuntimeError):  # the loop was closed meanwhile
         loop.call_soon_threadsafe(tell)
 
