@@ -9,7 +9,9 @@ from monitor.core.pause import LONGEST_RETRY_AFTER
 
 def parse_retry_after(value: str | None, *, at: datetime) -> timedelta | None:
     """Read whole seconds or an HTTP date (RFC 9110, 10.2.3); the wait is 0 to 1 h, else none."""
-    text = (value or "").strip()
+    if value is None:  # as nearly always
+        return None
+    text = value.strip()
     if re.fullmatch(r"-?[0-9]+", text):
         # Longer numbers are beyond the hour, and int() refuses more than 4300 digits.
         seconds = int(text) if len(text) <= 9 else 3600 - 3600 * text.startswith("-")

@@ -1,10 +1,11 @@
-"""What the config file says of any receiver, whichever its kind."""
+"""What all receivers share that are reached by HTTP: settings, a client, no answer."""
 
-import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, unquote_plus, urlsplit
+from typing import TYPE_CHECKING, ClassVar, Final
+from urllib.parse import urlsplit
 
+from monitor.core.delivery import Verdict, VerdictKind
+from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissingError
 from monitor.net.tls import tls_context
 from monitor.setting_types import CaFile, Settings, has_dot_segments
 from monitor.sinks.kept_text import READ_LIMIT
@@ -15,14 +16,12 @@ if TYPE_CHECKING:
 KEEPALIVE: Final = timedelta(seconds=4)
 """Shorter than most servers': a reused POST connection that they close is a failed attempt."""
 
-_SHORTEST_KEY: Final = 16
-"""Shorter parts of a path are taken for plain words."""
-_SHORTEST_TARGET: Final = 8
-"""A shorter path or query is found in any text: hiding it would blacken the receiver's answers."""
-
 
 class HttpReceiverSettings(Settings):
     """Parse what the tables of all receivers share that are reached by HTTP."""
+
+    slots: ClassVar[int]
+    """Requests at a time."""
 
     allow_http: bool = False
     """Allow `http://`: events then travel readable."""
@@ -32,9 +31,7 @@ class HttpReceiverSettings(Settings):
     """PEM file of certificates to trust instead of the system's."""
 
 
-def open_client(
-    settings: HttpReceiverSettings, *, connections: int, success_waits: timedelta
-) -> "HttpClient":
+def open_client(settings: HttpReceiverSettings, *, success_waits: timedelta) -> "HttpClient":
     """Return a receiver's client; raise ConfigError if its CA file cannot be used.
 
     Any answer counts from its head on; the body of a 2xx is waited for so long.
@@ -47,8 +44,16 @@ def open_client(
         keepalive=KEEPALIVE,
         body_limit=READ_LIMIT,
         success_waits=success_waits,
-        connections=connections,
+        connections=settings.slots,
     )
+
+
+def hold_for(error: SecretMissingError | NetworkError) -> Verdict:
+    """Return the verdict on an attempt that brought no answer: it holds the receiver."""
+    if isinstance(error, NetworkError):
+        return Verdict(kind=VerdictKind.HOLD, error=error.kind.value, reason=error.reason)
+    word = "secret_malformed" if isinstance(error, SecretMalformedError) else "secret_missing"
+    return Verdict(kind=VerdictKind.HOLD, error=word)
 
 
 def check_url(
@@ -69,14 +74,3 @@ def check_url(
     if has_dot_segments(parts.path):
         raise ValueError("must hold no dot segments, such as /../ or /%2e%2e/")
     return url
-
-
-def url_secrets(url: str) -> tuple[str, ...]:
-    """Return the parts of a URL that must not show: its path or query may hold the key."""
-    parts = urlsplit(url)
-    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    words = [*parts.path.split("/"), *re.split("[&=]", parts.query)]
-    words += [unquote_plus(word) for word in words] + [unquote(word) for word in words]
-    long = (word for word in dict.fromkeys(words) if len(word) >= _SHORTEST_KEY)
-    whole = (target, parts.path, parts.query)
-    return (url, *(part for part in whole if len(part) >= _SHORTEST_TARGET), *long)

@@ -1,6 +1,7 @@
 """The Slack sink: one readable message per event through an incoming webhook."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,12 +11,12 @@ from typing import Any, ClassVar, Final, Literal
 from pydantic import ValidationInfo, field_validator
 
 from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind, verdict_on
-from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissingError
+from monitor.core.errors import NetworkError, SecretMissingError
 from monitor.net.answer import Answer
 from monitor.net.retry_after import parse_retry_after
 from monitor.secret import Secret
-from monitor.sinks.kept_text import kept_text
-from monitor.sinks.receiver import HttpReceiverSettings, check_url, open_client, url_secrets
+from monitor.sinks.kept_text import kept_text, url_secrets
+from monitor.sinks.receiver import HttpReceiverSettings, check_url, hold_for, open_client
 from monitor.sinks.slack_blocks import message
 
 _EXAMPLE: Final = "https://hooks.slack.com/services/T0000/B0000/PLACEHOLDER"
@@ -65,7 +66,6 @@ class SlackSettings(HttpReceiverSettings):
 
     secrets: ClassVar[tuple[str, ...]] = ("webhook_url",)
     slots: ClassVar[int] = 1
-    """Requests at a time."""
     spacing: ClassVar[timedelta] = timedelta(seconds=1)
     """Shortest time from one request to the next: Slack takes one a second per webhook."""
     timeout: ClassVar[timedelta] = timedelta(seconds=15)
@@ -90,21 +90,15 @@ class SlackSink:
 
     def __init__(self, settings: SlackSettings) -> None:
         self._settings = settings
-        self._client = open_client(
-            settings, connections=settings.slots, success_waits=settings.timeout
-        )
+        self._client = open_client(settings, success_waits=settings.timeout)
 
     async def send(self, delivery: Delivery, *, sent_at: datetime) -> Verdict:
         """Make one attempt: blocks, and if Slack refuses those, at once the text alone."""
         try:
             url = self._settings.webhook_url.read()
             answer = await self._post(url, message(json.loads(delivery.body)))
-        except SecretMalformedError:
-            return Verdict(kind=VerdictKind.HOLD, error="secret_malformed")
-        except SecretMissingError:
-            return Verdict(kind=VerdictKind.HOLD, error="secret_missing")
-        except NetworkError as error:
-            return Verdict(kind=VerdictKind.HOLD, error=error.kind.value, reason=error.reason)
+        except (SecretMissingError, NetworkError) as error:
+            return hold_for(error)
         return _judge(answer, url, sent_at)
 
     async def close(self) -> None:
@@ -129,12 +123,10 @@ class SlackSink:
 def _said(answer: Answer) -> object:
     """Return what Slack says: a word, or the JSON object that some of its endpoints answer."""
     text = answer.body.strip().decode(errors="replace")
-    if not text.startswith("{"):
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+    with suppress(ValueError, RecursionError):
+        if text.startswith("{"):
+            return json.loads(text)
+    return text
 
 
 def _is_ok(answer: Answer) -> bool:
@@ -159,9 +151,7 @@ def _judge(answer: Answer, url: str, sent_at: datetime) -> Verdict:
     webhook within 75 h loses nothing. 410 (an archived channel) ends a delivery at once like any
     other 410; `redeliver` sends it again once the channel is back.
     """
-    asked = answer.retry_after
-    retry_after = parse_retry_after(asked, at=sent_at) if asked else None
-    verdict = verdict_on(answer.status_code, retry_after)
+    verdict = verdict_on(answer.status_code, parse_retry_after(answer.retry_after, at=sent_at))
     word = _word(answer)
     if verdict.kind is VerdictKind.DELIVERED:
         if _is_ok(answer):

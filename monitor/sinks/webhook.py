@@ -1,20 +1,19 @@
 """The webhook sink: Standard Webhooks 1.0 or CloudEvents to any URL, signed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind, verdict_on
-from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissingError
+from monitor.core.errors import NetworkError, SecretMissingError
 from monitor.headers import Headers
-from monitor.net.answer import Answer
 from monitor.net.retry_after import parse_retry_after
 from monitor.secret import Secret
 from monitor.setting_types import Duration, Span, duration_between
-from monitor.sinks.kept_text import kept_text
-from monitor.sinks.receiver import HttpReceiverSettings, check_url, open_client, url_secrets
+from monitor.sinks.kept_text import kept_text, url_secrets
+from monitor.sinks.receiver import HttpReceiverSettings, check_url, hold_for, open_client
 from monitor.sinks.signature import parse_keys, sign
 
 _CONTENT_TYPES: Final = {
@@ -30,7 +29,6 @@ class WebhookSettings(HttpReceiverSettings):
 
     secrets: ClassVar[tuple[str, ...]] = ("secret",)
     slots: ClassVar[int] = 8
-    """Requests at a time."""
     spacing: ClassVar[timedelta] = timedelta()
     """Shortest time from one request to the next."""
 
@@ -71,16 +69,6 @@ class WebhookSettings(HttpReceiverSettings):
         return value.checked_by(parse_keys)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Secrets:
-    """The secret values as they were read for one attempt."""
-
-    keys: tuple[bytes, ...]
-    headers: dict[str, str]
-    shown: tuple[str, ...]
-    """What must not show in the answer."""
-
-
 class WebhookSink:
     """Send deliveries to one webhook receiver."""
 
@@ -88,55 +76,39 @@ class WebhookSink:
         self._settings = settings
         self._content_type = _CONTENT_TYPES[settings.format]
         self._url_secrets = url_secrets(settings.url)
-        self._client = open_client(
-            settings, connections=settings.slots, success_waits=_SUCCESS_WAITS
-        )
+        self._client = open_client(settings, success_waits=_SUCCESS_WAITS)
 
     async def send(self, delivery: Delivery, *, sent_at: datetime) -> Verdict:
         """Make one attempt; the stored bytes leave as they are, with a fresh signature."""
         try:
-            secrets = self._read_secrets()
+            secret = self._settings.secret.read()
+            headers = {name: value.read() for name, value in self._settings.headers.items()}
             answer = await self._client.post(
                 self._settings.url,
-                self._headers(delivery, secrets, sent_at),
+                headers | self._own_headers(delivery, parse_keys(secret), sent_at),
                 delivery.body,
                 deadline=self._settings.timeout,
             )
-        except SecretMalformedError:
-            return Verdict(kind=VerdictKind.HOLD, error="secret_malformed")
-        except SecretMissingError:
-            return Verdict(kind=VerdictKind.HOLD, error="secret_missing")
-        except NetworkError as error:
-            return Verdict(kind=VerdictKind.HOLD, error=error.kind.value, reason=error.reason)
-        return self._judge(answer, secrets, sent_at)
+        except (SecretMissingError, NetworkError) as error:
+            return hold_for(error)
+        verdict = verdict_on(answer.status_code, parse_retry_after(answer.retry_after, at=sent_at))
+        if verdict.kind is VerdictKind.DELIVERED:
+            return verdict
+        hidden = (secret, *headers.values(), *self._url_secrets)
+        return replace(verdict, response=kept_text(answer.body, secrets=hidden))
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
 
-    def _read_secrets(self) -> _Secrets:
-        secret = self._settings.secret.read()
-        headers = {name: value.read() for name, value in self._settings.headers.items()}
-        shown = (secret, *headers.values(), *self._url_secrets)
-        return _Secrets(keys=parse_keys(secret), headers=headers, shown=shown)
-
-    def _headers(self, delivery: Delivery, secrets: _Secrets, sent_at: datetime) -> dict[str, str]:
+    def _own_headers(
+        self, delivery: Delivery, keys: tuple[bytes, ...], sent_at: datetime
+    ) -> dict[str, str]:
         timestamp = int(sent_at.timestamp())
-        signature = sign(
-            secrets.keys, event_id=delivery.event_id, timestamp=timestamp, body=delivery.body
-        )
+        signature = sign(keys, event_id=delivery.event_id, timestamp=timestamp, body=delivery.body)
         return {
-            **secrets.headers,
             "content-type": self._content_type,
             "webhook-id": delivery.event_id,
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature,
         }
-
-    def _judge(self, answer: Answer, secrets: _Secrets, sent_at: datetime) -> Verdict:
-        asked = answer.retry_after
-        retry_after = parse_retry_after(asked, at=sent_at) if asked else None
-        verdict = verdict_on(answer.status_code, retry_after)
-        if verdict.kind is VerdictKind.DELIVERED:
-            return verdict
-        return replace(verdict, response=kept_text(answer.body, secrets=secrets.shown))

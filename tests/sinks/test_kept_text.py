@@ -1,6 +1,6 @@
 import pytest
 
-from monitor.sinks.receiver import url_secrets
+from monitor.sinks.kept_text import url_secrets
 
 KEY = "abcdefghij+klmnop/qrstuv"
 QUOTED = "abcdefghij%2Bklmnop%2Fqrstuv"
