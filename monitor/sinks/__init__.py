@@ -24,11 +24,4 @@ def build(name: str, settings: ReceiverSettings) -> SlackSink | WebhookSink:
         raise ConfigError([f"receivers.{name}: {mistake}" for mistake in error.mistakes]) from error
 
 
-__all__ = [
-    "ReceiverSettings",
-    "SlackSettings",
-    "SlackSink",
-    "WebhookSettings",
-    "WebhookSink",
-    "build",
-]
+__all__ = ["ReceiverSettings", "SlackSettings", "WebhookSettings", "build"]

@@ -109,8 +109,7 @@ def _status(data: Document) -> str:
         return ""
     moved = f"{_word(before or '')} → {_word(now)}" if _moved(data) else _word(now)
     phase = data.get("phase")
-    told = str(data.get("status") or "").casefold()
-    return f"{moved} ({phase})" if phase and phase != told else moved
+    return f"{moved} ({phase})" if phase and phase != now.casefold() else moved
 
 
 def _moved(data: Document) -> bool:

@@ -8,7 +8,8 @@ from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind
-from monitor.sinks import ReceiverSettings, SlackSettings, SlackSink
+from monitor.sinks import ReceiverSettings, SlackSettings
+from monitor.sinks.slack import SlackSink
 from monitor.sinks.slack_blocks import message
 
 AT = datetime(2026, 1, 29, 8, 31, 2, tzinfo=UTC)

@@ -14,7 +14,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from monitor import __version__
 from monitor.core.delivery import SCHEDULE, Delivery, VerdictKind
 from monitor.core.errors import ConfigError
-from monitor.sinks import ReceiverSettings, WebhookSettings, WebhookSink, build
+from monitor.sinks import ReceiverSettings, WebhookSettings, build
+from monitor.sinks.webhook import WebhookSink
 
 FIRST = "whsec_" + base64.b64encode(bytes(range(24))).decode()
 SECOND = "whsec_" + base64.b64encode(bytes(range(64))).decode()
