@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import sys
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Final
 
 import typer
 
-from monitor.demo.presenter import Lines, LiveScreen
+from monitor.demo.presenter import Lines, live_screen
 from monitor.demo.show import perform
 from monitor.screen.console import make_console, safe
 from monitor.setting_types import write_duration
@@ -25,8 +26,8 @@ def show(duration: timedelta) -> None:
     logging.getLogger().addHandler(logging.NullHandler())  # the screen is nobody's log
     console = make_console()
     live = sys.stdout.isatty() and console.is_terminal and not console.is_dumb_terminal
-    presenter = LiveScreen(console) if live else Lines(console)
-    summary = asyncio.run(perform(duration.total_seconds(), presenter))
+    with live_screen(console) if live else nullcontext(Lines(console).show) as present:
+        summary = asyncio.run(perform(duration.total_seconds(), present))
     for line in summary.lines():
         console.print(safe(line), soft_wrap=True)
     if not summary.well:

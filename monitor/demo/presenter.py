@@ -1,6 +1,7 @@
 """Presenters: a live screen for a terminal, lines for everything else."""
 
-from typing import Protocol, Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
@@ -11,36 +12,20 @@ from monitor.demo.moment import Moment
 from monitor.facts.times import write_latency
 from monitor.screen.console import safe
 
-
-class Presenter(Protocol):
-    """Show moments until it is left."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_error: object) -> None: ...
-
-    def show(self, moment: Moment) -> None:
-        """Show one."""
+Present = Callable[[Moment], None]
+"""Shows one moment."""
 
 
-class LiveScreen:
-    """Each moment drawn over the last one, on a screen of its own that is gone at the end."""
+@contextmanager
+def live_screen(console: Console) -> Iterator[Present]:
+    """Draw each moment over the last one, on a screen of its own that is gone at the end."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live = Live(console=console, screen=True, auto_refresh=False)
+    def show(moment: Moment) -> None:
+        width, height = console.size  # the terminal's of now
+        live.update(draw(moment, width=width, height=height), refresh=True)
 
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._live.stop()
-
-    def show(self, moment: Moment) -> None:
-        """Draw it to the terminal's size of now."""
-        width, height = self._console.size
-        self._live.update(draw(moment, width=width, height=height), refresh=True)
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        yield show
 
 
 class Lines:
@@ -50,12 +35,6 @@ class Lines:
         self._console = console
         self._doing = ""
         self._written: set[str] = set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        pass
 
     def show(self, moment: Moment) -> None:
         """Write what is new."""

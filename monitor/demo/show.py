@@ -10,7 +10,7 @@ from typing import Final
 
 from monitor.core.errors import DemoError
 from monitor.demo.moment import RUNNING, Moment
-from monitor.demo.presenter import Presenter
+from monitor.demo.presenter import Present
 from monitor.demo.stage import Stage, set_up
 from monitor.demo.watcher import Watcher
 from monitor.facts.times import write_latency
@@ -80,51 +80,38 @@ class Summary:
         }
 
 
-async def perform(seconds: float, presenter: Presenter) -> Summary:
+async def perform(seconds: float, present: Present) -> Summary:
     """Perform for `seconds`, or until SIGINT, SIGTERM or SIGHUP; raise DemoError."""
-    interruption = Interruption()
-    with presenter:
-        async with set_up(seconds) as stage:
-            return await _Show(stage, presenter, interruption).play()
+    interruption = _Interruption()
+    async with set_up(seconds) as stage:
+        return await _Show(stage, present, interruption).play()
 
 
-class Interruption:
+class _Interruption:
     """The signals that end the show; a second one spares the wait for the last events."""
 
     def __init__(self) -> None:
-        self._stop, self._hurry = asyncio.Event(), asyncio.Event()
+        self.first, self.second = asyncio.Event(), asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self._signalled)
 
     def _signalled(self) -> None:
-        if self._stop.is_set():
-            self._hurry.set()
-        self._stop.set()
-
-    @property
-    def came(self) -> bool:
-        """Return whether the show is to end."""
-        return self._stop.is_set()
-
-    async def within(self, seconds: float) -> bool:
-        """Wait for `seconds` at most; return whether the show is to end."""
-        return await _happens(self._stop, seconds)
-
-    async def again_within(self, seconds: float) -> bool:
-        """Wait for `seconds` at most; return whether it is to end at once."""
-        return await _happens(self._hurry, seconds)
+        if self.first.is_set():
+            self.second.set()
+        self.first.set()
 
 
-async def _happens(event: asyncio.Event, seconds: float) -> bool:
+async def _comes(signalled: asyncio.Event) -> bool:
+    """Wait until the next look at most; return whether there was a signal."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
-    return event.is_set()
+        await asyncio.wait_for(signalled.wait(), _FRAME)
+    return signalled.is_set()
 
 
 class _Show:
-    def __init__(self, stage: Stage, presenter: Presenter, interruption: Interruption) -> None:
+    def __init__(self, stage: Stage, present: Present, interruption: _Interruption) -> None:
         self._stage = stage
-        self._presenter = presenter
+        self._present = present
         self._watcher = Watcher(stage)
         self._interruption = interruption
 
@@ -141,13 +128,13 @@ class _Show:
             if time.monotonic() > patience:
                 raise DemoError(f"the daemon has not started within {START_TIMEOUT:.0f} s")
             await self._look("starting the daemon")
-            if await self._interruption.within(_FRAME):
+            if await _comes(self._interruption.first):
                 return
 
     async def _go_on(self) -> None:
         while self._stage.curtain.elapsed() < self._stage.seconds:
             await self._look(RUNNING)
-            if await self._interruption.within(_FRAME):
+            if await _comes(self._interruption.first):
                 return
 
     async def _end(self) -> Summary:
@@ -160,13 +147,13 @@ class _Show:
             all_reported = not missing and moment.totals.delivered == moment.totals.events
             if all_reported or time.monotonic() > patience:
                 break
-            if await self._interruption.again_within(_FRAME):
+            if await _comes(self._interruption.second):
                 break
-        interrupted = self._interruption.came
+        interrupted = self._interruption.first.is_set()
         return Summary(moment=moment, missing=missing, interrupted=interrupted)
 
     async def _look(self, doing: str) -> Moment:
         self._stage.daemon.check()
         moment = await self._watcher.look(doing)
-        self._presenter.show(moment)
+        self._present(moment)
         return moment

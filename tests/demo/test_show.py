@@ -24,7 +24,7 @@ from monitor.core.errors import DemoError
 from monitor.demo import show, stage
 from monitor.demo.consumer import Consumer
 from monitor.demo.moment import RUNNING, Moment, Totals
-from monitor.demo.presenter import Lines
+from monitor.demo.presenter import Lines, Present
 from monitor.demo.show import Summary, perform
 from tests.conftest import Until
 from tests.demo.conftest import Start, processes_naming
@@ -210,9 +210,9 @@ class Forgetful(Consumer):
             self.accepted.pop()
 
 
-def silence() -> Lines:
+def silence() -> Present:
     """Return a presenter that nobody sees."""
-    return Lines(Console(file=io.StringIO()))
+    return Lines(Console(file=io.StringIO())).show
 
 
 async def test_a_consumer_that_loses_an_end_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ COINED = {
 }
 """Words that had to be decoded, and have plain ones now."""
 PARTICIPLE = re.compile(r"(?:[a-z]ed|own|ound|orn|eld|ept|een|old)$")
-NOUNS = {"DiscoveryRound", "Field", "Hold", "LiveScreen"}
+NOUNS = {"DiscoveryRound", "Field", "Hold"}
 """They only end like one."""
 
 
