@@ -87,7 +87,7 @@ async def _run(stage: Stage, *words: str) -> str:
         "TERM": "xterm-256color",
     }
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "monitor", *words, "--config", str(stage.folder / "config.toml")),
+        *(sys.executable, "-m", "monitor", *words, "--config", str(stage.config)),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -5,14 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from monitor.simulator import (
-    Ending,
-    Generation,
-    JobEnding,
-    Life,
-    bolna_life,
-    vogent_life,
-)
+from monitor.simulator import Ending, Generation, JobEnding, Life, bolna_life, vogent_life
 from monitor.simulator.lives import Clock
 from monitor.simulator.story import seeded
 

@@ -96,7 +96,7 @@ def _draw_title() -> Text:
 
 def _draw_batches(watches: Sequence[Watch], columns: Columns, *, rows: int) -> list[Text]:
     """Draw as many as fit: those that are settled go first when there is no room."""
-    settled_last = sorted(watches, key=lambda watch: _is_settled(watch))
+    settled_last = sorted(watches, key=_is_settled)
     kept = {watch.batch.row for watch in settled_last[:rows]}
     return [_draw_batch(watch, columns) for watch in watches if watch.batch.row in kept]
 

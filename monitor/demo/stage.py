@@ -1,14 +1,12 @@
 """The stage: all that a show needs, in a temporary folder and on loopback, set up and torn down."""
 
 import asyncio
-import os
-import shutil
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from monitor.config.starter import fresh_webhook_secret
@@ -56,7 +54,7 @@ class Curtain:
 class Stage:
     """Everything that plays a part."""
 
-    folder: Path
+    config: Path
     seconds: float
     interval: float
     curtain: Curtain
@@ -90,52 +88,48 @@ async def set_up(seconds: float) -> AsyncIterator[Stage]:
     curtain = Curtain()
     roles = cast(seconds=seconds, clock=curtain.elapsed)
     secret = fresh_webhook_secret()
-    with _temporary_folder() as folder:
-        async with AsyncExitStack() as stack:
-            reckoning, consumer = Reckoning(roles), Consumer(secret)
-            apis = {BOLNA: SimulatedBolna(key=KEY), VOGENT: SimulatedVogent(key=KEY)}
-            try:
-                for api in apis.values():
-                    await stack.enter_async_context(api)
-                await stack.enter_async_context(consumer)
-            except OSError as error:
-                reason = error.strerror or type(error).__name__
-                raise DemoError(f"the demo gets no port on 127.0.0.1: {reason}") from error
-            for role in roles:
-                apis[role.source].put(role.id, role.life)
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(_temporary_folder()))
+        reckoning, consumer = Reckoning(roles), Consumer(secret)
+        apis = {BOLNA: SimulatedBolna(key=KEY), VOGENT: SimulatedVogent(key=KEY)}
+        try:
             for api in apis.values():
-                api.record.listen(reckoning.note)
-            stage = Stage(
-                folder=folder,
-                seconds=seconds,
-                interval=min(max(seconds / _POLLS_A_SHOW, _INTERVALS[0]), _INTERVALS[1]),
-                curtain=curtain,
-                roles=roles,
-                apis=apis,
-                consumer=consumer,
-                reckoning=reckoning,
-                daemon=Daemon(folder / "config.toml"),
-                database=Database(_url(folder / "monitor.db")),
-            )
-            _write_config(stage, secret)
-            stack.push_async_callback(stage.database.close)
-            stack.push_async_callback(stage.daemon.stop)
-            await stage.daemon.start()
-            yield stage
+                await stack.enter_async_context(api)
+            await stack.enter_async_context(consumer)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise DemoError(f"the demo gets no port on 127.0.0.1: {reason}") from error
+        for role in roles:
+            apis[role.source].put(role.id, role.life)
+        for api in apis.values():
+            api.record.listen(reckoning.note)
+        config = folder / "config.toml"
+        stage = Stage(
+            config=config,
+            seconds=seconds,
+            interval=min(max(seconds / _POLLS_A_SHOW, _INTERVALS[0]), _INTERVALS[1]),
+            curtain=curtain,
+            roles=roles,
+            apis=apis,
+            consumer=consumer,
+            reckoning=reckoning,
+            daemon=Daemon(config),
+            database=Database(_url(folder / "monitor.db")),
+        )
+        _write_config(stage, secret)
+        stack.push_async_callback(stage.database.close)
+        stack.push_async_callback(stage.daemon.stop)
+        await stage.daemon.start()
+        yield stage
 
 
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
+def _temporary_folder() -> TemporaryDirectory[str]:
     try:
-        folder = Path(tempfile.mkdtemp(prefix="monitor-demo-"))
+        return TemporaryDirectory(prefix="monitor-demo-", ignore_cleanup_errors=True)
     except OSError as error:
         raise DemoError(
             f"the demo needs a temporary folder: {error.strerror}; $TMPDIR names another place"
         ) from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _url(file: Path) -> str:
@@ -149,12 +143,11 @@ def _write_config(stage: Stage, secret: str) -> None:
         parts.append(_SOURCE.format(name=name, key=KEY, base_url=api.base_url))
     parts.append(_RECEIVER.format(url=stage.consumer.url, secret=secret))
     parts += [_BATCH.format(source=role.source, id=role.id, team=role.team) for role in stage.roles]
-    file = stage.folder / "config.toml"
     try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write("".join(parts))
+        stage.config.touch(0o600, exist_ok=False)
+        stage.config.write_text("".join(parts))
     except OSError as error:
-        raise DemoError(f"the demo cannot write {file}: {error.strerror}") from error
+        raise DemoError(f"the demo cannot write {stage.config}: {error.strerror}") from error
 
 
 _HEAD: Final = """\
