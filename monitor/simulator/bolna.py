@@ -33,11 +33,10 @@ class SimulatedBolna(SimulatedApi):
 
     async def _answer(self, request: web.BaseRequest, batch: str) -> web.StreamResponse:
         if request.path == "/v2/agent/all":
-            return await self._answer_list(request, "v2/agent/all", agents_page(self.agents))
+            return await self._show(request, "v2/agent/all", agents_page(self.agents))
         agent = batch.removesuffix("/all")
         if agent != batch and agent in self.agents:
-            page = agent_page(self.agents[agent], self._lives)
-            return await self._answer_list(request, batch, page)
+            return await self._show(request, batch, agent_page(self.agents[agent], self._lives))
         return await super()._answer(request, batch)
 
 

@@ -1,8 +1,8 @@
 """A simulated API: a real HTTP server on loopback that shows lives, with faults on demand."""
 
 import time
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from typing import ClassVar, Self
 from urllib.parse import unquote
 
@@ -33,7 +33,8 @@ class SimulatedApi:
         self._port = port
         self._clock = clock
         self._lives: dict[str, Life] = {}
-        self._faults: dict[str | None, _Trouble] = {}
+        self._faults: dict[str | None, Iterator[Fault]] = {}
+        """By the batch, or none for the account: a fault for each request to come."""
         self._path = f"{self.prefix}/{self.collection}/"
         self._runner = web.ServerRunner(
             web.Server(self._handle, handler_cancellation=True, keepalive_timeout=300.0),
@@ -45,12 +46,7 @@ class SimulatedApi:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         """Stop."""
         await self.stop()
 
@@ -85,13 +81,13 @@ class SimulatedApi:
         del self._lives[batch_id]
 
     def fault(self, fault: Fault, *, batch: str | None = None, times: int | None = None) -> None:
-        """ServedAnswer with a fault for so many requests (at least one), or until lifted.
+        """Answer with a fault for so many requests (at least one), or until lifted.
 
         It concerns one batch or, without one, the whole account; a batch's own goes first.
         """
         if times is not None and times < 1:
             raise ValueError("a fault comes at least once; lift() ends it")
-        self._faults[batch] = _Trouble(fault, times)
+        self._faults[batch] = repeat(fault) if times is None else repeat(fault, times)
 
     def lift(self, batch: str | None = None) -> None:
         """End the fault of one batch or, without one, all faults."""
@@ -116,23 +112,18 @@ class SimulatedApi:
     async def _answer(self, request: web.BaseRequest, batch: str) -> web.StreamResponse:
         """Show a batch to one who may see it."""
         life = self._lives.get(batch)
-        fault = self._fault_for(batch)
-        if fault is not None:
-            return await self._spoil(request, batch, fault, life)
-        if life is None:
-            return self._refuse(batch, 404, "unknown_id")
-        body = life.current.body
-        self.record.add(ServedAnswer(self._clock(), batch, 200, body=body))
-        return web.Response(body=body, content_type=JSON)
+        return await self._show(request, batch, None if life is None else life.current.body)
 
-    async def _answer_list(
-        self, request: web.BaseRequest, name: str, body: bytes
+    async def _show(
+        self, request: web.BaseRequest, name: str, body: bytes | None
     ) -> web.StreamResponse:
-        """Show a list, recorded as that of a batch of its name; so are its faults."""
+        """Show a batch, or a list as that of a batch of its name; none: nobody knows it."""
         fault = self._fault_for(name)
-        if fault is not None:
+        if fault is not None:  # recorded before it is done with: a black hole never is
             self.record.add(ServedAnswer(self._clock(), name, fault.status_code, fault=fault.name))
-            return await self._wreck(request, fault, body)
+            return await self._wreck(request, fault, b"{}" if body is None else body)
+        if body is None:
+            return self._refuse(name, 404, "unknown_id")
         self.record.add(ServedAnswer(self._clock(), name, 200, body=body))
         return web.Response(body=body, content_type=JSON)
 
@@ -141,24 +132,12 @@ class SimulatedApi:
         return unquote(path[len(self._path) :]) if path.startswith(self._path) else ""
 
     def _fault_for(self, batch: str) -> Fault | None:
-        for scope in (batch, None):
-            trouble = self._faults.get(scope)
-            if trouble is not None:
-                if trouble.spent():
-                    del self._faults[scope]
-                return trouble.fault
-        return None
+        faults = (self._faults.get(scope, iter(())) for scope in (batch, None))
+        return next(chain.from_iterable(faults), None)
 
     def _refuse(self, batch: str, code: int, reason: str) -> web.Response:
         self.record.add(ServedAnswer(self._clock(), batch, code, fault=reason))
         return web.json_response({"error": code, "message": reason}, status=code)
-
-    async def _spoil(
-        self, request: web.BaseRequest, batch: str, fault: Fault, life: Life | None
-    ) -> web.StreamResponse:
-        """Record the fault before it is done with: a black hole would never be recorded."""
-        self.record.add(ServedAnswer(self._clock(), batch, fault.status_code, fault=fault.name))
-        return await self._wreck(request, fault, b"{}" if life is None else life.current.body)
 
     async def _wreck(
         self, request: web.BaseRequest, fault: Fault, body: bytes
@@ -169,17 +148,3 @@ class SimulatedApi:
         if request.transport is not None:
             request.transport.abort()
         return web.Response()  # never sent: its connection is gone
-
-
-class _Trouble:
-    """Count how often a fault is still to come."""
-
-    def __init__(self, fault: Fault, times: int | None) -> None:
-        self.fault = fault
-        self._left = times
-
-    def spent(self) -> bool:
-        """Use it once; return whether that was the last time."""
-        if self._left is not None:
-            self._left -= 1
-        return self._left == 0

@@ -40,7 +40,7 @@ class SimulatedVogent(SimulatedApi):
     async def _answer(self, request: web.BaseRequest, batch: str) -> web.StreamResponse:
         if request.path == f"{self.prefix}/{self.collection}":
             self.pages.append(("", request.query.get("cursor", "")))
-            return await self._answer_list(request, "", job_page(request, self._lives.values()))
+            return await self._show(request, "", job_page(request, self._lives.values()))
         job_id, _, name = batch.rpartition("/")
         if not job_id or name not in {"queue", "dials"}:
             return await super()._answer(request, batch)
