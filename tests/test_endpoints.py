@@ -16,10 +16,10 @@ from monitor import endpoints
 from monitor.core.errors import ConfigError
 from monitor.daemon import liveness
 from monitor.endpoints import Endpoints
-from monitor.simulator import Fault
 from tests.conftest import Outage, Until
 from tests.engine.rig import SECRET, Rig
 from tests.engine.test_metrics import CONTRACT
+from tests.simulator.faults import Fault
 
 
 @pytest.fixture

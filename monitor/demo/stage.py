@@ -16,7 +16,8 @@ from monitor.demo.cast import BOLNA, LIVED, VOGENT, Role, cast
 from monitor.demo.consumer import Consumer
 from monitor.demo.daemon import Daemon
 from monitor.demo.reckoning import Reckoning
-from monitor.simulator import Fault, SimulatedApi, SimulatedBolna, SimulatedVogent
+from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent
+from monitor.simulator.faults import not_found
 from monitor.storage.database import Database
 
 KEY: Final = "demo-key"
@@ -76,7 +77,7 @@ class Stage:
         times = max(UNREACHABLE_POLLS + 1, polls)
         for role in self.roles:
             if role.faulted:
-                self.apis[role.source].fault(Fault.not_found(), batch=role.id, times=times)
+                self.apis[role.source].fault(not_found(), batch=role.id, times=times)
 
 
 @asynccontextmanager

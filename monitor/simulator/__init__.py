@@ -8,7 +8,6 @@ from monitor.simulator.bolna import (
     bolna_life,
     random_bolna_life,
 )
-from monitor.simulator.faults import Fault
 from monitor.simulator.lives import Life, Step, step
 from monitor.simulator.record import ServedAnswer
 from monitor.simulator.server import SimulatedApi
@@ -22,7 +21,6 @@ from monitor.simulator.vogent import (
 
 __all__ = [
     "Ending",
-    "Fault",
     "Generation",
     "JobEnding",
     "Life",

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.simulator import Fault, SimulatedBolna, bolna_document
+from monitor.simulator import SimulatedBolna, bolna_document
 from tests.cli.conftest import Run
 from tests.providers.made_up_api import ACCESS, MadeUpApi
+from tests.simulator.faults import Fault
 
 pytestmark = pytest.mark.usefixtures("in_force")
 

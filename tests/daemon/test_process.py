@@ -14,12 +14,13 @@ import pytest
 
 from monitor.daemon.process import run
 from monitor.engine.delivering.relay import Relay
-from monitor.simulator import Fault, bolna_document
+from monitor.simulator import bolna_document
 from tests.conftest import Until
 from tests.daemon.conftest import MakeProcess
 from tests.engine.rig import Rig
 from tests.patient import HANG
 from tests.patient import VARIABLE as UNANSWERED
+from tests.simulator.faults import Fault
 
 connect = psycopg.AsyncConnection.connect
 

@@ -7,10 +7,11 @@ import pytest
 import structlog
 
 from monitor.daemon.reload import MOST_REASONS
-from monitor.simulator import Fault, SimulatedBolna
+from monitor.simulator import SimulatedBolna
 from tests.conftest import Outage, Until
 from tests.daemon.conftest import MakeProcess
 from tests.engine.rig import KEY, SECRET, Consumer, Rig
+from tests.simulator.faults import Fault
 
 Log = pytest.CaptureFixture[str]
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from monitor.simulator import Fault
 from tests.days.cast import cast
 from tests.days.judge import Judge, Trouble, contract
 from tests.days.part import Part, clock
 from tests.days.rig import DayRig
+from tests.simulator.faults import Fault
 
 OUTAGE = Trouble(source="bolna", begins_at=clock(14), ends_at=clock(14) + timedelta(minutes=20))
 ROTATION = Trouble(

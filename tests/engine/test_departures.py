@@ -8,9 +8,9 @@ import pytest
 
 from monitor.core.delivery import SCHEDULE, lifetime
 from monitor.engine.departures import QUIET
-from monitor.simulator import Fault
 from tests.conftest import Until
 from tests.engine.rig import Consumer, Rig
+from tests.simulator.faults import Fault
 
 
 async def leave_receiver(rig: Rig, until: Until) -> None:

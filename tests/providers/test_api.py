@@ -10,14 +10,9 @@ from monitor.core.errors import ConfigError, PollError
 from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.providers import BolnaSettings, build
-from monitor.simulator import (
-    Fault,
-    SimulatedBolna,
-    SimulatedVogent,
-    bolna_document,
-    vogent_document,
-)
+from monitor.simulator import SimulatedBolna, SimulatedVogent, bolna_document, vogent_document
 from tests.patient import HANG
+from tests.simulator.faults import Fault
 
 KEY = "the key"
 Reader = Callable[..., AbstractAsyncContextManager[Provider]]

@@ -16,17 +16,11 @@ from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.providers import vogent_census
 from monitor.providers.vogent_page import Page
-from monitor.simulator import (
-    Fault,
-    Life,
-    SimulatedVogent,
-    step,
-    vogent_document,
-    vogent_life,
-)
+from monitor.simulator import Life, SimulatedVogent, step, vogent_document, vogent_life
 from monitor.simulator.paging import Paging
 from tests.faults.simulation.loop import VirtualLoop
 from tests.patient import HANG
+from tests.simulator.faults import Fault
 
 SHORT = 0.2
 """The deadline of what only a deadline ends, in seconds."""

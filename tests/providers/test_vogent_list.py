@@ -10,7 +10,8 @@ from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.providers import vogent_list
-from monitor.simulator import Fault, SimulatedVogent, vogent_document
+from monitor.simulator import SimulatedVogent, vogent_document
+from tests.simulator.faults import Fault
 
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)
 KEY = "the key"

@@ -2,7 +2,8 @@ from typing import Any
 
 import aiohttp
 
-from monitor.simulator import Fault, SimulatedBolna, SimulatedVogent, vogent_document
+from monitor.simulator import SimulatedBolna, SimulatedVogent, vogent_document
+from tests.simulator.faults import Fault
 
 
 async def shown(http: aiohttp.ClientSession, url: str) -> tuple[int, Any]:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 
-from monitor.simulator import Fault, SimulatedBolna, bolna_document
+from monitor.simulator import SimulatedBolna, bolna_document
+from tests.simulator.faults import Fault
 
 
 async def fetch(http: aiohttp.ClientSession, api: SimulatedBolna) -> tuple[int, bytes, str]:

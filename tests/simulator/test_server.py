@@ -4,13 +4,13 @@ import aiohttp
 import pytest
 
 from monitor.simulator import (
-    Fault,
     SimulatedBolna,
     SimulatedVogent,
     bolna_document,
     bolna_life,
     vogent_document,
 )
+from tests.simulator.faults import Fault
 
 
 async def status_of(http: aiohttp.ClientSession, api: SimulatedBolna, batch_id: str = "b1") -> int:

@@ -8,7 +8,6 @@ import pytest
 from monitor.core.batch import Phase
 from monitor.providers.vogent import parse
 from monitor.simulator import (
-    Fault,
     JobEnding,
     Life,
     SimulatedVogent,
@@ -17,6 +16,7 @@ from monitor.simulator import (
     vogent_document,
     vogent_life,
 )
+from tests.simulator.faults import Fault
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ import pytest
 
 from monitor.engine.polling import discovery
 from monitor.providers.vogent_list import VogentFinder
-from monitor.simulator import Fault, bolna_document, vogent_document
+from monitor.simulator import bolna_document, vogent_document
 from monitor.storage.batches.claim import draw_extra
 from monitor.storage.batches.register import unregister_batches
 from tests.conftest import Until
 from tests.engine.conftest import Log
 from tests.engine.rig import Rig
+from tests.simulator.faults import Fault
 
 FRESH = datetime.now(UTC).isoformat()
 LIST = ""

@@ -3,12 +3,12 @@ from typing import Any
 import pytest
 
 from monitor.core.errors import StorageError
-from monitor.simulator import Fault
 from monitor.storage.batches.record import record
 from tests.conftest import Outage, Until
 from tests.engine.conftest import Log
 from tests.engine.rig import Rig, sequences
 from tests.postgres import Postgres
+from tests.simulator.faults import Fault
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ import pytest
 import structlog
 from aiohttp import web
 
-from monitor.simulator import Fault, SimulatedBolna
+from monitor.simulator import SimulatedBolna
 from monitor.simulator.lives import Life
 from monitor.storage.servers import sqlite
 from tests.conftest import Until
@@ -31,6 +31,7 @@ from tests.faults.disk.recovery import Recovery
 from tests.faults.figures import Figures, sized
 from tests.faults.settings import config
 from tests.patient import HANG
+from tests.simulator.faults import Fault
 
 LOSSES = sized(short=500, full=20_000)
 DAEMONS = sized(short=2, full=20)

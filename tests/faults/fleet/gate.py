@@ -5,8 +5,8 @@ from collections import Counter
 
 from aiohttp import web
 
-from monitor.simulator.faults import Fault
 from tests.faults.consumer import Consumer
+from tests.simulator.faults import Fault
 
 
 class Gate:

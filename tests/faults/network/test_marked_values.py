@@ -12,10 +12,11 @@ from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
 from monitor.cli.main import app
-from monitor.simulator import Fault, SimulatedBolna
+from monitor.simulator import SimulatedBolna
 from monitor.simulator.bolna import bolna_document
 from tests.conftest import Until
 from tests.faults.daemon import Daemon
+from tests.simulator.faults import Fault
 
 KEY = "marked-key-4711"
 SLACK_PATH = "/services/T0MARK/B0MARK/marked-slack-path"

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from monitor.simulator import Fault
 from tests.conftest import Until
 from tests.daemon.program import Process
 from tests.engine.rig import Consumer, Rig
 from tests.faults.figures import Figures
 from tests.proxy import run_proxy
+from tests.simulator.faults import Fault
 
 STOP, ADD, MANY, RELOAD = 5.0, 2.0, 10.0, 3.0
 """Seconds: to stop, to poll what was added, to add 100,000, to try a corrected receiver."""

@@ -2,7 +2,7 @@
 
 import time
 
-from monitor.simulator import Fault, SimulatedBolna
+from monitor.simulator import SimulatedBolna
 from monitor.simulator.bolna import bolna_document
 from tests.conftest import Until
 from tests.faults.consumer import Consumer
@@ -10,6 +10,7 @@ from tests.faults.daemon import Daemon
 from tests.faults.figures import Figures, sized
 from tests.faults.settings import config
 from tests.patient import HANG
+from tests.simulator.faults import Fault
 
 SECONDS = float(sized(short=2, full=10))
 BATCHES = 20
