@@ -6,7 +6,6 @@ from monitor.simulator.bolna import (
     SimulatedBolna,
     bolna_document,
     bolna_life,
-    random_bolna_life,
 )
 from monitor.simulator.lives import Life, Step, step
 from monitor.simulator.record import ServedAnswer
@@ -14,7 +13,6 @@ from monitor.simulator.server import SimulatedApi
 from monitor.simulator.vogent import (
     JobEnding,
     SimulatedVogent,
-    random_vogent_life,
     vogent_document,
     vogent_life,
 )
@@ -31,8 +29,6 @@ __all__ = [
     "Step",
     "bolna_document",
     "bolna_life",
-    "random_bolna_life",
-    "random_vogent_life",
     "step",
     "vogent_document",
     "vogent_life",

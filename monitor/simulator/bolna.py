@@ -114,30 +114,6 @@ def bolna_life(
     return Life(spread(shown, seconds=seconds, dice=dice), clock=clock)
 
 
-def random_bolna_life(
-    batch_id: str,
-    *,
-    created_at: str = CREATED_AT,
-    seed: object = 0,
-    seconds: float = 30.0,
-    clock: Clock | None = None,
-) -> Life:
-    """Live one batch of a seeded kind: either generation, any ending, lag and retry or not."""
-    dice = seeded(("kind", batch_id, seed))
-    return bolna_life(
-        batch_id,
-        contacts=dice.randint(1, 40),
-        generation=dice.choice(list(Generation)),
-        ending=dice.choice((Ending.COMPLETED, Ending.COMPLETED, Ending.STOPPED, Ending.FAILED)),
-        lag=dice.random() < 0.5,
-        retry=dice.random() < 0.3,
-        created_at=created_at,
-        seed=seed,
-        seconds=seconds,
-        clock=clock,
-    )
-
-
 _BEFORE: Final = {
     Generation.OLDER: (
         Scene(status="created"),

@@ -124,25 +124,3 @@ def _active(course: list[Stands], pauses: int) -> Iterator[tuple[str, Stands]]:
         if number in held:
             yield "PAUSED", stands
         yield "ACTIVE", stands
-
-
-def random_vogent_life(
-    job_id: str,
-    *,
-    created_at: str = CREATED_AT,
-    seed: object = 0,
-    seconds: float = 30.0,
-    clock: Clock | None = None,
-) -> Life:
-    """Live one job of a seeded kind: any ending, up to three pauses."""
-    dice = seeded(("kind", job_id, seed))
-    return vogent_life(
-        job_id,
-        contacts=dice.randint(1, 40),
-        pauses=dice.randint(0, 3),
-        ending=dice.choice(list(JobEnding)),
-        created_at=created_at,
-        seed=seed,
-        seconds=seconds,
-        clock=clock,
-    )

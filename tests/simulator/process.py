@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from monitor.simulator.bolna import SimulatedBolna, random_bolna_life
+from monitor.simulator.bolna import SimulatedBolna
 from monitor.simulator.server import SimulatedApi
 from monitor.simulator.story import seeded
-from monitor.simulator.vogent import SimulatedVogent, random_vogent_life
+from monitor.simulator.vogent import SimulatedVogent
 from tests.simulator.journal import Journal
+from tests.simulator.random_lives import random_bolna_life, random_vogent_life
 
 _PROVIDERS: Final = {
     "bolna": (SimulatedBolna, random_bolna_life),

@@ -4,14 +4,8 @@ import pytest
 
 from monitor.core.batch import Outcome, Phase
 from monitor.providers.bolna import parse
-from monitor.simulator import (
-    Ending,
-    Generation,
-    Life,
-    bolna_document,
-    bolna_life,
-    random_bolna_life,
-)
+from monitor.simulator import Ending, Generation, Life, bolna_document, bolna_life
+from tests.simulator.random_lives import random_bolna_life
 
 
 def words(life: Life) -> list[str]:

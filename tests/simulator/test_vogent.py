@@ -7,16 +7,9 @@ import pytest
 
 from monitor.core.batch import Phase
 from monitor.providers.vogent import parse
-from monitor.simulator import (
-    JobEnding,
-    Life,
-    SimulatedVogent,
-    random_vogent_life,
-    step,
-    vogent_document,
-    vogent_life,
-)
+from monitor.simulator import JobEnding, Life, SimulatedVogent, step, vogent_document, vogent_life
 from tests.simulator.faults import Fault
+from tests.simulator.random_lives import random_vogent_life
 
 
 @pytest.mark.parametrize(

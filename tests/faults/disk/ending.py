@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.simulator import SimulatedApi
-from monitor.simulator.bolna import random_bolna_life
 from monitor.simulator.lives import Life
 from tests.faults.accounting import shown
 from tests.faults.consumer import Consumer
+from tests.simulator.random_lives import random_bolna_life
 
 
 def put_lives(

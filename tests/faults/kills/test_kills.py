@@ -10,7 +10,6 @@ from contextlib import closing
 from random import Random
 
 from monitor.simulator import SimulatedBolna
-from monitor.simulator.bolna import random_bolna_life
 from tests.conftest import Until
 from tests.faults.accounting import Account, account, served_states
 from tests.faults.consumer import Consumer
@@ -22,6 +21,7 @@ from tests.faults.settings import config
 from tests.faults.unrest import AGENT, Unrest
 from tests.patient import HANG
 from tests.programs import PIPE, STDOUT
+from tests.simulator.random_lives import random_bolna_life
 
 KILLS = sized(short=4, full=180)
 """At random moments."""

@@ -13,7 +13,6 @@ from random import Random
 from typing import Final
 
 from monitor.core.batch import Origin
-from monitor.simulator.bolna import random_bolna_life
 from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database
 from monitor.storage.schema.version import migrate
@@ -33,6 +32,7 @@ from tests.faults.simulation.weather import (
     Weather,
 )
 from tests.faults.simulation.wire import Host, Wire
+from tests.simulator.random_lives import random_bolna_life
 
 DAWN: Final = datetime(2026, 1, 29, tzinfo=UTC)
 DAY: Final = 24 * HOUR
