@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.simulator import Generation, ServedAnswer, bolna_document, bolna_life, vogent_life
+from monitor.simulator.bolna import Generation, bolna_document, bolna_life
+from monitor.simulator.record import ServedAnswer
+from monitor.simulator.vogent import vogent_life
 from tests.conftest import Until
 from tests.engine.rig import Rig, sequences
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from monitor.simulator import Ending, Generation, JobEnding, Life, bolna_life, vogent_life
-from monitor.simulator.lives import Clock
+from monitor.simulator.bolna import Ending, Generation, bolna_life
+from monitor.simulator.lives import Clock, Life
 from monitor.simulator.story import seeded
+from monitor.simulator.vogent import JobEnding, vogent_life
 
 BOLNA: Final = "bolna"
 VOGENT: Final = "vogent"

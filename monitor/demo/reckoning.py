@@ -11,7 +11,7 @@ from monitor.core.event import EventType
 from monitor.core.unreachable import UNREACHABLE_POLLS
 from monitor.demo.cast import Role
 from monitor.demo.consumer import Consumer
-from monitor.simulator import ServedAnswer
+from monitor.simulator.record import ServedAnswer
 
 _ENDS: Final = {
     "completed": EventType.COMPLETED,

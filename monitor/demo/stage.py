@@ -16,8 +16,10 @@ from monitor.demo.cast import BOLNA, LIVED, VOGENT, Role, cast
 from monitor.demo.consumer import Consumer
 from monitor.demo.daemon import Daemon
 from monitor.demo.reckoning import Reckoning
-from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent
+from monitor.simulator.bolna import SimulatedBolna
 from monitor.simulator.faults import not_found
+from monitor.simulator.server import SimulatedApi
+from monitor.simulator.vogent import SimulatedVogent
 from monitor.storage.database import Database
 
 KEY: Final = "demo-key"

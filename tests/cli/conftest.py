@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from monitor.cli.main import app
 from monitor.core.failure import FailureKind
 from monitor.core.source import Health
-from monitor.simulator import SimulatedBolna
+from monitor.simulator.bolna import SimulatedBolna
 from monitor.storage.database import Database
 from monitor.storage.instances import touch_instance
 from monitor.storage.sources import SourceRecord

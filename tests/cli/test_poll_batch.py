@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.simulator import SimulatedBolna, bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.cli.conftest import Run
 from tests.providers.made_up_api import ACCESS, MadeUpApi
 from tests.simulator.faults import Fault

@@ -14,7 +14,7 @@ import pytest
 
 from monitor.daemon.process import run
 from monitor.engine.delivering.relay import Relay
-from monitor.simulator import bolna_document
+from monitor.simulator.bolna import bolna_document
 from tests.conftest import Until
 from tests.daemon.conftest import MakeProcess
 from tests.engine.rig import Rig

@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from monitor.daemon.reload import MOST_REASONS
-from monitor.simulator import SimulatedBolna
+from monitor.simulator.bolna import SimulatedBolna
 from tests.conftest import Outage, Until
 from tests.daemon.conftest import MakeProcess
 from tests.engine.rig import KEY, SECRET, Consumer, Rig

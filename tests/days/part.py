@@ -7,8 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from monitor.core.batch import Phase
-from monitor.simulator import Life, bolna_document, step, vogent_document
-from monitor.simulator.lives import Clock
+from monitor.simulator.bolna import bolna_document
+from monitor.simulator.lives import Clock, Life, step
+from monitor.simulator.vogent import vogent_document
 
 MIDNIGHT = datetime.fromisoformat("2026-03-04T00:00:00+00:00")
 """Where the day begins: a Wednesday."""

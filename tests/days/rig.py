@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, text
 
-from monitor.simulator import SimulatedBolna, SimulatedVogent
+from monitor.simulator.bolna import SimulatedBolna
+from monitor.simulator.vogent import SimulatedVogent
 from tests.days.part import MIDNIGHT
 from tests.engine.rig import KEY, JumpingClock, Rig, RoundBell
 from tests.patient import HANG

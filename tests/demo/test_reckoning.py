@@ -8,7 +8,10 @@ from monitor.core.unreachable import UNREACHABLE_POLLS
 from monitor.demo.cast import BOLNA, Role
 from monitor.demo.consumer import Consumer
 from monitor.demo.reckoning import Reckoning
-from monitor.simulator import Life, ServedAnswer, Step, bolna_document, step, vogent_document
+from monitor.simulator.bolna import bolna_document
+from monitor.simulator.lives import Life, Step, step
+from monitor.simulator.record import ServedAnswer
+from monitor.simulator.vogent import vogent_document
 from tests.demo.conftest import Document, event
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="

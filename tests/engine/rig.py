@@ -25,7 +25,9 @@ from monitor.daemon.systemd import Systemd
 from monitor.engine.clock import Clock
 from monitor.engine.engine import Engine
 from monitor.engine.loop import Bell
-from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent, bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
+from monitor.simulator.server import SimulatedApi
+from monitor.simulator.vogent import SimulatedVogent
 from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database, fetch
 

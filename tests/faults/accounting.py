@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import create_engine, text
 
-from monitor.simulator import SimulatedApi
+from monitor.simulator.server import SimulatedApi
 
 State = tuple[str, str]
 """A batch as observation compares it: its status, and the calls that there are, by status."""

@@ -5,8 +5,7 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from monitor.simulator import SimulatedBolna
-from monitor.simulator.bolna import bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from monitor.simulator.lives import Document
 from monitor.simulator.record import ServedAnswer
 from tests.faults.consumer import Consumer

@@ -9,7 +9,9 @@ import pytest
 
 from monitor.engine.ports import Provider
 from monitor.providers import BolnaSettings, VogentSettings, build
-from monitor.simulator import SimulatedApi, SimulatedBolna, SimulatedVogent, bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
+from monitor.simulator.server import SimulatedApi
+from monitor.simulator.vogent import SimulatedVogent
 from tests.patient import HANG
 
 KEY = "the key"

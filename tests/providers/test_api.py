@@ -10,7 +10,8 @@ from monitor.core.errors import ConfigError, PollError
 from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.providers import BolnaSettings, build
-from monitor.simulator import SimulatedBolna, SimulatedVogent, bolna_document, vogent_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
+from monitor.simulator.vogent import SimulatedVogent, vogent_document
 from tests.patient import HANG
 from tests.simulator.faults import Fault
 

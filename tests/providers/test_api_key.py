@@ -9,7 +9,7 @@ from monitor.core.batch import Phase
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
-from monitor.simulator import SimulatedBolna
+from monitor.simulator.bolna import SimulatedBolna
 from tests.simulator.faults import Fault
 
 KEY = "the key"

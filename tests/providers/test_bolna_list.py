@@ -9,7 +9,7 @@ from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
-from monitor.simulator import SimulatedBolna, bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.simulator.faults import Fault
 
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)

@@ -16,8 +16,9 @@ from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.providers import vogent_census
 from monitor.providers.vogent_page import Page
-from monitor.simulator import Life, SimulatedVogent, step, vogent_document, vogent_life
+from monitor.simulator.lives import Life, step
 from monitor.simulator.paging import Paging
+from monitor.simulator.vogent import SimulatedVogent, vogent_document, vogent_life
 from tests.faults.simulation.loop import VirtualLoop
 from tests.patient import HANG
 from tests.simulator.faults import Fault

@@ -10,7 +10,7 @@ from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
 from monitor.providers import vogent_list
-from monitor.simulator import SimulatedVogent, vogent_document
+from monitor.simulator.vogent import SimulatedVogent, vogent_document
 from tests.simulator.faults import Fault
 
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)

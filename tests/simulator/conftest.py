@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from monitor.simulator import SimulatedBolna, bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 
 KEY = "the key"
 

@@ -4,7 +4,8 @@ import pytest
 
 from monitor.core.batch import Outcome, Phase
 from monitor.providers.bolna import parse
-from monitor.simulator import Ending, Generation, Life, bolna_document, bolna_life
+from monitor.simulator.bolna import Ending, Generation, bolna_document, bolna_life
+from monitor.simulator.lives import Life
 from tests.simulator.random_lives import random_bolna_life
 
 

@@ -2,7 +2,8 @@ from typing import Any
 
 import aiohttp
 
-from monitor.simulator import SimulatedBolna, SimulatedVogent, vogent_document
+from monitor.simulator.bolna import SimulatedBolna
+from monitor.simulator.vogent import SimulatedVogent, vogent_document
 from tests.simulator.faults import Fault
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 
-from monitor.simulator import SimulatedBolna, bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.simulator.faults import Fault
 
 

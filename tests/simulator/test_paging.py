@@ -3,8 +3,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from monitor.simulator import Life, SimulatedVogent, step, vogent_document
+from monitor.simulator.lives import Life, step
 from monitor.simulator.paging import Paging
+from monitor.simulator.vogent import SimulatedVogent, vogent_document
 
 ROWS = [{"id": f"d{n}", "status": "busy"} for n in range(5)]
 

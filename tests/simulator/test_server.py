@@ -3,13 +3,8 @@ import asyncio
 import aiohttp
 import pytest
 
-from monitor.simulator import (
-    SimulatedBolna,
-    SimulatedVogent,
-    bolna_document,
-    bolna_life,
-    vogent_document,
-)
+from monitor.simulator.bolna import SimulatedBolna, bolna_document, bolna_life
+from monitor.simulator.vogent import SimulatedVogent, vogent_document
 from tests.simulator.faults import Fault
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from monitor.core.batch import Phase
 from monitor.providers.vogent import parse
-from monitor.simulator import JobEnding, Life, SimulatedVogent, step, vogent_document, vogent_life
+from monitor.simulator.lives import Life, step
+from monitor.simulator.vogent import JobEnding, SimulatedVogent, vogent_document, vogent_life
 from tests.simulator.faults import Fault
 from tests.simulator.random_lives import random_vogent_life
 

@@ -9,7 +9,8 @@ import pytest
 
 from monitor.engine.polling import discovery
 from monitor.providers.vogent_list import VogentFinder
-from monitor.simulator import bolna_document, vogent_document
+from monitor.simulator.bolna import bolna_document
+from monitor.simulator.vogent import vogent_document
 from monitor.storage.batches.claim import draw_extra
 from monitor.storage.batches.register import unregister_batches
 from tests.conftest import Until

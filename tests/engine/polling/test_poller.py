@@ -9,7 +9,7 @@ from monitor.core.source import FAILING_POLLS
 from monitor.engine import loop
 from monitor.engine.polling.poller import LONGEST_WAIT
 from monitor.providers.bolna import Bolna
-from monitor.simulator import bolna_document
+from monitor.simulator.bolna import bolna_document
 from monitor.storage.batches.claim import Claim, claim_batches
 from tests.conftest import Until
 from tests.descriptors import no_descriptors

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from monitor.simulator import SimulatedBolna, bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.conftest import Until
 from tests.faults.clock import other_clock
 from tests.faults.clock.other_clock import ClockFile

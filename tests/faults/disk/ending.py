@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from monitor.simulator import SimulatedApi
 from monitor.simulator.lives import Life
+from monitor.simulator.server import SimulatedApi
 from tests.faults.accounting import shown
 from tests.faults.consumer import Consumer
 from tests.simulator.random_lives import random_bolna_life

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.simulator import SimulatedBolna
+from monitor.simulator.bolna import SimulatedBolna
 from monitor.storage.database import Database
 from monitor.storage.schema.version import migrate
 from tests.conftest import Until

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from monitor.core.errors import StorageError
-from monitor.simulator import SimulatedBolna
+from monitor.simulator.bolna import SimulatedBolna
 from monitor.storage.database import Database
 from tests.conftest import Until
 from tests.faults.accounting import account, read_stored, served_states

@@ -16,7 +16,7 @@ import pytest
 import structlog
 from aiohttp import web
 
-from monitor.simulator import SimulatedBolna
+from monitor.simulator.bolna import SimulatedBolna
 from monitor.simulator.lives import Life
 from monitor.storage.servers import sqlite
 from tests.conftest import Until

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from monitor.simulator import SimulatedBolna
+from monitor.simulator.bolna import SimulatedBolna
 from monitor.simulator.record import ServedAnswer
 from tests.conftest import Until
 from tests.faults.accounting import State, shown

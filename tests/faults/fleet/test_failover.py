@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy.engine import make_url
 
-from monitor.simulator import SimulatedBolna, bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.conftest import Until
 from tests.faults.accounting import account
 from tests.faults.consumer import Consumer

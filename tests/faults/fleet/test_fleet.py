@@ -8,7 +8,7 @@ from random import Random
 import psycopg
 import pytest
 
-from monitor.simulator import SimulatedBolna
+from monitor.simulator.bolna import SimulatedBolna
 from tests.conftest import Until
 from tests.faults.accounting import account
 from tests.faults.consumer import Consumer

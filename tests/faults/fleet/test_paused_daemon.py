@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from monitor.simulator import SimulatedBolna, bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.conftest import Until
 from tests.faults.accounting import account
 from tests.faults.daemon import Daemon

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import closing
 from random import Random
 
-from monitor.simulator import SimulatedBolna
+from monitor.simulator.bolna import SimulatedBolna
 from tests.conftest import Until
 from tests.faults.accounting import Account, account, served_states
 from tests.faults.consumer import Consumer

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.simulator import SimulatedBolna
+from monitor.simulator.bolna import SimulatedBolna
 from tests.conftest import Until
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon

@@ -12,8 +12,7 @@ from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
 from monitor.cli.main import app
-from monitor.simulator import SimulatedBolna
-from monitor.simulator.bolna import bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.conftest import Until
 from tests.faults.daemon import Daemon
 from tests.simulator.faults import Fault

@@ -2,8 +2,7 @@
 
 import time
 
-from monitor.simulator import SimulatedBolna
-from monitor.simulator.bolna import bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from monitor.simulator.lives import Life, step
 from tests.conftest import Until
 from tests.faults.accounting import Account, account, served_states

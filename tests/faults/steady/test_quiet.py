@@ -2,8 +2,7 @@
 
 import time
 
-from monitor.simulator import SimulatedBolna
-from monitor.simulator.bolna import bolna_document
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.conftest import Until
 from tests.faults.consumer import Consumer
 from tests.faults.daemon import Daemon
