@@ -87,7 +87,6 @@ class HttpClient:
         allow_private: bool,
         keepalive: timedelta,
         body_limit: int,
-        stream_limit: int = STREAM_LIMIT,
         success_waits: timedelta | None = None,
         connections: int = 100,
     ) -> None:
@@ -95,7 +94,6 @@ class HttpClient:
         self._allow_private = allow_private
         self._keepalive = keepalive
         self._body_limit = body_limit
-        self._stream_limit = stream_limit
         self._success_waits = success_waits
         self._connections = connections
         self._headers = {
@@ -195,7 +193,7 @@ class HttpClient:
                     return exchange.answer(status)
                 if take is None:
                     return exchange.answer_with(status, await exchange.read_whole(parts))
-                await exchange.pour(parts, take, limit=self._stream_limit)
+                await exchange.pour(parts, take, limit=STREAM_LIMIT)
                 return exchange.answer_with(status, b"")
         finally:
             # Returns the connection for reuse after the last byte, and closes it before.

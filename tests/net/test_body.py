@@ -3,13 +3,13 @@
 import gzip
 import random
 import zlib
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from monitor.core.errors import NetworkError, NetworkKind
+from monitor.net import http
 from monitor.net.body import Body
 from monitor.net.http import HttpClient
 from tests.patient import HANG
@@ -119,13 +119,14 @@ async def test_a_document_is_read_in_every_coding(
 @pytest.mark.parametrize("how", ["whole", "as it comes"])
 async def test_what_cannot_be_read_says_so(
     peer: Peer,
-    make_client: Callable[..., HttpClient],
+    client: HttpClient,
+    monkeypatch: pytest.MonkeyPatch,
     headers: bytes,
     body: bytes,
     kind: NetworkKind,
     how: str,
 ) -> None:
-    client = make_client(stream_limit=1000)
+    monkeypatch.setattr(http, "STREAM_LIMIT", 1000)
     pieces: list[bytes] = []
     take = pieces.append if how == "as it comes" else None
 

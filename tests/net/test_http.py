@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from monitor import __version__
 from monitor.core.errors import ConfigError, NetworkError, PollError
 from monitor.core.failure import FailureKind
-from monitor.net import tls
+from monitor.net import http, tls
 from monitor.net.answer import Answer
 from monitor.net.http import HttpClient
 from monitor.net.retry_after import parse_retry_after
@@ -326,13 +326,14 @@ async def test_only_the_body_of_a_200_is_handed_over(client: HttpClient, peer: P
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_a_body_that_breaks_while_it_is_handed_over_names_its_kind(
-    make_client: Callable[..., HttpClient],
+    client: HttpClient,
     peer: Peer,
+    monkeypatch: pytest.MonkeyPatch,
     parts: tuple[bytes, ...],
     then: str,
     kind: str,
 ) -> None:
-    client = make_client(stream_limit=4000)
+    monkeypatch.setattr(http, "STREAM_LIMIT", 4000)
     url = await peer.serve(*parts, then=then)
 
     with pytest.raises(NetworkError) as caught:
