@@ -1,6 +1,5 @@
 """The record: what a simulated API answered, to whom and when."""
 
-import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 RECORD_LIMIT: Final = 100_000
-"""Answers kept in memory, and lines written to a file."""
+"""Answers kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,36 +28,21 @@ class ServedAnswer:
 
 
 class Record:
-    """Keep the newest answers, and let tests wait for them."""
+    """Keep the newest answers, and tell who listens of each."""
 
     def __init__(self) -> None:
         self.served: deque[ServedAnswer] = deque(maxlen=RECORD_LIMIT)
         self.answers = 0
         """All answers ever, also those that are no longer kept."""
-        self._waiting: list[asyncio.Event] = []
         self._listeners: list[Callable[[ServedAnswer], None]] = []
 
     def add(self, served: ServedAnswer) -> None:
         """Note one answer."""
         self.served.append(served)
         self.answers += 1
-        for event in self._waiting:
-            event.set()
         for listener in self._listeners:
             listener(served)
 
     def listen(self, listener: Callable[[ServedAnswer], None]) -> None:
         """Call this with every answer from now on."""
         self._listeners.append(listener)
-
-    async def until(self, condition: Callable[[], bool], *, seconds: float) -> None:
-        """Return once the condition holds, asked after each answer; raise TimeoutError if not."""
-        event = asyncio.Event()
-        self._waiting.append(event)
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    event.clear()
-                    await event.wait()
-        finally:
-            self._waiting.remove(event)

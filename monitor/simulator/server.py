@@ -1,7 +1,7 @@
 """A simulated API: a real HTTP server on loopback that shows lives, with faults on demand."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain, repeat
 from typing import ClassVar, Self
 from urllib.parse import unquote
@@ -95,10 +95,6 @@ class SimulatedApi:
             self._faults.clear()
         else:
             self._faults.pop(batch, None)
-
-    async def until(self, condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
-        """Return once the condition holds, asked after each answer; raise TimeoutError if not."""
-        await self.record.until(condition, seconds=seconds)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         batch = self._batch_id(request.raw_path)

@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
+from tests.conftest import Until
 from tests.simulator.faults import Fault
 
 
@@ -111,11 +112,11 @@ async def test_a_connection_ends_without_an_answer(
 
 
 async def test_a_black_hole_is_left_by_hanging_up_or_stopping(
-    bolna: SimulatedBolna, http: aiohttp.ClientSession
+    bolna: SimulatedBolna, http: aiohttp.ClientSession, until: Until
 ) -> None:
     bolna.fault(Fault.black_hole())
     waiting = asyncio.create_task(fetch(http, bolna))
-    await bolna.until(lambda: bolna.record.answers == 1)
+    await until(lambda: bolna.record.answers == 1)
 
     await bolna.stop()
 

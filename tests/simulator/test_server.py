@@ -1,5 +1,3 @@
-import asyncio
-
 import aiohttp
 import pytest
 
@@ -125,22 +123,6 @@ async def test_a_batch_s_own_fault_goes_before_the_account_s(
 async def test_a_fault_must_come_at_least_once(bolna: SimulatedBolna) -> None:
     with pytest.raises(ValueError, match="at least once"):
         bolna.fault(Fault.gone(), times=0)
-
-
-async def test_until_waits_for_what_is_served(
-    bolna: SimulatedBolna, http: aiohttp.ClientSession
-) -> None:
-    waiting = asyncio.create_task(bolna.until(lambda: bolna.record.answers == 3))
-
-    for _ in range(3):
-        assert await status_of(http, bolna) == 200
-
-    await waiting
-
-
-async def test_until_gives_up(bolna: SimulatedBolna) -> None:
-    with pytest.raises(TimeoutError):
-        await bolna.until(lambda: False, seconds=0.01)
 
 
 async def test_a_stopped_api_comes_back_on_its_port(
