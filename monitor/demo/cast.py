@@ -12,10 +12,10 @@ from monitor.simulator.vogent import JobEnding, vogent_life
 
 BOLNA: Final = "bolna"
 VOGENT: Final = "vogent"
-SEED: Final = 5
 LIVED: Final = 0.7
 """Share of the show after which every batch has ended: the rest is quiet."""
 
+_SEED: Final = 5
 _BOLNA_NAMES: Final = {
     "renewals.csv": "sales",
     "reminders-q1.csv": "billing",
@@ -46,11 +46,11 @@ class Role:
     faulted: bool = False
 
 
-def cast(*, seconds: float, clock: Clock, seed: object = SEED) -> list[Role]:
-    """Give out the roles of a show that lasts `seconds`; a seed always gives the same lives."""
+def cast(*, seconds: float, clock: Clock) -> list[Role]:
+    """Give out the roles of a show that lasts `seconds`: the lives are always the same."""
     return [
-        *_bolna_roles(seeded((BOLNA, seed)), seconds, clock),
-        *_vogent_roles(seeded((VOGENT, seed)), seconds, clock),
+        *_bolna_roles(seeded((BOLNA, _SEED)), seconds, clock),
+        *_vogent_roles(seeded((VOGENT, _SEED)), seconds, clock),
     ]
 
 
