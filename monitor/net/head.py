@@ -62,12 +62,9 @@ class AnswerHandler(ResponseHandler):
         the speed of a local network they kept uvloop from all else for seconds beyond the deadline,
         and filled 130 MiB (measured). Here a flood of them ends the connection.
         """
-        if self._passing:
-            if data and self._payload is not None and self._payload.is_eof():
-                # nobody is owed it: the next request would take it for its own answer
-                self._give_up("more than was asked for")
-                return
-            super().data_received(data)
+        if self._passing and data and self._payload is not None and self._payload.is_eof():
+            # nobody is owed it: the next request would take it for its own answer
+            self._give_up("more than was asked for")
             return
         while data and not self._passing:
             data = self._take_head(data)
