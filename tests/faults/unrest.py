@@ -9,7 +9,7 @@ from monitor.simulator import SimulatedBolna
 from monitor.simulator.bolna import bolna_document
 from monitor.simulator.lives import Document
 from monitor.simulator.record import ServedAnswer
-from tests.faults.consumer import Consumer
+from tests.consumer import Consumer
 
 STEP = 0.5
 """Seconds between two changes of every batch, by time."""

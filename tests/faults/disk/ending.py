@@ -8,8 +8,8 @@ from typing import Any
 from monitor.simulator import SimulatedApi
 from monitor.simulator.bolna import random_bolna_life
 from monitor.simulator.lives import Life
-from tests.faults.accounting import shown
-from tests.faults.consumer import Consumer
+from tests.accounting import shown
+from tests.consumer import Consumer
 
 
 def put_lives(
