@@ -10,7 +10,8 @@ from monitor.simulator.bolna import Generation, bolna_document, bolna_life
 from monitor.simulator.record import ServedAnswer
 from monitor.simulator.vogent import vogent_life
 from tests.conftest import Until
-from tests.engine.rig import Rig, sequences
+from tests.consumer import sequences
+from tests.engine.rig import Rig
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ async def test_nothing_is_told_twice_over_a_restart(rig: Rig, until: Until) -> N
     await until(lambda: rig.polls() > polls + 6)
 
     assert rig.crm.types == ["batch.first_seen"] * 2
-    assert len(rig.crm.attempts) == 2
+    assert len(rig.crm.arrived) == 2
 
 
 async def test_what_moved_while_the_daemon_was_down_is_one_change_over_the_gap(

@@ -17,7 +17,8 @@ from monitor.core.errors import ConfigError
 from monitor.daemon import liveness
 from monitor.endpoints import Endpoints
 from tests.conftest import Outage, Until
-from tests.engine.rig import SECRET, Rig
+from tests.consumer import SECRET
+from tests.engine.rig import Rig
 from tests.engine.test_metrics import CONTRACT
 from tests.simulator.faults import Fault
 
@@ -88,7 +89,7 @@ async def test_metrics_have_exactly_the_documented_names(rig: Rig, until: Until)
     rig.crm.refuse = lambda event: 404 if event["subject"] == "b2" else None
     await rig.start()
     await rig.add("b1", "b2", "none")
-    await until(lambda: len(rig.crm.attempts) == 2)
+    await until(lambda: len(rig.crm.arrived) == 2)
     await until(lambda: not rig.engine.receivers[0].in_flight)
 
     async def counted() -> bool:

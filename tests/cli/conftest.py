@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from typer.testing import CliRunner
 
 from monitor.cli.main import app
@@ -21,10 +20,10 @@ from monitor.storage.database import Database
 from monitor.storage.instances import touch_instance
 from monitor.storage.sources import SourceRecord
 from tests import programs
+from tests.consumer import SECRET, Consumer
 from tests.programs import PIPE
 from tests.storage.store import NOW, Store
 
-SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 KEY = "the-api-key"
 
 
@@ -92,31 +91,13 @@ async def bolna() -> AsyncIterator[SimulatedBolna]:
         yield api
 
 
-class Consumer:
-    """A real receiver: keeps what arrives, answers as told."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.status = 200
-        self.text = "ok"
-        self.requests: list[web.BaseRequest] = []
-        self.bodies: list[bytes] = []
-
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.requests.append(request)
-        self.bodies.append(await request.read())
-        return web.Response(status=self.status, text=self.text)
-
-
 @pytest.fixture
 async def consumer() -> AsyncIterator[Consumer]:
-    found = Consumer()
-    runner = web.ServerRunner(web.Server(found.answer), shutdown_timeout=0.01)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    found = Consumer(path="/hook")
+    found.text = "ok"
+    await found.start()
     yield found
-    await runner.cleanup()
+    await found.stop()
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from monitor.core.delivery import VerdictKind
 from monitor.core.pause import Hold
 from monitor.storage.instances import touch_instance
 from monitor.storage.receivers import hold_receiver
-from tests.cli.conftest import Consumer, Run, both
+from tests.cli.conftest import Run, both
+from tests.consumer import Consumer
 from tests.storage.store import MINUTE, NOW, SECOND, Store, running
 
 pytestmark = pytest.mark.usefixtures("in_force")

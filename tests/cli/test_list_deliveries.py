@@ -5,7 +5,8 @@ import pytest
 from monitor.core.delivery import VerdictKind
 from monitor.core.pause import Hold
 from monitor.storage.receivers import hold_receiver
-from tests.cli.conftest import Consumer, Run, both
+from tests.cli.conftest import Run, both
+from tests.consumer import Consumer
 from tests.storage.store import MINUTE, NOW, Store
 
 pytestmark = pytest.mark.usefixtures("in_force")

@@ -4,7 +4,8 @@ import pytest
 
 from monitor.core.delivery import VerdictKind
 from monitor.storage.instances import touch_instance
-from tests.cli.conftest import Consumer, Run, both
+from tests.cli.conftest import Run, both
+from tests.consumer import Consumer
 from tests.storage.store import MINUTE, NOW, Store
 
 pytestmark = pytest.mark.usefixtures("in_force")

@@ -2,7 +2,7 @@ import asyncio
 import json
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from monitor.storage.deliveries.outbox import Reservation
 from monitor.storage.deliveries.receiver_test import owe_receiver_test
 from monitor.storage.receivers import hold_receiver, register_receivers
 from tests import programs
-from tests.cli.conftest import SECRET, Consumer, Run, both
+from tests.cli.conftest import Run, both
+from tests.consumer import SECRET, Consumer, sequences
 from tests.patient import HANG
 from tests.programs import PIPE
 from tests.storage.store import Store
@@ -53,9 +54,9 @@ async def test_a_test_goes_down_the_real_path(
 ) -> None:
     ended = await monitor("test", "crm")
 
-    (body,) = consumer.bodies
+    (body,) = (one.body for one in consumer.arrived)
     event = json.loads(body)
-    Webhook(SECRET).verify(body.decode(), dict(consumer.requests[0].headers))
+    Webhook(SECRET).verify(body.decode(), dict(consumer.arrived[0].headers))
     assert ended.code == 0
     assert ended.out.startswith("crm: delivered, 200, ")
     assert event["id"] in ended.out
@@ -72,7 +73,7 @@ async def test_a_test_makes_a_missing_database(
     monitor: Run, consumer: Consumer, in_force: Path
 ) -> None:
     assert (await monitor("test", "crm")).code == 0
-    assert len(consumer.bodies) == 1
+    assert len(consumer.arrived) == 1
     assert (await asyncio.to_thread((in_force.parent / "monitor.db").exists)) is True
 
 
@@ -83,7 +84,7 @@ async def test_each_test_has_the_receivers_next_sequence(
     for _ in range(3):
         await monitor("test", "crm")
 
-    numbers = [json.loads(body)["data"]["sequence"] for body in consumer.bodies]
+    numbers = sequences(one.event for one in consumer.arrived)
     assert numbers == [1, 2, 3]
     assert await store.value("SELECT sequence FROM receivers WHERE name = 'crm'") == 3
 
@@ -133,12 +134,21 @@ async def test_a_hint_names_the_key_that_the_receiver_has(
     assert "check webhook_url, firewall and proxy" in ended.out
 
 
+@pytest.fixture
+async def portal() -> AsyncIterator[Consumer]:
+    """Have a page answer that wants a login."""
+    found = Consumer(None)
+    found.text = "<html>Sign in to go on</html>"
+    await found.start()
+    yield found
+    await found.stop()
+
+
 async def test_who_is_not_slack_is_shown(
-    monitor: Run, consumer: Consumer, rewrite: Callable[[str], None]
+    monitor: Run, portal: Consumer, rewrite: Callable[[str], None]
 ) -> None:
-    consumer.text = "<html>Sign in to go on</html>"
     rewrite(
-        f'[receivers.ops]\nkind = "slack"\nwebhook_url = "{consumer.url}"\n'
+        f'[receivers.ops]\nkind = "slack"\nwebhook_url = "{portal.url}"\n'
         "allow_http = true\nallow_private = true\n"
     )
 
@@ -219,7 +229,7 @@ async def test_a_test_waits_for_nothing_that_was_cut_off(
     ended = await monitor("test", "crm")
 
     assert ended.code == 0
-    assert len(consumer.bodies) == 1
+    assert len(consumer.arrived) == 1
     states = await store.rows("SELECT state FROM deliveries ORDER BY id")
     assert states == [("dead",), ("delivered",)]
 
@@ -232,7 +242,7 @@ async def test_two_tests_at_once_do_not_mix(monitor: Run, consumer: Consumer, st
 
     assert ended.code == 1
     assert "another test of crm is under way" in ended.err
-    assert consumer.bodies == []
+    assert consumer.arrived == []
     assert await store.value("SELECT sequence FROM receivers") == 1
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import structlog
 
-from tests.daemon.program import Process
+from tests.daemon_process import DaemonProcess
 from tests.engine.rig import Rig
 
-MakeProcess = Callable[..., Process]
+MakeProcess = Callable[..., DaemonProcess]
 Log = list[MutableMapping[str, Any]]
 
 
@@ -37,12 +37,14 @@ async def any_rig(tmp_path: Path, database_url: str) -> AsyncIterator[Rig]:
 @pytest.fixture
 async def process() -> AsyncIterator[MakeProcess]:
     """Make processes of a rig's config; whatever still runs at the end is killed."""
-    made: list[Process] = []
+    made: list[DaemonProcess] = []
 
-    def make(rig: Rig, environment: Mapping[str, str] | None = None) -> Process:
-        made.append(Process(rig.write(), environment))
+    def make(rig: Rig, environment: Mapping[str, str] | None = None) -> DaemonProcess:
+        rig.write()
+        made.append(DaemonProcess(rig.folder, environment=environment))
+        made[-1].log = rig.folder / f"log {len(made)}"
         return made[-1]
 
     yield make
     for one in made:
-        await one.end()
+        await one.close()

@@ -94,7 +94,7 @@ async def test_a_clean_restart_sends_nothing_again_and_loses_nothing(
     await daemon.stop()
 
     ids = [event["id"] for event in rig.crm.events]
-    assert len(ids) == len(set(ids)) == len(rig.crm.attempts)
+    assert len(ids) == len(set(ids)) == len(rig.crm.arrived)
     for name in names:
         told = [event["data"]["sequence"] for event in rig.crm.of(name)]
         assert told == list(range(1, len(told) + 1))
@@ -110,7 +110,7 @@ async def test_a_second_daemon_on_one_file_is_refused_and_the_first_goes_on(
     await second.start()
     await until(lambda: "another `monitor run` (pid " in second.output)
 
-    assert await second.stop(0) == 1
+    assert await second.end() == 1
     assert "Traceback" not in second.output
     assert await first.stop() == 0
 
@@ -149,7 +149,7 @@ async def test_a_taken_port_stops_the_start_with_the_reason(
     await daemon.start()
     await until(lambda: "cannot listen on" in daemon.output)
 
-    assert await daemon.stop(0) == 1
+    assert await daemon.end() == 1
     assert "Traceback" not in daemon.output
 
 
@@ -190,7 +190,7 @@ async def test_it_polls_no_more_at_once_than_it_may_have_open_files(
     rig.polling = 'deadline = "10m"'
     rig.bolna.fault(Fault.slow_drip(0.001))  # each poll keeps its connection
     daemon = process(rig)
-    await daemon.start(files=80)
+    await daemon.start(open_files=80)
 
     await until(lambda: len(rig.crm.events) == len(names))
 
@@ -242,7 +242,7 @@ async def test_a_loop_that_crashes_begins_anew_and_tells_it(
     rig.bolna.put("b1", bolna_document("b1"))
     await rig.start()
     await rig.add("b1")
-    await until(lambda: bool(rig.crm.attempts))
+    await until(lambda: bool(rig.crm.arrived))
     await rig.advance(until, seconds=6)
 
     await until(lambda: rig.crm.types == ["batch.first_seen"])

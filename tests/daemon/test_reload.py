@@ -9,8 +9,9 @@ import structlog
 from monitor.daemon.reload import MOST_REASONS
 from monitor.simulator.bolna import SimulatedBolna
 from tests.conftest import Outage, Until
+from tests.consumer import SECRET, Consumer
 from tests.daemon.conftest import MakeProcess
-from tests.engine.rig import KEY, SECRET, Consumer, Rig
+from tests.engine.rig import KEY, Rig
 from tests.simulator.faults import Fault
 
 Log = pytest.CaptureFixture[str]
@@ -172,7 +173,7 @@ async def test_polls_and_attempts_under_way_end_as_if_nothing_happened(
     await rig.add("b2")
     await until(lambda: len(rig.crm.events) == 2)
 
-    assert len(rig.crm.attempts) == 2
+    assert len(rig.crm.arrived) == 2
     assert "delivery.failed" not in said
     assert "receiver.held" not in said
     await until(lambda: not rig.engine._leaving)
@@ -197,13 +198,13 @@ async def test_a_receiver_that_left_is_owed_its_deliveries_until_it_returns(
     rig.show("b1", execution_status={"completed": 2, "ringing": 5})
     await until(lambda: len(rig.crm.events) == 3)
     ops.status = 200
-    asked = len(ops.attempts)
+    asked = len(ops.arrived)
     rig.consumers = crm_only
     await reload()
     rig.clock.advance(minutes=6)
     await until(lambda: len(ops.events) == 2)
 
-    assert len(ops.attempts) == asked + 1
+    assert len(ops.arrived) == asked + 1
     await until(rig.settled)
 
 

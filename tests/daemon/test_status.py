@@ -17,7 +17,7 @@ async def test_it_counts_what_is_watched_and_owed(rig: Rig, until: Until) -> Non
 
     rig.crm.status = 503
     await rig.add("b1")
-    await until(lambda: len(rig.crm.attempts) > 0)
+    await until(lambda: len(rig.crm.arrived) > 0)
 
     assert await status_of(rig).line() == "1 batch watched, 1 delivery pending"
 

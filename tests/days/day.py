@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from tests.accounting import Account, State, account, read_stored, served_states
 from tests.days.cast import cast
 from tests.days.judge import Judge, Trouble, contract
 from tests.days.part import Part, clock
@@ -26,6 +27,7 @@ ENDS_AT = clock(24)
 class Day:
     """Hold how a day went."""
 
+    account: Account
     judge: Judge
     sources: Sequence[str]
     """What was told of the accounts, in order."""
@@ -33,8 +35,6 @@ class Day:
     """Requests that were no GET."""
     received: int
     """Requests that the consumer of webhooks got."""
-    accepted: int
-    """Different events that it accepted."""
     polls: Counter[str]
     """By the state in which the batch was."""
     events: Counter[str]
@@ -113,14 +113,28 @@ def _judged(rig: DayRig, parts: Sequence[Part]) -> Day:
     for part in parts:
         judge.hear(part, rig.crm.of(part.id))
     return Day(
+        account=_account(rig, parts),
         judge=judge,
         sources=[kind for kind in rig.crm.types if kind.startswith("source.")],
         violations=[*rig.bolna.violations, *rig.vogent.violations],
-        received=len(rig.crm.attempts),
-        accepted=len({event["id"] for event in rig.crm.events}),
+        received=len(rig.crm.arrived),
         polls=_polls(rig, parts),
         events=Counter(rig.crm.types),
         steps=rig.steps,
+    )
+
+
+def _account(rig: DayRig, parts: Sequence[Part]) -> Account:
+    served: dict[tuple[str, str], Sequence[State]] = {}
+    for source, api in (("bolna", rig.bolna), ("vogent", rig.vogent)):
+        ids = {part.id for part in parts if part.source == source}
+        served |= served_states(api, ids, source=source)
+    return account(
+        rig.crm.accepted,
+        read_stored(rig.url),
+        served,
+        receivers=rig.consumers,
+        bad_signatures=rig.crm.bad_signatures,
     )
 
 

@@ -36,9 +36,11 @@ def day(tmp_path: Path, database_url: str) -> Day:
 
 
 def test_a_day_is_told_as_it_was_shown_once_in_order_and_in_time(day: Day) -> None:
+    assert day.account.wrong == []
     assert day.judge.untrue == []
     assert day.judge.too_late == []
     assert day.sources == ["source.failing", "source.recovered"] * 2
     assert day.violations == []
-    assert day.received == day.accepted == sum(day.events.values())
+    assert day.received == day.account.events == sum(day.events.values())
+    assert day.account.duplicates == 0
     assert day.seconds <= LONGEST

@@ -12,7 +12,7 @@ import pytest
 
 from tests import postgres, programs
 from tests.conftest import Until
-from tests.daemon.program import Process
+from tests.daemon_process import DaemonProcess
 from tests.engine.rig import Rig
 from tests.patient import HANG
 from tests.programs import PIPE, STDOUT
@@ -30,7 +30,7 @@ def console(section: str) -> list[list[str]]:
 class Host:
     """A machine set up by the guide, as far as this one's user may: other paths, no systemd."""
 
-    def __init__(self, rig: Rig, daemon: Process, until: Until) -> None:
+    def __init__(self, rig: Rig, daemon: DaemonProcess, until: Until) -> None:
         self._rig, self.daemon, self._until = rig, daemon, until
 
     async def type(self, commands: list[str]) -> None:
@@ -68,7 +68,7 @@ class Host:
         assert child.returncode == 0, f"{line}: {said.decode()}"
 
     async def start(self) -> None:
-        self.daemon.output = ""
+        self.daemon.log.unlink(missing_ok=True)
         await self.daemon.start()
         await self._until(self.daemon.started)
 
@@ -98,11 +98,12 @@ async def rig(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Rig]:
 
 @pytest.fixture
 async def host(rig: Rig, until: Until) -> AsyncIterator[Host]:
-    daemon = Process(rig.write())
+    rig.write()
+    daemon = DaemonProcess(rig.folder)
     host = Host(rig, daemon, until)
     await host.start()
     yield host
-    await daemon.end()
+    await daemon.close()
 
 
 async def test_a_back_up_brings_back_what_it_held(rig: Rig, host: Host, until: Until) -> None:
@@ -128,7 +129,8 @@ async def test_a_dump_of_postgres_brings_back_what_it_held(
     async with Rig(tmp_path, postgres_url) as rig:
         rig.show("b1")
         rig.tail = '[[batches]]\nsource = "bolna"\nid = "b1"\n'
-        host = Host(rig, Process(rig.write()), until)
+        rig.write()
+        host = Host(rig, DaemonProcess(rig.folder), until)
         try:
             await host.start()
             await until(lambda: rig.crm.types == ["batch.first_seen"])
@@ -143,7 +145,7 @@ async def test_a_dump_of_postgres_brings_back_what_it_held(
             # what was not settled yet when it was dumped is sent again
             await until(lambda: rig.crm.types[2:].count("batch.counts_changed") == 1)
         finally:
-            await host.daemon.end()
+            await host.daemon.close()
 
 
 async def test_a_reload_takes_the_file_and_an_upgrade_backs_it_up(

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import structlog
 
-from tests.engine.rig import Consumer, Rig
+from tests.consumer import Consumer
+from tests.engine.rig import Rig
 
 Log = list[MutableMapping[str, Any]]
 

@@ -1,19 +1,15 @@
 """The whole engine in one process: simulated providers, a database, real consumers of webhooks."""
 
 import asyncio
-import base64
 import json
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from aiohttp import web
 from sqlalchemy import text
-from standardwebhooks import Webhook
 
 from monitor.app import build_engine
 from monitor.config.load import load
@@ -30,10 +26,9 @@ from monitor.simulator.server import SimulatedApi
 from monitor.simulator.vogent import SimulatedVogent
 from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database, fetch
+from tests.consumer import SECRET, Consumer
 
 KEY = "the key"
-SECRET = "whsec_" + base64.b64encode(b"thirty-two bytes of a test key!!").decode()
-Data = dict[str, Any]
 Wait = Callable[..., Awaitable[None]]
 
 
@@ -82,71 +77,6 @@ class RoundBell(Bell):
         self._waiting.clear()
         self.ring()
         await self._waiting.wait()
-
-
-class Consumer:
-    """A real receiver of webhooks: verifies each, and answers by script, else with `status`."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.events: list[Data] = []
-        """Those answered with 2xx, in their order."""
-        self.attempts: list[tuple[float, Data]] = []
-        """When each request came (the loop's time)."""
-        self.status = 200
-        self.headers: dict[str, str] = {}
-        self.script: deque[int] = deque()
-        self.refuse: Callable[[Data], int | None] = lambda _event: None
-        self._released = asyncio.Event()
-        self._released.set()
-        self.in_flight = 0
-        self.most_in_flight = 0
-        self.pause = 0.0
-        self._verifier = Webhook(SECRET)
-        self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.01)
-
-    def hang(self) -> None:
-        """Answer nothing until released."""
-        self._released.clear()
-
-    def release(self) -> None:
-        """Answer again, also what came meanwhile."""
-        self._released.set()
-
-    @property
-    def types(self) -> list[str]:
-        """List the types of the accepted events."""
-        return [event["type"] for event in self.events]
-
-    def of(self, batch: str) -> list[Data]:
-        """List the accepted events of one subject."""
-        return [event for event in self.events if event["subject"] == batch]
-
-    async def start(self) -> None:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/hook"
-
-    async def stop(self) -> None:
-        await self._runner.cleanup()
-
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await request.read()
-        self._verifier.verify(body.decode(), dict(request.headers))
-        event: Data = json.loads(body)
-        assert request.headers["webhook-id"] == event["id"]
-        self.attempts.append((asyncio.get_running_loop().time(), event))
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            await self._released.wait()
-            await asyncio.sleep(self.pause)
-        finally:
-            self.in_flight -= 1
-        status = self.refuse(event) or (self.script.popleft() if self.script else self.status)
-        if 200 <= status < 300:
-            self.events.append(event)
-        return web.Response(status=status, headers=self.headers)
 
 
 @dataclass(slots=True)
@@ -215,7 +145,7 @@ class Rig:
                 )
             ),
             *(
-                f'[receivers.{name}]\nkind = "webhook"\nurl = "{consumer.url}"\n'
+                f'[receivers.{name}]\nkind = "webhook"\nurl = "{consumer.url}/{name}"\n'
                 f'secret = "{SECRET}"\nallow_http = true\nallow_private = true\n'
                 f"{self.receiver_more}"
                 for name, consumer in self.consumers.items()
@@ -348,8 +278,3 @@ class Rig:
             for api in (self.bolna, self.vogent)
             for served in api.record.served
         )
-
-
-def sequences(events: Iterable[Mapping[str, Any]]) -> list[int]:
-    """List the sequence numbers of events."""
-    return [event["data"]["sequence"] for event in events]

@@ -9,7 +9,8 @@ import pytest
 from monitor.core.delivery import SCHEDULE, lifetime
 from monitor.engine.departures import QUIET
 from tests.conftest import Until
-from tests.engine.rig import Consumer, Rig
+from tests.consumer import Consumer
+from tests.engine.rig import Rig
 from tests.simulator.faults import Fault
 
 
@@ -22,7 +23,7 @@ async def leave_receiver(rig: Rig, until: Until) -> None:
     await rig.start()
     await rig.add("b1")
     await until(lambda: rig.crm.types == ["batch.first_seen"])
-    await until(lambda: rig.consumers["ops"].attempts != [])
+    await until(lambda: rig.consumers["ops"].arrived != [])
     await until(lambda: not any(r.in_flight for r in rig.engine.receivers))
     await rig.consumers.pop("ops").stop()
     rig.write()

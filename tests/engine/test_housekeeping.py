@@ -16,7 +16,7 @@ async def test_a_lane_without_a_due_head_is_repaired_and_told(
     rig.show("b1")
     await rig.start()
     await rig.add("b1")
-    await until(lambda: len(rig.crm.attempts) == 1)
+    await until(lambda: len(rig.crm.arrived) == 1)
     await until(lambda: "delivery.failed" in [line["event"] for line in log])
 
     async def waiting() -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.consumer import Consumer
-from tests.faults.daemon import Daemon
+from tests.consumer import Consumer
+from tests.daemon_process import DaemonProcess
 from tests.faults.figures import TIMED, Figures, print_table
 from tests.postgres import Postgres
 
@@ -26,9 +26,9 @@ async def consumer() -> AsyncIterator[Consumer]:
 
 
 @pytest.fixture
-async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
+async def daemon(tmp_path: Path) -> AsyncIterator[DaemonProcess]:
     """Prepare a daemon on SQLite; whatever happens, it does not outlive the test."""
-    found = Daemon(tmp_path)
+    found = DaemonProcess(tmp_path)
     yield found
     await found.close()
 

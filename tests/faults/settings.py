@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from tests.faults.consumer import SECRET
+from tests.consumer import SECRET
 
 
 def config(

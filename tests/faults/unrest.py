@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from monitor.simulator.lives import Document
 from monitor.simulator.record import ServedAnswer
-from tests.faults.consumer import Consumer
+from tests.consumer import Consumer
 
 STEP = 0.5
 """Seconds between two changes of every batch, by time."""

@@ -4,43 +4,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from monitor.core.delivery import Delivery
 from monitor.core.event import EventType, Subject, SubjectKind, compose
+from tests.consumer import Consumer, Data
 from tests.first_delivery import first_delivery
-
-Data = dict[str, Any]
-
-
-class Receiver:
-    """A real HTTP server: keeps what arrives, answers by script, then for ever `200 ok`."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.requests: list[web.BaseRequest] = []
-        self.bodies: list[bytes] = []
-        self.answers: list[web.Response | Callable[[web.BaseRequest, bytes], web.Response]] = []
-
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await request.read()
-        self.requests.append(request)
-        self.bodies.append(body)
-        answer = self.answers.pop(0) if self.answers else web.Response(text="ok")
-        return answer if isinstance(answer, web.Response) else answer(request, body)
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    runner = web.ServerRunner(web.Server(receiver.answer))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    receiver.url = f"http://127.0.0.1:{port}/hooks/T0000/verysecretpathpart?key=0123456789abcdef"
+async def receiver() -> AsyncIterator[Consumer]:
+    """Take anything, also at an address that is a secret."""
+    receiver = Consumer(None, path="/hooks/T0000/verysecretpathpart?key=0123456789abcdef")
+    receiver.text = "ok"
+    await receiver.start()
     yield receiver
-    await runner.cleanup()
+    await receiver.stop()
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind
 from monitor.sinks import ReceiverSettings, SlackSettings
 from monitor.sinks.slack import SlackSink
 from monitor.sinks.slack_blocks import message
+from tests.consumer import Consumer
 
 AT = datetime(2026, 1, 29, 8, 31, 2, tzinfo=UTC)
 
-Receiver = Any  # conftest's: tests cannot import it
 MakeDelivery = Callable[..., Delivery]
 
 
@@ -25,7 +25,7 @@ def settings_of(**table: Any) -> SlackSettings:
 
 
 @pytest.fixture
-async def sink(receiver: Receiver) -> AsyncIterator[SlackSink]:
+async def sink(receiver: Consumer) -> AsyncIterator[SlackSink]:
     table = {"webhook_url": receiver.url, "allow_http": True, "allow_private": True}
     sink = SlackSink(settings_of(**table))
     yield sink
@@ -33,15 +33,15 @@ async def sink(receiver: Receiver) -> AsyncIterator[SlackSink]:
 
 
 async def test_the_message_is_posted_as_json(
-    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery
+    receiver: Consumer, sink: SlackSink, make_delivery: MakeDelivery
 ) -> None:
     delivery = make_delivery()
 
     verdict = await sink.send(delivery, sent_at=AT)
 
     assert verdict == Verdict(kind=VerdictKind.DELIVERED, status_code=200)
-    assert receiver.requests[0].headers["content-type"] == "application/json"
-    assert json.loads(receiver.bodies[0]) == message(json.loads(delivery.body))
+    assert receiver.arrived[0].headers["content-type"] == "application/json"
+    assert receiver.arrived[0].event == message(json.loads(delivery.body))
 
 
 @pytest.mark.parametrize(
@@ -55,26 +55,26 @@ async def test_the_message_is_posted_as_json(
     ],
 )
 async def test_a_refused_message_goes_again_at_once_as_plain_text(
-    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery, word: str
+    receiver: Consumer, sink: SlackSink, make_delivery: MakeDelivery, word: str
 ) -> None:
-    receiver.answers = [web.Response(status=400, text=word)]
+    receiver.script.extend([web.Response(status=400, text=word)])
 
     verdict = await sink.send(make_delivery(), sent_at=AT)
 
-    first, second = (json.loads(body) for body in receiver.bodies)
+    first, second = (one.event for one in receiver.arrived)
     assert verdict.kind is VerdictKind.DELIVERED
     assert second == {key: value for key, value in first.items() if key != "blocks"}
 
 
 async def test_a_message_refused_twice_follows_its_schedule(
-    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery
+    receiver: Consumer, sink: SlackSink, make_delivery: MakeDelivery
 ) -> None:
-    receiver.answers = [web.Response(status=400, text="invalid_blocks") for _ in range(3)]
+    receiver.script.extend([web.Response(status=400, text="invalid_blocks") for _ in range(3)])
 
     verdict = await sink.send(make_delivery(), sent_at=AT)
 
     assert (verdict.kind, verdict.error) == (VerdictKind.RETRY, "invalid_blocks")
-    assert len(receiver.requests) == 2
+    assert len(receiver.arrived) == 2
 
 
 @pytest.mark.parametrize(
@@ -93,25 +93,25 @@ async def test_a_message_refused_twice_follows_its_schedule(
     ],
 )
 async def test_slacks_word_names_the_failure_and_the_status_judges_it(
-    receiver: Receiver,
+    receiver: Consumer,
     sink: SlackSink,
     make_delivery: MakeDelivery,
     status_code: int,
     word: str,
     kind: VerdictKind,
 ) -> None:
-    receiver.answers = [web.Response(status=status_code, text=f"{word}\n")]
+    receiver.script.extend([web.Response(status=status_code, text=f"{word}\n")])
 
     verdict = await sink.send(make_delivery(), sent_at=AT)
 
     assert (verdict.kind, verdict.error, verdict.response) == (kind, word, word)
-    assert len(receiver.requests) == 1
+    assert len(receiver.arrived) == 1
 
 
 async def test_a_word_nobody_knows_is_no_error_of_ours(
-    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery
+    receiver: Consumer, sink: SlackSink, make_delivery: MakeDelivery
 ) -> None:
-    receiver.answers = [web.Response(status=403, text="<html>your proxy</html>")]
+    receiver.script.extend([web.Response(status=403, text="<html>your proxy</html>")])
 
     verdict = await sink.send(make_delivery(), sent_at=AT)
 
@@ -176,14 +176,15 @@ def test_the_webhook_url_shows_nowhere() -> None:
     ids=lambda value: value.text if isinstance(value, web.Response) else "",
 )
 async def test_a_2xx_counts_if_slack_says_ok(
-    receiver: Receiver,
+    receiver: Consumer,
     sink: SlackSink,
     make_delivery: MakeDelivery,
     answer: web.Response,
     expected: tuple[VerdictKind, str | None],
 ) -> None:
     """What stands in between (a sign-in page, a proxy) answers 200, too."""
-    text, receiver.answers = answer.text, [answer]
+    text = answer.text
+    receiver.script.append(answer)
 
     verdict = await sink.send(make_delivery(), sent_at=AT)
 
@@ -193,10 +194,10 @@ async def test_a_2xx_counts_if_slack_says_ok(
 
 
 async def test_blocks_that_are_refused_by_a_200_go_again_as_text(
-    receiver: Receiver, sink: SlackSink, make_delivery: MakeDelivery
+    receiver: Consumer, sink: SlackSink, make_delivery: MakeDelivery
 ) -> None:
-    receiver.answers = [web.Response(text='{"ok":false,"error":"invalid_blocks"}')]
+    receiver.script.extend([web.Response(text='{"ok":false,"error":"invalid_blocks"}')])
 
     verdict = await sink.send(make_delivery(), sent_at=AT)
 
-    assert (verdict.kind, len(receiver.requests)) == (VerdictKind.DELIVERED, 2)
+    assert (verdict.kind, len(receiver.arrived)) == (VerdictKind.DELIVERED, 2)

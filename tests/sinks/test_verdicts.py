@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from monitor.core.delivery import Delivery, Verdict, VerdictKind
 from monitor.engine.ports import Sink
 from monitor.sinks import ReceiverSettings, SlackSettings, build
+from tests.consumer import Consumer
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 SENT_AT = datetime(2026, 1, 29, 8, 31, 2, tzinfo=UTC)
@@ -50,7 +51,6 @@ ANSWERS: list[tuple[int, dict[str, str], VerdictKind, int | None]] = [
     (599, {}, HOLD, None),
 ]
 
-Receiver = Any  # conftest's: tests cannot import it
 MakeDelivery = Callable[..., Delivery]
 MakeSink = Callable[..., Sink]
 
@@ -84,7 +84,7 @@ def test_every_kind_is_in_the_table() -> None:
 
 @pytest.mark.parametrize(("status_code", "headers", "expected", "retry_after"), ANSWERS)
 async def test_an_answer_has_the_same_verdict_from_every_sink(
-    receiver: Receiver,
+    receiver: Consumer,
     make_sink: MakeSink,
     make_delivery: MakeDelivery,
     status_code: int,
@@ -92,24 +92,24 @@ async def test_an_answer_has_the_same_verdict_from_every_sink(
     expected: VerdictKind,
     retry_after: int | None,
 ) -> None:
-    receiver.answers = [web.Response(status=status_code, headers=headers, text="ok")]
+    receiver.script.extend([web.Response(status=status_code, headers=headers, text="ok")])
 
     verdict = await make_sink(receiver.url).send(make_delivery(), sent_at=SENT_AT)
 
     assert (verdict.kind, verdict.status_code) == (expected, status_code)
     asked = None if retry_after is None else timedelta(seconds=retry_after)
     assert verdict.retry_after == asked
-    assert len(receiver.requests) == 1
+    assert len(receiver.arrived) == 1
 
 
 async def test_a_failure_keeps_4_kib_of_text_without_secrets_and_controls(
-    receiver: Receiver, make_sink: MakeSink, make_delivery: MakeDelivery
+    receiver: Consumer, make_sink: MakeSink, make_delivery: MakeDelivery
 ) -> None:
-    def echo(request: web.BaseRequest, _body: bytes) -> web.Response:
+    def echo(request: web.BaseRequest) -> web.Response:
         text = f"bad\x1b[2J\u202e {request.url} {request.path_qs} {SECRET} " + "ä" * 70_000
         return web.Response(status=500, text=text)
 
-    receiver.answers = [echo]
+    receiver.script.extend([echo])
 
     verdict = await make_sink(receiver.url).send(make_delivery(), sent_at=SENT_AT)
 
@@ -121,7 +121,7 @@ async def test_a_failure_keeps_4_kib_of_text_without_secrets_and_controls(
 
 
 async def test_a_success_keeps_no_text(
-    receiver: Receiver, make_sink: MakeSink, make_delivery: MakeDelivery
+    receiver: Consumer, make_sink: MakeSink, make_delivery: MakeDelivery
 ) -> None:
     verdict = await make_sink(receiver.url).send(make_delivery(), sent_at=SENT_AT)
 
@@ -135,14 +135,14 @@ async def test_a_refused_connection_holds(make_sink: MakeSink, make_delivery: Ma
 
 
 async def test_a_forbidden_address_holds(
-    receiver: Receiver, make_sink: MakeSink, make_delivery: MakeDelivery
+    receiver: Consumer, make_sink: MakeSink, make_delivery: MakeDelivery
 ) -> None:
     sink = make_sink(receiver.url, allow_private=False)
 
     verdict = await sink.send(make_delivery(), sent_at=SENT_AT)
 
     assert verdict == Verdict(kind=HOLD, error="address")
-    assert receiver.requests == []
+    assert receiver.arrived == []
 
 
 async def test_silence_holds(
@@ -164,7 +164,7 @@ async def test_silence_holds(
 
 
 async def test_a_missing_secret_holds_until_it_is_there(
-    receiver: Receiver,
+    receiver: Consumer,
     make_sink: MakeSink,
     make_delivery: MakeDelivery,
     kind: str,
@@ -184,7 +184,7 @@ async def test_a_missing_secret_holds_until_it_is_there(
 
 
 async def test_a_closed_sink_holds(
-    receiver: Receiver, make_sink: MakeSink, make_delivery: MakeDelivery
+    receiver: Consumer, make_sink: MakeSink, make_delivery: MakeDelivery
 ) -> None:
     sink = make_sink(receiver.url)
     await sink.close()

@@ -16,11 +16,11 @@ from monitor.core.delivery import SCHEDULE, Delivery, VerdictKind
 from monitor.core.errors import ConfigError
 from monitor.sinks import ReceiverSettings, WebhookSettings, build
 from monitor.sinks.webhook import WebhookSink
+from tests.consumer import Consumer
 
 FIRST = "whsec_" + base64.b64encode(bytes(range(24))).decode()
 SECOND = "whsec_" + base64.b64encode(bytes(range(64))).decode()
 
-Receiver = Any  # conftest's: tests cannot import it
 MakeDelivery = Callable[..., Delivery]
 MakeSink = Callable[..., WebhookSink]
 
@@ -37,7 +37,7 @@ def settings_of(**table: Any) -> WebhookSettings:
 
 
 @pytest.fixture
-async def make_sink(receiver: Receiver) -> AsyncIterator[MakeSink]:
+async def make_sink(receiver: Consumer) -> AsyncIterator[MakeSink]:
     made: list[WebhookSink] = []
 
     def make(**table: Any) -> WebhookSink:
@@ -51,13 +51,13 @@ async def make_sink(receiver: Receiver) -> AsyncIterator[MakeSink]:
 
 
 async def test_the_official_verifier_accepts_what_is_sent(
-    receiver: Receiver, make_sink: MakeSink, make_delivery: MakeDelivery
+    receiver: Consumer, make_sink: MakeSink, make_delivery: MakeDelivery
 ) -> None:
     delivery = make_delivery(status="späß \u2028 😀")
 
     await make_sink().send(delivery, sent_at=datetime.now(UTC))
 
-    body, headers = receiver.bodies[0], dict(receiver.requests[0].headers)
+    body, headers = receiver.arrived[0].body, dict(receiver.arrived[0].headers)
     assert body == delivery.body
     assert Webhook(FIRST).verify(body, headers) == json.loads(delivery.body)
     with pytest.raises(WebhookVerificationError):
@@ -65,26 +65,26 @@ async def test_the_official_verifier_accepts_what_is_sent(
 
 
 async def test_each_of_two_secrets_verifies(
-    receiver: Receiver, make_sink: MakeSink, make_delivery: MakeDelivery
+    receiver: Consumer, make_sink: MakeSink, make_delivery: MakeDelivery
 ) -> None:
     await make_sink(secret=f"{FIRST} {SECOND}").send(make_delivery(), sent_at=datetime.now(UTC))
 
-    body, headers = receiver.bodies[0], dict(receiver.requests[0].headers)
+    body, headers = receiver.arrived[0].body, dict(receiver.arrived[0].headers)
     assert len(headers["webhook-signature"].split()) == 2
     for secret in (FIRST, SECOND):
         Webhook(secret).verify(body, headers)
 
 
 async def test_the_headers_are_the_contracts(
-    receiver: Receiver, make_sink: MakeSink, make_delivery: MakeDelivery
+    receiver: Consumer, make_sink: MakeSink, make_delivery: MakeDelivery
 ) -> None:
     delivery = make_delivery()
     sent_at = datetime(2026, 1, 29, 8, 31, 2, 999_999, tzinfo=UTC)
 
     await make_sink().send(delivery, sent_at=sent_at)
 
-    headers = receiver.requests[0].headers
-    assert receiver.requests[0].method == "POST"
+    headers = receiver.arrived[0].headers
+    assert receiver.arrived[0].method == "POST"
     assert headers["webhook-id"] == delivery.event_id
     assert headers["webhook-timestamp"] == "1769675462"
     assert headers["content-type"] == "application/json"
@@ -93,29 +93,29 @@ async def test_the_headers_are_the_contracts(
 
 
 async def test_another_attempt_keeps_id_and_body_but_not_time_and_signature(
-    receiver: Receiver, make_sink: MakeSink, make_delivery: MakeDelivery
+    receiver: Consumer, make_sink: MakeSink, make_delivery: MakeDelivery
 ) -> None:
     sink, delivery, at = make_sink(), make_delivery(), datetime.now(UTC)
 
     await sink.send(delivery, sent_at=at)
     await sink.send(delivery, sent_at=at + timedelta(seconds=5))
 
-    first, second = (request.headers for request in receiver.requests)
+    first, second = (request.headers for request in receiver.arrived)
     assert first["webhook-id"] == second["webhook-id"]
-    assert receiver.bodies[0] == receiver.bodies[1]
+    assert receiver.arrived[0].body == receiver.arrived[1].body
     assert first["webhook-timestamp"] != second["webhook-timestamp"]
     assert first["webhook-signature"] != second["webhook-signature"]
 
 
 async def test_cloudevents_consumers_read_what_is_sent(
-    receiver: Receiver, make_sink: MakeSink, make_delivery: MakeDelivery
+    receiver: Consumer, make_sink: MakeSink, make_delivery: MakeDelivery
 ) -> None:
     delivery = make_delivery()
 
     await make_sink(format="cloudevents").send(delivery, sent_at=datetime.now(UTC))
 
-    headers = {name.lower(): value for name, value in receiver.requests[0].headers.items()}
-    event = from_http_event(HTTPMessage(headers=headers, body=receiver.bodies[0]))
+    headers = {name.lower(): value for name, value in receiver.arrived[0].headers.items()}
+    event = from_http_event(HTTPMessage(headers=headers, body=receiver.arrived[0].body))
     assert headers["content-type"] == "application/cloudevents+json"
     assert event.get_id() == delivery.event_id
     assert event.get_type() == "batch.status_changed"
@@ -124,13 +124,13 @@ async def test_cloudevents_consumers_read_what_is_sent(
 
 
 async def test_headers_of_the_table_are_sent_and_kept_secret(
-    receiver: Receiver,
+    receiver: Consumer,
     make_sink: MakeSink,
     make_delivery: MakeDelivery,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    def echo(request: web.BaseRequest, _body: bytes) -> web.Response:
+    def echo(request: web.BaseRequest) -> web.Response:
         return web.Response(status=403, text=f"no: {dict(request.headers)}")
 
     monkeypatch.setenv("CRM_TOKEN", "Bearer token-from-the-environment")
@@ -140,11 +140,11 @@ async def test_headers_of_the_table_are_sent_and_kept_secret(
         "Authorization_env": "CRM_TOKEN",
         "X-Key_file": str(tmp_path / "key"),
     }
-    receiver.answers = [echo]
+    receiver.script.extend([echo])
 
     verdict = await make_sink(headers=headers).send(make_delivery(), sent_at=datetime.now(UTC))
 
-    sent = receiver.requests[0].headers
+    sent = receiver.arrived[0].headers
     assert sent["X-Team"] == "inline-value"
     assert sent["Authorization"] == "Bearer token-from-the-environment"
     assert sent["X-Key"] == "key-from-a-file"

@@ -15,8 +15,9 @@ from monitor.sinks.webhook import WebhookSink
 from monitor.storage.deliveries.claim import claim_deliveries, settle_deliveries
 from monitor.storage.receivers import lift_hold
 from tests.conftest import Until
+from tests.consumer import Data, sequences
 from tests.engine.conftest import Log
-from tests.engine.rig import Data, Rig, RoundBell, sequences
+from tests.engine.rig import Rig, RoundBell
 
 
 async def tell(rig: Rig, *names: str, calls: int) -> None:
@@ -73,7 +74,7 @@ async def test_a_held_receiver_is_tried_with_one_delivery_at_a_time(
     await rig.add(*names)
     receiver = rig.engine.receivers[0]
     await until(lambda: receiver.hold is not None and receiver.in_flight == 0)
-    first = len(rig.crm.attempts)
+    first = len(rig.crm.arrived)
     assert first <= 8
 
     waits = []
@@ -81,10 +82,10 @@ async def test_a_held_receiver_is_tried_with_one_delivery_at_a_time(
         assert receiver.hold is not None
         waits.append(round((receiver.hold.until - receiver.held_at).total_seconds()))  # type: ignore[operator]
         await rig.advance(until, seconds=waits[-1])
-        await until(lambda n=number: len(rig.crm.attempts) == first + n and not receiver.in_flight)
+        await until(lambda n=number: len(rig.crm.arrived) == first + n and not receiver.in_flight)
         await rig.round()
         assert not receiver.in_flight
-        assert len(rig.crm.attempts) == first + number
+        assert len(rig.crm.arrived) == first + number
 
     assert waits == [5, 10, 20, 40]
     rig.crm.status = 200
@@ -107,7 +108,7 @@ async def test_the_first_success_lifts_the_hold_and_all_that_waits_goes(
     await rig.start()
     await rig.add(*names)
     receiver = rig.engine.receivers[0]
-    await until(lambda: bool(rig.crm.attempts))
+    await until(lambda: bool(rig.crm.arrived))
 
     await rig.advance(until, seconds=6)
 
@@ -148,13 +149,13 @@ async def test_a_hold_outlives_a_restart(rig: Rig, until: Until) -> None:
     await rig.add("b1")
     await until(lambda: rig.engine.receivers[0].hold is not None)
     await rig.stop()
-    attempts = len(rig.crm.attempts)
+    attempts = len(rig.crm.arrived)
     rig.crm.status = 200
 
     await rig.start()
     await rig.round()
     assert not rig.engine.receivers[0].in_flight
-    assert len(rig.crm.attempts) == attempts
+    assert len(rig.crm.arrived) == attempts
     await rig.advance(until, seconds=601)
 
     await until(lambda: rig.crm.types == ["batch.first_seen"])
@@ -165,7 +166,7 @@ async def test_a_410_is_dead_at_once_and_its_lane_goes_on(rig: Rig, until: Until
     rig.show("b1")
     await rig.start()
     await rig.add("b1")
-    await until(lambda: len(rig.crm.attempts) == 1)
+    await until(lambda: len(rig.crm.arrived) == 1)
 
     await tell(rig, "b1", calls=3)
     await until(lambda: len(rig.crm.events) == 1)
@@ -215,13 +216,13 @@ async def test_a_delivery_that_is_tried_again_carries_the_same_id_and_bytes(
     rig.show("b1")
     await rig.start()
     await rig.add("b1")
-    await until(lambda: len(rig.crm.attempts) == 1)
+    await until(lambda: len(rig.crm.arrived) == 1)
     await until(lambda: not rig.engine.receivers[0].in_flight)
 
     await rig.advance(until, seconds=6)
     await until(lambda: len(rig.crm.events) == 1)
 
-    first, second = (event for _, event in rig.crm.attempts)
+    first, second = (one.event for one in rig.crm.arrived)
     assert first == second
 
 
@@ -274,7 +275,7 @@ async def test_what_was_claimed_while_it_closed_is_given_back_and_not_sent(
     rig.clock.hold()
     await rig.start()
     await rig.add("b1", "b2")
-    await until(lambda: len(rig.crm.attempts) == 2)
+    await until(lambda: len(rig.crm.arrived) == 2)
     await until(lambda: not rig.engine.receivers[0].in_flight)
     claiming, closing = asyncio.Event(), asyncio.Event()
 
@@ -292,7 +293,7 @@ async def test_what_was_claimed_while_it_closed_is_given_back_and_not_sent(
     closing.set()
     await rig.stop()
 
-    assert len(rig.crm.attempts) == 2
+    assert len(rig.crm.arrived) == 2
     await rig.build()
     assert await rig.value("SELECT count(*) FROM deliveries WHERE lease_owner IS NOT NULL") == 0
     await rig.database.close()
@@ -331,7 +332,7 @@ async def test_attempts_are_counted_by_receiver_and_verdict(rig: Rig, until: Unt
     rig.show("b1", "b2")
     await rig.start()
     await rig.add("b1", "b2")
-    await until(lambda: len(rig.crm.attempts) == 2)
+    await until(lambda: len(rig.crm.arrived) == 2)
     await until(lambda: not rig.engine.receivers[0].in_flight)
     await rig.advance(until, seconds=6)
 
@@ -363,7 +364,7 @@ async def test_a_failing_database_loses_no_attempt_that_was_made(
     rig.show("b1")
     await rig.start()
     await rig.add("b1")
-    await until(lambda: len(rig.crm.attempts) == 1)
+    await until(lambda: len(rig.crm.arrived) == 1)
     await until(lambda: tries > 2)
     failing = False
 
@@ -372,7 +373,7 @@ async def test_a_failing_database_loses_no_attempt_that_was_made(
     def told() -> list[Any]:
         return [line["event"] for line in log if line.get("loop") == "settler"]
 
-    assert len(rig.crm.attempts) == 1
+    assert len(rig.crm.arrived) == 1
     await until(lambda: told() == ["database.failing", "database.recovered"])  # after the commit
 
 
@@ -406,7 +407,7 @@ async def test_what_is_committed_after_the_end_is_left_to_the_next_start(
     rig.engine.relay.accept([delivery])
 
     assert not rig.engine.receivers[0].in_flight
-    assert len(rig.crm.attempts) == 1
+    assert len(rig.crm.arrived) == 1
 
 
 def late(rig: Rig) -> Delivery:
@@ -465,7 +466,7 @@ async def test_a_receiver_that_left_during_a_claim_gets_nothing_more(
         return await claim_deliveries(*args, **about)
 
     monkeypatch.setattr("monitor.engine.delivering.relay.claim_deliveries", leave)
-    attempts = len(rig.crm.attempts)
+    attempts = len(rig.crm.arrived)
     (crm,) = rig.engine.receivers
     rig.clock.advance(seconds=10)
 
@@ -473,7 +474,7 @@ async def test_a_receiver_that_left_during_a_claim_gets_nothing_more(
     await crm.sink.close()
     await rig.stop()
 
-    assert len(rig.crm.attempts) == attempts
+    assert len(rig.crm.arrived) == attempts
 
 
 async def test_only_a_commit_that_owes_more_than_there_is_room_for_makes_the_relay_claim(

@@ -5,8 +5,9 @@ import pytest
 from monitor.core.errors import StorageError
 from monitor.storage.batches.record import record
 from tests.conftest import Outage, Until
+from tests.consumer import sequences
 from tests.engine.conftest import Log
-from tests.engine.rig import Rig, sequences
+from tests.engine.rig import Rig
 from tests.postgres import Postgres
 from tests.simulator.faults import Fault
 

@@ -12,9 +12,9 @@ import pytest
 
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.conftest import Until
+from tests.daemon_process import DaemonProcess
 from tests.faults.clock import other_clock
 from tests.faults.clock.other_clock import ClockFile
-from tests.faults.daemon import Daemon
 from tests.faults.figures import FULL, TIMED, Figures, sized
 from tests.faults.settings import config
 from tests.patient import HANG
@@ -43,7 +43,7 @@ PATIENCE = 2 * INTERVAL if TIMED else HANG
 class Watched:
     """A daemon that polls by another clock, and how long each of its polls let wait for it."""
 
-    daemon: Daemon
+    daemon: DaemonProcess
     bolna: SimulatedBolna
     clock: ClockFile
     until: Until
@@ -119,7 +119,7 @@ class Watched:
 
 @pytest.fixture
 async def watched(
-    daemon: Daemon, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    daemon: DaemonProcess, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Watched]:
     """Prepare a daemon in Berlin."""
     monkeypatch.setenv(other_clock.VARIABLE, str(tmp_path / "clock"))

@@ -7,8 +7,8 @@ from typing import Any
 
 from monitor.simulator.lives import Life
 from monitor.simulator.server import SimulatedApi
-from tests.faults.accounting import shown
-from tests.faults.consumer import Consumer
+from tests.accounting import shown
+from tests.consumer import Consumer
 from tests.simulator.random_lives import random_bolna_life
 
 

@@ -15,8 +15,8 @@ from monitor.daemon.systemd import Systemd
 from monitor.engine.engine import Engine
 from monitor.engine.loop import Bell
 from monitor.storage.database import Database
+from tests.consumer import Consumer
 from tests.engine.rig import JumpingClock
-from tests.faults.consumer import Consumer
 from tests.faults.settings import config
 
 Log = list[MutableMapping[str, Any]]

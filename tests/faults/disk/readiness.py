@@ -2,16 +2,16 @@
 
 import aiohttp
 
-from tests.faults.daemon import Daemon
+from tests.daemon_process import DaemonProcess
 
 
-def is_telling(daemon: Daemon) -> bool:
+def is_telling(daemon: DaemonProcess) -> bool:
     """Tell whether its log says that it cannot use the database."""
     assert daemon.alive, "the daemon has ended"
     return daemon.lines("database.failing") != []
 
 
-async def is_ready(daemon: Daemon, word: str) -> bool:
+async def is_ready(daemon: DaemonProcess, word: str) -> bool:
     """Tell whether `/-/ready` begins so."""
     assert daemon.alive, "the daemon has ended"
     try:

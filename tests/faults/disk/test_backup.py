@@ -18,7 +18,7 @@ from monitor.simulator.bolna import SimulatedBolna
 from monitor.storage.database import Database
 from monitor.storage.schema.version import migrate
 from tests.conftest import Until
-from tests.faults.daemon import Daemon, start_program
+from tests.daemon_process import DaemonProcess, start_program
 from tests.faults.figures import TIMED, Figures, sized
 from tests.faults.settings import config
 from tests.faults.unrest import changing
@@ -37,7 +37,7 @@ DICE = random.Random(15)
 
 
 @pytest.fixture
-async def bolna(daemon: Daemon, until: Until) -> AsyncIterator[SimulatedBolna]:
+async def bolna(daemon: DaemonProcess, until: Until) -> AsyncIterator[SimulatedBolna]:
     """Run a daemon that has a long past, and polls 30 times a second."""
     database = Database(daemon.database_url)
     await migrate(database)
@@ -71,7 +71,7 @@ def events_in(file: Path) -> int:
 
 
 async def test_a_back_up_ends_and_keeps_no_poll_waiting(
-    daemon: Daemon, bolna: SimulatedBolna, until: Until, figures: Figures, tmp_path: Path
+    daemon: DaemonProcess, bolna: SimulatedBolna, until: Until, figures: Figures, tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy.db"
     before = events_in(tmp_path / "monitor.db")
@@ -106,7 +106,7 @@ async def test_a_back_up_ends_and_keeps_no_poll_waiting(
 
 @pytest.mark.usefixtures("bolna")
 async def test_a_killed_back_up_leaves_no_file(
-    daemon: Daemon, figures: Figures, tmp_path: Path
+    daemon: DaemonProcess, figures: Figures, tmp_path: Path
 ) -> None:
     copy, part = tmp_path / "copy.db", tmp_path / "copy.db.part"
     amid = 0
@@ -125,7 +125,7 @@ async def test_a_killed_back_up_leaves_no_file(
     assert names(tmp_path) == ["copy.db"]
 
 
-async def kill_amid(daemon: Daemon, part: Path) -> bool:
+async def kill_amid(daemon: DaemonProcess, part: Path) -> bool:
     """Kill a back-up once it has written so much; tell whether it had not ended by then."""
     command = ("backup", str(part).removesuffix(".part"), "-c", str(daemon.config))
     process = await start_program(*command)

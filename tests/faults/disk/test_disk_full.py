@@ -15,9 +15,9 @@ import structlog
 from monitor.core.errors import StorageError
 from monitor.simulator.bolna import SimulatedBolna
 from monitor.storage.database import Database
+from tests.accounting import account, read_stored, served_states
 from tests.conftest import Until
-from tests.faults.accounting import account, read_stored, served_states
-from tests.faults.consumer import Consumer
+from tests.consumer import Consumer
 from tests.faults.disk.disk import Disk, Trouble, under
 from tests.faults.disk.ending import is_told, keys, put_lives
 from tests.faults.disk.inside import Inside, Log, run_inside

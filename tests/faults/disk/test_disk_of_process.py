@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from monitor.simulator.bolna import SimulatedBolna
+from tests.accounting import account, served_states
 from tests.conftest import Until
-from tests.faults.accounting import account, served_states
-from tests.faults.consumer import Consumer
-from tests.faults.daemon import Daemon
+from tests.consumer import Consumer
+from tests.daemon_process import DaemonProcess
 from tests.faults.disk.ending import is_told, keys, put_lives
 from tests.faults.disk.readiness import is_ready, is_telling
 from tests.faults.disk.wholeness import find_halves
@@ -34,7 +34,7 @@ class Limited:
 
     why = IO_ERROR
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: DaemonProcess) -> None:
         self._daemon = daemon
 
     def fill(self) -> None:
@@ -99,7 +99,12 @@ def limited(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_daemon_on_a_full_disk_stays_up_says_so_and_goes_on(
-    kind: str, tmp_path: Path, consumer: Consumer, daemon: Daemon, until: Until, figures: Figures
+    kind: str,
+    tmp_path: Path,
+    consumer: Consumer,
+    daemon: DaemonProcess,
+    until: Until,
+    figures: Figures,
 ) -> None:
     with small_disk(tmp_path / "disk") as mounted:
         file = tmp_path / ("disk/monitor.db" if mounted and kind == "small" else "monitor.db")
@@ -122,7 +127,7 @@ async def test_a_daemon_on_a_full_disk_stays_up_says_so_and_goes_on(
             await until(lambda: is_ready(daemon, "ready"), what="it is ready again")
             await until(lambda: is_told(lives, {"crm": consumer}), what="all is told")
             await until(lambda: daemon.stored().owed <= keys(consumer), what="all has arrived")
-            status, _ = await daemon.stop()
+            status = await daemon.stop()
             broken += find_halves(file)
             found = account(
                 consumer.accepted,
@@ -147,7 +152,7 @@ async def test_a_daemon_on_a_full_disk_stays_up_says_so_and_goes_on(
 
 
 async def test_a_start_on_a_full_disk_ends_with_the_reason_and_leaves_nothing_half(
-    daemon: Daemon, consumer: Consumer, until: Until
+    daemon: DaemonProcess, consumer: Consumer, until: Until
 ) -> None:
     file = daemon.folder / "monitor.db"
     async with SimulatedBolna(key="key") as bolna:
@@ -168,7 +173,7 @@ async def test_a_start_on_a_full_disk_ends_with_the_reason_and_leaves_nothing_ha
 
 
 async def test_a_command_that_finds_the_disk_full_says_so_at_once_and_changes_nothing(
-    tmp_path: Path, migrated_sqlite: Path, daemon: Daemon, consumer: Consumer
+    tmp_path: Path, migrated_sqlite: Path, daemon: DaemonProcess, consumer: Consumer
 ) -> None:
     with small_disk(tmp_path / "disk") as mounted:
         file = tmp_path / ("disk/monitor.db" if mounted else "monitor.db")

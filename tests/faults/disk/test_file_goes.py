@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from monitor.simulator.bolna import SimulatedBolna
+from tests.accounting import account, served_states
 from tests.conftest import Until
-from tests.faults.accounting import account, served_states
-from tests.faults.consumer import Consumer
-from tests.faults.daemon import Daemon
+from tests.consumer import Consumer
+from tests.daemon_process import DaemonProcess
 from tests.faults.disk.ending import is_told, keys, put_lives
 from tests.faults.disk.readiness import is_ready, is_telling
 from tests.faults.figures import Figures
@@ -28,7 +28,7 @@ async def test_a_file_that_goes_is_told_and_nothing_is_lost(
     how: str,
     migrated_sqlite: Path,
     consumer: Consumer,
-    daemon: Daemon,
+    daemon: DaemonProcess,
     until: Until,
     figures: Figures,
 ) -> None:
@@ -59,7 +59,7 @@ async def test_a_file_that_goes_is_told_and_nothing_is_lost(
         await until(lambda: is_ready(daemon, "ready"), what="it is ready again")
         await until(lambda: is_told(lives, {"crm": consumer}), what="all is told")
         await until(lambda: daemon.stored().owed <= keys(consumer), what="all has arrived")
-        status, _ = await daemon.stop()
+        status = await daemon.stop()
         found = account(
             consumer.accepted,
             daemon.stored(),

@@ -19,10 +19,10 @@ from aiohttp import web
 from monitor.simulator.bolna import SimulatedBolna
 from monitor.simulator.lives import Life
 from monitor.storage.servers import sqlite
+from tests.accounting import Account, account, served_states
 from tests.conftest import Until
-from tests.faults.accounting import Accepted, Account, account, served_states
-from tests.faults.consumer import Consumer
-from tests.faults.daemon import Daemon
+from tests.consumer import Accepted, Consumer
+from tests.daemon_process import DaemonProcess
 from tests.faults.disk.disk import Cut, Disk, Sync, Write, under
 from tests.faults.disk.ending import is_told, keys, put_lives
 from tests.faults.disk.inside import Inside, run_inside
@@ -52,9 +52,9 @@ class Witness(Consumer):
         """For each one accepted, how long the log was when it came."""
         self._disk = disk
 
-    async def _accept(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
         came = len(self._disk.log)
-        answer = await super()._accept(request)
+        answer = await super()._answer(request)
         if answer.status == 200:
             self.came.append(came)
         return answer
@@ -158,10 +158,10 @@ async def disturb(daemon: Inside, bolna: SimulatedBolna, ops: Consumer, until: U
     (source,) = daemon.engine.sources
     held = {receiver.name: receiver for receiver in daemon.engine.receivers}["ops"]
     await until(lambda: len(ops.accepted) > 3, what="first webhooks")
-    ops.answer_with = 503
+    ops.status = 503
     await until(lambda: held.hold is not None, what="a hold")
     daemon.engine.housekeeping.loop.bell.ring()
-    ops.answer_with = 200
+    ops.status = 200
     daemon.clock.advance(seconds=6)
     await until(lambda: held.hold is None, what="the hold's end")
     bolna.fault(Fault.unauthorized())
@@ -196,7 +196,7 @@ async def go_on(
     until: Until,
 ) -> Account:
     """Start the daemon on what a loss left; settle the account of its whole life."""
-    daemon, consumer = Daemon(folder), Consumer()
+    daemon, consumer = DaemonProcess(folder), Consumer()
     before = [webhook for came, webhook in lived.accepted if came <= loss.at]
     for webhook in before:
         consumer.remember(webhook)

@@ -9,8 +9,8 @@ import pytest
 
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.conftest import Until
-from tests.faults.consumer import Consumer
-from tests.faults.daemon import Daemon
+from tests.consumer import Consumer
+from tests.daemon_process import DaemonProcess
 from tests.faults.figures import Figures
 from tests.faults.settings import config
 
@@ -33,17 +33,17 @@ def read_only() -> list[str]:
 
 
 @pytest.fixture
-async def enclosed(read_only: list[str]) -> AsyncIterator[Daemon]:
+async def enclosed(read_only: list[str]) -> AsyncIterator[DaemonProcess]:
     """Return a daemon that can write in its own folder alone."""
     with tempfile.TemporaryDirectory(dir=ELSEWHERE) as folder:
-        daemon = Daemon(Path(folder))
+        daemon = DaemonProcess(Path(folder))
         daemon.within = read_only
         yield daemon
         await daemon.close()
 
 
 async def test_a_read_only_root_stops_nothing(
-    consumer: Consumer, enclosed: Daemon, until: Until, figures: Figures
+    consumer: Consumer, enclosed: DaemonProcess, until: Until, figures: Figures
 ) -> None:
     ids = [f"{number:032x}" for number in range(BATCHES)]
     async with SimulatedBolna(key="key") as bolna:
@@ -52,15 +52,15 @@ async def test_a_read_only_root_stops_nothing(
         polling = 'interval = "1s"\n'
         enclosed.configure(config(bolna.base_url, {"crm": consumer.url}, ids, polling=polling))
         await enclosed.start()
-        await until(lambda: len(consumer.received) >= BATCHES, what="all are told")
+        await until(lambda: len(consumer.accepted) >= BATCHES, what="all are told")
         polls = len(bolna.served)
         await until(lambda: len(bolna.served) > polls + 3 * BATCHES, what="polls go on")
-        status, _ = await enclosed.stop()
+        status = await enclosed.stop()
 
     failing = enclosed.lines("database.failing")
     figures.add(
         "a read-only root", n=BATCHES, unit="batches", failures=len(failing),
-        detail=f"{len(bolna.served):,} polls, {len(consumer.received):,} webhooks",
+        detail=f"{len(bolna.served):,} polls, {len(consumer.accepted):,} webhooks",
     )  # fmt: skip
     assert failing == []
     assert status == 0

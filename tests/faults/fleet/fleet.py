@@ -8,10 +8,10 @@ from typing import Final
 
 from monitor.simulator.bolna import SimulatedBolna
 from monitor.simulator.record import ServedAnswer
+from tests.accounting import State, shown
 from tests.conftest import Until
-from tests.faults.accounting import State, shown
-from tests.faults.consumer import Consumer
-from tests.faults.daemon import Daemon
+from tests.consumer import Consumer
+from tests.daemon_process import DaemonProcess
 from tests.faults.figures import TIMED
 from tests.faults.settings import config
 
@@ -37,10 +37,10 @@ class Fleet:
 
     def __init__(self, folder: Path, database_url: str, *, size: int = 3) -> None:
         self.url = database_url
-        self.daemons: dict[str, Daemon] = {}
+        self.daemons: dict[str, DaemonProcess] = {}
         for name in ("one", "two", "three")[:size]:
             (folder / name).mkdir()
-            self.daemons[name] = Daemon(folder / name, database_url, instance=name)
+            self.daemons[name] = DaemonProcess(folder / name, database_url, instance=name)
 
     def configure(self, bolna: SimulatedBolna, consumer: Consumer, ids: Iterable[str]) -> None:
         """Write all their configs, with the shortest leases for polls and deliveries."""

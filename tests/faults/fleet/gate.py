@@ -1,11 +1,10 @@
-"""A gate: what comes through is held until it is opened, at a provider or at a consumer."""
+"""A gate at a provider: what is asked for is held until it is opened."""
 
 import asyncio
 from collections import Counter
 
 from aiohttp import web
 
-from tests.faults.consumer import Consumer
 from tests.simulator.faults import Fault
 
 
@@ -66,16 +65,3 @@ class Pause:
             return web.Response(body=body, content_type="application/json")
 
         return Fault("late", answer)
-
-
-class GatedConsumer(Consumer):
-    """Accept what comes through its gate."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = Gate()
-
-    async def _accept(self, request: web.Request) -> web.Response:
-        await request.read()  # it is with us now, whoever goes away meanwhile
-        await self.gate.go_through()
-        return await super()._accept(request)

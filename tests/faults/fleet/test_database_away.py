@@ -11,8 +11,9 @@ import pytest
 from monitor.daemon.liveness import HANG
 from tests import patient
 from tests.conftest import Until
-from tests.daemon.program import Process
-from tests.engine.rig import Rig, sequences
+from tests.consumer import sequences
+from tests.daemon_process import DaemonProcess
+from tests.engine.rig import Rig
 from tests.faults.figures import TIMED, sized
 from tests.proxy import Proxy, run_proxy
 from tests.systemd import NotifySocket, notify_socket
@@ -85,15 +86,16 @@ async def test_a_stop_while_postgres_is_frozen_takes_seconds(
 
 async def start(
     rig: Rig, heard: NotifySocket, until: Until, *, module: str = patient.__name__
-) -> Process:
+) -> DaemonProcess:
     environment = {"NOTIFY_SOCKET": str(heard.path), "WATCHDOG_USEC": "60000000"}
-    daemon = Process(rig.write(), environment)
+    rig.write()
+    daemon = DaemonProcess(rig.folder, environment=environment)
     await daemon.start(module)
     await until(lambda: len(rig.crm.events) == 1)
     return daemon
 
 
-async def endure(rig: Rig, daemon: Process, heard: NotifySocket, until: Until) -> None:
+async def endure(rig: Rig, daemon: DaemonProcess, heard: NotifySocket, until: Until) -> None:
     """Wait while the database is away; the watchdog is fed all the time, readiness says no."""
     began, before = time.monotonic(), len(heard.times("WATCHDOG=1"))
     rig.show("b1", execution_status={"completed": 3, "ringing": 4})
@@ -113,7 +115,7 @@ async def endure(rig: Rig, daemon: Process, heard: NotifySocket, until: Until) -
     assert any(line.startswith("STATUS=not ready: the database") for line in heard.lines())
 
 
-async def goes_on(rig: Rig, daemon: Process, until: Until) -> None:
+async def goes_on(rig: Rig, daemon: DaemonProcess, until: Until) -> None:
     """Poll and deliver again without a restart, with nothing lost."""
     rig.show("b1", status="completed", execution_status={"completed": 7})
     await until(lambda: "batch.completed" in rig.crm.types)

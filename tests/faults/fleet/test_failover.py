@@ -8,10 +8,10 @@ import psycopg
 from sqlalchemy.engine import make_url
 
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
+from tests.accounting import account
 from tests.conftest import Until
-from tests.faults.accounting import account
-from tests.faults.consumer import Consumer
-from tests.faults.daemon import Daemon
+from tests.consumer import Consumer, once
+from tests.daemon_process import DaemonProcess
 from tests.faults.fleet.fleet import Watchkeeper
 from tests.faults.fleet.server import run_server, run_standby
 from tests.faults.settings import config
@@ -30,7 +30,7 @@ async def test_a_failover_is_survived_and_so_is_a_name_that_leads_to_a_standby_f
         run_proxy(url := old.postgres.create()) as proxy,
     ):
         keeper = Watchkeeper(bolna)
-        daemon = Daemon(tmp_path, proxy.url)
+        daemon = DaemonProcess(tmp_path, proxy.url)
         daemon.configure(config(bolna.base_url, {"crm": consumer.url}, [BATCH]))
         there = str(make_url(url).update_query_dict({"host": str(new.folder)}))
         try:
@@ -50,7 +50,7 @@ async def test_a_failover_is_survived_and_so_is_a_name_that_leads_to_a_standby_f
             await move(proxy, there)
             show(bolna, 3)
             await until(told(consumer, 3), what="told after the failover")
-            status, _ = await daemon.stop()
+            status = await daemon.stop()
             starts = len(daemon.lines("daemon.started"))
             daemon.database_url = there
             found = account(
@@ -83,7 +83,7 @@ def told(consumer: Consumer, calls: int) -> Callable[[], bool]:
     """Tell whether the newest event says so many calls."""
 
     def is_told() -> bool:
-        events = consumer.events().get(("/sources/bolna", BATCH), [])
+        events = once(consumer.of(BATCH))
         return bool(events) and events[-1]["data"]["counts"] == {"ringing": calls}
 
     return is_told
@@ -98,7 +98,7 @@ async def connections(url: str) -> int:
     return int(found[0])
 
 
-def refused(daemon: Daemon) -> Callable[[], Awaitable[bool]]:
+def refused(daemon: DaemonProcess) -> Callable[[], Awaitable[bool]]:
     """Tell whether the daemon says that it may only read."""
 
     async def is_refused() -> bool:

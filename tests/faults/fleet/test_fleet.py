@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from monitor.simulator.bolna import SimulatedBolna
+from tests.accounting import account
 from tests.conftest import Until
-from tests.faults.accounting import account
-from tests.faults.consumer import Consumer
+from tests.consumer import Consumer
 from tests.faults.figures import TIMED, Figures, sized
 from tests.faults.fleet.fleet import SEND_LEASE, UNPOLLED, Fleet, Watchkeeper
 from tests.faults.fleet.server import Server, run_server
@@ -71,7 +71,8 @@ async def test_kills_pauses_and_stops_lose_nothing_and_leave_no_batch_unpolled(
     unrest.end()
     await until(lambda: at_rest(fleet.url), what="all ends are told")
     unpolled = keeper.close()
-    ended = [await daemon.stop() for daemon in fleet.daemons.values()]
+    daemons = fleet.daemons.values()
+    ended = [(await daemon.stop(), daemon.stopped_in) for daemon in daemons]
 
     found = account(
         consumer.accepted,

@@ -10,18 +10,18 @@ import psycopg
 import pytest
 
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
+from tests.accounting import account
 from tests.conftest import Until
-from tests.faults.accounting import account
-from tests.faults.daemon import Daemon
+from tests.consumer import Consumer, once
+from tests.daemon_process import DaemonProcess
 from tests.faults.figures import TIMED, Figures
 from tests.faults.fleet.fleet import LEASE, SEND_LEASE, UNPOLLED, Fleet, Watchkeeper
-from tests.faults.fleet.gate import Gate, GatedConsumer
+from tests.faults.fleet.gate import Gate
 from tests.patient import HANG
 
 BATCH, OTHER = "b" * 32, "c" * 32
 SLACK = 5.0 if TIMED else HANG
 """Seconds that may pass beyond a lease."""
-SUBJECT = ("/sources/bolna", BATCH)
 STATE = """
     SELECT b.sequence, b.snapshots, b.counts, s.health, s.version, r.held_since, d.state,
         d.attempts, d.epoch, (SELECT count(*) FROM events), (SELECT count(*) FROM attempts)
@@ -33,11 +33,11 @@ STATE = """
 
 
 @pytest.fixture
-async def consumer() -> AsyncIterator[GatedConsumer]:
-    found = GatedConsumer()
+async def consumer() -> AsyncIterator[Consumer]:
+    found = Consumer()
     await found.start()
     yield found
-    found.gate.open()
+    found.release()
     await found.stop()
 
 
@@ -61,7 +61,7 @@ class Scene:
         self,
         fleet: Fleet,
         bolna: SimulatedBolna,
-        consumer: GatedConsumer,
+        consumer: Consumer,
         store: psycopg.AsyncConnection[Any],
         until: Until,
     ) -> None:
@@ -78,7 +78,7 @@ class Scene:
         """Return the first row that the store gives."""
         return await (await self._store.execute(statement.encode())).fetchone()
 
-    async def owner(self, table: str, where: str) -> Daemon:
+    async def owner(self, table: str, where: str) -> DaemonProcess:
         """Wait until a row is claimed; return whose it is."""
         found: list[str | None] = []
 
@@ -94,14 +94,14 @@ class Scene:
 
         async def is_told() -> bool:
             await asyncio.sleep(0.1)
-            events = self.consumer.events().get(SUBJECT, [])
+            events = once(self.consumer.of(BATCH))
             pending = await self.ask("SELECT count(*) FROM deliveries WHERE state = 'pending'")
             shown = events and events[-1]["data"]["counts"] == {"ringing": calls}
             return bool(shown) and pending == (0,)
 
         await self.until(is_told, seconds, f"{calls} calls are told")
 
-    async def wake(self, daemon: Daemon, counter: str) -> None:
+    async def wake(self, daemon: DaemonProcess, counter: str) -> None:
         """Let a daemon go on; nothing of what the store holds has moved when it is back at work."""
         before = await self.ask(STATE)
         daemon.resume()
@@ -114,7 +114,7 @@ class Scene:
         assert await self.ask(STATE) == before, "what was stale is written"
 
 
-async def count(daemon: Daemon, name: str) -> float:
+async def count(daemon: DaemonProcess, name: str) -> float:
     """Sum up a counter of a daemon."""
     lines = (await daemon.get("/metrics")).splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
@@ -125,7 +125,7 @@ async def test_what_a_daemon_leaves_undone_others_do_within_a_lease_and_it_wakes
     empty_postgres_url: str,
     store: psycopg.AsyncConnection[Any],
     bolna: SimulatedBolna,
-    consumer: GatedConsumer,
+    consumer: Consumer,
     until: Until,
     figures: Figures,
 ) -> None:
@@ -224,12 +224,12 @@ async def amid_a_poll(scene: Scene) -> float:
 
 async def amid_a_send(scene: Scene) -> float:
     """Pause a daemon that waits for an answer of the consumer."""
-    scene.consumer.gate.close()
+    scene.consumer.hang()
     scene.show(5)
-    await scene.until(lambda: scene.consumer.gate.waiting == 1)
+    await scene.until(lambda: scene.consumer.in_flight == 1)
     paused = await scene.owner("deliveries", "state = 'pending'")
     paused.pause()
-    scene.consumer.gate.open()
+    scene.consumer.release()
     began = time.monotonic()
     await scene.told(5, SEND_LEASE + SLACK)
     after = time.monotonic() - began
@@ -239,12 +239,12 @@ async def amid_a_send(scene: Scene) -> float:
 
 async def killed_amid_a_send(scene: Scene) -> float:
     """Kill a daemon that waits for an answer of the consumer, and do not start it again."""
-    scene.consumer.gate.close()
+    scene.consumer.hang()
     scene.show(6)
-    await scene.until(lambda: scene.consumer.gate.waiting == 1)
+    await scene.until(lambda: scene.consumer.in_flight == 1)
     killed = await scene.owner("deliveries", "state = 'pending'")
     await killed.kill()
-    scene.consumer.gate.open()
+    scene.consumer.release()
     began = time.monotonic()
     await scene.told(6, SEND_LEASE + SLACK)
     return time.monotonic() - began

@@ -1,7 +1,7 @@
 """Postgres as people have it: what cannot carry the daemon ends its start, and says what to do."""
 
 from tests.conftest import Until
-from tests.faults.daemon import Daemon
+from tests.daemon_process import DaemonProcess
 from tests.faults.figures import Figures
 from tests.faults.settings import config
 from tests.pool import run_pool
@@ -11,7 +11,11 @@ USER = "monitor_of_a_test"
 
 
 async def test_what_cannot_carry_it_ends_the_start_and_the_rest_does(
-    daemon: Daemon, postgres: Postgres, empty_postgres_url: str, until: Until, figures: Figures
+    daemon: DaemonProcess,
+    postgres: Postgres,
+    empty_postgres_url: str,
+    until: Until,
+    figures: Figures,
 ) -> None:
     mistakes = []
 
@@ -39,7 +43,7 @@ async def test_what_cannot_carry_it_ends_the_start_and_the_rest_does(
         daemon.configure(config("http://127.0.0.1:1", {}, []))
         await daemon.start()
         await until(lambda: daemon.lines("daemon.started") != [], what="the start")
-        status, _ = await daemon.stop()
+        status = await daemon.stop()
     figures.add(
         "Postgres as people have it", n=4, unit="starts", failures=len(mistakes),
         detail="a pool of transactions, LATIN1 and no rights refused at once; a pool of sessions"

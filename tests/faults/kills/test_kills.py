@@ -5,16 +5,20 @@ import os
 import signal
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from random import Random
 
+from aiohttp import web
+
 from monitor.simulator.bolna import SimulatedBolna
+from tests.accounting import Account, account, served_states
 from tests.conftest import Until
-from tests.faults.accounting import Account, account, served_states
-from tests.faults.consumer import Consumer
+from tests.consumer import Consumer
+from tests.daemon_process import DaemonProcess, start_program
+from tests.faults import crashing
 from tests.faults.crashing import POINTS, Cause, Point
-from tests.faults.daemon import Daemon, start_program
 from tests.faults.figures import FULL, TIMED, Figures, sized
 from tests.faults.kills import commands
 from tests.faults.settings import config
@@ -50,7 +54,7 @@ def named(numbers: range) -> list[str]:
     return [f"{number:032x}" for number in numbers]
 
 
-def at_rest(daemon: Daemon, settled: int, since: float) -> bool:
+def at_rest(daemon: DaemonProcess, settled: int, since: float) -> bool:
     """Tell whether so many batches have settled, and nothing is owed to anybody.
 
     Each was read since the last change: one that had ended before may show it for the first time,
@@ -64,7 +68,7 @@ def at_rest(daemon: Daemon, settled: int, since: float) -> bool:
 
 
 async def come_to_rest(
-    daemon: Daemon,
+    daemon: DaemonProcess,
     bolna: SimulatedBolna,
     consumer: Consumer,
     until: Until,
@@ -73,9 +77,8 @@ async def come_to_rest(
     """Let the daemon do what is left, stop it, and settle the account."""
     since = time.time()
     await until(lambda: at_rest(daemon, len(ids), since), seconds=REST, what="all at rest")
-    status, took = await daemon.stop()
-    assert status == 0
-    assert took < 5 or not TIMED
+    assert await daemon.stop() == 0
+    assert daemon.stopped_in < 5 or not TIMED
     assert daemon.lines("lane.repaired") == []
     served = served_states(bolna, ids)
     bad = consumer.bad_signatures
@@ -85,7 +88,7 @@ async def come_to_rest(
 
 
 async def test_a_kill_at_any_moment_loses_nothing_and_invents_nothing(
-    consumer: Consumer, daemon: Daemon, until: Until, figures: Figures
+    consumer: Consumer, daemon: DaemonProcess, until: Until, figures: Figures
 ) -> None:
     dice = Random(7)
     async with SimulatedBolna(key="key") as bolna:
@@ -126,7 +129,7 @@ async def test_a_kill_at_any_moment_loses_nothing_and_invents_nothing(
 
 
 async def test_a_kill_at_any_named_point_loses_nothing_and_invents_nothing(
-    consumer: Consumer, daemon: Daemon, until: Until, figures: Figures
+    consumer: Consumer, daemon: DaemonProcess, until: Until, figures: Figures
 ) -> None:
     kills = list(planned_kills(Random(8)))
     async with SimulatedBolna(key="key") as bolna:
@@ -138,13 +141,16 @@ async def test_a_kill_at_any_named_point_loses_nothing_and_invents_nothing(
 
         for point, passing in kills:
             answers = bolna.record.answers
-            consumer.pauses = point.cause is Cause.HOLD
+            pause = web.Response(status=429, headers={"retry-after": "1"})
+            consumer.script = deque([pause] if point.cause is Cause.HOLD else [])
             if point.cause is Cause.FIND:
                 unrest.add(f"{len(unrest.ids):032x}", listed=True)
-            await daemon.start(crash_at=f"{point.name}/{passing}")
+            await daemon.start(
+                crashing.__name__, environment={crashing.VARIABLE: f"{point.name}/{passing}"}
+            )
             if point.cause is Cause.STOP:
                 await until(lambda a=answers: bolna.record.answers > a, what="a first poll")
-                daemon.terminate()
+                daemon.tell(signal.SIGTERM)
             await until(lambda: not daemon.alive, what=f"dead {point.name}/{passing}")
             assert await daemon.end() == -signal.SIGKILL, daemon.log.read_text()
 
@@ -179,7 +185,7 @@ def planned_kills(dice: Random) -> Iterator[tuple[Point, int]]:
 
 
 async def test_without_a_fault_nothing_comes_twice_not_even_over_stops(
-    consumer: Consumer, daemon: Daemon, until: Until, figures: Figures
+    consumer: Consumer, daemon: DaemonProcess, until: Until, figures: Figures
 ) -> None:
     async with SimulatedBolna(key="key") as bolna:
         unrest = Unrest(bolna, named(range(12)), consumer=consumer)
@@ -204,7 +210,7 @@ async def test_without_a_fault_nothing_comes_twice_not_even_over_stops(
 
 
 async def test_commands_that_write_beside_the_daemon_disturb_nothing(
-    consumer: Consumer, daemon: Daemon, until: Until, figures: Figures
+    consumer: Consumer, daemon: DaemonProcess, until: Until, figures: Figures
 ) -> None:
     rounds = sized(short=8, full=200)
     async with SimulatedBolna(key="key") as bolna:

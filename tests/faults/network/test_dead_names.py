@@ -10,8 +10,8 @@ import pytest
 
 from monitor.simulator.bolna import SimulatedBolna
 from tests.conftest import Until
-from tests.faults.consumer import Consumer
-from tests.faults.daemon import Daemon
+from tests.consumer import Consumer
+from tests.daemon_process import DaemonProcess
 from tests.faults.figures import Figures, sized
 from tests.faults.settings import config
 from tests.faults.unrest import changing
@@ -45,7 +45,7 @@ def resolv(tmp_path: Path) -> Iterator[list[str]]:
 
 
 async def test_dead_names_cost_the_others_nothing(
-    consumer: Consumer, daemon: Daemon, until: Until, figures: Figures, resolv: list[str]
+    consumer: Consumer, daemon: DaemonProcess, until: Until, figures: Figures, resolv: list[str]
 ) -> None:
     ids = [f"{number:032x}" for number in range(BATCHES)]
     healthy = {"healthy": by_name(consumer.url)}
@@ -58,15 +58,15 @@ async def test_dead_names_cost_the_others_nothing(
             polling = 'interval = "200ms"\n'
             daemon.configure(config(by_name(bolna.base_url), receivers, ids, polling=polling))
             started = len(daemon.lines("daemon.started"))
-            polls, posts = len(bolna.served), len(consumer.received)
+            polls, posts = len(bolna.served), len(consumer.accepted)
             await daemon.start()
             await until(lambda: len(daemon.lines("daemon.started")) > started, what="the start")
             began = time.monotonic()
             await until(
                 lambda: time.monotonic() > began + seconds, seconds=seconds + HANG, what="time"
             )
-            found = len(bolna.served) - polls, len(consumer.received) - posts
-            assert (await daemon.stop())[0] == 0
+            found = len(bolna.served) - polls, len(consumer.accepted) - posts
+            assert await daemon.stop() == 0
             return found
 
         await run(healthy | dead, OWING)  # so that each of them is owed something

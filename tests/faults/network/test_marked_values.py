@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from monitor.cli.main import app
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.conftest import Until
-from tests.faults.daemon import Daemon
+from tests.daemon_process import DaemonProcess
 from tests.simulator.faults import Fault
 
 KEY = "marked-key-4711"
@@ -92,7 +92,7 @@ class Echo:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 async def test_no_marked_value_shows_where_it_does_not_belong(
-    kind: str, request: pytest.FixtureRequest, daemon: Daemon, until: Until, tmp_path: Path
+    kind: str, request: pytest.FixtureRequest, daemon: DaemonProcess, until: Until, tmp_path: Path
 ) -> None:
     url = f"sqlite:///{tmp_path}/monitor.db"
     if kind == "postgresql":
@@ -147,7 +147,7 @@ async def test_no_marked_value_shows_where_it_does_not_belong(
     assert found == []
 
 
-async def said_by(daemon: Daemon, *arguments: str) -> str:
+async def said_by(daemon: DaemonProcess, *arguments: str) -> str:
     """Return all that a command prints; it runs in this process, which starts sooner."""
     command = [*arguments, "-c", str(daemon.config)]
     ended = await asyncio.to_thread(CliRunner().invoke, app, command)

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from tests.conftest import Until
-from tests.daemon.program import Process
-from tests.engine.rig import Consumer, Rig
+from tests.consumer import Consumer
+from tests.daemon_process import DaemonProcess
+from tests.engine.rig import Rig
 from tests.faults.figures import Figures
 from tests.proxy import run_proxy
 from tests.simulator.faults import Fault
@@ -19,25 +20,26 @@ from tests.simulator.faults import Fault
 STOP, ADD, MANY, RELOAD = 5.0, 2.0, 10.0, 3.0
 """Seconds: to stop, to poll what was added, to add 100,000, to try a corrected receiver."""
 
-Start = Callable[[Rig], Awaitable[Process]]
+Start = Callable[[Rig], Awaitable[DaemonProcess]]
 
 
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
     """Start the program as users do; whatever still runs at the end is killed."""
-    made: list[Process] = []
+    made: list[DaemonProcess] = []
 
-    async def run(rig: Rig) -> Process:
-        made.append(Process(rig.write()))
+    async def run(rig: Rig) -> DaemonProcess:
+        rig.write()
+        made.append(DaemonProcess(rig.folder))
         await made[-1].start("monitor")
         return made[-1]
 
     yield run
     for one in made:
-        await one.end()
+        await one.close()
 
 
-async def seconds_to_stop(daemon: Process) -> float:
+async def seconds_to_stop(daemon: DaemonProcess) -> float:
     began = time.monotonic()
     assert await daemon.stop() == 0
     return time.monotonic() - began
@@ -131,7 +133,7 @@ async def test_a_receiver_that_was_corrected_is_tried(
     rig.show("b1")
     rig.tail = '[[batches]]\nsource = "bolna"\nid = "b1"\n'
     daemon = await start(rig)
-    await until(lambda: len(rig.crm.attempts) > 0)
+    await until(lambda: len(rig.crm.arrived) > 0)
 
     path = rig.write()
     path.write_text(path.read_text().replace(rig.crm.url, other.url))

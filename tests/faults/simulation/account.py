@@ -7,7 +7,7 @@ from random import Random
 
 from monitor.net.answer import Answer
 from monitor.simulator.lives import Life
-from tests.faults.accounting import State, shown
+from tests.accounting import State, shown
 from tests.faults.simulation.trace import Trace
 from tests.faults.simulation.weather import Asked, Weather, answer
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.core.delivery import JITTER
-from tests.faults.accounting import Accepted, Account, account, read_stored
+from tests.accounting import Account, account, read_stored
+from tests.consumer import Accepted
 from tests.faults.simulation.patience import impatience
 from tests.faults.simulation.setting import (
     DEADLINE,
@@ -39,8 +40,6 @@ FRESH: Final = HOUR
 """So long after it last moved a batch is polled at the ordinary interval."""
 LIFETIME: Final = sum(LEDGER_SCHEDULE) * (1 + JITTER)
 LONGEST_STOP: Final = 5.0
-FIGURES: Final = ("lost", "phantom", "unreceived", "gaps", "bad_signatures", "other_bytes")
-"""Of the account: what must be 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +61,8 @@ class Verdict:
     def __str__(self) -> str:
         """Say how to see it again, if anything went wrong."""
         what = [f"seed {self.seed}, {self.faults} faults, {self.account}", *self.complaints[:9]]
-        wrong = [name for name in FIGURES if getattr(self.account, name)]
-        if wrong:
-            what.append(f"not 0: {', '.join(wrong)}")
+        if self.account.wrong:
+            what.append(f"not 0: {', '.join(self.account.wrong)}")
         if self.failures:
             what.append(replay(self.seed))
         return "\n  ".join(what)

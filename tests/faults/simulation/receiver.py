@@ -9,8 +9,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from monitor.core.errors import NetworkError, NetworkKind
 from monitor.net.answer import Answer
-from tests.faults.accounting import Accepted
-from tests.faults.consumer import SECRET
+from tests.consumer import SECRET, Accepted
 from tests.faults.simulation.trace import Trace
 from tests.faults.simulation.weather import Asked, Weather, answer
 

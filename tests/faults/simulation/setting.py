@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from tests.faults.consumer import SECRET
+from tests.consumer import SECRET
 from tests.faults.simulation.weather import HOUR, MINUTE, RECEIVERS, SOURCES
 
 INTERVAL: Final = 10 * MINUTE

@@ -4,10 +4,10 @@ import time
 
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from monitor.simulator.lives import Life, step
+from tests.accounting import Account, account, served_states
 from tests.conftest import Until
-from tests.faults.accounting import Account, account, served_states
-from tests.faults.consumer import Consumer
-from tests.faults.daemon import Daemon
+from tests.consumer import Consumer
+from tests.daemon_process import DaemonProcess
 from tests.faults.figures import Figures, sized
 from tests.faults.settings import config
 from tests.faults.steady.latency import p99
@@ -40,23 +40,23 @@ def life(batch_id: str, seconds: float) -> Life:
 
 
 async def test_a_dead_receiver_delays_nobody_and_misses_nothing(
-    consumer: Consumer, daemon: Daemon, until: Until, figures: Figures
+    consumer: Consumer, daemon: DaemonProcess, until: Until, figures: Figures
 ) -> None:
     dead = Consumer()
     await dead.start()
-    dead.answer_with = 503
+    dead.status = 503
     ids = [f"{number:032x}" for number in range(BATCHES)]
     async with SimulatedBolna(key="key") as bolna:
         lives = [bolna.put(batch_id, life(batch_id, 3 * DEAD)) for batch_id in ids]
         receivers = {"healthy": consumer.url, "dead": dead.url}
         daemon.configure(config(bolna.base_url, receivers, ids, polling='interval = "100ms"'))
         await daemon.start()
-        await until(lambda: len(consumer.received) > BATCHES, what="events arrive")
+        await until(lambda: len(consumer.accepted) > BATCHES, what="events arrive")
 
         began = time.monotonic()
         await until(lambda: time.monotonic() > began + DEAD, seconds=DEAD + HANG, what="time")
-        assert not dead.received
-        dead.answer_with = 200
+        assert not dead.accepted
+        dead.status = 200
         lifted = time.monotonic()
         await until(lambda: all(one.over for one in lives), seconds=3 * DEAD + HANG, what="the end")
         over = time.monotonic()
@@ -74,7 +74,7 @@ async def test_a_dead_receiver_delays_nobody_and_misses_nothing(
             return set(last.values()) == {"completed"} and settle().lost == 0
 
         await until(ended, seconds=300 + HANG, what="all arrived at both")
-        status, _ = await daemon.stop()
+        status = await daemon.stop()
         found = settle()
     await dead.stop()
 

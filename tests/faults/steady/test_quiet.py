@@ -4,8 +4,8 @@ import time
 
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.conftest import Until
-from tests.faults.consumer import Consumer
-from tests.faults.daemon import Daemon
+from tests.consumer import Consumer
+from tests.daemon_process import DaemonProcess
 from tests.faults.figures import Figures, sized
 from tests.faults.settings import config
 from tests.patient import HANG
@@ -18,7 +18,7 @@ ASKED = 300
 
 
 async def test_a_provider_that_asks_for_quiet_gets_it(
-    consumer: Consumer, daemon: Daemon, until: Until, figures: Figures
+    consumer: Consumer, daemon: DaemonProcess, until: Until, figures: Figures
 ) -> None:
     ids = [f"{number:032x}" for number in range(BATCHES)]
     async with SimulatedBolna(key="key") as bolna:
@@ -26,7 +26,7 @@ async def test_a_provider_that_asks_for_quiet_gets_it(
             bolna.put(number, bolna_document(number, status="running", valid_contacts=9))
         daemon.configure(config(bolna.base_url, {"crm": consumer.url}, ids))
         await daemon.start()
-        await until(lambda: len(consumer.received) >= BATCHES, what="all are told")
+        await until(lambda: len(consumer.accepted) >= BATCHES, what="all are told")
 
         def refused() -> int:
             return sum(one.fault == "server_error" for one in bolna.served)
@@ -36,7 +36,7 @@ async def test_a_provider_that_asks_for_quiet_gets_it(
         began = time.monotonic()
         await until(lambda: time.monotonic() > began + SECONDS, seconds=SECONDS + HANG, what="time")
         asked = refused()
-        status, _ = await daemon.stop()
+        status = await daemon.stop()
 
     figures.add(
         "a provider that asks for quiet", n=round(SECONDS), unit="s", failures=int(asked > BATCHES),

@@ -10,7 +10,7 @@ from monitor.storage.batches.register import Registration, register_batches
 from monitor.storage.database import Database
 from monitor.storage.sources import register_sources
 from tests.conftest import Until
-from tests.faults.daemon import Daemon
+from tests.daemon_process import DaemonProcess
 from tests.faults.figures import FULL, TIMED, Figures, sized
 from tests.faults.settings import config
 from tests.faults.steady.footprint import Footprint, footprint
@@ -44,7 +44,7 @@ async def test_a_start_with_many_batches_takes_at_most_twice_as_long(
         for place, url in enumerate(two_urls):
             folder = tmp_path / f"{number}-{place}"
             folder.mkdir()
-            starts[url].append(await start(Daemon(folder, url), until))
+            starts[url].append(await start(DaemonProcess(folder, url), until))
 
     least = {url: min(seconds for seconds, _ in some) for url, some in starts.items()}
     cpu = {url: min(found.cpu for _, found in some) for url, some in starts.items()}
@@ -76,11 +76,11 @@ async def test_a_million_batches_hold_up_neither_start_nor_stop(
     await store.run(
         "UPDATE batches SET due_at = next_poll_at, lease_owner = 'killed' WHERE id % 1000 = 0"
     )
-    daemon = Daemon(tmp_path, database_url, instance="killed")
+    daemon = DaemonProcess(tmp_path, database_url, instance="killed")
     daemon.configure(config(NOWHERE, {}, [], sources=store.sources))
     try:
         started = await seconds_to_start(daemon, until)
-        code, stopped = await daemon.stop()
+        code, stopped = await daemon.stop(), daemon.stopped_in
     finally:
         await daemon.close()
 
@@ -107,7 +107,7 @@ async def test_a_million_plans_of_a_clock_put_back_are_mended_beside_all_else(
     await fill_batches(store, PLANS, at=tomorrow)
     ahead = int(tomorrow.timestamp() * 1000)
     await store.run("UPDATE sources SET tokens_at = :ahead", ahead=ahead)
-    daemon = Daemon(tmp_path, database_url)
+    daemon = DaemonProcess(tmp_path, database_url)
     daemon.configure(config(NOWHERE, {}, [], sources=store.sources))
 
     async def mended() -> bool:
@@ -118,7 +118,7 @@ async def test_a_million_plans_of_a_clock_put_back_are_mended_beside_all_else(
         began = time.perf_counter()
         await until(mended, seconds=10 * HANG, what="all plans are mended")
         seconds = time.perf_counter() - began
-        code, stopped = await daemon.stop()
+        code, stopped = await daemon.stop(), daemon.stopped_in
     finally:
         await daemon.close()
 
@@ -137,7 +137,7 @@ async def test_a_million_plans_of_a_clock_put_back_are_mended_beside_all_else(
     assert max(started, stopped) <= MOST_SECONDS or not TIMED
 
 
-async def seconds_to_start(daemon: Daemon, until: Until) -> float:
+async def seconds_to_start(daemon: DaemonProcess, until: Until) -> float:
     began = time.perf_counter()
     await daemon.start()
     await until(lambda: daemon.lines("daemon.started") != [], what="the start")
@@ -153,7 +153,7 @@ async def register_many(database: Database) -> None:
     assert registered.new == BATCHES
 
 
-async def start(daemon: Daemon, until: Until) -> tuple[float, Footprint]:
+async def start(daemon: DaemonProcess, until: Until) -> tuple[float, Footprint]:
     """Start a daemon; return the seconds until it was ready, and its footprint then.
 
     The lowest of several is what it takes: what else the machine does only adds to that.

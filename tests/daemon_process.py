@@ -1,4 +1,4 @@
-"""`monitor run` as a process that is killed, paused and started anew; a planted bug goes along."""
+"""`monitor run` as a process of its own, which can be killed, paused and started anew."""
 
 import asyncio
 import json
@@ -6,20 +6,24 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from tests import patient, programs
-from tests.faults import crashing
-from tests.faults.accounting import Stored, read_stored
+from tests.accounting import Stored, read_stored
 from tests.faults.figures import TIMED
 from tests.patient import HANG
 from tests.planted import VARIABLE
 from tests.programs import PIPE, STDOUT, Program
 from tests.signals import send
+
+PROGRAM = "monitor" if TIMED else patient.__name__
+"""It is held to the seconds in which it must end where nothing else runs."""
+OF_CONFIG = ("CONFIG", "DATABASE_URL", "LISTEN", "LOG_LEVEL", "INSTANCE")
+"""What the program would take from this process's environment as config."""
 
 
 async def start_program(
@@ -32,22 +36,27 @@ async def start_program(
     """
     bug = os.environ.get(VARIABLE)
     if not bug and not within:
-        return await programs.start(*arguments, module=module, **options)
+        return await programs.start(*arguments, module=module, strict=True, **options)
     planted = ("tests.planted", bug) if bug else ()
     return await asyncio.create_subprocess_exec(
         *within, sys.executable, "-m", *planted, module, *arguments, **options
     )
 
 
-PROGRAM = "monitor" if TIMED else patient.__name__
-"""It is held to the seconds in which it must end where nothing else runs."""
+class DaemonProcess:
+    """Run `monitor run` with the config in a folder, and its log beside that.
 
-
-class Daemon:
-    """Run `monitor run` as a process of its own, on SQLite in its folder or on a given Postgres."""
+    The database is SQLite in that folder, or a given one; of what is given as environment the
+    program takes the rest from this process.
+    """
 
     def __init__(
-        self, folder: Path, database_url: str | None = None, *, instance: str | None = None
+        self,
+        folder: Path,
+        database_url: str | None = None,
+        *,
+        instance: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.config = folder / "config.toml"
@@ -56,7 +65,11 @@ class Daemon:
         self.within: list[str] = []
         """The command that runs it in another world, if any: as the same process."""
         self.pid = 0
-        self._instance = instance
+        self.stopped_in = 0.0
+        """Seconds that the last stop took."""
+        self._environment = {"MONITOR_LOG_FORMAT": "json"} | dict(environment or {})
+        if instance is not None:
+            self._environment["MONITOR_INSTANCE"] = instance
         self._process: Program | asyncio.subprocess.Process | None = None
 
     def configure(self, text: str) -> None:
@@ -64,24 +77,29 @@ class Daemon:
         own = f'[server]\nlisten = "127.0.0.1:0"\n[database]\nurl = "{self.database_url}"\n'
         self.config.write_text(own + text)
 
-    async def start(self, *, crash_at: str | None = None, module: str = PROGRAM) -> None:
-        """Start it; it may not be ready yet. It can be one that kills itself at a named point.
+    async def start(
+        self,
+        module: str = PROGRAM,
+        *,
+        environment: Mapping[str, str] | None = None,
+        output: int | None = None,
+        **limits: int,
+    ) -> None:
+        """Start it; it may not be ready yet. Another module may stand for the program.
 
-        Another module may stand for the program.
+        It may have more in its environment, another output than its log, and limits as
+        `programs.start` takes them.
         """
-        environment = {**os.environ, "MONITOR_LOG_FORMAT": "json"}
-        if crash_at is not None:
-            environment[crashing.VARIABLE] = crash_at
-        if self._instance is not None:
-            environment["MONITOR_INSTANCE"] = self._instance
+        ours = {k: v for k, v in os.environ.items() if k.removeprefix("MONITOR_") not in OF_CONFIG}
         with self.log.open("ab") as log:
             self._process = await start_program(
                 *("run", "-c", str(self.config)),
-                module=module if crash_at is None else crashing.__name__,
+                module=module,
                 within=self.within,
-                stdout=log.fileno(),
-                stderr=log.fileno(),
-                env=environment,
+                stdout=log.fileno() if output is None else output,
+                stderr=log.fileno() if output is None else output,
+                env={**ours, **self._environment, **(environment or {})},
+                **limits,
             )
         self.pid = self._process.pid
 
@@ -90,38 +108,46 @@ class Daemon:
         """Tell whether it was started and has not ended."""
         return self._process is not None and self._process.returncode is None
 
-    async def kill(self) -> None:
-        """End it by kill -9."""
+    def started(self) -> bool:
+        """Tell whether it has ever come up."""
+        return bool(self.lines("daemon.started"))
+
+    def tell(self, number: int) -> None:
+        """Send it a signal, if it has not ended by now."""
         assert self._process is not None
         if self._process.returncode is None:
-            send(self._process, signal.SIGKILL)
-        await self._process.wait()
+            send(self._process, number)
+
+    async def kill(self) -> None:
+        """End it by kill -9."""
+        self.tell(signal.SIGKILL)
+        await self.end()
 
     def pause(self) -> None:
         """Stop it from running at all, until `resume`."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        self.tell(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on where it was."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        self.tell(signal.SIGCONT)
 
-    def terminate(self) -> None:
-        """Ask it to end, by SIGTERM."""
-        assert self._process is not None
-        send(self._process, signal.SIGTERM)
-
-    async def stop(self) -> tuple[int, float]:
-        """End it by SIGTERM; return its exit status and the seconds it took."""
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it by a signal; return its exit status."""
         began = time.monotonic()
-        self.terminate()
-        return await self.end(), time.monotonic() - began
+        self.tell(number)
+        status = await self.end()
+        self.stopped_in = time.monotonic() - began
+        return status
 
     async def end(self) -> int:
         """Wait until it has ended by itself; return its exit status."""
         assert self._process is not None
         return await asyncio.wait_for(self._process.wait(), HANG)
+
+    async def close(self) -> None:
+        """Leave nothing running."""
+        if self._process is not None:
+            await self.kill()
 
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Run another command of the program; return its exit status and all that it printed."""
@@ -137,19 +163,17 @@ class Daemon:
         async with aiohttp.request("GET", f"http://{address}{path}") as answer:
             return await answer.text()
 
-    async def close(self) -> None:
-        """Leave nothing running."""
-        if self._process is not None:
-            await self.kill()
-
     def stored(self) -> Stored:
         """Read what the database says."""
         return read_stored(self.database_url)
 
-    def lines(self, event: str) -> list[dict[str, Any]]:
-        """Return the log lines of one event."""
-        if not self.log.exists():
-            return []
-        # a kill may have cut the last line off
-        whole = (line for line in self.log.read_text().splitlines() if line.endswith("}"))
-        return [line for line in map(json.loads, whole) if line["event"] == event]
+    @property
+    def output(self) -> str:
+        """Return all that it logged."""
+        return self.log.read_text() if self.log.exists() else ""
+
+    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
+        """Return the log lines of one event, or all; every line must be JSON."""
+        whole, _, _half = self.output.rpartition("\n")
+        lines = map(json.loads, whole.splitlines())
+        return [line for line in lines if event in (None, line["event"])]

@@ -8,20 +8,12 @@ from typing import Any, Final
 from sqlalchemy import create_engine, text
 
 from monitor.simulator.server import SimulatedApi
+from tests.consumer import Accepted
 
 State = tuple[str, str]
 """A batch as observation compares it: its status, and the calls that there are, by status."""
 
 _WRONG: Final = ("lost", "phantom", "unreceived", "gaps", "bad_signatures", "other_bytes")
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """Hold one webhook that a consumer answered with success."""
-
-    receiver: str
-    event_id: str
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +49,14 @@ class Account:
         return sum(getattr(self, name) for name in _WRONG)
 
     @property
+    def wrong(self) -> list[str]:
+        """Name what must be 0 and is not."""
+        return [name for name in _WRONG if getattr(self, name)]
+
+    @property
     def complaints(self) -> str:
         """Name what must be 0 and is not, line by line."""
-        return "\n".join(f"wrong: {name}" for name in _WRONG if getattr(self, name))
+        return "\n".join(f"wrong: {name}" for name in self.wrong)
 
     def __str__(self) -> str:
         """Show every figure."""
@@ -114,13 +111,14 @@ def account(
 
 
 def served_states(
-    api: SimulatedApi, ids: Collection[str]
+    api: SimulatedApi, ids: Collection[str], *, source: str = "bolna"
 ) -> dict[tuple[str, str], Sequence[State]]:
-    """Return what the source `bolna` served of each batch, as `account` takes it."""
-    found: dict[tuple[str, str], list[State]] = {("/sources/bolna", id_): [] for id_ in ids}
+    """Return what a source served of each batch, as `account` takes it."""
+    path = f"/sources/{source}"
+    found: dict[tuple[str, str], list[State]] = {(path, id_): [] for id_ in ids}
     for one in api.served:
         if one.body and one.batch in ids:
-            found["/sources/bolna", one.batch].append(shown(one.document))
+            found[path, one.batch].append(shown(one.document))
     return {**found}
 
 
