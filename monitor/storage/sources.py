@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from monitor.core.failure import FailureKind
 from monitor.core.source import Health, StreakKind
 from monitor.storage.database import reading, writing
+from monitor.storage.deliveries.outbox import RoutedEvent
 from monitor.storage.fields import Field, Fields
 from monitor.storage.sql import Statement, milliseconds
 
@@ -38,6 +39,7 @@ class SourceRecord:
     version: int
     health: Health
     blocked_until: datetime | None
+    owed: tuple[RoutedEvent, ...] = ()
 
 
 _HEALTH: Final = Fields(

@@ -171,7 +171,7 @@ class Writer:
                 for source, _ in judgement.standings.values():
                     source.adopt(await read_source(self._database, source.row))
                 continue
-            versions = {source.row: source.version + 1 for source, _ in sources}
+            versions = {source.row: source.version + 1 for source in sources}
             self._take_over(group, judgement, recorded, versions)
             return
 
