@@ -48,31 +48,18 @@ class ReceiverAtWork:
     counters: dict[tuple[str, str], tuple[Counter, Counter]] = field(default_factory=dict)
     """Of deliveries and attempts, by result and kind: looking them up costs more than counting."""
 
-    @property
-    def connections(self) -> Sink:
-        """Return what is to be closed when it leaves."""
-        return self.sink
-
-    def reconfigure(self, new: "ReceiverAtWork", *, now: datetime) -> Sink | None:
-        """Take over what the config says now; return the sink that was at work, if it goes.
+    def reconfigure(self, new: "ReceiverAtWork", *, now: datetime) -> None:
+        """Take over what the config says now; the sink stays if it is asked as before.
 
         One that is asked otherwise is tried at once: whoever mended it wants to see that it works.
         """
-        before, kept = (
-            self.sink,
-            self.connection_settings is not None
-            and self.connection_settings == new.connection_settings,
-        )
-        self.kind, self.connection_settings, self.schedule = (
-            new.kind,
-            new.connection_settings,
-            new.schedule,
-        )
-        self.slots, self.spacing, self.timeout = new.slots, new.spacing, new.timeout
-        self.sink = before if kept else new.sink
-        if not kept and self.hold is not None:
-            self.hold = replace(self.hold, until=now)
-        return None if kept else before
+        before, self.connection_settings = self.connection_settings, new.connection_settings
+        if before is None or before != new.connection_settings:
+            self.sink = new.sink
+            if self.hold is not None:
+                self.hold = replace(self.hold, until=now)
+        self.kind, self.schedule, self.timeout = new.kind, new.schedule, new.timeout
+        self.slots, self.spacing = new.slots, new.spacing
 
     @property
     def lease(self) -> timedelta:

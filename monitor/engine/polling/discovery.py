@@ -88,27 +88,19 @@ class Discovery:
         """The poller's loop: it is to come round for what was found."""
         self._plans: dict[str, _Plan] = {}
 
-    async def run(self) -> None:
-        """Begin the rounds that are due, until closed; then wait for the last ones."""
-        await self.loop.run(self._begin_due)
-        await asyncio.gather(*self._under_way(self._plans.values()), return_exceptions=True)
-
     def change(self, parts: Parts) -> set[asyncio.Task[None]]:
         """Look at these accounts from now on; return the rounds that are being ended."""
         self._sources = parts.sources
         before = list(self._plans.values())
         kept = self._current()
         ended = [plan for plan in before if plan not in kept]
-        for plan in ended:
-            plan.end()
         self.loop.bell.ring()
-        return self._under_way(ended)
+        return self._end(ended)
 
-    def close(self) -> None:
-        """Let `run` end; requests under way are dropped."""
+    def close(self) -> set[asyncio.Task[None]]:
+        """Begin no more rounds, and drop requests under way; return the rounds that are to end."""
         self.loop.close()
-        for plan in self._plans.values():
-            plan.end()
+        return self._end(self._plans.values())
 
     def _current(self) -> list[_Plan]:
         """Plan for each account as it is now: whoever finds for it may have been replaced."""
@@ -128,7 +120,8 @@ class Discovery:
         self._plans = plans
         return list(plans.values())
 
-    async def _begin_due(self) -> None:
+    async def turn(self) -> None:
+        """Begin the rounds that are due."""
         for plan in self._current():
             if plan.round is None and plan.due_at <= self._clock.now():
                 plan.round = asyncio.create_task(self._round(plan))
@@ -230,5 +223,7 @@ class Discovery:
         soon = failure is not None and not is_answer(failure.kind)
         plan.due_at = self._clock.now() + (min(wait, PROBE_AFTER) if soon else wait)
 
-    def _under_way(self, plans: Iterable[_Plan]) -> set[asyncio.Task[None]]:
+    def _end(self, plans: Iterable[_Plan]) -> set[asyncio.Task[None]]:
+        for plan in plans:
+            plan.end()
         return {plan.round for plan in plans if plan.round is not None}
