@@ -23,7 +23,7 @@ from monitor.core.errors import (
     SchemaError,
     StorageError,
 )
-from monitor.daemon.bells import Bells, Ring
+from monitor.daemon.bells import Bells
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.gauges import Gauges
 from monitor.daemon.heartbeat import Heartbeat
@@ -153,11 +153,11 @@ def build_daemon(
 ) -> Daemon:
     """Put what watches an engine round it; nothing runs yet."""
     bells = Bells(
-        [
-            Ring(bell=engine.poller.loop.bell, every=1),
-            Ring(bell=engine.relay.loop.bell, every=1),
-            Ring(bell=engine.housekeeping.loop.bell, every=60),
-        ]
+        {
+            engine.poller.loop.bell: 1,
+            engine.relay.loop.bell: 1,
+            engine.housekeeping.loop.bell: 60,
+        }
     )
     beats = {name: loop.beat for name, loop in engine.loops.items()}
     liveness = Liveness(beats, bells=bells, systemd=systemd)
@@ -165,16 +165,20 @@ def build_daemon(
     heartbeat = Heartbeat(config.monitor.heartbeat_url, problems=readiness.problems)
     status_bell = Bell()
     reload = Reload(
-        config,
-        database,
-        engine,
+        config=config,
+        database=database,
+        engine=engine,
         bell=reload_bell,
         heartbeat=heartbeat,
         status_bell=status_bell,
         systemd=systemd,
     )
     status = Status(
-        systemd, readiness, database, bell=status_bell, reload_refused=lambda: reload.refused
+        systemd=systemd,
+        readiness=readiness,
+        database=database,
+        bell=status_bell,
+        reload_refused=lambda: reload.refused,
     )
     endpoints = Endpoints(
         ready=readiness.problems,
@@ -182,9 +186,9 @@ def build_daemon(
         registry=engine.metrics.registry,
     )
     return Daemon(
-        config,
-        database,
-        engine,
+        config=config,
+        database=database,
+        engine=engine,
         bells=bells,
         endpoints=endpoints,
         readiness=readiness,

@@ -212,7 +212,7 @@ async def test_run_migrates_a_new_file_and_gives_back_what_was_claimed(
         " next_poll_at = 99999999999999"
     )
     await rig.database.close()
-    config = rig.daemon._config
+    config = rig.daemon.config
 
     daemon = asyncio.create_task(run(config))
     await until(lambda: rig.crm.types == ["batch.first_seen"])
