@@ -66,7 +66,7 @@ class Settler:
         settlement = settle(
             delivery,
             verdict,
-            schedule=tuple(receiver.schedule),
+            schedule=receiver.schedule,
             at=at,
             jitter=random.uniform(-1, 1),  # noqa: S311 (spreads load, guards nothing)
         )
