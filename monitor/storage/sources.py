@@ -60,10 +60,6 @@ _HEALTH: Final = Fields(
 """By the keys of its JSON."""
 
 
-def _health_column(health: Health) -> str:
-    return _HEALTH.dump_json(health)
-
-
 def _health_of(stored: str) -> Health:
     return Health() if stored == "{}" else Health(**_HEALTH.load_json(stored))
 
@@ -149,7 +145,7 @@ def record_source(connection: Connection, record: SourceRecord) -> bool:
         {
             "row": record.row,
             "version": record.version,
-            "health": _health_column(record.health),
+            "health": _HEALTH.dump_json(record.health),
             "blocked_until": milliseconds(record.blocked_until),
         },
     )

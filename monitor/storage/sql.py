@@ -9,7 +9,6 @@ from sqlalchemy import Connection, CursorResult, TextClause, text
 
 from monitor.core.errors import DataRefusedError
 
-DIALECTS: Final = ("sqlite", "postgresql")
 CHUNK: Final = 500
 """Rows that one unit of work moves where there may be many more: nobody waits long for it."""
 PAGE: Final = 1000
