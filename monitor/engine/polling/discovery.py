@@ -111,9 +111,7 @@ class Discovery:
             if finder is None:
                 continue
             if plan is None or plan.source is not source or plan.finder is not finder:
-                known = DiscoveryLog(source=name)
-                if plan is not None:
-                    known.failing = plan.log.failing
+                known = DiscoveryLog(source=name, failing=plan.log.failing if plan else frozenset())
                 now = self._clock.now()
                 plan = _Plan(source=source, finder=finder, due_at=now, log=known)
             plans[name] = plan
@@ -155,11 +153,11 @@ class Discovery:
                 found = await self._ask(plan, lists)
                 if found is None:
                     break
-                failure = this_round.add(found)
-                at = self._clock.now()
-                answer = AccountAnswer(source=plan.source, at=at, failure=failure, probe=probe)
+                this_round.add(found)
+                source, at, failure = plan.source, self._clock.now(), found.failure
+                answer = AccountAnswer(source=source, at=at, failure=failure, probe=probe)
                 await self._writer.note(answer)
-                if isinstance(found, PollError):
+                if None in this_round.failures:
                     break
                 await self._register(plan, found, this_round)
         if not plan.over:
@@ -189,14 +187,13 @@ class Discovery:
 
     async def _ask(
         self, plan: _Plan, lists: AsyncGenerator[DiscoveryAnswer, None]
-    ) -> DiscoveryAnswer | PollError | None:
+    ) -> DiscoveryAnswer | None:
         """Make one request; None: there are no more to be made."""
-        found: DiscoveryAnswer | PollError | None
         try:
             with plan.losable():
                 found = await anext(lists, None)
         except PollError as error:
-            found = error
+            found = DiscoveryAnswer(failure=error)
         if found is not None:
             plan.source.provider.extra_requests += 1
         return found
