@@ -8,12 +8,13 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
-from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
+from monitor.core.delivery import Delivery, DeliveryState, Verdict, VerdictKind
 from monitor.core.event import stamp
 from monitor.core.pause import Hold, hold
 from monitor.engine.claimed import ClaimedAhead
 from monitor.engine.metrics import OK, Metrics
 from monitor.engine.ports import Sink
+from monitor.storage.deliveries.claim import EndedAttempt
 
 UNSETTLED: Final = 16
 """Ended attempts that may wait for their commit, for each slot: they are settled in groups."""
@@ -130,23 +131,14 @@ class ReceiverAtWork:
                 next_try=stamp(self.hold.until),
             )
 
-    def count(
-        self,
-        metrics: Metrics,
-        delivery: Delivery,
-        verdict: Verdict,
-        settlement: Settlement,
-        *,
-        at: datetime,
-    ) -> None:
+    def count(self, metrics: Metrics, ended: EndedAttempt) -> None:
         """Count an attempt, and what it means for the delivery."""
-        accepted = verdict.kind is VerdictKind.DELIVERED
-        kind = OK if accepted else verdict.error or str(verdict.status_code)
-        dead = settlement.state is DeliveryState.DEAD
+        verdict, dead = ended.verdict, ended.settlement.state is DeliveryState.DEAD
+        kind = OK if ended.arrived else verdict.error or str(verdict.status_code)
         result = (VerdictKind.DEAD if dead else verdict.kind).value
-        if accepted:
-            latency = (at - delivery.observed_at).total_seconds()
-            metrics.delivery_latency.observe(max(0.0, latency))
+        if ended.arrived:
+            latency = ended.started_at + ended.duration - ended.delivery.observed_at
+            metrics.delivery_latency.observe(max(0.0, latency.total_seconds()))
         counters = self.counters.get((result, kind))
         if counters is None:
             deliveries = metrics.deliveries.labels(self.name, result)

@@ -233,7 +233,7 @@ class Relay:
             self.settler.give_back(receiver.ahead.drop())
             self._ring()
             receiver.tell_hold(verdict, was_held=was_held)
-        settlement = self.settler.put(
+        ended = self.settler.put(
             receiver,
             delivery,
             verdict,
@@ -242,7 +242,7 @@ class Relay:
             hold_moved=moved,
             last=len(self._sends) == 1 and not receiver.ahead,
         )
-        receiver.count(self._metrics, delivery, verdict, settlement, at=now)
+        receiver.count(self._metrics, ended)
         self._go_on(receiver)
 
     def _pause(self) -> float:

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind, settle
+from monitor.core.delivery import Delivery, DeliveryState, Verdict, VerdictKind, settle
 from monitor.core.errors import DataRefusedError
 from monitor.core.event import stamp
 from monitor.core.pause import Hold
@@ -58,7 +58,7 @@ class Settler:
         at: datetime,
         hold_moved: bool,
         last: bool,
-    ) -> Settlement:
+    ) -> EndedAttempt:
         """Decide what follows an attempt, queue it for the database, and return it.
 
         It waits a moment for company, unless it is the `last` that was under way.
@@ -85,7 +85,7 @@ class Settler:
         self.loop.bell.ring()
         if last or receiver.unsettled >= receiver.most_unsettled:
             self.loop.hurry()
-        return settlement
+        return item
 
     def give_back(self, claimed: Sequence[Delivery]) -> None:
         """Let deliveries that were claimed, and not begun, be due again."""
