@@ -110,11 +110,7 @@ def forecast_data(watch: Watch) -> Document | None:
 def source_data(source: Source) -> Document:
     """Lay out a source."""
     return {
-        "source": {
-            "name": source.name,
-            "provider": source.provider,
-            "labels": dict(source.labels),
-        },
+        "source": {"name": source.name, "provider": source.provider, "labels": dict(source.labels)},
         "sequence": 0,
         "observed_at": None,
     }

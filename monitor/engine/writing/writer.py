@@ -133,9 +133,7 @@ class Writer:
         )
 
     async def _commit(
-        self,
-        group: Sequence[Observed],
-        answers: Sequence[AccountAnswer] = (),
+        self, group: Sequence[Observed], answers: Sequence[AccountAnswer] = ()
     ) -> None:
         async with self._commits:  # one at a time: the relay reserves room for one
             await self._judge_and_record(group, answers)
