@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
+from typing import Any, Final, TypeAlias, TypeVar, overload
 
 from sqlalchemy import Connection, CursorResult, TextClause, text
 
@@ -24,8 +24,6 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 T = TypeVar("T")
 Rows: TypeAlias = Iterable[Mapping[str, Any]]
-if TYPE_CHECKING:
-    Found: TypeAlias = CursorResult[*tuple[Any, ...]]
 
 
 class Statement(dict[str, TextClause]):
@@ -49,7 +47,7 @@ class Statement(dict[str, TextClause]):
 
     def run(
         self, connection: Connection, *, rows: Rows | str | None = None, **values: Any
-    ) -> "Found":
+    ) -> "CursorResult[*tuple[Any, ...]]":
         """Execute it as the connection's dialect takes it; `rows` may be encoded already."""
         if rows is not None:
             values["rows"] = rows if isinstance(rows, str) else encode_rows(rows)

@@ -38,6 +38,8 @@ def owe_receiver_test(
 ) -> Delivery:
     """Store the event under the receiver's next sequence number, and its delivery, claimed.
 
+    `kind` is the receiver's, such as `webhook`.
+
     Earlier tests that nobody sends any more are given up: one that was cut off must not block
     this one, nor arrive later. Raises StorageError while another test is under way.
     """
