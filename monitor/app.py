@@ -80,9 +80,7 @@ def build_source(config: Config, row: SourceRow) -> SourceAtWork:
             labels=settings.labels,
         ),
         provider=build_provider(
-            settings,
-            deadline=config.polling.deadline,
-            connections=polls_at_once(config),
+            settings, deadline=config.polling.deadline, connections=polls_at_once(config)
         ),
         pace=pace_of(config, row.name),
         rate=settings.rate_limit,

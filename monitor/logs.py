@@ -20,7 +20,6 @@ REMIND: Final = 600.0
 _MOST_KINDS: Final = 100
 """Of lines that are remembered, so that memory is bounded; all others count as one."""
 _OTHERS: Final = ("", "", None)
-_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 """What syslog calls them; all that is worse is critical."""
 _CRITICAL: Final = 2
@@ -48,7 +47,7 @@ def set_up_logs(
             *([] if console or instance is None else [_naming(instance)]),
             *_renderers(console=console, colors=out.isatty(), journal=_is_journal(out)),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _way_out(out))),
         cache_logger_on_first_use=False,
     )

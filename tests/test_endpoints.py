@@ -30,7 +30,7 @@ async def rig(tmp_path: Path, database_url: str) -> AsyncIterator[Rig]:
 
 
 async def get(rig: Rig, path: str) -> tuple[int, str]:
-    port = rig.daemon._endpoints._runner.addresses[0][1]
+    port = rig.daemon.endpoints._runner.addresses[0][1]
     async with (
         aiohttp.ClientSession() as http,
         http.get(f"http://127.0.0.1:{port}{path}") as response,
@@ -182,7 +182,7 @@ allow_private = true
 
 async def test_metrics_are_written_as_the_scraper_asks_for_them(rig: Rig) -> None:
     await rig.start()
-    port = rig.daemon._endpoints._runner.addresses[0][1]
+    port = rig.daemon.endpoints._runner.addresses[0][1]
     asks = {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"}
 
     async with (
@@ -208,7 +208,7 @@ async def test_metrics_are_written_as_the_scraper_asks_for_them(rig: Rig) -> Non
 )
 async def test_no_accept_is_too_strange_for_an_answer(rig: Rig, accept: str) -> None:
     await rig.start()
-    port = rig.daemon._endpoints._runner.addresses[0][1]
+    port = rig.daemon.endpoints._runner.addresses[0][1]
 
     async with (
         aiohttp.ClientSession() as http,

@@ -100,7 +100,7 @@ def settle(
     delivery: Delivery,
     verdict: Verdict,
     *,
-    schedule: tuple[timedelta, ...],
+    schedule: Sequence[timedelta],
     at: datetime,
     jitter: float,
 ) -> Settlement:
@@ -109,30 +109,24 @@ def settle(
     An attempt that holds the receiver does not use up the schedule: the delivery stays due and
     waits for the hold. Whatever is older than the whole schedule is dead.
     """
+    made = delivery.attempts + (verdict.kind is not VerdictKind.HOLD)
     match verdict.kind:
         case VerdictKind.DELIVERED:
-            return Settlement(
-                state=DeliveryState.DELIVERED, due_at=None, attempts=delivery.attempts + 1
-            )
-        case VerdictKind.DEAD:
-            return Settlement(state=DeliveryState.DEAD, due_at=None, attempts=delivery.attempts + 1)
-        case VerdictKind.HOLD:
-            if expired(delivery.enqueued_at, schedule=schedule, at=at):
-                return Settlement(state=DeliveryState.DEAD, due_at=None, attempts=delivery.attempts)
-            return Settlement(state=DeliveryState.PENDING, due_at=at, attempts=delivery.attempts)
-        case VerdictKind.RETRY:
-            made = delivery.attempts + 1
-            if made > len(schedule) or expired(delivery.enqueued_at, schedule=schedule, at=at):
-                return Settlement(state=DeliveryState.DEAD, due_at=None, attempts=made)
+            return Settlement(state=DeliveryState.DELIVERED, due_at=None, attempts=made)
+        case VerdictKind.HOLD if not _is_over(delivery, schedule, at):
+            return Settlement(state=DeliveryState.PENDING, due_at=at, attempts=made)
+        case VerdictKind.RETRY if made <= len(schedule) and not _is_over(delivery, schedule, at):
             wait = schedule[made - 1] * (1 + JITTER * jitter)
             return Settlement(state=DeliveryState.PENDING, due_at=at + wait, attempts=made)
+        case VerdictKind.HOLD | VerdictKind.RETRY | VerdictKind.DEAD:
+            return Settlement(state=DeliveryState.DEAD, due_at=None, attempts=made)
         case _:
             assert_never(verdict.kind)
 
 
-def expired(enqueued_at: datetime, *, schedule: tuple[timedelta, ...], at: datetime) -> bool:
+def _is_over(delivery: Delivery, schedule: Sequence[timedelta], at: datetime) -> bool:
     """Return whether a delivery is older than its whole schedule, jitter included."""
-    return at - enqueued_at > lifetime(schedule)
+    return at - delivery.enqueued_at > lifetime(schedule)
 
 
 def lifetime(schedule: Sequence[timedelta]) -> timedelta:

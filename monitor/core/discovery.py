@@ -15,4 +15,4 @@ class DiscoveryAnswer:
     agent: str | None = None
     """Whose list it is, where each agent has one of its own."""
     failure: PollError | None = None
-    """Why it brought nothing; other lists of the account may well come."""
+    """Why it brought nothing; if it is an agent's list, others of the account may well come."""

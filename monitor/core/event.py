@@ -70,16 +70,7 @@ class Event:
     """What matchers see."""
 
 
-MATCHER_NAMES: Final = (
-    "type",
-    "source",
-    "provider",
-    "batch",
-    "name",
-    "status",
-    "phase",
-    "outcome",
-)
+MATCHER_NAMES: Final = ("type", "source", "provider", "batch", "name", "status", "phase", "outcome")
 """Names that matchers may use besides labels; no label may take one."""
 
 CONDITION_NAMES: Final = ("stalled", "unreachable", "overdue", "late")

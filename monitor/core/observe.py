@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from monitor.core.batch import NO_FAILURES, Batch, Knowledge, Outcome, Phase, Reading, Watch
 from monitor.core.conditions import Limits
 from monitor.core.event import Document, Event, EventType, compose, stamp
-from monitor.core.knowledge import calls_moved, changes_between, learn
+from monitor.core.knowledge import calls_moved, learn
 from monitor.core.payload import batch_data, batch_subject
 from monitor.core.source import Source
 from monitor.core.value import value
@@ -145,9 +145,7 @@ def _events(
     source: Source,
     at: datetime,
 ) -> tuple[Event, ...]:
-    last, known = before.known, after.known
-    changes = changes_between(last.counts, known.counts) if last and known else {}
-    data = batch_data(source, before, after, changes=changes)
+    data = batch_data(source, before, after)
     subject = batch_subject(before.batch)
     return tuple(
         compose(

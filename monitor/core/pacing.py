@@ -1,6 +1,5 @@
 """When a batch is polled next."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,8 +52,7 @@ def next_poll_at(watch: Watch, pace: Pace, *, at: datetime, jitter: float) -> da
     """
     due_at = at + _interval(watch, pace, at) * (1 + JITTER * jitter)
     if watch.known is not None:
-        ahead = (moment for moment in _moments(watch.known, pace, at) if moment > at)
-        due_at = min([due_at, *ahead])
+        due_at = min([due_at, *_moments(watch.known, pace, at)])
     quiet_since = _quiet_since(watch)
     if quiet_since is None:
         return due_at
@@ -113,22 +111,16 @@ def _turns_soon(known: Knowledge, pace: Pace, at: datetime) -> bool:
     return found is not None and found.ends_at is not None and found.ends_at - at < pace.interval
 
 
-def _moments(known: Knowledge, pace: Pace, at: datetime) -> Iterator[datetime]:
-    stall_at = stalls_at(known, pace.limits, at=at)
-    if stall_at is not None:
-        yield stall_at
-    silent_at = settles_at(known, pace.limits)
-    if silent_at is not None:
-        yield silent_at
-    late_at = overdue_at(known, pace.limits)
-    if late_at is not None:
-        yield late_at
-    if known.phase is Phase.PENDING and known.scheduled_at is not None:
-        yield known.scheduled_at
-    if known.phase is Phase.RUNNING and known.schedule is not None:
-        opens_at = known.schedule.opens_at(at)
-        if opens_at is not None:
-            yield opens_at
+def _moments(known: Knowledge, pace: Pace, at: datetime) -> list[datetime]:
+    """Return the moments to come at which something is known to happen."""
+    moments = [
+        stalls_at(known, pace.limits, at=at),
+        settles_at(known, pace.limits),
+        overdue_at(known, pace.limits),
+        known.scheduled_at if known.phase is Phase.PENDING else None,
+        known.schedule.opens_at(at) if known.schedule and known.phase is Phase.RUNNING else None,
+    ]
+    return [moment for moment in moments if moment is not None and moment > at]
 
 
 def _quiet_since(watch: Watch) -> datetime | None:

@@ -1,6 +1,5 @@
 """What an event's `data` says of its batch, source or receiver."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
@@ -8,6 +7,7 @@ from monitor.core.batch import Batch, Knowledge, Watch, progress
 from monitor.core.event import CONDITION_NAMES, Document, Subject, SubjectKind, stamp
 from monitor.core.failure import FailureKind
 from monitor.core.forecast import forecast
+from monitor.core.knowledge import changes_between
 from monitor.core.source import Source
 
 LABELS_LIMIT = 32
@@ -48,12 +48,11 @@ def labels_of(batch: Batch, source: Source) -> dict[str, str]:
     return dict(list(joined.items())[:LABELS_LIMIT])
 
 
-def batch_data(
-    source: Source, before: Watch, after: Watch, *, changes: Mapping[str, int]
-) -> Document:
+def batch_data(source: Source, before: Watch, after: Watch) -> Document:
     """Lay out a batch's new state beside the last reading's; what is unknown is null."""
     batch, known, last = after.batch, after.known, before.known
     name = batch.name or (known.name if known else None)
+    changes = changes_between(last.counts, known.counts) if last and known else {}
     return {
         "batch": {
             "source": source.name,
@@ -71,7 +70,7 @@ def batch_data(
         "settled": known.settled_at is not None if known else None,
         "counts": _counts(known),
         "previous_counts": _counts(last),
-        "changes": dict(changes),
+        "changes": changes,
         "total_contacts": known.total_contacts if known else None,
         "valid_contacts": known.valid_contacts if known else None,
         "progress": asdict(progress(known)),
@@ -111,11 +110,7 @@ def forecast_data(watch: Watch) -> Document | None:
 def source_data(source: Source) -> Document:
     """Lay out a source."""
     return {
-        "source": {
-            "name": source.name,
-            "provider": source.provider,
-            "labels": dict(source.labels),
-        },
+        "source": {"name": source.name, "provider": source.provider, "labels": dict(source.labels)},
         "sequence": 0,
         "observed_at": None,
     }

@@ -1,7 +1,6 @@
 """The bells as APScheduler rings them, hung again when it has fallen silent."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,14 +15,6 @@ SILENCE: Final = 5.0
 """Seconds without any ring after which the scheduler counts as dead; one bell rings each second."""
 
 log = structlog.stdlib.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ring:
-    """How often a bell rings, in seconds."""
-
-    bell: Bell
-    every: int
 
 
 class _Every(IntervalTrigger):  # type: ignore[misc]  # it ships no types
@@ -41,15 +32,15 @@ class _Every(IntervalTrigger):  # type: ignore[misc]  # it ships no types
 
 
 class Bells:
-    """Own the scheduler; its jobs only ring.
+    """Own the scheduler; its jobs only ring, each bell every so many seconds.
 
     After one exception in its own loop it never fires again, and a wall clock that is put back
     stops it for as long (apscheduler#752, #794): the loops come round by themselves meanwhile, and
     `watch` starts another one.
     """
 
-    def __init__(self, rings: Sequence[Ring]) -> None:
-        self._rings = rings
+    def __init__(self, seconds: Mapping[Bell, int]) -> None:
+        self._seconds = seconds
         self._rang_at = 0.0
         self._logged: Once[str] = Once()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -58,11 +49,11 @@ class Bells:
         """Begin to ring."""
         self._rang_at = loop_time()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
-        for ring in self._rings:
+        for bell, seconds in self._seconds.items():
             self._scheduler.add_job(
                 self._ring,
-                _Every(seconds=ring.every, timezone=UTC),
-                args=(ring.bell,),
+                _Every(seconds=seconds, timezone=UTC),
+                args=(bell,),
                 coalesce=True,
                 max_instances=1,
                 misfire_grace_time=None,

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import structlog
@@ -34,64 +35,53 @@ class Watcher(Protocol):
         ...
 
 
+@dataclass(kw_only=True, eq=False)
 class Daemon:
     """Own the engine of one process, and the watchers beside it."""
 
-    def __init__(
-        self,
-        config: Config,
-        database: Database,
-        engine: Engine,
-        *,
-        bells: Bells,
-        endpoints: Endpoints,
-        readiness: Readiness,
-        systemd: Systemd,
-        watchers: Mapping[str, Watcher],
-    ) -> None:
-        self._config = config
-        self._database = database
-        self._engine = engine
-        self._bells = bells
-        self._endpoints = endpoints
-        self._readiness = readiness
-        self._systemd = systemd
-        self.watchers = watchers
-        self._watching: list[asyncio.Task[None]] = []
+    config: Config
+    database: Database
+    engine: Engine
+    bells: Bells
+    endpoints: Endpoints
+    readiness: Readiness
+    systemd: Systemd
+    watchers: Mapping[str, Watcher]
+    _watching: list[asyncio.Task[None]] = field(default_factory=list, init=False)
 
     async def start(self) -> None:
         """Listen and start the loops; then say so. Raises ConfigError for a port that is taken."""
-        engine, server = self._engine, self._config.server
-        instance = self._config.monitor.instance
-        port = await self._endpoints.start(server.host, server.port)
+        engine, server = self.engine, self.config.server
+        instance = self.config.monitor.instance
+        port = await self.endpoints.start(server.host, server.port)
         engine.start()
-        self._bells.start()
+        self.bells.start()
         for name, watcher in self.watchers.items():
             self._watching.append(asyncio.create_task(keep_running(name, watcher.run)))
         log.info(
             "daemon.started",
             version=__version__,
             instance=instance,
-            database=self._database.place,
+            database=self.database.place,
             listen=server.listen.rpartition(":")[0] + f":{port}",
             sources=len(engine.sources),
             receivers=len(engine.receivers),
         )
-        self._systemd.ready()
+        self.systemd.ready()
 
     async def stop(self) -> None:
         """End within 5 s: polls are dropped, results committed, deliveries get a moment."""
         began = time.monotonic()
         log.info("daemon.stopping")
-        self._systemd.stopping()
+        self.systemd.stopping()
         await end(self._watching)
-        self._database.hurry()
-        self._bells.stop()
-        await self._engine.stop()
+        self.database.hurry()
+        self.bells.stop()
+        await self.engine.stop()
         # beside each other: with a database that is silent each takes its whole time
-        await asyncio.gather(end(self._readiness.under_way), self._give_back())
-        await self._endpoints.stop()
-        await self._engine.close()
+        await asyncio.gather(end(self.readiness.under_way), self._give_back())
+        await self.endpoints.stop()
+        await self.engine.close()
         log.info("daemon.stopped", seconds=round(time.monotonic() - began, 2))
 
     async def _give_back(self) -> None:
@@ -103,7 +93,7 @@ class Daemon:
             log.warning("leases.kept", reason="the database does not answer: they run out instead")
 
     async def _release(self) -> None:
-        owner = self._config.monitor.instance
-        await release_batches(self._database, owner=owner)
-        await release_deliveries(self._database, owner=owner, now=self._engine.clock.now())
-        await forget_instance(self._database, owner)
+        owner = self.config.monitor.instance
+        await release_batches(self.database, owner=owner)
+        await release_deliveries(self.database, owner=owner, now=self.engine.clock.now())
+        await forget_instance(self.database, owner)

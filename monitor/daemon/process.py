@@ -7,7 +7,6 @@ import math
 import os
 import signal
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -23,7 +22,7 @@ from monitor.core.errors import (
     SchemaError,
     StorageError,
 )
-from monitor.daemon.bells import Bells, Ring
+from monitor.daemon.bells import Bells
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.gauges import Gauges
 from monitor.daemon.heartbeat import Heartbeat
@@ -124,11 +123,7 @@ def _calm_collector() -> None:
 
 
 async def _prepare(
-    config: Config,
-    database: Database,
-    name: InstanceName,
-    systemd: Systemd,
-    reload_bell: Bell,
+    config: Config, database: Database, name: InstanceName, systemd: Systemd, reload_bell: Bell
 ) -> Daemon:
     """Bring the database up to date and build all parts; nothing runs yet."""
     found, newest = await migrate(database)
@@ -153,11 +148,7 @@ def build_daemon(
 ) -> Daemon:
     """Put what watches an engine round it; nothing runs yet."""
     bells = Bells(
-        [
-            Ring(bell=engine.poller.loop.bell, every=1),
-            Ring(bell=engine.relay.loop.bell, every=1),
-            Ring(bell=engine.housekeeping.loop.bell, every=60),
-        ]
+        {engine.poller.loop.bell: 1, engine.relay.loop.bell: 1, engine.housekeeping.loop.bell: 60}
     )
     beats = {name: loop.beat for name, loop in engine.loops.items()}
     liveness = Liveness(beats, bells=bells, systemd=systemd)
@@ -165,16 +156,20 @@ def build_daemon(
     heartbeat = Heartbeat(config.monitor.heartbeat_url, problems=readiness.problems)
     status_bell = Bell()
     reload = Reload(
-        config,
-        database,
-        engine,
+        config=config,
+        database=database,
+        engine=engine,
         bell=reload_bell,
         heartbeat=heartbeat,
         status_bell=status_bell,
         systemd=systemd,
     )
     status = Status(
-        systemd, readiness, database, bell=status_bell, reload_refused=lambda: reload.refused
+        systemd=systemd,
+        readiness=readiness,
+        database=database,
+        bell=status_bell,
+        reload_refused=lambda: reload.refused,
     )
     endpoints = Endpoints(
         ready=readiness.problems,
@@ -182,19 +177,14 @@ def build_daemon(
         registry=engine.metrics.registry,
     )
     return Daemon(
-        config,
-        database,
-        engine,
+        config=config,
+        database=database,
+        engine=engine,
         bells=bells,
         endpoints=endpoints,
         readiness=readiness,
         systemd=systemd,
-        watchers={
-            "liveness": liveness,
-            "reload": reload,
-            "heartbeat": heartbeat,
-            "status": status,
-        },
+        watchers={"liveness": liveness, "reload": reload, "heartbeat": heartbeat, "status": status},
     )
 
 
@@ -227,9 +217,6 @@ async def _patiently(
 
 def leave() -> None:
     """End the process in a second even if a look-up of Postgres' name holds one of its threads."""
-    threading.Thread(target=_exit_soon, daemon=True).start()
-
-
-def _exit_soon() -> None:
-    time.sleep(1)
-    os._exit(0)
+    timer = threading.Timer(1, os._exit, (0,))
+    timer.daemon = True  # else the end would wait for it
+    timer.start()

@@ -1,6 +1,7 @@
 """Reload: the config file read again and taken over as a whole, or refused with the reason."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -23,42 +24,34 @@ MOST_REASONS: Final = 50
 log = structlog.stdlib.get_logger()
 
 
+@dataclass(kw_only=True, eq=False)
 class Reload:
     """Own the config in force; the bell asks for its file to be read again."""
 
-    def __init__(
-        self,
-        config: Config,
-        database: Database,
-        engine: Engine,
-        *,
-        bell: Bell,
-        heartbeat: Heartbeat,
-        status_bell: Bell,
-        systemd: Systemd,
-    ) -> None:
-        self.config = config
-        self.refused = False
-        """The file that was asked for last is not the one in force."""
-        self._database = database
-        self._engine = engine
-        self._bell = bell
-        self._heartbeat = heartbeat
-        self._status_bell = status_bell
-        self._providers = {name: source.provider for name, source in config.sources.items()}
-        """Of all sources that were there since the start: their batches are of them."""
-        self._systemd = systemd
+    config: Config
+    database: Database
+    engine: Engine
+    bell: Bell
+    heartbeat: Heartbeat
+    status_bell: Bell
+    systemd: Systemd
+    refused: bool = field(default=False, init=False)
+    """The file that was asked for last is not the one in force."""
+    _providers: dict[str, str] = field(default_factory=dict, init=False)
+    """Of all sources that were there since the start: their batches are of them."""
+
+    def __post_init__(self) -> None:
         self._note_success()
 
     async def run(self) -> None:
         """Reload whenever the bell rings, for ever."""
         while True:
-            await self._bell.wait()
+            await self.bell.wait()
             await self.reload()
 
     async def reload(self) -> None:
         """Read the file and take it over; whatever is wrong with it, the old config stays."""
-        self._systemd.reloading()
+        self.systemd.reloading()
         try:
             await self._take_over(self._read())
         except MonitorError as error:
@@ -67,12 +60,12 @@ class Reload:
             self._refuse([type(error).__name__])
             raise
         finally:
-            self._systemd.ready()
-            self._status_bell.ring()
+            self.systemd.ready()
+            self.status_bell.ring()
 
     def _refuse(self, reasons: list[str]) -> None:
         self.refused = True
-        self._engine.metrics.reload_successful.set(0)
+        self.engine.metrics.reload_successful.set(0)
         more = [f"and {len(reasons) - MOST_REASONS} more: `monitor check-config` lists them"]
         shown = reasons[:MOST_REASONS] + (more if len(reasons) > MOST_REASONS else [])
         log.error("config.reload_refused", reasons=shown)
@@ -87,15 +80,14 @@ class Reload:
 
     async def _take_over(self, config: Config) -> None:
         """Build everything that may fail, then change the running parts without a pause."""
-        now = self._engine.clock.now()
-        await self._engine.change(await prepare_parts(config, self._database, now=now))
-        self._heartbeat.change(config.monitor.heartbeat_url)
+        now = self.engine.clock.now()
+        await self.engine.change(await prepare_parts(config, self.database, now=now))
+        self.heartbeat.change(config.monitor.heartbeat_url)
         set_up_logs(
             level=config.monitor.log_level,
             log_format=config.monitor.log_format,
             instance=config.monitor.instance,
         )
-        self._providers |= {name: source.provider for name, source in config.sources.items()}
         changed, self.config = config != self.config, config
         self._note_success()
         log.info(
@@ -111,9 +103,11 @@ class Reload:
 
     def _note_success(self) -> None:
         self.refused = False
-        metrics = self._engine.metrics
+        sources = self.config.sources.items()
+        self._providers |= {name: source.provider for name, source in sources}
+        metrics = self.engine.metrics
         metrics.reload_successful.set(1)
-        metrics.reload_success_time.set(self._engine.clock.now().timestamp())
+        metrics.reload_success_time.set(self.engine.clock.now().timestamp())
 
 
 def _beyond_reload(old: Config, new: Config, providers: Mapping[str, str]) -> Iterator[str]:

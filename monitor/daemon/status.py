@@ -1,6 +1,7 @@
 """The status line that `systemctl status` shows."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from monitor.core.errors import StorageError
@@ -14,38 +15,30 @@ EVERY: Final = 10.0
 """Seconds between two looks."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Status:
     """Keep the line true."""
 
-    def __init__(
-        self,
-        systemd: Systemd,
-        readiness: Readiness,
-        database: Database,
-        *,
-        bell: Bell,
-        reload_refused: Callable[[], bool],
-    ) -> None:
-        self._systemd = systemd
-        self._readiness = readiness
-        self._database = database
-        self._bell = bell
-        self._reload_refused = reload_refused
+    systemd: Systemd
+    readiness: Readiness
+    database: Database
+    bell: Bell
+    reload_refused: Callable[[], bool]
 
     async def run(self) -> None:
         """Report it every ten seconds and whenever the bell rings, if anybody hears it."""
-        while self._systemd.listens:
-            self._systemd.status(await self.line())
-            await self._bell.wait(EVERY)
+        while self.systemd.listens:
+            self.systemd.status(await self.line())
+            await self.bell.wait(EVERY)
 
     async def line(self) -> str:
         """Write the line."""
-        refused = "; the last reload was refused, see the log" if self._reload_refused() else ""
-        if problems := await self._readiness.problems():
+        refused = "; the last reload was refused, see the log" if self.reload_refused() else ""
+        if problems := await self.readiness.problems():
             return f"not ready: {'; '.join(problems)}{refused}"
         try:
-            batches = sum(one.number for one in (await count_batches(self._database)).values())
-            pending = sum((await count_pending(self._database)).values())
+            batches = sum(one.number for one in (await count_batches(self.database)).values())
+            pending = sum((await count_pending(self.database)).values())
         except StorageError as error:
             return f"not ready: {error}{refused}"
         batches_noun = "batch" if batches == 1 else "batches"

@@ -69,15 +69,15 @@ class Departures:
             at=now,
             removed=True,
         )
-        owed = RoutedEvent(event=event, receivers=receivers_of(event.facts, routes))
-        moved = SourceRecord(row=row.row, version=row.version, health=health, blocked_until=None)
-        await record(
-            self._database,
-            [],
-            sources=[(moved, (owed,))],
-            reservation=Reservation(owner=self._owner, room={}, lease={}),
-            now=now,
+        moved = SourceRecord(
+            row=row.row,
+            version=row.version,
+            health=health,
+            blocked_until=None,
+            owed=(RoutedEvent(event=event, receivers=receivers_of(event.facts, routes)),),
         )
+        nobody = Reservation(owner=self._owner, room={}, lease={})
+        await record(self._database, [], sources=[moved], reservation=nobody, now=now)
         self._metrics.events.labels(event.type).inc()
         log.info("source.gone", source=row.name, since=stamp(before.failing_since or now))
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from monitor.engine.clock import Clock
@@ -14,6 +15,7 @@ from monitor.engine.metrics import Metrics
 from monitor.engine.parts import Parts, Resources
 from monitor.engine.polling.discovery import Discovery
 from monitor.engine.polling.poller import Poller
+from monitor.engine.ports import Provider, Sink
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.engine.source import SourceAtWork
 from monitor.engine.writing.writer import Writer
@@ -34,16 +36,8 @@ class Part(Protocol):
         """Return its loop."""
         ...
 
-    async def run(self) -> None:
-        """Run until the loop is closed."""
-        ...
-
-
-class Closable(Protocol):
-    """Connections: a provider or a sink."""
-
-    async def close(self) -> None:
-        """Close all connections."""
+    async def turn(self) -> float | None:
+        """Do what is to be done now; return the seconds until the next turn at the latest."""
         ...
 
 
@@ -95,7 +89,8 @@ class Engine:
     def start(self) -> None:
         """Let all loops run; one that crashes begins again."""
         for name, part in self._parts.items():
-            self._tasks[name] = asyncio.create_task(keep_running(name, part.run))
+            turning = keep_running(name, partial(part.loop.run, part.turn))
+            self._tasks[name] = asyncio.create_task(turning)
 
     async def change(self, parts: Parts) -> None:
         """Take over what another config asks for, without a pause.
@@ -104,17 +99,18 @@ class Engine:
         if it is asked as before. Raises StorageError before anything is changed.
         """
         await self._hasten(parts.sources)
-        gone: list[Closable] = []
+        before = self._connections
         parts = replace(
             parts,
-            sources=_move(self.sources, parts.sources, gone, now=self.clock.now()),
-            receivers=_move(self.receivers, parts.receivers, gone, now=self.clock.now()),
+            sources=_move(self.sources, parts.sources, now=self.clock.now()),
+            receivers=_move(self.receivers, parts.receivers, now=self.clock.now()),
         )
         under_way = self.poller.change(parts) | self.discovery.change(parts)
         under_way |= self.relay.change(parts)
         self.writer.routes = parts.routes
         self.housekeeping.change(parts)
-        if gone:
+        kept = {*self._connections}
+        if gone := [one for one in before if one not in kept]:
             leaving = asyncio.create_task(_close_after(under_way, gone))
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
@@ -122,25 +118,31 @@ class Engine:
     async def stop(self) -> None:
         """End each loop once those before it on the data's way have ended."""
         self.housekeeping.loop.close()
-        self.discovery.close()
+        rounds = self.discovery.close()
         await self.poller.close()
         self.writer.loop.close()
         await asyncio.wait({self._tasks["writer"]}, timeout=FLUSH)
         await self.relay.close(patience=DELIVERIES_TIMEOUT)
         self.relay.settler.loop.close()
         # all of them: SQLite's lock may outlive a unit of work that is cancelled
-        await asyncio.wait(self._tasks.values(), timeout=FLUSH)
-        await end(self._tasks.values())
+        left = {*rounds, *self._tasks.values()}
+        await asyncio.wait(left, timeout=FLUSH)
+        await end(left)
 
     async def close(self) -> None:
         """Close all connections to providers and receivers."""
         for leaving in self._leaving:
             leaving.cancel()
         await asyncio.gather(*self._leaving, return_exceptions=True)
-        for source in self.sources:
-            await source.provider.close()
-        for receiver in self.receivers:
-            await receiver.sink.close()
+        for one in self._connections:
+            await one.close()
+
+    @property
+    def _connections(self) -> list[Provider | Sink]:
+        return [
+            *(source.provider for source in self.sources),
+            *(receiver.sink for receiver in self.receivers),
+        ]
 
     async def _hasten(self, sources: Iterable[SourceAtWork]) -> None:
         """Bring polls forward that were planned by longer intervals than the new ones."""
@@ -152,25 +154,16 @@ class Engine:
                 await hasten_batches(self._database, built.name, by=by)
 
 
-def _move(
-    at_work: Iterable[AtWork], built: Iterable[AtWork], gone: list[Closable], *, now: datetime
-) -> list[AtWork]:
-    """Return what is at work from now on: what was, with its new settings, and what is new.
-
-    The connections that go are added to `gone`.
-    """
+def _move(at_work: Iterable[AtWork], built: Iterable[AtWork], *, now: datetime) -> list[AtWork]:
+    """Return what is at work from now on: what was, with its new settings, and what is new."""
     before = {one.name: one for one in at_work}
-    moved = []
     for new in built:
-        old = before.pop(new.name, None)
-        moved.append(old or new)
-        if old is not None and (replaced := old.reconfigure(new, now=now)) is not None:
-            gone.append(replaced)
-    gone += [one.connections for one in before.values()]
-    return moved
+        if new.name in before:
+            before[new.name].reconfigure(new, now=now)
+    return [before.get(new.name, new) for new in built]
 
 
-async def _close_after(under_way: set[asyncio.Task[None]], gone: Iterable[Closable]) -> None:
+async def _close_after(under_way: set[asyncio.Task[None]], gone: Iterable[Provider | Sink]) -> None:
     """Close what nobody uses once the requests under way are over: each has a deadline."""
     try:
         if under_way:

@@ -38,16 +38,13 @@ class Housekeeping:
         self._stepped = False
         self._touched = 0.0
 
-    async def run(self) -> None:
-        """Work until closed."""
-        await self.loop.run(self._work)
-
     def change(self, parts: Parts) -> None:
         """Keep house for these parts from now on, and log at once who left."""
         self.parts = parts
         self.loop.bell.ring()
 
-    async def _work(self) -> None:
+    async def turn(self) -> None:
+        """Do all chores once."""
         await self._follow_clock()
         await self._touch()
         await identify_batches(self._database)

@@ -8,12 +8,13 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
-from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
+from monitor.core.delivery import Delivery, DeliveryState, Verdict, VerdictKind
 from monitor.core.event import stamp
 from monitor.core.pause import Hold, hold
 from monitor.engine.claimed import ClaimedAhead
 from monitor.engine.metrics import OK, Metrics
 from monitor.engine.ports import Sink
+from monitor.storage.deliveries.claim import EndedAttempt
 
 UNSETTLED: Final = 16
 """Ended attempts that may wait for their commit, for each slot: they are settled in groups."""
@@ -48,31 +49,18 @@ class ReceiverAtWork:
     counters: dict[tuple[str, str], tuple[Counter, Counter]] = field(default_factory=dict)
     """Of deliveries and attempts, by result and kind: looking them up costs more than counting."""
 
-    @property
-    def connections(self) -> Sink:
-        """Return what is to be closed when it leaves."""
-        return self.sink
-
-    def reconfigure(self, new: "ReceiverAtWork", *, now: datetime) -> Sink | None:
-        """Take over what the config says now; return the sink that was at work, if it goes.
+    def reconfigure(self, new: "ReceiverAtWork", *, now: datetime) -> None:
+        """Take over what the config says now; the sink stays if it is asked as before.
 
         One that is asked otherwise is tried at once: whoever mended it wants to see that it works.
         """
-        before, kept = (
-            self.sink,
-            self.connection_settings is not None
-            and self.connection_settings == new.connection_settings,
-        )
-        self.kind, self.connection_settings, self.schedule = (
-            new.kind,
-            new.connection_settings,
-            new.schedule,
-        )
-        self.slots, self.spacing, self.timeout = new.slots, new.spacing, new.timeout
-        self.sink = before if kept else new.sink
-        if not kept and self.hold is not None:
-            self.hold = replace(self.hold, until=now)
-        return None if kept else before
+        before, self.connection_settings = self.connection_settings, new.connection_settings
+        if before is None or before != new.connection_settings:
+            self.sink = new.sink
+            if self.hold is not None:
+                self.hold = replace(self.hold, until=now)
+        self.kind, self.schedule, self.timeout = new.kind, new.schedule, new.timeout
+        self.slots, self.spacing = new.slots, new.spacing
 
     @property
     def lease(self) -> timedelta:
@@ -143,23 +131,14 @@ class ReceiverAtWork:
                 next_try=stamp(self.hold.until),
             )
 
-    def count(
-        self,
-        metrics: Metrics,
-        delivery: Delivery,
-        verdict: Verdict,
-        settlement: Settlement,
-        *,
-        at: datetime,
-    ) -> None:
+    def count(self, metrics: Metrics, ended: EndedAttempt) -> None:
         """Count an attempt, and what it means for the delivery."""
-        accepted = verdict.kind is VerdictKind.DELIVERED
-        kind = OK if accepted else verdict.error or str(verdict.status_code)
-        dead = settlement.state is DeliveryState.DEAD
+        verdict, dead = ended.verdict, ended.settlement.state is DeliveryState.DEAD
+        kind = OK if ended.arrived else verdict.error or str(verdict.status_code)
         result = (VerdictKind.DEAD if dead else verdict.kind).value
-        if accepted:
-            latency = (at - delivery.observed_at).total_seconds()
-            metrics.delivery_latency.observe(max(0.0, latency))
+        if ended.arrived:
+            latency = ended.started_at + ended.duration - ended.delivery.observed_at
+            metrics.delivery_latency.observe(max(0.0, latency.total_seconds()))
         counters = self.counters.get((result, kind))
         if counters is None:
             deliveries = metrics.deliveries.labels(self.name, result)

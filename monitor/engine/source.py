@@ -55,25 +55,15 @@ class SourceAtWork:
         """Return its id in the database."""
         return self.about.row
 
-    @property
-    def connections(self) -> Provider:
-        """Return what is to be closed when it leaves."""
-        return self.provider
+    def reconfigure(self, new: "SourceAtWork", *, now: datetime) -> None:
+        """Take over what the config says now.
 
-    def reconfigure(self, new: "SourceAtWork", *, now: datetime) -> Provider | None:
-        """Take over what the config says now; return the provider that was at work, if it goes.
-
-        It stays, with its warm connections, if batches are read as before.
+        The provider stays, with its warm connections, if batches are read as before.
         """
-        before, kept = (
-            self.provider,
-            self.connection_settings is not None
-            and self.connection_settings == new.connection_settings,
-        )
-        self.about, self.connection_settings = new.about, new.connection_settings
-        self.pace, self.rate = new.pace, new.rate
-        self.provider = before if kept else new.provider
-        return None if kept else before
+        before, self.connection_settings = self.connection_settings, new.connection_settings
+        if before is None or before != new.connection_settings:
+            self.provider = new.provider
+        self.about, self.pace, self.rate = new.about, new.pace, new.rate
 
     def adopt(self, row: SourceRow) -> None:
         """Take over what the database says, which another daemon may have moved."""

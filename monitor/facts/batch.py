@@ -63,7 +63,7 @@ class BatchFacts:
     def __post_init__(self) -> None:
         watch = self.view.watch
         source = self.source or Source(row=0, key="", name=watch.batch.source, provider="")
-        object.__setattr__(self, "data", batch_data(source, watch, watch, changes={}))
+        object.__setattr__(self, "data", batch_data(source, watch, watch))
 
     @property
     def watch(self) -> Watch:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from monitor.core.failure import FailureKind
 from monitor.core.source import Health, StreakKind
 from monitor.storage.database import reading, writing
+from monitor.storage.deliveries.outbox import RoutedEvent
 from monitor.storage.fields import Field, Fields
 from monitor.storage.sql import Statement, milliseconds
 
@@ -38,6 +39,7 @@ class SourceRecord:
     version: int
     health: Health
     blocked_until: datetime | None
+    owed: tuple[RoutedEvent, ...] = ()
 
 
 _HEALTH: Final = Fields(
@@ -56,10 +58,6 @@ _HEALTH: Final = Fields(
     Field.number("put_off", null=0),  # unknown to older versions
 )
 """By the keys of its JSON."""
-
-
-def _health_column(health: Health) -> str:
-    return _HEALTH.dump_json(health)
 
 
 def _health_of(stored: str) -> Health:
@@ -147,7 +145,7 @@ def record_source(connection: Connection, record: SourceRecord) -> bool:
         {
             "row": record.row,
             "version": record.version,
-            "health": _health_column(record.health),
+            "health": _HEALTH.dump_json(record.health),
             "blocked_until": milliseconds(record.blocked_until),
         },
     )

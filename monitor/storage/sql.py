@@ -3,13 +3,12 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
+from typing import Any, Final, TypeAlias, TypeVar, overload
 
 from sqlalchemy import Connection, CursorResult, TextClause, text
 
 from monitor.core.errors import DataRefusedError
 
-DIALECTS: Final = ("sqlite", "postgresql")
 CHUNK: Final = 500
 """Rows that one unit of work moves where there may be many more: nobody waits long for it."""
 PAGE: Final = 1000
@@ -25,8 +24,6 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 T = TypeVar("T")
 Rows: TypeAlias = Iterable[Mapping[str, Any]]
-if TYPE_CHECKING:
-    Found: TypeAlias = CursorResult[*tuple[Any, ...]]
 
 
 class Statement(dict[str, TextClause]):
@@ -50,7 +47,7 @@ class Statement(dict[str, TextClause]):
 
     def run(
         self, connection: Connection, *, rows: Rows | str | None = None, **values: Any
-    ) -> "Found":
+    ) -> "CursorResult[*tuple[Any, ...]]":
         """Execute it as the connection's dialect takes it; `rows` may be encoded already."""
         if rows is not None:
             values["rows"] = rows if isinstance(rows, str) else encode_rows(rows)

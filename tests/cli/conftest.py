@@ -180,7 +180,7 @@ async def fail_source(store: Store, *, blocked_until: datetime | None = None) ->
     source = await store.source()
     health = Health(failing_since=NOW, kind=FailureKind.UNAUTHORIZED, status_code=401)
     record = SourceRecord(row=source.row, version=0, health=health, blocked_until=blocked_until)
-    await store.write(sources=[(record, ())])
+    await store.write(sources=[record])
 
 
 @pytest.fixture

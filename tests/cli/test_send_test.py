@@ -10,9 +10,7 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from monitor.core.event import Event, EventType, compose
 from monitor.core.pause import Hold
-from monitor.core.payload import receiver_data, receiver_subject
 from monitor.storage.deliveries.outbox import Reservation
 from monitor.storage.deliveries.receiver_test import owe_receiver_test
 from monitor.storage.receivers import hold_receiver, register_receivers
@@ -31,18 +29,12 @@ pytestmark = pytest.mark.usefixtures("in_force")
 async def leave_pending(store: Store, *, at: datetime, owner: str = "cut-off") -> None:
     """Begin a test as a process does that is killed before it ends."""
     row = (await register_receivers(store.database, ["crm"]))["crm"]
-
-    def compose_test(sequence: int) -> Event:
-        subject = receiver_subject(row.row, "crm", row.key)
-        data = receiver_data("crm", "webhook")
-        return compose(EventType.TEST, subject, sequence=sequence, at=at, data=data)
-
     lease = timedelta(seconds=40)
     reservation = Reservation(owner=owner, lease={row.name: lease}, room={row.name: 1})
     await owe_receiver_test(
         store.database,
         row,
-        compose=compose_test,
+        kind="webhook",
         reservation=reservation,
         now=at,
     )

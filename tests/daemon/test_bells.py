@@ -32,10 +32,10 @@ async def test_a_step_of_the_wall_clock_delays_no_poll_and_the_bells_ring_on(
         rig.silence()
 
         wall.move_to(datetime.now(UTC) + timedelta(hours=hours))
-        polls, silent_since = rig.polls("b1"), rig.daemon._bells._rang_at
+        polls, silent_since = rig.polls("b1"), rig.daemon.bells._rang_at
 
         await until(lambda: rig.polls("b1") > polls)
-        await until(lambda: rig.daemon._bells._rang_at > silent_since + 1)
+        await until(lambda: rig.daemon.bells._rang_at > silent_since + 1)
         rig.show("b1", execution_status={"completed": 7})
         await until(lambda: rig.crm.types[-1] == "batch.counts_changed")
         await rig.stop()
@@ -45,25 +45,25 @@ async def test_after_an_exception_in_its_own_loop_the_scheduler_is_replaced(
     rig: Rig, until: Until, capsys: Log
 ) -> None:
     await rig.start()
-    scheduler = rig.daemon._bells._scheduler
-    await until(lambda: rig.daemon._bells._rang_at > 0)
+    scheduler = rig.daemon.bells._scheduler
+    await until(lambda: rig.daemon.bells._rang_at > 0)
 
     def fail(*_: Any) -> None:
         raise RuntimeError("the scheduler's own loop")
 
     scheduler._jobstores["default"].get_due_jobs = fail
 
-    await until(lambda: rig.daemon._bells._scheduler is not scheduler)
-    rang_at = rig.daemon._bells._rang_at
-    await until(lambda: rig.daemon._bells._rang_at > rang_at)
+    await until(lambda: rig.daemon.bells._scheduler is not scheduler)
+    rang_at = rig.daemon.bells._rang_at
+    await until(lambda: rig.daemon.bells._rang_at > rang_at)
     assert "scheduler.replanned" in capsys.readouterr().out
 
 
 async def test_a_scheduler_that_rings_is_left_alone(rig: Rig, until: Until, capsys: Log) -> None:
     await rig.start()
-    scheduler, began = rig.daemon._bells._scheduler, rig.daemon._bells._rang_at
+    scheduler, began = rig.daemon.bells._scheduler, rig.daemon.bells._rang_at
 
-    await until(lambda: rig.daemon._bells._rang_at > began + bells.SILENCE + 1)
+    await until(lambda: rig.daemon.bells._rang_at > began + bells.SILENCE + 1)
 
-    assert rig.daemon._bells._scheduler is scheduler
+    assert rig.daemon.bells._scheduler is scheduler
     assert "scheduler.replanned" not in capsys.readouterr().out

@@ -90,7 +90,7 @@ async def test_it_is_silent_while_the_database_takes_no_writes(
     await until(lambda: len(switch.calls) >= 2)
 
     async with outage():
-        assert await rig.daemon._readiness.problems()
+        assert await rig.daemon.readiness.problems()
         await rounds.round()  # the one under way when it began may have beaten
         calls = len(switch.calls)
         await rounds.round()

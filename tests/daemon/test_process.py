@@ -213,7 +213,7 @@ async def test_run_migrates_a_new_file_and_gives_back_what_was_claimed(
         " next_poll_at = 99999999999999"
     )
     await rig.database.close()
-    config = rig.daemon._config
+    config = rig.daemon.config
 
     daemon = asyncio.create_task(run(config))
     await until(lambda: rig.crm.types == ["batch.first_seen"])
@@ -227,7 +227,7 @@ async def test_run_migrates_a_new_file_and_gives_back_what_was_claimed(
 async def test_a_loop_that_crashes_begins_anew_and_tells_it(
     rig: Rig, until: Until, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    work = Relay._round
+    work = Relay.turn
     crashes = 1
 
     async def crash(self: Relay) -> None:
@@ -237,7 +237,7 @@ async def test_a_loop_that_crashes_begins_anew_and_tells_it(
             raise ZeroDivisionError
         await work(self)
 
-    monkeypatch.setattr(Relay, "_round", crash)
+    monkeypatch.setattr(Relay, "turn", crash)
     rig.crm.script.append(500)
     rig.bolna.put("b1", bolna_document("b1"))
     await rig.start()

@@ -6,8 +6,13 @@ from tests.engine.rig import Rig
 
 
 def status_of(rig: Rig, *, refused: bool = False) -> Status:
-    readiness = rig.daemon._readiness
-    return Status(Systemd({}), readiness, rig.database, bell=Bell(), reload_refused=lambda: refused)
+    return Status(
+        systemd=Systemd({}),
+        readiness=rig.daemon.readiness,
+        database=rig.database,
+        bell=Bell(),
+        reload_refused=lambda: refused,
+    )
 
 
 async def test_it_counts_what_is_watched_and_owed(rig: Rig, until: Until) -> None:

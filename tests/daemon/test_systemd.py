@@ -111,13 +111,13 @@ def hung(line: MutableMapping[str, Any]) -> tuple[str, str | None]:
 def count_looks(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """Note each look at the loops: its last act is one at the bells."""
     looks: list[None] = []
-    watch = rig.daemon._bells.watch
+    watch = rig.daemon.bells.watch
 
     def look() -> None:
         looks.append(None)
         watch()
 
-    monkeypatch.setattr(rig.daemon._bells, "watch", look)
+    monkeypatch.setattr(rig.daemon.bells, "watch", look)
     return looks
 
 

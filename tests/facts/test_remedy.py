@@ -74,7 +74,7 @@ async def test_a_generic_source_is_never_told_of_keys_that_it_has_not(
     source = await store.source("acme")
     health = Health(failing_since=NOW, kind=FailureKind.UNAUTHORIZED, status_code=401)
     await store.write(
-        sources=[(SourceRecord(row=source.row, version=0, health=health, blocked_until=None), ())]
+        sources=[SourceRecord(row=source.row, version=0, health=health, blocked_until=None)]
     )
 
     ended = await monitor(*command, *more)

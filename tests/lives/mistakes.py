@@ -141,8 +141,8 @@ MISTAKES = (
     Mistake(
         name="previous is what is new",
         module=OBSERVE,
-        old="    data = batch_data(source, before, after, changes=changes)\n",
-        new="    data = batch_data(source, after, after, changes=changes)\n",
+        old="    data = batch_data(source, before, after)\n",
+        new="    data = batch_data(source, after, after)\n",
     ),
     Mistake(
         name="a stall ends in silence",

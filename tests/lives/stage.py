@@ -21,7 +21,7 @@ from monitor.providers.calls import weigh
 from monitor.providers.vogent_census import standing
 from monitor.storage.batches.claim import Claim
 from monitor.storage.batches.row import BATCH, KNOWN, MOVED, READ_COLUMNS, watch_of
-from monitor.storage.sources import _health_column, _health_of
+from monitor.storage.sources import _HEALTH, _health_of
 
 START: Final = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
 MINUTE: Final = timedelta(minutes=1)
@@ -199,7 +199,7 @@ class Stage:
     def restart(self) -> None:
         """Go on as another process does, with nothing but what the database holds."""
         self.watches = {row: stored(watch) for row, watch in self.watches.items()}
-        self.source.health = _health_of(_health_column(self.source.health))
+        self.source.health = _health_of(_HEALTH.dump_json(self.source.health))
         self.source.answered_at = None
 
     def _result(self, claim: Claim, answer: Answer) -> Result:

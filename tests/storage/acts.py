@@ -6,8 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.core.batch import Origin
-from monitor.core.event import Event, EventType, compose
-from monitor.core.payload import receiver_data, receiver_subject
 from monitor.storage.batches.claim import (
     count_watched,
     due_sources,
@@ -151,16 +149,10 @@ async def owe_anew(store: Store) -> None:
 async def try_a_receiver(store: Store) -> None:
     """Owe a test."""
     row = (await register_receivers(store.database, ["crm"]))["crm"]
-
-    def test(sequence: int) -> Event:
-        subject = receiver_subject(row.row, row.name, row.key)
-        data = receiver_data(row.name, "webhook")
-        return compose(EventType.TEST, subject, sequence=sequence, at=NOW, data=data)
-
     await owe_receiver_test(
         store.database,
         row,
-        compose=test,
+        kind="webhook",
         reservation=reservation({"crm": 1}),
         now=NOW,
     )

@@ -224,6 +224,6 @@ def _born_unclaimed(owner: str) -> Reservation:
 
 def unreachable(claim: Claim, source: Source, *, at: datetime) -> Any:
     """Compose an event that comes without a reading."""
-    data = batch_data(source, claim.watch, claim.watch, changes={})
+    data = batch_data(source, claim.watch, claim.watch)
     subject = batch_subject(claim.watch.batch)
     return compose(EventType.UNREACHABLE, subject, sequence=1, at=at, data=data)

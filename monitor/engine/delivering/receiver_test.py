@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
 from monitor.core.errors import DataRefusedError
-from monitor.core.event import Event, EventType, compose
-from monitor.core.payload import receiver_data, receiver_subject
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import EndedAttempt, settle_deliveries
@@ -31,20 +29,14 @@ async def send_receiver_test(
 
 
 async def _owe(database: Database, receiver: ReceiverAtWork, row: ReceiverRow) -> Delivery:
-    now = await database.now()
-    subject = receiver_subject(row.row, row.name, row.key)
-
-    def compose_test(sequence: int) -> Event:
-        data = receiver_data(row.name, receiver.kind)
-        return compose(EventType.TEST, subject, sequence=sequence, at=now, data=data)
-
     reservation = Reservation(
         owner=f"test-{os.getpid()}-{secrets.token_hex(4)}",
         lease={row.name: receiver.lease},
         room={row.name: 1},
     )
+    now = await database.now()
     return await owe_receiver_test(
-        database, row, compose=compose_test, reservation=reservation, now=now
+        database, row, kind=receiver.kind, reservation=reservation, now=now
     )
 
 

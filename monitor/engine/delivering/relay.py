@@ -1,6 +1,7 @@
 """The relay: sends due deliveries, a bounded number to each receiver, and settles them."""
 
 import asyncio
+import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -40,7 +41,7 @@ class Relay:
         self._granted: dict[str, int] = {}
         """For how many new deliveries of whom room is reserved in the commit under way."""
         self._holds_read_at = self._clock.now()
-        self._looked_at: float | None = None
+        self._looked_at = -math.inf
         self._rang = False
         """It was we who rang the bell, and we know for whom."""
 
@@ -104,10 +105,6 @@ class Relay:
             receiver.backlog |= receiver.name in due
             self._go_on(receiver)
 
-    async def run(self) -> None:
-        """Claim and send until closed."""
-        await self.loop.run(self._round)
-
     async def close(self, *, patience: float) -> None:
         """Stop claiming; attempts under way get `patience` seconds, then may be sent again."""
         self.loop.close()
@@ -130,7 +127,7 @@ class Relay:
                 receiver.hold = receiver.held_at = None
                 log.info("receiver.released", receiver=receiver.name)
 
-    async def _round(self) -> float:
+    async def turn(self) -> float:
         """Claim for those of whom more may be due; look, once a turn, for whom else it is.
 
         Return the seconds until somebody takes something again.
@@ -152,11 +149,7 @@ class Relay:
         """Look who has something due; who rang by ourselves knows that, but for a turn at most."""
         loop = asyncio.get_running_loop()
         knows, self._rang = self._rang, False
-        if (
-            knows
-            and self._looked_at is not None
-            and loop.time() - self._looked_at < self.loop.every
-        ):
+        if knows and loop.time() - self._looked_at < self.loop.every:
             return
         now = self._clock.now()
         if any(r.wanted(now) > 0 and not r.backlog for r in self._receivers.values()):
@@ -240,7 +233,7 @@ class Relay:
             self.settler.give_back(receiver.ahead.drop())
             self._ring()
             receiver.tell_hold(verdict, was_held=was_held)
-        settlement = self.settler.put(
+        ended = self.settler.put(
             receiver,
             delivery,
             verdict,
@@ -249,7 +242,7 @@ class Relay:
             hold_moved=moved,
             last=len(self._sends) == 1 and not receiver.ahead,
         )
-        receiver.count(self._metrics, delivery, verdict, settlement, at=now)
+        receiver.count(self._metrics, ended)
         self._go_on(receiver)
 
     def _pause(self) -> float:
@@ -258,10 +251,7 @@ class Relay:
         times = [
             moment
             for receiver in self._receivers.values()
-            for moment in (
-                receiver.next_send_at,
-                receiver.hold.until if receiver.hold else None,
-            )
+            for moment in (receiver.next_send_at, receiver.hold.until if receiver.hold else None)
             if moment is not None and moment > now
         ]
         soonest = min(times, default=now + timedelta(seconds=self.loop.every))

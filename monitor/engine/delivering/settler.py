@@ -4,11 +4,12 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 import structlog
 
-from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind, settle
+from monitor.core.delivery import Delivery, DeliveryState, Verdict, VerdictKind, settle
 from monitor.core.errors import DataRefusedError
 from monitor.core.event import stamp
 from monitor.core.pause import Hold
@@ -57,7 +58,7 @@ class Settler:
         at: datetime,
         hold_moved: bool,
         last: bool,
-    ) -> Settlement:
+    ) -> EndedAttempt:
         """Decide what follows an attempt, queue it for the database, and return it.
 
         It waits a moment for company, unless it is the `last` that was under way.
@@ -65,7 +66,7 @@ class Settler:
         settlement = settle(
             delivery,
             verdict,
-            schedule=tuple(receiver.schedule),
+            schedule=receiver.schedule,
             at=at,
             jitter=random.uniform(-1, 1),  # noqa: S311 (spreads load, guards nothing)
         )
@@ -84,7 +85,7 @@ class Settler:
         self.loop.bell.ring()
         if last or receiver.unsettled >= receiver.most_unsettled:
             self.loop.hurry()
-        return settlement
+        return item
 
     def give_back(self, claimed: Sequence[Delivery]) -> None:
         """Let deliveries that were claimed, and not begun, be due again."""
@@ -92,13 +93,9 @@ class Settler:
         if claimed:
             self.loop.bell.ring()
 
-    async def run(self) -> None:
-        """Commit until closed and empty."""
-        await self.loop.run(self._commit_some)
-
-    async def _commit_some(self) -> None:
-        size = min(GROUP, len(self._settled))
-        await self._commit([self._settled[n][1] for n in range(size)])
+    async def turn(self) -> None:
+        """Commit a group of what ended, what became of holds, and what is given back."""
+        await self._commit([item for _, item in islice(self._settled, GROUP)])
         await self._move_holds()
         await self._release()
 
@@ -131,7 +128,7 @@ class Settler:
         return due
 
     async def _release(self) -> None:
-        claimed = [self._given_back[n] for n in range(min(GROUP, len(self._given_back)))]
+        claimed = [*islice(self._given_back, GROUP)]
         if claimed:
             await unclaim_deliveries(self._database, claimed, now=self._clock.now())
         for _ in claimed:
@@ -151,24 +148,15 @@ class Settler:
 
 def _log_end(receiver: ReceiverAtWork, item: EndedAttempt) -> None:
     delivery, verdict, settlement = item.delivery, item.verdict, item.settlement
-    if settlement.state is DeliveryState.DEAD:
-        log.error(
-            "delivery.dead",
-            receiver=receiver.name,
-            delivery=delivery.row,
-            event_id=delivery.event_id,
-            attempts=settlement.attempts,
-            status_code=verdict.status_code,
-            error=verdict.error,
-        )
-    elif verdict.kind is VerdictKind.RETRY:
+    dead = settlement.state is DeliveryState.DEAD
+    if not dead and verdict.kind is not VerdictKind.RETRY:
+        return
+    what = {"receiver": receiver.name, "delivery": delivery.row, "event_id": delivery.event_id}
+    why = {"status_code": verdict.status_code, "error": verdict.error}
+    if dead:
+        log.error("delivery.dead", **what, attempts=settlement.attempts, **why)
+    else:
+        next_try = stamp(settlement.due_at) if settlement.due_at else None
         log.warning(
-            "delivery.failed",
-            receiver=receiver.name,
-            delivery=delivery.row,
-            event_id=delivery.event_id,
-            attempt=settlement.attempts,
-            status_code=verdict.status_code,
-            error=verdict.error,
-            next_try=stamp(settlement.due_at) if settlement.due_at else None,
+            "delivery.failed", **what, attempt=settlement.attempts, **why, next_try=next_try
         )

@@ -88,27 +88,19 @@ class Discovery:
         """The poller's loop: it is to come round for what was found."""
         self._plans: dict[str, _Plan] = {}
 
-    async def run(self) -> None:
-        """Begin the rounds that are due, until closed; then wait for the last ones."""
-        await self.loop.run(self._begin_due)
-        await asyncio.gather(*self._under_way(self._plans.values()), return_exceptions=True)
-
     def change(self, parts: Parts) -> set[asyncio.Task[None]]:
         """Look at these accounts from now on; return the rounds that are being ended."""
         self._sources = parts.sources
         before = list(self._plans.values())
         kept = self._current()
         ended = [plan for plan in before if plan not in kept]
-        for plan in ended:
-            plan.end()
         self.loop.bell.ring()
-        return self._under_way(ended)
+        return self._end(ended)
 
-    def close(self) -> None:
-        """Let `run` end; requests under way are dropped."""
+    def close(self) -> set[asyncio.Task[None]]:
+        """Begin no more rounds, and drop requests under way; return the rounds that are to end."""
         self.loop.close()
-        for plan in self._plans.values():
-            plan.end()
+        return self._end(self._plans.values())
 
     def _current(self) -> list[_Plan]:
         """Plan for each account as it is now: whoever finds for it may have been replaced."""
@@ -119,16 +111,15 @@ class Discovery:
             if finder is None:
                 continue
             if plan is None or plan.source is not source or plan.finder is not finder:
-                known = DiscoveryLog(source=name)
-                if plan is not None:
-                    known.failing = plan.log.failing
+                known = DiscoveryLog(source=name, failing=plan.log.failing if plan else frozenset())
                 now = self._clock.now()
                 plan = _Plan(source=source, finder=finder, due_at=now, log=known)
             plans[name] = plan
         self._plans = plans
         return list(plans.values())
 
-    async def _begin_due(self) -> None:
+    async def turn(self) -> None:
+        """Begin the rounds that are due."""
         for plan in self._current():
             if plan.round is None and plan.due_at <= self._clock.now():
                 plan.round = asyncio.create_task(self._round(plan))
@@ -162,11 +153,11 @@ class Discovery:
                 found = await self._ask(plan, lists)
                 if found is None:
                     break
-                failure = this_round.add(found)
-                at = self._clock.now()
-                answer = AccountAnswer(source=plan.source, at=at, failure=failure, probe=probe)
+                this_round.add(found)
+                source, at, failure = plan.source, self._clock.now(), found.failure
+                answer = AccountAnswer(source=source, at=at, failure=failure, probe=probe)
                 await self._writer.note(answer)
-                if isinstance(found, PollError):
+                if None in this_round.failures:
                     break
                 await self._register(plan, found, this_round)
         if not plan.over:
@@ -196,14 +187,13 @@ class Discovery:
 
     async def _ask(
         self, plan: _Plan, lists: AsyncGenerator[DiscoveryAnswer, None]
-    ) -> DiscoveryAnswer | PollError | None:
+    ) -> DiscoveryAnswer | None:
         """Make one request; None: there are no more to be made."""
-        found: DiscoveryAnswer | PollError | None
         try:
             with plan.losable():
                 found = await anext(lists, None)
         except PollError as error:
-            found = error
+            found = DiscoveryAnswer(failure=error)
         if found is not None:
             plan.source.provider.extra_requests += 1
         return found
@@ -230,5 +220,7 @@ class Discovery:
         soon = failure is not None and not is_answer(failure.kind)
         plan.due_at = self._clock.now() + (min(wait, PROBE_AFTER) if soon else wait)
 
-    def _under_way(self, plans: Iterable[_Plan]) -> set[asyncio.Task[None]]:
+    def _end(self, plans: Iterable[_Plan]) -> set[asyncio.Task[None]]:
+        for plan in plans:
+            plan.end()
         return {plan.round for plan in plans if plan.round is not None}

@@ -34,18 +34,12 @@ class DiscoveryRound:
         """Return whether all that there is was found: a list that is refused holds none of ours."""
         return self.whole and all(is_answer(failure.kind) for failure in self.failures.values())
 
-    def add(self, found: DiscoveryAnswer | PollError) -> PollError | None:
-        """Take one answer; return its failure."""
-        match found:
-            case PollError():
-                self.failures[None] = found
-                return found
-            case DiscoveryAnswer(failure=PollError() as failure):
-                self.failures[found.agent] = failure
-                return failure
-            case _:
-                self.answered = True
-                return None
+    def add(self, found: DiscoveryAnswer) -> None:
+        """Take one answer."""
+        if found.failure is None:
+            self.answered = True
+        else:
+            self.failures[found.agent] = found.failure
 
     def end(self) -> None:
         """Take it that no list was left out, unless the account failed."""

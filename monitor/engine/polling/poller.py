@@ -52,10 +52,6 @@ class Poller:
         """The last claim: a round that only reads does not say that writing works again."""
         self._given_back: list[Claim] = []
 
-    async def run(self) -> None:
-        """Claim and poll until closed."""
-        await self.loop.run(self._round)
-
     def change(self, parts: Parts) -> set[asyncio.Task[None]]:
         """Poll these sources from now on; return the polls still under way, of any source."""
         gone = [source for source in self.sources if source not in parts.sources]
@@ -74,7 +70,7 @@ class Poller:
             poll.cancel()
         await asyncio.gather(*polls, return_exceptions=True)
 
-    async def _round(self) -> None:
+    async def turn(self) -> None:
         """Claim once for each source that has due batches, the first one in turn."""
         await self._give_back()
         due_at = await self._due()

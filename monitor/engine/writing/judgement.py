@@ -50,17 +50,6 @@ class AccountAnswer:
     failure: PollError | None = None
     probe: bool = False
 
-    @property
-    def poll(self) -> Poll:
-        """Return it as a poll, of no batch that there is."""
-        return Poll(
-            batch_row=0,
-            kind=self.failure.kind if self.failure else None,
-            status_code=self.failure.status_code if self.failure else None,
-            under_way=not self.probe,
-            put_off=_put_off_for(self.failure) is not None,
-        )
-
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
@@ -98,17 +87,15 @@ class Judgement:
         owed += [owed for item in self.records for owed in item.owed]
         return sorted({receiver for one in owed for receiver in one.receivers})
 
-    def sources(self) -> list[tuple[SourceRecord, tuple[RoutedEvent, ...]]]:
+    def sources(self) -> list[SourceRecord]:
         """Return the sources whose health or pause has moved."""
         return [
-            (
-                SourceRecord(
-                    row=row,
-                    version=source.version,
-                    health=standing.health,
-                    blocked_until=standing.blocked_until,
-                ),
-                tuple(standing.owed),
+            SourceRecord(
+                row=row,
+                version=source.version,
+                health=standing.health,
+                blocked_until=standing.blocked_until,
+                owed=tuple(standing.owed),
             )
             for row, (source, standing) in self.standings.items()
             if standing.health != source.health or standing.blocked_until != source.blocked_until
@@ -147,7 +134,8 @@ def judge_group(
     for answer in answers:
         number = watched.get(answer.source.row, 0) + 1  # the lists are one more to be asked
         standing = judgement.standing(answer.source)
-        _weigh(answer, answer.poll, standing, routes=routes, watched=number)
+        poll = _poll(answer.failure, None, probe=answer.probe)
+        _weigh(answer, poll, standing, routes=routes, watched=number)
     for result, observed in results:
         standing = judgement.standing(result.source)
         number = watched.get(result.source.row, 0)
@@ -164,15 +152,20 @@ def _judge(result: Result, standing: Standing, *, routes: Sequence[Route], watch
     if failure is None and standing.health.clean and standing.blocked_until is None:
         standing.answered_at = result.at  # nearly all
         return
-    poll = Poll(
-        batch_row=watch.batch.row,
+    poll = _poll(failure, watch, probe=result.claim.probe)
+    _weigh(result, poll, standing, routes=routes, watched=watched)
+
+
+def _poll(failure: PollError | None, watch: Watch | None, *, probe: bool) -> Poll:
+    """Return what a request says of its account; without a watch it read no batch that there is."""
+    return Poll(
+        batch_row=watch.batch.row if watch else 0,
         kind=failure.kind if failure else None,
         status_code=failure.status_code if failure else None,
-        under_way=not result.claim.probe,
-        unreachable=watch.failures.unreachable_since is not None,
+        under_way=not probe,
+        unreachable=watch is not None and watch.failures.unreachable_since is not None,
         put_off=_put_off_for(failure) is not None,
     )
-    _weigh(result, poll, standing, routes=routes, watched=watched)
 
 
 def _weigh(

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -42,7 +43,9 @@ class Writer:
     def __init__(self, resources: Resources, parts: Parts, *, relay: Relay, polls: Loop) -> None:
         self._database, self._clock = resources.database, resources.clock
         self._metrics = resources.metrics
-        self.loop = GroupLoop("writer", clock=self._clock, company=COMPANY, waits=self._has_work)
+        self.loop = GroupLoop(
+            "writer", clock=self._clock, company=COMPANY, waits=lambda: bool(self._queue)
+        )
         self.routes = parts.routes
         self._relay = relay
         self._polls = polls
@@ -79,22 +82,11 @@ class Writer:
             return
         await self._commit([], [answer])
 
-    async def run(self) -> None:
-        """Commit until closed and empty."""
-        await self.loop.run(self._commit_some)
-
-    def _has_work(self) -> bool:
-        return bool(self._queue)
-
-    async def _commit_some(self) -> None:
+    async def turn(self) -> None:
         """Commit the oldest results; while the database fails they wait, and polls with them."""
-        await self._commit_group(min(GROUP, len(self._queue)))
-        if self._queue:  # behind a full group: it has waited
-            self.loop.hurry()
-
-    async def _commit_group(self, size: int) -> None:
+        size = min(GROUP, len(self._queue))
         try:
-            await self._commit([self._queue[n] for n in range(size)])
+            await self._commit([*islice(self._queue, size)])
         except DataRefusedError:
             await self._commit_singly(size)
         except StorageError:
@@ -105,6 +97,8 @@ class Writer:
         else:
             for _ in range(size):
                 self._queue.popleft()
+        if self._queue:  # behind a full group: it has waited
+            self.loop.hurry()
 
     async def _commit_singly(self, size: int) -> None:
         """Find the culprit of a group: it is dropped, and polled again when its lease runs out."""
@@ -139,9 +133,7 @@ class Writer:
         )
 
     async def _commit(
-        self,
-        group: Sequence[Observed],
-        answers: Sequence[AccountAnswer] = (),
+        self, group: Sequence[Observed], answers: Sequence[AccountAnswer] = ()
     ) -> None:
         async with self._commits:  # one at a time: the relay reserves room for one
             await self._judge_and_record(group, answers)
@@ -171,7 +163,7 @@ class Writer:
                 for source, _ in judgement.standings.values():
                     source.adopt(await read_source(self._database, source.row))
                 continue
-            versions = {source.row: source.version + 1 for source, _ in sources}
+            versions = {source.row: source.version + 1 for source in sources}
             self._take_over(group, judgement, recorded, versions)
             return
 

@@ -52,7 +52,7 @@ def record(
     connection: Connection,
     batches: Sequence[BatchRecord],
     *,
-    sources: Sequence[tuple[SourceRecord, tuple[RoutedEvent, ...]]] = (),
+    sources: Sequence[SourceRecord] = (),
     reservation: Reservation,
     now: datetime,
 ) -> RecordResult:
@@ -67,13 +67,13 @@ def record(
     # Postgres: in row order, as the relay locks them, or the two could wait for each other
     subjects = [(SubjectKind.BATCH, item.watch.batch.row) for item in batches]
     lock_subjects(connection, subjects)
-    for source, _ in sorted(sources, key=lambda item: item[0].row):
+    for source in sorted(sources, key=lambda source: source.row):
         if not record_source(connection, source):
             raise SourceMovedError("a source's health was moved by another daemon")
     claims = _write_back(connection, batches, owner=reservation.owner)
     kept = [item for item in batches if item.claim in claims]
     _insert_snapshots(connection, kept)
-    owed = [owed for _, events in sources for owed in events]
+    owed = [owed for source in sources for owed in source.owed]
     owed += [owed for item in kept for owed in item.owed]
     reserved = enqueue(connection, owed, now=now, reservation=reservation)
     return RecordResult(claims=claims, reserved=reserved)

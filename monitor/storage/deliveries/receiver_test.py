@@ -1,6 +1,5 @@
 """A test of a receiver: its event, and its delivery claimed by whoever tests."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -8,7 +7,8 @@ from sqlalchemy import Connection, text
 
 from monitor.core.delivery import Delivery
 from monitor.core.errors import StorageError
-from monitor.core.event import Event, EventType, SubjectKind
+from monitor.core.event import EventType, SubjectKind, compose
+from monitor.core.payload import receiver_data, receiver_subject
 from monitor.storage.database import writing
 from monitor.storage.deliveries.lanes import FREE, GIVE_UP, lock_subjects
 from monitor.storage.deliveries.outbox import Reservation, RoutedEvent, enqueue
@@ -32,13 +32,13 @@ def owe_receiver_test(
     connection: Connection,
     receiver: ReceiverRow,
     *,
-    compose: Callable[[int], Event],
+    kind: str,
     reservation: Reservation,
     now: datetime,
 ) -> Delivery:
     """Store the event under the receiver's next sequence number, and its delivery, claimed.
 
-    `compose` makes the event of a sequence number.
+    `kind` is the receiver's, such as `webhook`.
 
     Earlier tests that nobody sends any more are given up: one that was cut off must not block
     this one, nor arrive later. Raises StorageError while another test is under way.
@@ -52,7 +52,14 @@ def owe_receiver_test(
     }
     connection.execute(_GIVE_UP, values)
     sequence = connection.execute(_COUNT, {"row": receiver.row}).scalar_one()
-    owed = RoutedEvent(event=compose(sequence), receivers=(receiver.name,))
+    event = compose(
+        EventType.TEST,
+        receiver_subject(receiver.row, receiver.name, receiver.key),
+        sequence=sequence,
+        at=now,
+        data=receiver_data(receiver.name, kind),
+    )
+    owed = RoutedEvent(event=event, receivers=(receiver.name,))
     reserved = enqueue(connection, [owed], now=now, reservation=reservation)
     if not reserved:  # raised inside, so that nothing is stored
         raise StorageError(

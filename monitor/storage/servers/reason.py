@@ -5,55 +5,35 @@ from typing import Final
 
 from monitor import descriptors
 
-_NOT_ADMITTED: Final = (
+_NOT_ADMITTED: Final = {
+    r'database ".*" does not exist': "there is no database of this name: `createdb` makes one",
     (
-        re.compile(r'database ".*" does not exist'),
-        "there is no database of this name: `createdb` makes one",
+        r'role ".*" (?:does not exist|is not permitted to log in)'
+        r"|authentication failed|no password supplied"
+    ): "its user or password is refused: check database.url",
+    r"no pg_hba\.conf entry": (
+        "its pg_hba.conf admits no such user from here: add an entry, or check database.url"
     ),
-    (
-        re.compile(
-            r'role ".*" (?:does not exist|is not permitted to log in)'
-            r"|authentication failed|no password supplied"
-        ),
-        "its user or password is refused: check database.url",
-    ),
-    (
-        re.compile(r"no pg_hba\.conf entry"),
-        "its pg_hba.conf admits no such user from here: add an entry, or check database.url",
-    ),
-    (
-        re.compile("not allowed in statement pooling mode"),
+    "not allowed in statement pooling mode": (
         "it is a pool that takes no transactions: give the server's own address in database.url,"
-        " or a pool with pool_mode = session",
+        " or a pool with pool_mode = session"
     ),
-    (
-        re.compile("unsupported startup parameter"),
+    "unsupported startup parameter": (
         "it is a pool that does not know an option of database.url or PGOPTIONS: leave it out, or"
-        " give the server's own address",
+        " give the server's own address"
     ),
-)
-_REMEDIES: Final = (
-    *_NOT_ADMITTED,
+}
+_REMEDIES: Final = _NOT_ADMITTED | {
+    "failed to resolve host": "its host has no address: check database.url and the network",
     (
-        re.compile("failed to resolve host"),
-        "its host has no address: check database.url and the network",
+        r"failed: (?:Connection refused|No such file|No route to host|Network is unreachable)"
+        r"|failed: Connection timed out|timeout expired"
+    ): "nobody answers there: is Postgres running, and is database.url right?",
+    "disk I/O error": (
+        "disk I/O error: make sure that the disk has room, can be written, and is well"
     ),
-    (
-        re.compile(
-            r"failed: (?:Connection refused|No such file|No route to host|Network is unreachable)"
-            r"|failed: Connection timed out|timeout expired"
-        ),
-        "nobody answers there: is Postgres running, and is database.url right?",
-    ),
-    (
-        re.compile("disk I/O error"),
-        "disk I/O error: make sure that the disk has room, can be written, and is well",
-    ),
-    (
-        re.compile("file is not a database"),
-        "it is no SQLite database: give the monitor a file of its own",
-    ),
-)
+    "file is not a database": "it is no SQLite database: give the monitor a file of its own",
+}
 """By text: before a connection stands, psycopg gives no SQLSTATE."""
 _UNOPENED: Final = re.compile("unable to open database file|Too many open files")
 _PREAMBLE: Final = re.compile(
@@ -71,8 +51,8 @@ def reason_of(error: BaseException) -> str:
     said = str(origin).strip()
     if _UNOPENED.search(said) and descriptors.are_out():
         return f"no more files can be opened: this process may have {descriptors.limit()}"
-    for pattern, remedy in _REMEDIES:
-        if pattern.search(said):
+    for pattern, remedy in _REMEDIES.items():
+        if re.search(pattern, said):
             return remedy
     line = said.partition("\n")[0]
     return _PREAMBLE.sub("", line, count=1)[:_LIMIT] or kind_of(error)
@@ -81,7 +61,7 @@ def reason_of(error: BaseException) -> str:
 def is_not_admitted(error: BaseException) -> bool:
     """Return whether Postgres is there, but refuses the database's name, user or password."""
     said = str(getattr(error, "orig", None) or "")
-    return any(pattern.search(said) for pattern, _ in _NOT_ADMITTED)
+    return any(re.search(pattern, said) for pattern in _NOT_ADMITTED)
 
 
 def kind_of(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -100,7 +100,9 @@ class SqliteFile:
         )
 
         def connect(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
-            _prepare(connection, (_HURRY, *_PRAGMAS[1:]) if self._hurried else _PRAGMAS)
+            for pragma in (_HURRY, *_PRAGMAS[1:]) if self._hurried else _PRAGMAS:
+                connection.execute(pragma)
+            _switch_to_wal(connection)
 
         def begin(connection: Connection) -> None:
             # who writes waits for the file at once: amid a transaction SQLite refuses instead,
@@ -160,12 +162,6 @@ class _Crew:
             done = work(connection)
             self._before_commit()
             return done
-
-
-def _prepare(connection: sqlite3.Connection, pragmas: Iterable[str]) -> None:
-    for pragma in pragmas:
-        connection.execute(pragma)
-    _switch_to_wal(connection)
 
 
 def _switch_to_wal(connection: Any) -> None:

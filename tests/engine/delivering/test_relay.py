@@ -255,15 +255,16 @@ async def test_an_event_is_delivered_without_waiting_for_the_loop(rig: Rig, unti
     """Born claimed, it is handed over in memory: the relay's own claims may even fail."""
     rig.show("b1")
     await rig.start()
-    rig.engine.relay.run = _idle  # type: ignore[method-assign]
+    rig.engine.relay.turn = _idle  # type: ignore[method-assign]
     rig.engine._tasks["relay"].cancel()
     await rig.add("b1")
 
     await until(lambda: rig.crm.types == ["batch.first_seen"])
 
 
-async def _idle() -> None:
+async def _idle() -> float:
     """Do nothing."""
+    return 0.0
 
 
 async def test_what_was_claimed_while_it_closed_is_given_back_and_not_sent(

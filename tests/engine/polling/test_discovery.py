@@ -336,8 +336,8 @@ async def test_a_round_under_way_holds_no_reload_and_no_end_up(vogent: Rig, unti
     vogent.reload_bell.ring()
     await until(lambda: vogent.polls(LIST) == 2)
 
-    vogent.engine.discovery.close()
-    await until(vogent.engine._tasks["discovery"].done)
+    left = {*vogent.engine.discovery.close(), vogent.engine._tasks["discovery"]}
+    await until(lambda: all(task.done() for task in left))
 
 
 async def test_what_had_ended_before_the_first_whole_round_is_old_news_and_later_finds_are_not(

@@ -9,12 +9,10 @@ from monitor.engine.polling.discovery_round import DiscoveryLog, DiscoveryRound
 from tests.engine.conftest import Log
 
 GONE = PollError(FailureKind.NOT_FOUND, 404)
-REFUSED = PollError(FailureKind.UNAUTHORIZED, 401)
+REFUSED = DiscoveryAnswer(failure=PollError(FailureKind.UNAUTHORIZED, 401))
 
 
-def a_round(
-    *answers: DiscoveryAnswer | PollError, new: int = 0, skipped: int = 0
-) -> DiscoveryRound:
+def a_round(*answers: DiscoveryAnswer, new: int = 0, skipped: int = 0) -> DiscoveryRound:
     """Take the answers of a round that nothing cut off."""
     made = DiscoveryRound(new=new, skipped=skipped)
     for answer in answers:

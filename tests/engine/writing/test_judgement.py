@@ -26,7 +26,6 @@ from monitor.engine.writing.judgement import (
     observe_result,
 )
 from monitor.storage.batches.claim import Claim
-from monitor.storage.deliveries.outbox import RoutedEvent
 from monitor.storage.sources import SourceRecord
 
 START = datetime(2026, 1, 29, 8, 30, tzinfo=UTC)
@@ -89,7 +88,7 @@ class Playing:
         }
         self.events: list[Event] = []
         self.judgement = Judgement()
-        self.written: list[tuple[SourceRecord, tuple[RoutedEvent, ...]]] = []
+        self.written: list[SourceRecord] = []
 
     def fails(self) -> bool:
         """Tell whether only probes are sent."""
@@ -205,8 +204,8 @@ def test_events_go_to_every_receiver_with_a_route_that_applies() -> None:
     assert [owed.receivers for owed in record.owed] == [("crm", "ops")]
 
     play.poll(0, UNAUTHORIZED)
-    ((_, owed),) = play.written
-    assert [item.receivers for item in owed] == [("ops", "crm")]
+    (source,) = play.written
+    assert [owed.receivers for owed in source.owed] == [("ops", "crm")]
 
 
 def test_the_next_poll_is_planned_from_now_even_when_the_last_one_lies_ahead(
@@ -414,11 +413,11 @@ def test_a_source_that_moved_is_written_under_the_version_that_was_read(play: Pl
 
     play.poll(0, UNAUTHORIZED)
 
-    ((record, owed),) = play.written
+    (record,) = play.written
     assert (record.row, record.version) == (1, 17)
     assert record.health.failing_since == play.now
     assert record.blocked_until == play.now + MINUTE
-    assert [item.event.type.value for item in owed] == [FAILING]
+    assert [item.event.type.value for item in record.owed] == [FAILING]
 
 
 def test_a_pause_alone_is_written(play: Playing) -> None:
@@ -429,9 +428,9 @@ def test_a_pause_alone_is_written(play: Playing) -> None:
 
     play.poll(0, ACTIVE, probe=True)
 
-    ((record, owed),) = play.written
+    (record,) = play.written
     assert record.blocked_until is None
-    assert owed == ()
+    assert record.owed == ()
 
 
 def test_sources_are_judged_apart(play: Playing) -> None:

@@ -141,18 +141,18 @@ class Instance:
         engine = await build_engine(config, database, clock)
         systemd = Systemd({})
         self._reload = Reload(
-            config,
-            database,
-            engine,
+            config=config,
+            database=database,
+            engine=engine,
             bell=Bell(),
             heartbeat=Heartbeat(None, problems=_no_problems),
             status_bell=Bell(),
             systemd=systemd,
         )
         self._daemon = Daemon(
-            config,
-            database,
-            engine,
+            config=config,
+            database=database,
+            engine=engine,
             bells=cast(Bells, _NoBells()),
             endpoints=cast(Endpoints, _NoPort()),
             readiness=cast(Readiness, _Ready()),

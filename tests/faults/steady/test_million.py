@@ -143,7 +143,7 @@ async def test_a_long_past_slows_nothing_and_goes_without_holding_anybody_up(
     resources = Resources(database=database, clock=Clock(START), metrics=Metrics(), owner="one")
     housekeeping = Housekeeping(resources, parts)
     began = time.monotonic()
-    keeping = asyncio.create_task(housekeeping.run())
+    keeping = asyncio.create_task(housekeeping.loop.run(housekeeping.turn))
     while await stores[1].value("SELECT count(*) FROM attempts WHERE at < :old", old=OLD):
         await during.round()
     seconds = time.monotonic() - began

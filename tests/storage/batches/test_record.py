@@ -389,7 +389,7 @@ async def test_a_sources_health_and_its_event_are_written_with_the_polls(store: 
         row=source.row, version=source.version, health=health, blocked_until=NOW + MINUTE
     )
 
-    await store.write(await poll(store), sources=[(record, (source_event(source),))])
+    await store.write(await poll(store), sources=[replace(record, owed=(source_event(source),))])
 
     after = await read_source(store.database, source.row)
     assert (after.health, after.blocked_until) == (health, NOW + MINUTE)
@@ -403,11 +403,11 @@ async def test_a_source_that_was_moved_meanwhile_writes_nothing(store: Store) ->
     record = SourceRecord(
         row=source.row, version=source.version, health=Health(streak_polls=1), blocked_until=None
     )
-    await store.write(sources=[(record, ())])
+    await store.write(sources=[record])
     seen = await poll(store)
 
     with pytest.raises(SourceMovedError):
-        await store.write(seen, sources=[(record, (source_event(source),))])
+        await store.write(seen, sources=[replace(record, owed=(source_event(source),))])
 
     assert await store.value("SELECT count(*) FROM events") == 0
     assert (await read_source(store.database, source.row)).version == source.version + 1
