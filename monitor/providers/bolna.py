@@ -70,16 +70,12 @@ def parse(document: bytes, batch_id: str) -> Reading:
     status = read_status(fields.get("status"))
     phase, outcome = _phase(status)
     counts = _read_counts(fields.get("execution_status"))
-    calls = weigh(counts or {}, _standing)
     return Reading(
         status=status,
         phase=phase,
         outcome=outcome,
         counts=counts,
-        open_calls=calls.open,
-        parked_calls=calls.parked,
-        live_calls=calls.live,
-        unknown_call_statuses=calls.unknown,
+        **weigh(counts or {}, _standing),
         total_contacts=read_count(fields.get("total_contacts")),
         valid_contacts=read_count(fields.get("valid_contacts")),
         name=read_name(fields.get("file_name")),

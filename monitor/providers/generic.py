@@ -77,15 +77,12 @@ class Meaning:
         # Calls on their way when it ends: the core waits for a second reading, as for those of
         # providers whose totals are derived.
         lacking = bool(rest) and phase is Phase.ENDED
-        calls = weigh(counts or {}, self._standing)
         return Reading(
             status=status,
             phase=phase,
             outcome=outcome,
             counts=counts,
-            open_calls=calls.open,
-            parked_calls=calls.parked,
-            live_calls=calls.live,
+            **weigh(counts or {}, self._standing),
             tells_live=False,
             counted="counts" in self._expressions,
             total_contacts=None if lacking else total,

@@ -173,15 +173,11 @@ def _with_calls(reading: Reading, lists: Lists, *, waiting: str) -> Reading:
         counts[waiting] += len(lists.waiting)
     if len(counts) > COUNTS_LIMIT:
         raise invalid()
-    calls = weigh(counts, standing)
     return replace(
         reading,
         counts=dict(counts),
-        open_calls=calls.open,
-        parked_calls=calls.parked,
-        live_calls=calls.live,
-        unknown_call_statuses=calls.unknown,
         least_contacts=counts.total(),
+        **weigh(counts, standing),
     )
 
 
