@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from monitor.core.batch import COUNTS_LIMIT, Counts, Knowledge, Outcome, Phase, Reading, normalise
 from monitor.providers.account import AccountSettings
-from monitor.providers.api import Api
+from monitor.providers.api import Api, quote_id
 from monitor.providers.bolna_list import BolnaFinder
 from monitor.providers.calls import CallStanding, weigh
 from monitor.providers.discovery import BolnaDiscoverySettings, DiscoverAgents
@@ -49,7 +49,7 @@ class Bolna:
 
     async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         """Return one reading of one batch, or raise PollError."""
-        return parse(await self._api.get("batches", batch_id), batch_id)
+        return parse(await self._api.fetch(f"/batches/{quote_id(batch_id)}"), batch_id)
 
     async def close(self) -> None:
         """Close all connections."""

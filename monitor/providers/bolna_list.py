@@ -58,15 +58,15 @@ class BolnaFinder:
             if is_usable_id(agent) and len(agents) < AGENTS_LIMIT:
                 agents.append(agent)
 
-        await self._read("v2/agent/all", EntryReader({"id", "agent_id"}, take))
+        await self._read("/v2/agent/all", EntryReader({"id", "agent_id"}, take))
         return tuple(dict.fromkeys(agents))
 
     async def _batches_of(self, agent: str, *, now: datetime) -> DiscoveryAnswer:
         sieve = Sieve(self._settings, now=now, id_="batch_id", created_at="created_at")
         reader = EntryReader({"batch_id", "created_at", "status"}, sieve.take)
-        await self._read(f"batches/{quote_id(agent)}/all", reader)
+        await self._read(f"/batches/{quote_id(agent)}/all", reader)
         return replace(sieve.found(), agent=agent)
 
     async def _read(self, path: str, reader: EntryReader) -> None:
-        await self._api.stream(path, reader.take)
+        await self._api.fetch(path, reader.take)
         reader.close()

@@ -43,6 +43,7 @@ class GenericSettings(SharedSettings):
     """Parse the table of an account at any JSON API."""
 
     secrets: ClassVar[tuple[str, ...]] = ("bearer", "username", "password")
+    base_url: ClassVar[str] = ""  # `url` is a whole one
 
     provider: Literal["generic"]
     """Any API that answers a GET for one batch with JSON."""

@@ -55,7 +55,7 @@ DIALLED: Final = "dialled"
 """What we call the calls that left the queue when nobody reads how they went."""
 UNDIALLED: Final = "undialled"
 """What we call those that a job leaves in its queue when it has ended: final, nobody dials them."""
-_JOBS: Final = "batch_dial_jobs"
+_JOBS: Final = "/batch_dial_jobs"
 _ACCOUNTS: Final = frozenset(
     {FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING, FailureKind.RATE_LIMITED}
 )
@@ -81,7 +81,7 @@ class Vogent:
         cannot be read cost the counts, not the reading, unless they speak of the account.
         """
         began = asyncio.get_running_loop().time()
-        reading = parse(await self._api.get(_JOBS, batch_id), batch_id)
+        reading = parse(await self._api.fetch(f"{_JOBS}/{quote_id(batch_id)}"), batch_id)
         if self._counts == "off":
             return replace(reading, counted=False)
         if not _may_move(reading, known):
@@ -118,7 +118,7 @@ class Vogent:
         self.extra_requests += 1
         query = urlencode({"limit": PAGE_SIZE} | ({"cursor": cursor} if cursor else {}))
         reader = PageReader(statuses=listing == "dials")
-        await self._api.stream(f"{_JOBS}/{quote_id(job_id)}/{listing}?{query}", reader.take)
+        await self._api.fetch(f"{_JOBS}/{quote_id(job_id)}/{listing}?{query}", reader.take)
         return reader.close()
 
 
