@@ -52,6 +52,8 @@ class AccountSettings(SharedSettings):
     """Parse what the tables of our own providers share; each adds its name and its defaults."""
 
     secrets: ClassVar[tuple[str, ...]] = ("api_key",)
+    known_statuses: ClassVar[tuple[str, ...]]
+    """The status words of batches that we know."""
 
     api_key: Secret
     """The account's key; read anew when the provider refuses it."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from monitor.core.batch import COUNTS_LIMIT, Counts, Knowledge, Phase, Reading, normalise
+from monitor.core.batch import COUNTS_LIMIT, Counts, Knowledge, Phase, Reading
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.providers.api import Api, quote_id
@@ -12,6 +12,7 @@ from monitor.providers.calls import CallStanding, weigh
 from monitor.providers.document import check_id, decode
 from monitor.providers.finding import Finding, make_finding, read_found
 from monitor.providers.generic_settings import EXPRESSIONS, ID, PHASES, GenericSettings
+from monitor.providers.words import read_words
 
 
 class Generic:
@@ -47,13 +48,14 @@ class Meaning:
             for key in EXPRESSIONS
             if (expression := getattr(settings, key)) is not None
         }
-        self._phases = {
-            normalise(word): phase
-            for key, phase in PHASES.items()
-            for word in getattr(settings, key)
+        phases = {phase: getattr(settings, key) for key, phase in PHASES.items()}
+        self._phase = read_words(phases, other=(Phase.UNKNOWN, None))
+        calls = {
+            CallStanding.FINAL: settings.final_calls,
+            CallStanding.PARKED: settings.parked_calls,
         }
-        self._final = frozenset(map(normalise, settings.final_calls))
-        self._parked = frozenset(map(normalise, settings.parked_calls))
+        # An open call is taken for one that waits: nobody says which are spoken just now.
+        self._standing = read_words(calls, other=CallStanding.QUEUED)
         self._rest_calls = settings.rest_calls
 
     def read(self, document: bytes, batch_id: str) -> Reading:
@@ -66,7 +68,7 @@ class Meaning:
         if "id" in self._expressions:
             check_id(find("id"), batch_id)
         status: str = find("status")
-        phase, outcome = self._phases.get(normalise(status), (Phase.UNKNOWN, None))
+        phase, outcome = self._phase(status)
         shown: Counts | None = find("counts")
         total: int | None = find("total")
         valid: int | None = find("valid")
@@ -125,10 +127,3 @@ class Meaning:
         if len(joined) > COUNTS_LIMIT:
             raise PollError(FailureKind.EXPRESSION, 200, expression="counts")
         return joined
-
-    def _standing(self, status: str) -> CallStanding:
-        """Take an open call for one that waits: nobody says which are spoken just now."""
-        word = normalise(status)
-        if word in self._final:
-            return CallStanding.FINAL
-        return CallStanding.PARKED if word in self._parked else CallStanding.QUEUED

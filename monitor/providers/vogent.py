@@ -3,11 +3,11 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from functools import lru_cache
-from typing import Final, Literal
+from itertools import chain
+from typing import ClassVar, Final, Literal
 from urllib.parse import urlencode
 
-from monitor.core.batch import COUNTS_LIMIT, Knowledge, Outcome, Phase, Reading, normalise
+from monitor.core.batch import COUNTS_LIMIT, Knowledge, Outcome, Phase, Reading
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.providers.account import AccountSettings
@@ -19,11 +19,23 @@ from monitor.providers.vogent_census import Census, Listing, Lists, standing
 from monitor.providers.vogent_list import VogentFinder
 from monitor.providers.vogent_page import QUEUED, Page, PageReader
 from monitor.providers.vogent_schedule import read_schedule
+from monitor.providers.words import read_words
 from monitor.setting_types import Rate
+
+_PHASES: Final[dict[tuple[Phase, Outcome | None], tuple[str, ...]]] = {
+    (Phase.PENDING, None): ("INIT",),
+    (Phase.RUNNING, None): ("ACTIVE",),
+    (Phase.PAUSED, None): ("PAUSED",),
+    (Phase.ENDED, Outcome.COMPLETED): ("COMPLETE",),
+    (Phase.ENDED, Outcome.CANCELLED): ("CANCELLED",),
+}
+_phase: Final = read_words(_PHASES, other=(Phase.UNKNOWN, None))
 
 
 class VogentSettings(AccountSettings):
     """Parse the table of a Vogent account."""
+
+    known_statuses: ClassVar[tuple[str, ...]] = tuple(chain.from_iterable(_PHASES.values()))
 
     provider: Literal["vogent"]
     """Which provider's API this is."""
@@ -42,11 +54,6 @@ class VogentSettings(AccountSettings):
     def requests_per_poll(self) -> int:
         """Count the job itself, its queue and its dials."""
         return {"full": 3, "queue": 2, "off": 1}[self.counts]
-
-    @property
-    def known_statuses(self) -> tuple[str, ...]:
-        """List the status words of jobs that we know."""
-        return tuple(word.upper() for word in _PHASES)
 
 
 PAGE_SIZE: Final = 100
@@ -194,17 +201,3 @@ def _with_queue(
         open_calls=queued if waiting == QUEUED else 0,
         least_contacts=total,
     )
-
-
-_PHASES: Final[dict[str, tuple[Phase, Outcome | None]]] = {
-    "init": (Phase.PENDING, None),
-    "active": (Phase.RUNNING, None),
-    "paused": (Phase.PAUSED, None),
-    "complete": (Phase.ENDED, Outcome.COMPLETED),
-    "cancelled": (Phase.ENDED, Outcome.CANCELLED),
-}
-
-
-@lru_cache(maxsize=256)
-def _phase(status: str) -> tuple[Phase, Outcome | None]:
-    return _PHASES.get(normalise(status), (Phase.UNKNOWN, None))

@@ -1,18 +1,18 @@
 """A census: how every call of a job stands, from the lists of its dials and of its queue."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final, Literal
 
-from monitor.core.batch import normalise
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.providers.calls import CallStanding
 from monitor.providers.document import invalid
 from monitor.providers.vogent_page import Page, Rows
 from monitor.providers.vogent_trail import Trail, Trails
+from monitor.providers.words import read_words
 
 PAGES_LIMIT: Final = 200
 ROWS_LIMIT: Final = 50_000
@@ -190,15 +190,10 @@ def _has_ended(page: Page) -> bool:
 _FINAL: Final = frozenset(
     {"completed", "failed", "canceled", "cancelled", "busy", "noanswer", "undialled"}
 )
-_OPEN: Final = {
-    "queued": CallStanding.QUEUED,
-    "ringing": CallStanding.LIVE,
-    "inprogress": CallStanding.LIVE,
+_DIALS: Final[dict[CallStanding, Collection[str]]] = {
+    CallStanding.FINAL: _FINAL,
+    CallStanding.QUEUED: ("queued",),
+    CallStanding.LIVE: ("ringing", "inprogress"),
 }
-
-
-@lru_cache(maxsize=1024)
-def standing(status: str) -> CallStanding:
-    """Say what a dial's status means."""
-    word = normalise(status)
-    return CallStanding.FINAL if word in _FINAL else _OPEN.get(word, CallStanding.UNKNOWN)
+standing: Final = read_words(_DIALS, other=CallStanding.UNKNOWN)
+"""Say what a dial's status means."""
