@@ -21,18 +21,14 @@ class Generic:
     def __init__(self, api: Api, settings: GenericSettings) -> None:
         self._api = api
         self._url = settings.url
-        self._meaning = Meaning(settings)
+        self.meaning = Meaning(settings)
         self.extra_requests = 0
         self.finder = None
 
     async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         """Return one reading of one batch, or raise PollError."""
         document = await self._api.fetch(self._url.replace(ID, quote_id(batch_id)))
-        return self._meaning.read(document, batch_id)
-
-    def explain(self, document: bytes) -> Iterator[Finding]:
-        """Yield what each expression makes of a document; raise PollError if it is no object."""
-        return self._meaning.findings(document)
+        return self.meaning.read(document, batch_id)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -98,12 +94,7 @@ class Meaning:
         """Yield what each expression makes of a document; raise PollError if it is no object."""
         fields = decode(document)
         for key, expression in self._expressions.items():
-            try:
-                found = expression.evaluate(fields)
-            except ValueError as error:
-                yield Finding(key=key, expression=expression.text, problem=str(error))
-            else:
-                yield make_finding(key, expression.text, found)
+            yield make_finding(key, expression, fields)
 
     def _find(self, fields: Mapping[str, Any], key: str) -> Any:
         """Return what an expression finds; none for null, or where no expression is given."""
