@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import AfterValidator
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_plain_validator_function
 
@@ -63,6 +64,11 @@ class Secret:
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> CoreSchema:
         return no_info_plain_validator_function(_accept_secret)
+
+
+def checked_by(check: Callable[[str], object]) -> AfterValidator:
+    """Return what gives a key of the config the rule of its kind."""
+    return AfterValidator(lambda secret: secret.checked_by(check))
 
 
 def _accept_secret(value: object) -> Secret:

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, field_validator
+from pydantic import AfterValidator, Field, PlainValidator
 
 from monitor.config.database import SQLITE, Database, check_url
 from monitor.core.batch import NAME_LIMIT
@@ -19,7 +19,7 @@ from monitor.core.matcher_text import parse_matchers
 from monitor.core.matching import Matcher
 from monitor.core.routing import Route
 from monitor.providers import SourceSettings
-from monitor.secret import Secret
+from monitor.secret import Secret, checked_by
 from monitor.setting_types import (
     LONGEST_DURATION,
     Duration,
@@ -58,14 +58,9 @@ class MonitorTable(Settings):
     """How long events (with their deliveries and attempts) and snapshots are kept; what is still
     owed stays."""
 
-    heartbeat_url: Secret | None = None
+    heartbeat_url: Annotated[Secret, checked_by(_check_heartbeat_url)] | None = None
     """Called by GET once a minute while the loops and the database are well: for a dead man's
     switch, which tells when it falls silent."""
-
-    @field_validator("heartbeat_url")
-    @classmethod
-    def _check_heartbeat(cls, value: Secret | None) -> Secret | None:
-        return value and value.checked_by(_check_heartbeat_url)
 
 
 class Monitor(MonitorTable):
