@@ -64,17 +64,21 @@ def require_secrets(config: Config, *, source: str | None = None) -> None:
 
     Those of one source alone, if it is named.
     """
-    missing = missing_secrets(config)
-    if source is not None:
-        missing = [problem for problem in missing if problem.startswith(f"sources.{source}.")]
+    where = "" if source is None else f"sources.{source}."
+    missing = [problem for problem in missing_secrets(config) if problem.startswith(where)]
     if missing:
         raise SecretMissingError("\n".join(missing))
 
 
 def missing_secrets(config: Config) -> list[str]:
     """List the secrets that are missing now or malformed, each with its key and the reason."""
-    problems = (_problem(prefix, secret) for prefix, secret in _secrets(config))
-    return [problem for problem in problems if problem is not None]
+    problems = []
+    for prefix, secret in _secrets(config):
+        try:
+            secret.read()
+        except (DescriptorsError, SecretMissingError) as error:
+            problems.append(f"{prefix}{error}")
+    return problems
 
 
 def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
@@ -90,14 +94,6 @@ def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
             for secret in settings.held_secrets():
                 inner = "" if getattr(settings, secret.name, None) is secret else "headers."
                 yield f"{kind}.{name}.{inner}", secret
-
-
-def _problem(prefix: str, secret: Secret) -> str | None:
-    try:
-        secret.read()
-    except (DescriptorsError, SecretMissingError) as error:
-        return f"{prefix}{error}"
-    return None
 
 
 def _absent_sources(config: Config) -> Iterator[str]:
