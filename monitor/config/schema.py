@@ -137,11 +137,6 @@ class Polling(Settings):
     """Requests in flight; one source uses at most half of them while others have due batches."""
 
 
-def _check_id(batch_id: str) -> str:
-    check_batch_id(batch_id)
-    return batch_id
-
-
 def _check_batch_name(name: str) -> str:
     if not name.strip() or len(name) > NAME_LIMIT or not name.isprintable():
         raise ValueError(f"must be printable, 1 to {NAME_LIMIT} characters")
@@ -153,7 +148,7 @@ class DeclaredBatch(Settings):
 
     source: str
     """The source that it is read from: the name of a `[sources.NAME]` table."""
-    id: Annotated[str, AfterValidator(_check_id)]
+    id: Annotated[str, AfterValidator(check_batch_id)]
     """The provider's id of the batch, bare: no URL, no `/`, `\\`, `%` or spaces; one UUID names one
     batch, with its dashes or without, in capitals or not."""
     name: Annotated[str, AfterValidator(_check_batch_name)] | None = None

@@ -48,10 +48,9 @@ def _read_agent(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must hold texts")  # noqa: TRY004 (pydantic)
     try:
-        check_batch_id(value)
+        return check_batch_id(value)
     except ValueError as error:
         raise ValueError(str(error).replace("a batch id", "an agent id")) from None
-    return value
 
 
 ALL: Final = ("all",)
