@@ -217,26 +217,19 @@ def _hasty_conditions(config: Config) -> Iterator[str]:
 
 def _hasty(name: str, config: Config) -> Iterator[str]:
     key, interval = _in_force(name, "interval", config)
-    own, limit = _in_force(name, "stall_after", config)
-    if limit != OFF and limit <= interval:
-        yield (
-            f"{own}: {write_duration(limit)} is no longer than {key}, {write_duration(interval)}: "
-            "it takes extra polls, and one quiet poll makes a batch stalled"
-        )
-    own, limit = _in_force(name, "settle_after", config)
-    if limit <= interval:
-        yield (
-            f"{own}: {write_duration(limit)} is no longer than {key}, {write_duration(interval)}: "
-            "one quiet poll ends a batch whose calls are open"
-        )
-    own, limit = _in_force(name, "overdue_after", config)
-    bolna = isinstance(config.sources[name], BolnaSettings)
-    if bolna and limit != OFF and limit <= _BOLNA_ROUNDS:
-        yield (
-            f"{own}: {write_duration(limit)} is no longer than the "
-            f"{write_duration(_BOLNA_ROUNDS)} to which Bolna rounds starts up: batches of {name} "
-            "may be told as overdue that are on time"
-        )
+    poll = interval, f"{key}, {write_duration(interval)}"
+    limits = [
+        ("stall_after", *poll, "it takes extra polls, and one quiet poll makes a batch stalled"),
+        ("settle_after", *poll, "one quiet poll ends a batch whose calls are open"),
+    ]
+    if isinstance(config.sources[name], BolnaSettings):
+        rounds = f"the {write_duration(_BOLNA_ROUNDS)} to which Bolna rounds starts up"
+        late = f"batches of {name} may be told as overdue that are on time"
+        limits.append(("overdue_after", _BOLNA_ROUNDS, rounds, late))
+    for setting, shortest, what, so in limits:
+        own, limit = _in_force(name, setting, config)
+        if limit != OFF and limit <= shortest:
+            yield f"{own}: {write_duration(limit)} is no longer than {what}: {so}"
 
 
 def _in_force(name: str, key: str, config: Config) -> tuple[str, Any]:
