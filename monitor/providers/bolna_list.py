@@ -7,23 +7,15 @@ from typing import Any, Final
 
 from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import PollError
-from monitor.core.failure import FailureKind
+from monitor.core.failure import FailureKind, Matter, matter_of
 from monitor.providers.api import Api, quote_id
 from monitor.providers.discovery import ALL, BolnaDiscoverySettings, Sieve, is_usable_id
 from monitor.providers.entries import EntryReader
 
 AGENTS_LIMIT: Final = 1000
 
-_OF_ONE_AGENT: Final = frozenset(
-    {
-        FailureKind.NOT_FOUND,
-        FailureKind.REFUSED,
-        FailureKind.UNEXPECTED_STATUS,
-        FailureKind.INVALID_BODY,
-        FailureKind.TOO_LARGE,
-    }
-)
-"""Failures that say nothing of the lists of other agents."""
+_OF_ONE_LIST: Final = frozenset({FailureKind.INVALID_BODY, FailureKind.TOO_LARGE})
+"""Failures that say nothing of the lists of other agents, as do those that refuse this one."""
 
 
 class BolnaFinder:
@@ -44,7 +36,7 @@ class BolnaFinder:
             try:
                 found = await self._batches_of(agent, now=now)
             except PollError as error:
-                if error.kind not in _OF_ONE_AGENT:
+                if matter_of(error.kind) is not Matter.BATCH and error.kind not in _OF_ONE_LIST:
                     raise
                 has_none_yet = listed and error.kind is FailureKind.NOT_FOUND
                 found = DiscoveryAnswer(agent=agent, failure=None if has_none_yet else error)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from monitor.core.batch import COUNTS_LIMIT, Knowledge, Outcome, Phase, Reading
 from monitor.core.errors import PollError
-from monitor.core.failure import FailureKind
+from monitor.core.failure import FailureKind, Matter, matter_of
 from monitor.providers.account import AccountSettings
 from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import weigh
@@ -63,10 +63,6 @@ DIALLED: Final = "dialled"
 UNDIALLED: Final = "undialled"
 """What we call those that a job leaves in its queue when it has ended: final, nobody dials them."""
 _JOBS: Final = "/batch_dial_jobs"
-_ACCOUNTS: Final = frozenset(
-    {FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING, FailureKind.RATE_LIMITED}
-)
-"""What a list's answer says of the whole account."""
 
 
 class Vogent:
@@ -98,8 +94,8 @@ class Vogent:
         except TimeoutError:
             return replace(reading, counted=False, uncounted=FailureKind.TIMEOUT)
         except PollError as error:
-            if error.kind in _ACCOUNTS:
-                raise
+            if matter_of(error.kind) is Matter.KEY or error.kind is FailureKind.RATE_LIMITED:
+                raise  # it speaks of the whole account
             return replace(reading, counted=False, uncounted=error.kind)
 
     async def _count(
@@ -113,9 +109,8 @@ class Vogent:
         if calls is None:
             return replace(reading, counted=False)
         waiting = UNDIALLED if _has_lasted(reading, known) else QUEUED
-        if self._counts == "queue":
-            return _with_queue(reading, calls, known, waiting=waiting)
-        return _with_calls(reading, calls, waiting=waiting)
+        seen = known.total_contacts if known is not None and self._counts == "queue" else None
+        return _with_calls(reading, calls, waiting=waiting, seen=seen or 0)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -173,31 +168,17 @@ def _has_lasted(reading: Reading, known: Knowledge | None) -> bool:
     return reading.phase is Phase.ENDED and known is not None and known.phase is Phase.ENDED
 
 
-def _with_calls(reading: Reading, lists: Lists, *, waiting: str) -> Reading:
-    """Count every call by its status; those on their way to be dialled are in neither list."""
+def _with_calls(reading: Reading, lists: Lists, *, waiting: str, seen: int) -> Reading:
+    """Count every call by its status; those on their way to be dialled are in neither list.
+
+    Of as many as were `seen` in the queue, all that are gone have been dialled.
+    """
     counts = Counter(lists.dials.values())
     if lists.waiting:
         counts[waiting] += len(lists.waiting)
     if len(counts) > COUNTS_LIMIT:
         raise invalid()
-    return replace(
-        reading,
-        counts=dict(counts),
-        least_contacts=counts.total(),
-        **weigh(counts, standing),
-    )
-
-
-def _with_queue(
-    reading: Reading, lists: Lists, known: Knowledge | None, *, waiting: str
-) -> Reading:
-    """Count what waits in the queue; all that was ever seen there and is gone has been dialled."""
-    queued = len(lists.waiting)
-    total = max(queued, (known and known.total_contacts) or 0)
-    counts = {waiting: queued, DIALLED: total - queued}
-    return replace(
-        reading,
-        counts={status: number for status, number in counts.items() if number},
-        open_calls=queued if waiting == QUEUED else 0,
-        least_contacts=total,
-    )
+    calls = weigh(counts, standing)
+    if seen > counts.total():
+        counts[DIALLED] = seen - counts.total()
+    return replace(reading, counts=dict(counts), least_contacts=counts.total(), **calls)
