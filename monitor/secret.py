@@ -103,11 +103,11 @@ def take_secret(table: dict[str, Any], name: str, *, folder: Path | None) -> Sec
     twins = {key: table.pop(key) for key in twins_of(name) if key in table}
     if not twins:
         return None
-    if len(twins) == 1 and isinstance(given := next(iter(twins.values())), Secret | None):
-        return given  # a table that was parsed before
     if len(twins) > 1:
         raise ValueError(f"give exactly one of {', '.join(twins)}")
-    key, value = next(iter(twins.items()))
+    ((key, value),) = twins.items()
+    if isinstance(value, Secret | None):
+        return value  # a table that was parsed before
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{key} must be a text that is not empty")
     if key == name:

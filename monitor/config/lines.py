@@ -147,5 +147,4 @@ class _Scan:
 def _decode(key: str) -> str:
     if not key.startswith(('"', "'")):
         return key
-    decoded: str = tomllib.loads(f"key = {key}")["key"]
-    return decoded
+    return str(tomllib.loads(f"key = {key}")["key"])

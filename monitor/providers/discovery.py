@@ -70,15 +70,11 @@ _NO_AGENTS: Final = (
 
 
 def _read_switch(value: object) -> object:
-    match value:
-        case True:
-            return {}
-        case False:
-            return None
-        case dict() | DiscoverySettings():
-            return value
-        case _:
-            raise ValueError('must be true, false or a table such as { every = "5m" }')
+    if isinstance(value, bool):
+        return {} if value else None
+    if isinstance(value, dict | DiscoverySettings):
+        return value
+    raise ValueError('must be true, false or a table such as { every = "5m" }')
 
 
 def _read_bolna(value: object) -> object:
