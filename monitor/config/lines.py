@@ -107,19 +107,16 @@ class _Scan:
 
     def _value(self, path: KeyPath) -> None:
         if self._takes("["):
-            self._array(path)
+            position = 0
+            while not self._closes("]"):
+                self.lines[*path, position] = self._line()
+                self._value((*path, position))
+                position += 1
         elif self._takes("{"):
             while not self._closes("}"):
                 self._pair(path)
         else:
             self._match(_SCALAR)
-
-    def _array(self, path: KeyPath) -> None:
-        position = 0
-        while not self._closes("]"):
-            self.lines[*path, position] = self._line()
-            self._value((*path, position))
-            position += 1
 
     def _closes(self, end: str) -> bool:
         """Step to the next item of an array or inline table, or over its end."""

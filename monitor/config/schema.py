@@ -97,14 +97,9 @@ class Server(Settings):
     `[::]:8470` or no host for every interface, port 0 for any free one."""
 
     @property
-    def host(self) -> str:
-        """Return the host without brackets; empty for every interface."""
-        return parse_listen(self.listen)[0]
-
-    @property
-    def port(self) -> int:
-        """Return the port; 0 for any free one."""
-        return parse_listen(self.listen)[1]
+    def address(self) -> tuple[str, int]:
+        """Return the host without brackets, empty for every interface; the port, 0 for any."""
+        return parse_listen(self.listen)
 
 
 class Polling(Settings):

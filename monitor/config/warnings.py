@@ -158,17 +158,16 @@ def _unknown_labels(config: Config) -> Iterator[str]:
     """Name labels that neither the sources nor the declared batches have; `add` may give them."""
     labels = {name for source in config.sources.values() for name in source.labels}
     labels |= {name for batch in config.batches for name in batch.labels}
+    known = [*labels, *MATCHER_NAMES, *CONDITION_NAMES]
     for number, route in enumerate(config.routes if config.sources else ()):
         for matcher in route.matchers:
-            known = matcher.name in labels or matcher.name in (*MATCHER_NAMES, *CONDITION_NAMES)
-            if not known and not matcher.matches({}):
+            if matcher.name not in known and not matcher.matches({}):
                 how = "only `monitor add --label` can give it one"
                 if not NAME.fullmatch(matcher.name):
                     how = "nothing can give it one: labels are named by a-z, 0-9, _ and -"
                 yield (
                     f"routes[{number}]: {matcher}: no source and no declared batch has a label"
-                    f" {matcher.name!r}, so {how}"
-                    f"{suggest(matcher.name, [*labels, *MATCHER_NAMES, *CONDITION_NAMES])}"
+                    f" {matcher.name!r}, so {how}{suggest(matcher.name, known)}"
                 )
 
 

@@ -63,7 +63,7 @@ class Daemon:
         """Listen and start the loops; then say so. Raises ConfigError for a port that is taken."""
         engine, server = self._engine, self._config.server
         instance = self._config.monitor.instance
-        port = await self._endpoints.start(server.host, server.port)
+        port = await self._endpoints.start(*server.address)
         engine.start()
         self._bells.start()
         for name, watcher in self.watchers.items():

@@ -53,7 +53,7 @@ def read_found(key: str, found: object) -> Any:
     """
     if found is None and key not in _REQUIRED:
         return None
-    return _READERS[key](found)
+    return READERS[key](found)
 
 
 def make_finding(key: str, expression: Expression, document: Mapping[str, Any]) -> Finding:
@@ -153,7 +153,7 @@ def _read_start(found: object) -> datetime | None:
         raise _breaks(_TIME, found) from None
 
 
-_READERS: Final[Mapping[str, Callable[[object], Any]]] = {
+READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "id": _read_id,
     "status": partial(_read, read_status, f"be a status word: {_STATUS}"),
     "counts": _read_counts,
@@ -162,5 +162,6 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "name": _read_name,
     "scheduled_at": _read_start,
 }
+"""How to read what is found under each key that holds an expression, in the order of evaluation."""
 _REQUIRED: Final = frozenset({"id", "status"})
 """Nothing found under these fails the poll."""

@@ -10,8 +10,8 @@ from monitor.core.failure import FailureKind
 from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import CallStanding, weigh
 from monitor.providers.document import check_id, decode
-from monitor.providers.finding import Finding, make_finding, read_found
-from monitor.providers.generic_settings import EXPRESSIONS, ID, PHASES, GenericSettings
+from monitor.providers.finding import READERS, Finding, make_finding, read_found
+from monitor.providers.generic_settings import ID, PHASES, GenericSettings
 from monitor.providers.words import read_words
 
 
@@ -40,9 +40,7 @@ class Meaning:
 
     def __init__(self, settings: GenericSettings) -> None:
         self._expressions = {
-            key: expression
-            for key in EXPRESSIONS
-            if (expression := getattr(settings, key)) is not None
+            key: expression for key in READERS if (expression := getattr(settings, key)) is not None
         }
         phases = {phase: getattr(settings, key) for key, phase in PHASES.items()}
         self._phase = read_words(phases, other=(Phase.UNKNOWN, None))

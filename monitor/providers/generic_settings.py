@@ -26,9 +26,6 @@ PHASES: Final[Mapping[str, tuple[Phase, Outcome | None]]] = {
 }
 """What a word means that stands under a key."""
 
-EXPRESSIONS: Final = ("id", "status", "counts", "total", "valid", "name", "scheduled_at")
-"""The keys that hold an expression, in the order in which they are evaluated."""
-
 
 def _check_word(word: str) -> str:
     if not word.strip() or not word.isprintable() or len(word.encode()) > STATUS_LIMIT:

@@ -147,13 +147,9 @@ def parse(document: bytes, batch_id: str) -> Reading:
 
 def _may_move(reading: Reading, known: Knowledge | None) -> bool:
     """Return whether calls may have moved since: nobody starts or ends one before or long after."""
-    match reading.phase:
-        case Phase.RUNNING | Phase.PAUSED | Phase.UNKNOWN:
-            return True
-        case Phase.ENDED:
-            return known is None or known.settled_at is None or known.open_calls > 0
-        case _:
-            return False
+    if reading.phase is Phase.ENDED:
+        return known is None or known.settled_at is None or known.open_calls > 0
+    return reading.phase is not Phase.PENDING
 
 
 def _is_decisive(reading: Reading, known: Knowledge | None) -> bool:

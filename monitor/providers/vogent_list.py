@@ -42,6 +42,5 @@ class VogentFinder:
                 raise invalid()
             cursors.add(cursor)
             path = f"/batch_dial_jobs?limit={PAGE}&cursor={quote(cursor, safe='')}"
-        yield DiscoveryAnswer(
-            failure=PollError(FailureKind.TOO_LARGE, 200)
-        )  # what is beyond is never found
+        # what is beyond is never found
+        yield DiscoveryAnswer(failure=PollError(FailureKind.TOO_LARGE, 200))
