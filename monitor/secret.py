@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import AfterValidator
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_plain_validator_function
 
@@ -65,6 +66,11 @@ class Secret:
         return no_info_plain_validator_function(_accept_secret)
 
 
+def checked_by(check: Callable[[str], object]) -> AfterValidator:
+    """Return what gives a key of the config the rule of its kind."""
+    return AfterValidator(lambda secret: secret.checked_by(check))
+
+
 def _accept_secret(value: object) -> Secret:
     """Take the secret, or raise the mistake that gathering found: here it hides no other one."""
     if isinstance(value, Secret):
@@ -97,11 +103,11 @@ def take_secret(table: dict[str, Any], name: str, *, folder: Path | None) -> Sec
     twins = {key: table.pop(key) for key in twins_of(name) if key in table}
     if not twins:
         return None
-    if len(twins) == 1 and isinstance(given := next(iter(twins.values())), Secret | None):
-        return given  # a table that was parsed before
     if len(twins) > 1:
         raise ValueError(f"give exactly one of {', '.join(twins)}")
-    key, value = next(iter(twins.items()))
+    ((key, value),) = twins.items()
+    if isinstance(value, Secret | None):
+        return value  # a table that was parsed before
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{key} must be a text that is not empty")
     if key == name:

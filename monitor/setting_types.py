@@ -1,11 +1,11 @@
 """Field types that the settings of sources, receivers and the daemon share."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from monitor.core.event import CONDITION_NAMES, MATCHER_NAMES
+from monitor.core.event import MATCHER_NAMES
 from monitor.secret import Secret, take_secret, twins_of
 
 _UNITS: Final = {
@@ -107,9 +107,24 @@ Rate = Annotated[float, BeforeValidator(parse_rate)]
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 LABELS_LIMIT: Final = 32
-
-
 _DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
+
+
+def split_url(url: str, *, allow_http: bool, example: str, refused: str) -> SplitResult:
+    """Split a URL; raise ValueError, which never shows it, for one that nobody can call.
+
+    `refused` are characters that it may not hold, beside those that are not ASCII.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    if not host or port == 0 or not url.isascii() or not url.isprintable() or {*refused} & {*url}:
+        raise ValueError(f'must be a URL such as "{example}"')
+    if parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
+        raise ValueError('must start with "https://" ("http://" needs allow_http = true)')
+    return parts
 
 
 def has_dot_segments(path: str) -> bool:
@@ -133,12 +148,6 @@ def _check_label_name(name: str) -> str:
     return check_name(name)
 
 
-def _check_new_label_name(name: str) -> None:
-    if name in CONDITION_NAMES:  # the file's own are only warned of: they may be in use already
-        raise ValueError("cannot be a label: matchers know a condition by that name")
-    _check_label_name(name)
-
-
 def _check_label_value(value: str) -> str:
     if len(value) > 256 or not value.isprintable():
         raise ValueError("must be printable, at most 256 characters")
@@ -149,17 +158,6 @@ def _check_label_count(labels: dict[str, str]) -> dict[str, str]:
     if len(labels) > LABELS_LIMIT:
         raise ValueError(f"at most {LABELS_LIMIT} labels are allowed")
     return labels
-
-
-def check_labels(labels: Mapping[str, str]) -> None:
-    """Raise ValueError for labels that matchers could not tell apart or that are too large."""
-    _check_label_count(dict(labels))
-    for name, value in labels.items():
-        try:
-            _check_new_label_name(name)
-            _check_label_value(value)
-        except ValueError as error:
-            raise ValueError(f"label {name!r}: {error}") from None
 
 
 Labels = Annotated[

@@ -21,7 +21,7 @@ def expression_problems(provider: Generic, document: bytes) -> list[str]:
 def findings_in(provider: Generic, document: bytes) -> list[Finding]:
     """Return what each expression finds in a document; nothing in one that is no object."""
     try:
-        return list(provider.explain(document))
+        return list(provider.meaning.findings(document))
     except PollError:
         return []
 

@@ -12,11 +12,11 @@ KeyPath = tuple[str | int, ...]
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
 _KEY = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|[A-Za-z0-9_-]+')
-_STRING = re.compile(
-    r'"""(?:[^\\]|\\.)*?"""(?!")|\'\'\'.*?\'\'\'(?!\')|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'',
+_SCALAR = re.compile(
+    r'"""(?:[^\\]|\\.)*?"""(?!")|\'\'\'.*?\'\'\'(?!\')|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\''
+    r"|[^\"',\]}#\n][^,\]}#\n]*",
     re.DOTALL,
 )
-_PLAIN = re.compile(r"[^,\]}#\n]+")
 
 
 def lines_of(text: str) -> dict[KeyPath, int]:
@@ -52,30 +52,25 @@ class _Scan:
 
     def document(self) -> None:
         table: KeyPath = ()
-        self._skip(_BLANK)
+        self._match(_BLANK)
         while self._at < len(self._text):
             if self._takes("[["):
-                table = self._array_header()
+                table = self._header("]]")
             elif self._takes("["):
-                table = self._table_header()
+                table = self._header("]")
             else:
                 self._pair(table)
-            self._skip(_BLANK)
+            self._match(_BLANK)
 
-    def _array_header(self) -> KeyPath:
+    def _header(self, end: str) -> KeyPath:
+        """Read the rest of a table's header, or of one more table's in an array."""
         line = self._line()
-        *above, name = self._keys("]]")
+        *above, name = self._keys(end)
         path = (*self._resolve(above), name)
-        self.lines.setdefault(path, line)
-        self._last[path] = self._last.get(path, -1) + 1
-        path = (*path, self._last[path])
-        self.lines[path] = line
-        return path
-
-    def _table_header(self) -> KeyPath:
-        line = self._line()
-        *above, name = self._keys("]")
-        path = (*self._resolve(above), name)
+        if end == "]]":
+            self.lines.setdefault(path, line)
+            self._last[path] = self._last.get(path, -1) + 1
+            path = (*path, self._last[path])
         self.lines[path] = line
         return path
 
@@ -95,16 +90,16 @@ class _Scan:
         for key in self._keys("="):
             path = (*path, key)
             self.lines.setdefault(path, line)
-        self._skip(_SPACE)
+        self._match(_SPACE)
         self._value(path)
 
     def _keys(self, end: str) -> list[str]:
         """Read a dotted key and what closes it."""
         keys = []
         while True:
-            self._skip(_SPACE)
+            self._match(_SPACE)
             keys.append(_decode(self._match(_KEY)))
-            self._skip(_SPACE)
+            self._match(_SPACE)
             if self._takes(end):
                 return keys
             if not self._takes("."):
@@ -112,30 +107,22 @@ class _Scan:
 
     def _value(self, path: KeyPath) -> None:
         if self._takes("["):
-            self._array(path)
+            position = 0
+            while not self._closes("]"):
+                self.lines[*path, position] = self._line()
+                self._value((*path, position))
+                position += 1
         elif self._takes("{"):
-            self._inline_table(path)
-        elif self._text.startswith(('"', "'"), self._at):
-            self._match(_STRING)
+            while not self._closes("}"):
+                self._pair(path)
         else:
-            self._match(_PLAIN)
-
-    def _array(self, path: KeyPath) -> None:
-        position = 0
-        while not self._closes("]"):
-            self.lines[*path, position] = self._line()
-            self._value((*path, position))
-            position += 1
-
-    def _inline_table(self, path: KeyPath) -> None:
-        while not self._closes("}"):
-            self._pair(path)
+            self._match(_SCALAR)
 
     def _closes(self, end: str) -> bool:
         """Step to the next item of an array or inline table, or over its end."""
-        self._skip(_BLANK)
+        self._match(_BLANK)
         if self._takes(","):
-            self._skip(_BLANK)
+            self._match(_BLANK)
         return self._takes(end)
 
     def _takes(self, token: str) -> bool:
@@ -150,9 +137,6 @@ class _Scan:
         self._at = found.end()
         return found[0]
 
-    def _skip(self, pattern: re.Pattern[str]) -> None:
-        self._match(pattern)
-
     def _line(self) -> int:
         return bisect_left(self._ends, self._at) + 1
 
@@ -160,5 +144,4 @@ class _Scan:
 def _decode(key: str) -> str:
     if not key.startswith(('"', "'")):
         return key
-    decoded: str = tomllib.loads(f"key = {key}")["key"]
-    return decoded
+    return str(tomllib.loads(f"key = {key}")["key"])

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from types import NoneType
 from typing import Any, Final, get_args
 
@@ -44,7 +45,6 @@ _TEXTS: Final = {
     "dict_type": "must be a table",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
-    "list_type": "must be an array of {items}",
     "tuple_type": "must be an array of {items}",
 }
 
@@ -137,10 +137,8 @@ def _unknown_key(path: KeyPath, allowed: list[str]) -> Mistake:
 
 def _allowed(loc: KeyPath) -> list[str]:
     table = _table_at(loc)
-    names = list(table.model_fields)
-    return [
-        twin for name in names for twin in (twins_of(name) if name in table.secrets else (name,))
-    ]
+    twins = (twins_of(name) if name in table.secrets else (name,) for name in table.model_fields)
+    return list(chain.from_iterable(twins))
 
 
 def _table_at(loc: KeyPath) -> type[Settings]:

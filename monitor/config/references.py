@@ -25,7 +25,7 @@ def _unknown_names(file: Tables, array: str, key: str) -> Iterator[Mistake]:
     known = file.get(f"{key}s", {})
     if not isinstance(known, dict):
         return
-    for position, table in _tables(file, array):
+    for position, table in tables_in(file, array):
         name = table.get(key)
         if isinstance(name, str) and name not in known:
             yield Mistake(path=(array, position, key), text=_unknown(key, name, known))
@@ -38,7 +38,7 @@ def _unknown(key: str, name: str, known: Mapping[str, Any]) -> str:
 
 def _repeated_batches(file: Tables) -> Iterator[Mistake]:
     first: dict[tuple[str, str], int] = {}
-    for position, table in _tables(file, "batches"):
+    for position, table in tables_in(file, "batches"):
         source, batch_id = table.get("source"), table.get("id")
         if not isinstance(source, str) or not isinstance(batch_id, str):
             continue
@@ -51,7 +51,8 @@ def _repeated_batches(file: Tables) -> Iterator[Mistake]:
             )
 
 
-def _tables(file: Tables, array: str) -> Iterator[tuple[int, Tables]]:
+def tables_in(file: Tables, array: str) -> Iterator[tuple[int, Tables]]:
+    """Yield the tables of an array, each with its position; what is none is passed over."""
     found = file.get(array)
     for position, table in enumerate(found if isinstance(found, list) else ()):
         if isinstance(table, dict):

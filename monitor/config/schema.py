@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, field_validator
+from pydantic import AfterValidator, Field, PlainValidator
 
 from monitor.config.database import SQLITE, Database, check_url
 from monitor.core.batch import NAME_LIMIT
@@ -19,7 +19,7 @@ from monitor.core.matcher_text import parse_matchers
 from monitor.core.matching import Matcher
 from monitor.core.routing import Route
 from monitor.providers import SourceSettings
-from monitor.secret import Secret
+from monitor.secret import Secret, checked_by
 from monitor.setting_types import (
     LONGEST_DURATION,
     Duration,
@@ -58,14 +58,9 @@ class MonitorTable(Settings):
     """How long events (with their deliveries and attempts) and snapshots are kept; what is still
     owed stays."""
 
-    heartbeat_url: Secret | None = None
+    heartbeat_url: Annotated[Secret, checked_by(_check_heartbeat_url)] | None = None
     """Called by GET once a minute while the loops and the database are well: for a dead man's
     switch, which tells when it falls silent."""
-
-    @field_validator("heartbeat_url")
-    @classmethod
-    def _check_heartbeat(cls, value: Secret | None) -> Secret | None:
-        return value and value.checked_by(_check_heartbeat_url)
 
 
 class Monitor(MonitorTable):
@@ -102,14 +97,9 @@ class Server(Settings):
     `[::]:8470` or no host for every interface, port 0 for any free one."""
 
     @property
-    def host(self) -> str:
-        """Return the host without brackets; empty for every interface."""
-        return parse_listen(self.listen)[0]
-
-    @property
-    def port(self) -> int:
-        """Return the port; 0 for any free one."""
-        return parse_listen(self.listen)[1]
+    def address(self) -> tuple[str, int]:
+        """Return the host without brackets, empty for every interface; the port, 0 for any."""
+        return parse_listen(self.listen)
 
 
 class Polling(Settings):
@@ -142,11 +132,6 @@ class Polling(Settings):
     """Requests in flight; one source uses at most half of them while others have due batches."""
 
 
-def _check_id(batch_id: str) -> str:
-    check_batch_id(batch_id)
-    return batch_id
-
-
 def _check_batch_name(name: str) -> str:
     if not name.strip() or len(name) > NAME_LIMIT or not name.isprintable():
         raise ValueError(f"must be printable, 1 to {NAME_LIMIT} characters")
@@ -158,7 +143,7 @@ class DeclaredBatch(Settings):
 
     source: str
     """The source that it is read from: the name of a `[sources.NAME]` table."""
-    id: Annotated[str, AfterValidator(_check_id)]
+    id: Annotated[str, AfterValidator(check_batch_id)]
     """The provider's id of the batch, bare: no URL, no `/`, `\\`, `%` or spaces; one UUID names one
     batch, with its dashes or without, in capitals or not."""
     name: Annotated[str, AfterValidator(_check_batch_name)] | None = None

@@ -1,9 +1,11 @@
 """Matchers that no event can satisfy, as far as the file tells."""
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
+from monitor.config.lines import KeyPath
 from monitor.config.mistakes import Mistake, suggest, tables_of
+from monitor.config.references import Tables, tables_in
 from monitor.core.batch import Outcome, Phase
 from monitor.core.event import CONDITION_NAMES, EventType
 from monitor.core.matcher_text import parse_matchers
@@ -19,7 +21,7 @@ _KNOWN: Final[Mapping[str, Collection[str]]] = {
 }
 
 
-def check_matchers(file: Mapping[str, Any]) -> Iterator[Mistake]:
+def check_matchers(file: Tables) -> Iterator[Mistake]:
     """Find matchers on closed sets of values that hold for none of them.
 
     Works on the raw file, and passes over what is no matcher: that is reported as such.
@@ -48,11 +50,10 @@ def _never(matcher: Matcher, values: Collection[str]) -> str:
     return what + suggest(matcher.value.replace("\\", ""), values)
 
 
-def _written(file: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], Matcher]]:
+def _written(file: Tables) -> Iterator[tuple[KeyPath, Matcher]]:
     """Yield each matcher with the path of the text that it stands in."""
-    routes = file.get("routes")
-    for number, route in enumerate(routes if isinstance(routes, list) else ()):
-        texts = route.get("matchers") if isinstance(route, dict) else None
+    for number, route in tables_in(file, "routes"):
+        texts = route.get("matchers")
         for place, text in enumerate(texts if isinstance(texts, list) else ()):
             try:
                 matchers = parse_matchers(text) if isinstance(text, str) else ()

@@ -64,17 +64,21 @@ def require_secrets(config: Config, *, source: str | None = None) -> None:
 
     Those of one source alone, if it is named.
     """
-    missing = missing_secrets(config)
-    if source is not None:
-        missing = [problem for problem in missing if problem.startswith(f"sources.{source}.")]
+    where = "" if source is None else f"sources.{source}."
+    missing = [problem for problem in missing_secrets(config) if problem.startswith(where)]
     if missing:
         raise SecretMissingError("\n".join(missing))
 
 
 def missing_secrets(config: Config) -> list[str]:
     """List the secrets that are missing now or malformed, each with its key and the reason."""
-    problems = (_problem(prefix, secret) for prefix, secret in _secrets(config))
-    return [problem for problem in problems if problem is not None]
+    problems = []
+    for prefix, secret in _secrets(config):
+        try:
+            secret.read()
+        except (DescriptorsError, SecretMissingError) as error:
+            problems.append(f"{prefix}{error}")
+    return problems
 
 
 def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
@@ -90,14 +94,6 @@ def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
             for secret in settings.held_secrets():
                 inner = "" if getattr(settings, secret.name, None) is secret else "headers."
                 yield f"{kind}.{name}.{inner}", secret
-
-
-def _problem(prefix: str, secret: Secret) -> str | None:
-    try:
-        secret.read()
-    except (DescriptorsError, SecretMissingError) as error:
-        return f"{prefix}{error}"
-    return None
 
 
 def _absent_sources(config: Config) -> Iterator[str]:
@@ -162,17 +158,16 @@ def _unknown_labels(config: Config) -> Iterator[str]:
     """Name labels that neither the sources nor the declared batches have; `add` may give them."""
     labels = {name for source in config.sources.values() for name in source.labels}
     labels |= {name for batch in config.batches for name in batch.labels}
+    known = [*labels, *MATCHER_NAMES, *CONDITION_NAMES]
     for number, route in enumerate(config.routes if config.sources else ()):
         for matcher in route.matchers:
-            known = matcher.name in labels or matcher.name in (*MATCHER_NAMES, *CONDITION_NAMES)
-            if not known and not matcher.matches({}):
+            if matcher.name not in known and not matcher.matches({}):
                 how = "only `monitor add --label` can give it one"
                 if not NAME.fullmatch(matcher.name):
                     how = "nothing can give it one: labels are named by a-z, 0-9, _ and -"
                 yield (
                     f"routes[{number}]: {matcher}: no source and no declared batch has a label"
-                    f" {matcher.name!r}, so {how}"
-                    f"{suggest(matcher.name, [*labels, *MATCHER_NAMES, *CONDITION_NAMES])}"
+                    f" {matcher.name!r}, so {how}{suggest(matcher.name, known)}"
                 )
 
 
@@ -221,26 +216,19 @@ def _hasty_conditions(config: Config) -> Iterator[str]:
 
 def _hasty(name: str, config: Config) -> Iterator[str]:
     key, interval = _in_force(name, "interval", config)
-    own, limit = _in_force(name, "stall_after", config)
-    if limit != OFF and limit <= interval:
-        yield (
-            f"{own}: {write_duration(limit)} is no longer than {key}, {write_duration(interval)}: "
-            "it takes extra polls, and one quiet poll makes a batch stalled"
-        )
-    own, limit = _in_force(name, "settle_after", config)
-    if limit <= interval:
-        yield (
-            f"{own}: {write_duration(limit)} is no longer than {key}, {write_duration(interval)}: "
-            "one quiet poll ends a batch whose calls are open"
-        )
-    own, limit = _in_force(name, "overdue_after", config)
-    bolna = isinstance(config.sources[name], BolnaSettings)
-    if bolna and limit != OFF and limit <= _BOLNA_ROUNDS:
-        yield (
-            f"{own}: {write_duration(limit)} is no longer than the "
-            f"{write_duration(_BOLNA_ROUNDS)} to which Bolna rounds starts up: batches of {name} "
-            "may be told as overdue that are on time"
-        )
+    poll = interval, f"{key}, {write_duration(interval)}"
+    limits = [
+        ("stall_after", *poll, "it takes extra polls, and one quiet poll makes a batch stalled"),
+        ("settle_after", *poll, "one quiet poll ends a batch whose calls are open"),
+    ]
+    if isinstance(config.sources[name], BolnaSettings):
+        rounds = f"the {write_duration(_BOLNA_ROUNDS)} to which Bolna rounds starts up"
+        late = f"batches of {name} may be told as overdue that are on time"
+        limits.append(("overdue_after", _BOLNA_ROUNDS, rounds, late))
+    for setting, shortest, what, so in limits:
+        own, limit = _in_force(name, setting, config)
+        if limit != OFF and limit <= shortest:
+            yield f"{own}: {write_duration(limit)} is no longer than {what}: {so}"
 
 
 def _in_force(name: str, key: str, config: Config) -> tuple[str, Any]:

@@ -20,8 +20,8 @@ def identity_of(batch_id: str) -> str:
     return batch_id.replace("-", "").lower()
 
 
-def check_batch_id(batch_id: str) -> None:
-    """Raise ValueError with the reason when a text cannot be a batch id.
+def check_batch_id(batch_id: str) -> str:
+    """Return the id; raise ValueError with the reason when a text cannot be one.
 
     Ids become one segment of a URL's path: what could leave that segment is refused.
     """
@@ -36,6 +36,7 @@ def check_batch_id(batch_id: str) -> None:
     for character in batch_id:
         if character in _REFUSED or character.isspace() or not character.isprintable():
             raise ValueError(f"a batch id cannot hold {_describe(character)}")
+    return batch_id
 
 
 def _is_url(text: str) -> bool:

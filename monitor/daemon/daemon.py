@@ -53,7 +53,7 @@ class Daemon:
         """Listen and start the loops; then say so. Raises ConfigError for a port that is taken."""
         engine, server = self.engine, self.config.server
         instance = self.config.monitor.instance
-        port = await self.endpoints.start(server.host, server.port)
+        port = await self.endpoints.start(*server.address)
         engine.start()
         self.bells.start()
         for name, watcher in self.watchers.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Final, assert_never
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -27,7 +27,7 @@ BODY_LIMIT: Final = 1024 * 1024
 
 
 def build(
-    settings: BolnaSettings | VogentSettings | GenericSettings,
+    settings: SourceSettings,
     *,
     deadline: timedelta,
     connections: int = 100,
@@ -48,8 +48,8 @@ def build(
         connections=connections,
     )
     api = Api(
-        client,
-        base_url="" if isinstance(settings, GenericSettings) else settings.base_url,
+        client=client,
+        base_url=settings.base_url,
         read_auth=settings.read_auth,
         deadline=deadline,
         on_answer=on_answer,
@@ -61,8 +61,6 @@ def build(
             return Vogent(api, settings)
         case GenericSettings():
             return Generic(api, settings)
-        case _:
-            assert_never(settings)
 
 
 __all__ = ["BolnaSettings", "GenericSettings", "SourceSettings", "VogentSettings", "build"]

@@ -1,12 +1,11 @@
 """What the config file says of any account, whichever its provider."""
 
-from typing import ClassVar
-from urllib.parse import urlsplit
+from typing import Annotated, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from monitor.headers import check_header_value
-from monitor.secret import Secret
+from monitor.secret import Secret, checked_by
 from monitor.setting_types import (
     CaFile,
     Duration,
@@ -16,6 +15,7 @@ from monitor.setting_types import (
     Rate,
     Settings,
     has_dot_segments,
+    split_url,
 )
 
 
@@ -52,8 +52,10 @@ class AccountSettings(SharedSettings):
     """Parse what the tables of our own providers share; each adds its name and its defaults."""
 
     secrets: ClassVar[tuple[str, ...]] = ("api_key",)
+    known_statuses: ClassVar[tuple[str, ...]]
+    """The status words of batches that we know."""
 
-    api_key: Secret
+    api_key: Annotated[Secret, checked_by(check_header_value)]
     """The account's key; read anew when the provider refuses it."""
     base_url: str
     """Where the provider's API is."""
@@ -62,36 +64,18 @@ class AccountSettings(SharedSettings):
         """Read the headers that say who asks; raise SecretMissingError."""
         return {"Authorization": f"Bearer {self.api_key.read()}"}
 
-    @field_validator("api_key")
-    @classmethod
-    def _check_api_key(cls, value: Secret) -> Secret:
-        return value.checked_by(check_header_value)
-
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, value: str, info: ValidationInfo) -> str:
-        return check_base_url(value, allow_http=bool(info.data.get("allow_http")))
-
-
-def check_base_url(url: str, *, allow_http: bool) -> str:
-    """Return the URL without its trailing slash; raise ValueError for one unfit to carry a key."""
-    check_url(url, allow_http=allow_http)
-    if "?" in url:
-        raise ValueError("must hold no user, password, query or fragment")
-    return url.rstrip("/")
+        check_url(value, allow_http=bool(info.data.get("allow_http")))
+        if "?" in value:
+            raise ValueError("must hold no user, password, query or fragment")
+        return value.rstrip("/")
 
 
 def check_url(url: str, *, allow_http: bool) -> None:
     """Raise ValueError for a URL unfit to carry a key."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port, parts = None, None, urlsplit("")
-    if not host or port == 0 or not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError('must be a URL such as "https://api.example.com"')
-    if parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
-        raise ValueError('must start with "https://" ("http://" needs allow_http = true)')
+    parts = split_url(url, allow_http=allow_http, example="https://api.example.com", refused=" ")
     if "@" in parts.netloc or "#" in url:
         raise ValueError("must hold no user, password, query or fragment")
     if "\\" in url or has_dot_segments(parts.path):

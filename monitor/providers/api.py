@@ -1,6 +1,7 @@
 """An account's API: the one GET of a JSON document, and what its answers mean."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -17,44 +18,28 @@ _KEY_REFUSED: Final = frozenset({FailureKind.UNAUTHORIZED, FailureKind.FORBIDDEN
 """Bolna answers a bad key with either."""
 
 
+@dataclass(slots=True, kw_only=True)
 class Api:
-    """Fetch documents with an account's key; the key is kept until it is refused.
+    """Fetch documents with an account's key; the key is kept until it is refused."""
 
-    `read_auth` returns the headers that hold it, or raises SecretMissingError, or
-    DescriptorsError; `on_answer` sees every answer as it came.
-    """
+    client: "HttpClient"
+    base_url: str
+    """What the paths lie under."""
+    read_auth: Callable[[], dict[str, str]]
+    """Return the headers that hold the key; raise SecretMissingError, or DescriptorsError."""
+    deadline: timedelta
+    """Of each request."""
+    on_answer: Callable[[Answer], object] | None
+    """See every answer as it came."""
+    _headers: dict[str, str] | None = field(default=None, init=False)
 
-    def __init__(
-        self,
-        client: "HttpClient",
-        *,
-        read_auth: Callable[[], dict[str, str]],
-        deadline: timedelta,
-        base_url: str = "",
-        on_answer: Callable[[Answer], object] | None = None,
-    ) -> None:
-        self._client = client
-        self._base_url = base_url
-        self._read_auth = read_auth
-        self.deadline = deadline
-        """Of each request."""
-        self._on_answer = on_answer
-        self._headers: dict[str, str] | None = None
-
-    async def get(self, collection: str, batch_id: str) -> bytes:
-        """Return a batch's document out of a collection; raise PollError."""
-        return await self.fetch(f"{self._base_url}/{collection}/{quote_id(batch_id)}")
-
-    async def stream(self, path: str, take: Take) -> None:
-        """Hand over what lies under the base URL, part by part; raise PollError."""
-        await self.fetch(f"{self._base_url}/{path}", take)
-
-    async def fetch(self, url: str, take: Take | None = None) -> bytes:
+    async def fetch(self, path: str, take: Take | None = None) -> bytes:
         """Return the body of a usable answer, a 200 or 203; anything else raises PollError.
 
         A refused key is read again: if it was rotated meanwhile, the poll is repeated once, with
         a deadline of its own. `take` gets the body as it comes: none is returned then.
         """
+        url = self.base_url + path
         headers = self._headers or self._read_key()
         try:
             return await self._fetch(url, headers, take)
@@ -68,11 +53,11 @@ class Api:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.close()
+        await self.client.close()
 
     def _read_key(self) -> dict[str, str]:
         try:
-            auth = self._read_auth()
+            auth = self.read_auth()
         except SecretMissingError as error:
             raise PollError(FailureKind.KEY_MISSING) from error
         except DescriptorsError as error:
@@ -83,11 +68,11 @@ class Api:
 
     async def _fetch(self, url: str, headers: dict[str, str], take: Take | None) -> bytes:
         try:
-            answer = await self._client.get(url, headers, deadline=self.deadline, take=take)
+            answer = await self.client.get(url, headers, deadline=self.deadline, take=take)
         except NetworkError as error:
             raise PollError(FailureKind(error.kind.value), reason=error.reason) from error
-        if self._on_answer is not None:
-            self._on_answer(answer)
+        if self.on_answer is not None:
+            self.on_answer(answer)
         if answer.status_code not in USABLE:
             raise _failure(answer)
         return answer.body

@@ -1,11 +1,12 @@
 """Bolna: its settings, and how a batch's document reads in our words."""
 
-from functools import lru_cache
-from typing import Final, Literal
+from collections.abc import Collection
+from itertools import chain
+from typing import ClassVar, Final, Literal
 
-from monitor.core.batch import COUNTS_LIMIT, Counts, Knowledge, Outcome, Phase, Reading, normalise
+from monitor.core.batch import COUNTS_LIMIT, Counts, Knowledge, Outcome, Phase, Reading
 from monitor.providers.account import AccountSettings
-from monitor.providers.api import Api
+from monitor.providers.api import Api, quote_id
 from monitor.providers.bolna_list import BolnaFinder
 from monitor.providers.calls import CallStanding, weigh
 from monitor.providers.discovery import BolnaDiscoverySettings, DiscoverAgents
@@ -18,11 +19,25 @@ from monitor.providers.document import (
     read_status,
     read_time,
 )
+from monitor.providers.words import read_words
 from monitor.setting_types import Rate
+
+# Two generations of words are in use at once. `executed` is the older one's last word: dispatch
+# is done, calls may be open; whether they are is known by the counts.
+_PHASES: Final[dict[tuple[Phase, Outcome | None], tuple[str, ...]]] = {
+    (Phase.PENDING, None): ("created", "processed", "scheduled", "queued"),
+    (Phase.RUNNING, None): ("running",),
+    (Phase.ENDED, Outcome.COMPLETED): ("executed", "completed"),
+    (Phase.ENDED, Outcome.CANCELLED): ("stopped", "canceled", "cancelled"),
+    (Phase.ENDED, Outcome.FAILED): ("failed",),
+}
+_phase: Final = read_words(_PHASES, other=(Phase.UNKNOWN, None))
 
 
 class BolnaSettings(AccountSettings):
     """Parse the table of a Bolna account."""
+
+    known_statuses: ClassVar[tuple[str, ...]] = tuple(chain.from_iterable(_PHASES.values()))
 
     provider: Literal["bolna"]
     """Which provider's API this is."""
@@ -32,11 +47,6 @@ class BolnaSettings(AccountSettings):
     rate_limit: Rate = 1000 / 60
     """Requests that the account may spend at most, those of `discover` too; Bolna answers 429
     beyond 1,000 a minute per organisation."""
-
-    @property
-    def known_statuses(self) -> tuple[str, ...]:
-        """List the status words of batches that we know."""
-        return tuple(_PHASES)
 
 
 class Bolna:
@@ -49,7 +59,7 @@ class Bolna:
 
     async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         """Return one reading of one batch, or raise PollError."""
-        return parse(await self._api.get("batches", batch_id), batch_id)
+        return parse(await self._api.fetch(f"/batches/{quote_id(batch_id)}"), batch_id)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -70,16 +80,12 @@ def parse(document: bytes, batch_id: str) -> Reading:
     status = read_status(fields.get("status"))
     phase, outcome = _phase(status)
     counts = _read_counts(fields.get("execution_status"))
-    calls = weigh(counts or {}, _standing)
     return Reading(
         status=status,
         phase=phase,
         outcome=outcome,
         counts=counts,
-        open_calls=calls.open,
-        parked_calls=calls.parked,
-        live_calls=calls.live,
-        unknown_call_statuses=calls.unknown,
+        **weigh(counts or {}, _standing),
         total_contacts=read_count(fields.get("total_contacts")),
         valid_contacts=read_count(fields.get("valid_contacts")),
         name=read_name(fields.get("file_name")),
@@ -88,27 +94,6 @@ def parse(document: bytes, batch_id: str) -> Reading:
 
 
 _ERROR_FIELDS: Final = frozenset({"error", "message", "detail"})
-
-# Two generations of words are in use at once. `executed` is the older one's last word: dispatch
-# is done, calls may be open; whether they are is known by the counts.
-_PHASES: Final[dict[str, tuple[Phase, Outcome | None]]] = {
-    "created": (Phase.PENDING, None),
-    "processed": (Phase.PENDING, None),
-    "scheduled": (Phase.PENDING, None),
-    "queued": (Phase.PENDING, None),
-    "running": (Phase.RUNNING, None),
-    "executed": (Phase.ENDED, Outcome.COMPLETED),
-    "completed": (Phase.ENDED, Outcome.COMPLETED),
-    "stopped": (Phase.ENDED, Outcome.CANCELLED),
-    "canceled": (Phase.ENDED, Outcome.CANCELLED),
-    "cancelled": (Phase.ENDED, Outcome.CANCELLED),
-    "failed": (Phase.ENDED, Outcome.FAILED),
-}
-
-
-@lru_cache(maxsize=256)
-def _phase(status: str) -> tuple[Phase, Outcome | None]:
-    return _PHASES.get(normalise(status), (Phase.UNKNOWN, None))
 
 
 def _read_counts(found: object) -> Counts | None:
@@ -120,34 +105,21 @@ def _read_counts(found: object) -> Counts | None:
         return None
     if not isinstance(found, dict) or len(found) > COUNTS_LIMIT:
         raise invalid()
-    counts = {}
-    for status, value in found.items():
-        number = read_count(value)
-        if number is not None:
-            counts[status] = number
-    return counts
+    numbers = ((status, read_count(value)) for status, value in found.items())
+    return {read_status(status): number for status, number in numbers if number is not None}
 
 
 _FINAL: Final = frozenset(
     {"completed", "noanswer", "busy", "failed", "canceled", "stopped", "error", "balancelow"}
 )
-_OPEN: Final = {
-    "prepared": CallStanding.QUEUED,
-    "queued": CallStanding.QUEUED,
-    "scheduled": CallStanding.PARKED,  # for a retry
-    "rescheduled": CallStanding.PARKED,  # until the hours that guardrails allow
-    "initiated": CallStanding.LIVE,
-    "initiate": CallStanding.LIVE,
-    "ringing": CallStanding.LIVE,
-    "inprogress": CallStanding.LIVE,
-    "calldisconnected": CallStanding.LIVE,  # `completed` follows minutes later
-    "running": CallStanding.LIVE,  # in an official sample
+# `scheduled` is for a retry, `rescheduled` until the hours that guardrails allow. `completed`
+# follows minutes after `call-disconnected`. `running` is in an official sample.
+_CALLS: Final[dict[CallStanding, Collection[str]]] = {
+    CallStanding.FINAL: _FINAL,
+    CallStanding.QUEUED: ("prepared", "queued"),
+    CallStanding.PARKED: ("scheduled", "rescheduled"),
+    CallStanding.LIVE: frozenset(
+        {"initiated", "initiate", "ringing", "inprogress", "calldisconnected", "running"}
+    ),
 }
-
-
-@lru_cache(maxsize=1024)
-def _standing(status: str) -> CallStanding:
-    word = normalise(read_status(status))
-    if word in _FINAL:
-        return CallStanding.FINAL
-    return _OPEN.get(word, CallStanding.UNKNOWN)
+_standing: Final = read_words(_CALLS, other=CallStanding.UNKNOWN)

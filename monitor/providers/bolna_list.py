@@ -7,23 +7,15 @@ from typing import Any, Final
 
 from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import PollError
-from monitor.core.failure import FailureKind
+from monitor.core.failure import FailureKind, Matter, matter_of
 from monitor.providers.api import Api, quote_id
 from monitor.providers.discovery import ALL, BolnaDiscoverySettings, Sieve, is_usable_id
 from monitor.providers.entries import EntryReader
 
 AGENTS_LIMIT: Final = 1000
 
-_OF_ONE_AGENT: Final = frozenset(
-    {
-        FailureKind.NOT_FOUND,
-        FailureKind.REFUSED,
-        FailureKind.UNEXPECTED_STATUS,
-        FailureKind.INVALID_BODY,
-        FailureKind.TOO_LARGE,
-    }
-)
-"""Failures that say nothing of the lists of other agents."""
+_OF_ONE_LIST: Final = frozenset({FailureKind.INVALID_BODY, FailureKind.TOO_LARGE})
+"""Failures that say nothing of the lists of other agents, as do those that refuse this one."""
 
 
 class BolnaFinder:
@@ -44,7 +36,7 @@ class BolnaFinder:
             try:
                 found = await self._batches_of(agent, now=now)
             except PollError as error:
-                if error.kind not in _OF_ONE_AGENT:
+                if matter_of(error.kind) is not Matter.BATCH and error.kind not in _OF_ONE_LIST:
                     raise
                 has_none_yet = listed and error.kind is FailureKind.NOT_FOUND
                 found = DiscoveryAnswer(agent=agent, failure=None if has_none_yet else error)
@@ -58,15 +50,15 @@ class BolnaFinder:
             if is_usable_id(agent) and len(agents) < AGENTS_LIMIT:
                 agents.append(agent)
 
-        await self._read("v2/agent/all", EntryReader({"id", "agent_id"}, take))
+        await self._read("/v2/agent/all", EntryReader({"id", "agent_id"}, take))
         return tuple(dict.fromkeys(agents))
 
     async def _batches_of(self, agent: str, *, now: datetime) -> DiscoveryAnswer:
         sieve = Sieve(self._settings, now=now, id_="batch_id", created_at="created_at")
         reader = EntryReader({"batch_id", "created_at", "status"}, sieve.take)
-        await self._read(f"batches/{quote_id(agent)}/all", reader)
+        await self._read(f"/batches/{quote_id(agent)}/all", reader)
         return replace(sieve.found(), agent=agent)
 
     async def _read(self, path: str, reader: EntryReader) -> None:
-        await self._api.stream(path, reader.take)
+        await self._api.fetch(path, reader.take)
         reader.close()

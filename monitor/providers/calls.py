@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import TypedDict
 
 from monitor.core.batch import Counts
-from monitor.core.value import value
 from monitor.providers.document import LARGEST_COUNT, invalid
 
 
@@ -22,15 +22,13 @@ class CallStanding(Enum):
     """A word that we do not know: it counts as live."""
 
 
-@value
-class Calls:
-    """What counts amount to."""
+class Calls(TypedDict):
+    """What a reading says of calls, as far as the counts tell."""
 
-    open: int
-    parked: int
-    live: int
-    unknown: tuple[str, ...]
-    """Call statuses that we do not know."""
+    open_calls: int
+    parked_calls: int
+    live_calls: int
+    unknown_call_statuses: tuple[str, ...]
 
 
 def weigh(counts: Counts, standing: Callable[[str], CallStanding]) -> Calls:
@@ -53,4 +51,9 @@ def weigh(counts: Counts, standing: Callable[[str], CallStanding]) -> Calls:
     if total > LARGEST_COUNT:
         raise invalid()
     left = total - final
-    return Calls(open=left, parked=parked, live=left - parked - queued, unknown=unknown)
+    return Calls(
+        open_calls=left,
+        parked_calls=parked,
+        live_calls=left - parked - queued,
+        unknown_call_statuses=unknown,
+    )

@@ -48,10 +48,9 @@ def _read_agent(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must hold texts")  # noqa: TRY004 (pydantic)
     try:
-        check_batch_id(value)
+        return check_batch_id(value)
     except ValueError as error:
         raise ValueError(str(error).replace("a batch id", "an agent id")) from None
-    return value
 
 
 ALL: Final = ("all",)
@@ -71,15 +70,11 @@ _NO_AGENTS: Final = (
 
 
 def _read_switch(value: object) -> object:
-    match value:
-        case True:
-            return {}
-        case False:
-            return None
-        case dict() | DiscoverySettings():
-            return value
-        case _:
-            raise ValueError('must be true, false or a table such as { every = "5m" }')
+    if isinstance(value, bool):
+        return {} if value else None
+    if isinstance(value, dict | DiscoverySettings):
+        return value
+    raise ValueError('must be true, false or a table such as { every = "5m" }')
 
 
 def _read_bolna(value: object) -> object:

@@ -78,17 +78,16 @@ def read_status(value: object) -> str:
 
 
 def read_name(value: object) -> str | None:
-    """Return a name, cut to what we keep; what is no text is no name, but no reason to fail."""
+    """Return a name, cut to what we keep; what is no text is no name, but no reason to fail.
+
+    Raises PollError for NUL and lone surrogates: no database stores them.
+    """
     if not isinstance(value, str) or not value:
         return None
-    return _storable(value[:NAME_LIMIT])
-
-
-def _storable(text: str) -> str:
-    """Raise PollError for NUL and lone surrogates: no database stores them."""
-    if "\0" in text or (not text.isascii() and _SURROGATE.search(text)):
+    name = value[:NAME_LIMIT]
+    if "\0" in name or (not name.isascii() and _SURROGATE.search(name)):
         raise invalid()
-    return text
+    return name
 
 
 def read_count(value: object) -> int | None:

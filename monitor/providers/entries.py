@@ -84,9 +84,8 @@ class EntryReader:
         except _BROKEN as error:
             raise invalid() from error
         cursor = self._page.get("cursor")
-        if "data" not in self._page or not (cursor is None or isinstance(cursor, str)):
-            raise invalid()
-        if cursor is not None and len(cursor) > CURSOR_LIMIT:
+        usable = cursor is None or (isinstance(cursor, str) and len(cursor) <= CURSOR_LIMIT)
+        if "data" not in self._page or not usable:
             raise invalid()
 
     def _read(self) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from monitor.core.batch import COUNTS_LIMIT, STATUS_LIMIT, Counts
@@ -18,6 +19,7 @@ from monitor.providers.document import (
     read_status,
     read_time,
 )
+from monitor.providers.expression import Expression
 
 _Value = TypeVar("_Value")
 
@@ -51,21 +53,23 @@ def read_found(key: str, found: object) -> Any:
     """
     if found is None and key not in _REQUIRED:
         return None
-    return _READERS[key](found)
+    return READERS[key](found)
 
 
-def make_finding(key: str, expression: str, found: object) -> Finding:
-    """Say of what an expression found whether it fits."""
+def make_finding(key: str, expression: Expression, document: Mapping[str, Any]) -> Finding:
+    """Say what a key's expression finds in a document, and whether it fits."""
+    found: object = None
     problem = note = None
     try:
+        found = expression.evaluate(document)
         if read_found(key, found) is None and found:
             note = "not understood: taken for none"
     except ValueError as error:
         problem = str(error)
-    return Finding(key=key, expression=expression, value=found, problem=problem, note=note)
+    return Finding(key=key, expression=expression.text, value=found, problem=problem, note=note)
 
 
-def _read(read: Callable[[object], _Value], found: object, rule: str) -> _Value:
+def _read(read: Callable[[object], _Value], rule: str, found: object) -> _Value:
     try:
         return read(found)
     except PollError:
@@ -106,14 +110,6 @@ def _read_id(found: object) -> str:
     return str(found)
 
 
-def _read_status(found: object) -> str:
-    return _read(read_status, found, f"be a status word: {_STATUS}")
-
-
-def _read_number(found: object) -> int | None:
-    return _read(read_count, found, f"be {_NUMBER}")
-
-
 def _read_counts(found: object) -> Counts:
     """Read numbers by call status, or count the calls of each; refuse more than can be kept."""
     match found:
@@ -134,18 +130,14 @@ def _read_counts(found: object) -> Counts:
     return counts
 
 
-def _read_call_status(found: object) -> str:
-    return _read(read_status, found, f"name every call status by {_STATUS}")
-
-
-def _read_calls(found: object) -> int | None:
-    return _read(read_count, found, f"give every call status {_NUMBER}")
+_read_call_status: Final = partial(_read, read_status, f"name every call status by {_STATUS}")
+_read_calls: Final = partial(_read, read_count, f"give every call status {_NUMBER}")
 
 
 def _read_name(found: object) -> str | None:
     if not isinstance(found, str):
         raise _breaks("be a text", found)
-    return _read(read_name, found, "be a text without NUL and surrogates")
+    return _read(read_name, "be a text without NUL and surrogates", found)
 
 
 def _read_start(found: object) -> datetime | None:
@@ -161,14 +153,15 @@ def _read_start(found: object) -> datetime | None:
         raise _breaks(_TIME, found) from None
 
 
-_READERS: Final[Mapping[str, Callable[[object], Any]]] = {
+READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "id": _read_id,
-    "status": _read_status,
+    "status": partial(_read, read_status, f"be a status word: {_STATUS}"),
     "counts": _read_counts,
-    "total": _read_number,
-    "valid": _read_number,
+    "total": partial(_read, read_count, f"be {_NUMBER}"),
+    "valid": partial(_read, read_count, f"be {_NUMBER}"),
     "name": _read_name,
     "scheduled_at": _read_start,
 }
+"""How to read what is found under each key that holds an expression, in the order of evaluation."""
 _REQUIRED: Final = frozenset({"id", "status"})
 """Nothing found under these fails the poll."""

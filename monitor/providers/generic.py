@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from monitor.core.batch import COUNTS_LIMIT, Counts, Knowledge, Phase, Reading, normalise
+from monitor.core.batch import COUNTS_LIMIT, Counts, Knowledge, Phase, Reading
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import CallStanding, weigh
 from monitor.providers.document import check_id, decode
-from monitor.providers.finding import Finding, make_finding, read_found
-from monitor.providers.generic_settings import EXPRESSIONS, ID, PHASES, GenericSettings
+from monitor.providers.finding import READERS, Finding, make_finding, read_found
+from monitor.providers.generic_settings import ID, PHASES, GenericSettings
+from monitor.providers.words import read_words
 
 
 class Generic:
@@ -20,18 +21,14 @@ class Generic:
     def __init__(self, api: Api, settings: GenericSettings) -> None:
         self._api = api
         self._url = settings.url
-        self._meaning = Meaning(settings)
+        self.meaning = Meaning(settings)
         self.extra_requests = 0
         self.finder = None
 
     async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         """Return one reading of one batch, or raise PollError."""
         document = await self._api.fetch(self._url.replace(ID, quote_id(batch_id)))
-        return self._meaning.read(document, batch_id)
-
-    def explain(self, document: bytes) -> Iterator[Finding]:
-        """Yield what each expression makes of a document; raise PollError if it is no object."""
-        return self._meaning.findings(document)
+        return self.meaning.read(document, batch_id)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -43,17 +40,16 @@ class Meaning:
 
     def __init__(self, settings: GenericSettings) -> None:
         self._expressions = {
-            key: expression
-            for key in EXPRESSIONS
-            if (expression := getattr(settings, key)) is not None
+            key: expression for key in READERS if (expression := getattr(settings, key)) is not None
         }
-        self._phases = {
-            normalise(word): phase
-            for key, phase in PHASES.items()
-            for word in getattr(settings, key)
+        phases = {phase: getattr(settings, key) for key, phase in PHASES.items()}
+        self._phase = read_words(phases, other=(Phase.UNKNOWN, None))
+        calls = {
+            CallStanding.FINAL: settings.final_calls,
+            CallStanding.PARKED: settings.parked_calls,
         }
-        self._final = frozenset(map(normalise, settings.final_calls))
-        self._parked = frozenset(map(normalise, settings.parked_calls))
+        # An open call is taken for one that waits: nobody says which are spoken just now.
+        self._standing = read_words(calls, other=CallStanding.QUEUED)
         self._rest_calls = settings.rest_calls
 
     def read(self, document: bytes, batch_id: str) -> Reading:
@@ -66,7 +62,7 @@ class Meaning:
         if "id" in self._expressions:
             check_id(find("id"), batch_id)
         status: str = find("status")
-        phase, outcome = self._phases.get(normalise(status), (Phase.UNKNOWN, None))
+        phase, outcome = self._phase(status)
         shown: Counts | None = find("counts")
         total: int | None = find("total")
         valid: int | None = find("valid")
@@ -77,15 +73,12 @@ class Meaning:
         # Calls on their way when it ends: the core waits for a second reading, as for those of
         # providers whose totals are derived.
         lacking = bool(rest) and phase is Phase.ENDED
-        calls = weigh(counts or {}, self._standing)
         return Reading(
             status=status,
             phase=phase,
             outcome=outcome,
             counts=counts,
-            open_calls=calls.open,
-            parked_calls=calls.parked,
-            live_calls=calls.live,
+            **weigh(counts or {}, self._standing),
             tells_live=False,
             counted="counts" in self._expressions,
             total_contacts=None if lacking else total,
@@ -99,12 +92,7 @@ class Meaning:
         """Yield what each expression makes of a document; raise PollError if it is no object."""
         fields = decode(document)
         for key, expression in self._expressions.items():
-            try:
-                found = expression.evaluate(fields)
-            except ValueError as error:
-                yield Finding(key=key, expression=expression.text, problem=str(error))
-            else:
-                yield make_finding(key, expression.text, found)
+            yield make_finding(key, expression, fields)
 
     def _find(self, fields: Mapping[str, Any], key: str) -> Any:
         """Return what an expression finds; none for null, or where no expression is given."""
@@ -128,10 +116,3 @@ class Meaning:
         if len(joined) > COUNTS_LIMIT:
             raise PollError(FailureKind.EXPRESSION, 200, expression="counts")
         return joined
-
-    def _standing(self, status: str) -> CallStanding:
-        """Take an open call for one that waits: nobody says which are spoken just now."""
-        word = normalise(status)
-        if word in self._final:
-            return CallStanding.FINAL
-        return CallStanding.PARKED if word in self._parked else CallStanding.QUEUED

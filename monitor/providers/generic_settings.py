@@ -26,9 +26,6 @@ PHASES: Final[Mapping[str, tuple[Phase, Outcome | None]]] = {
 }
 """What a word means that stands under a key."""
 
-EXPRESSIONS: Final = ("id", "status", "counts", "total", "valid", "name", "scheduled_at")
-"""The keys that hold an expression, in the order in which they are evaluated."""
-
 
 def _check_word(word: str) -> str:
     if not word.strip() or not word.isprintable() or len(word.encode()) > STATUS_LIMIT:
@@ -43,6 +40,7 @@ class GenericSettings(SharedSettings):
     """Parse the table of an account at any JSON API."""
 
     secrets: ClassVar[tuple[str, ...]] = ("bearer", "username", "password")
+    base_url: ClassVar[str] = ""  # `url` is a whole one
 
     provider: Literal["generic"]
     """Any API that answers a GET for one batch with JSON."""
@@ -123,19 +121,16 @@ class GenericSettings(SharedSettings):
             raise ValueError('must hold "{id}" once, in its path or query, and no other braces')
         return value
 
-    @field_validator("bearer")
+    @field_validator("bearer", "username")
     @classmethod
-    def _check_bearer(cls, value: Secret | None, info: ValidationInfo) -> Secret | None:
-        _check_once(value, info)
-        return value and value.checked_by(_check_key)
-
-    @field_validator("username")
-    @classmethod
-    def _check_username(cls, value: Secret | None, info: ValidationInfo) -> Secret | None:
-        _check_once(value, info)
-        if value is not None and info.data.get("bearer") is not None:
+    def _check_asker(cls, value: Secret | None, info: ValidationInfo) -> Secret | None:
+        if value is None:
+            return None
+        if "authorization" in map(str.lower, info.data.get("headers", ())):
+            raise ValueError("headers say already who asks: give one of the two")
+        if info.data.get("bearer") is not None:
             raise ValueError("bearer says already who asks: give one of the two")
-        return value and value.checked_by(_check_user)
+        return value.checked_by(_check_key if info.field_name == "bearer" else _check_user)
 
     @field_validator("password")
     @classmethod
@@ -160,16 +155,8 @@ class GenericSettings(SharedSettings):
             raise ValueError("says nothing without counts")
         if info.field_name == "final_calls" and info.data.get("counts") and not words:
             raise ValueError("is missing: which call statuses in counts are of calls that are over")
-        keys = (
-            ("final_calls",) if info.field_name == "rest_calls" else ("final_calls", "parked_calls")
-        )
-        _check_new(words, {key: info.data.get(key, ()) for key in keys})
+        _check_new(words, {"final_calls": info.data.get("final_calls", ())})
         return value
-
-
-def _check_once(value: Secret | None, info: ValidationInfo) -> None:
-    if value is not None and "authorization" in map(str.lower, info.data.get("headers", ())):
-        raise ValueError("headers say already who asks: give one of the two")
 
 
 def _check_key(key: str) -> None:

@@ -3,13 +3,13 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from functools import lru_cache
-from typing import Final, Literal
+from itertools import chain
+from typing import ClassVar, Final, Literal
 from urllib.parse import urlencode
 
-from monitor.core.batch import COUNTS_LIMIT, Knowledge, Outcome, Phase, Reading, normalise
+from monitor.core.batch import COUNTS_LIMIT, Knowledge, Outcome, Phase, Reading
 from monitor.core.errors import PollError
-from monitor.core.failure import FailureKind
+from monitor.core.failure import FailureKind, Matter, matter_of
 from monitor.providers.account import AccountSettings
 from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import weigh
@@ -19,11 +19,23 @@ from monitor.providers.vogent_census import Census, Listing, Lists, standing
 from monitor.providers.vogent_list import VogentFinder
 from monitor.providers.vogent_page import QUEUED, Page, PageReader
 from monitor.providers.vogent_schedule import read_schedule
+from monitor.providers.words import read_words
 from monitor.setting_types import Rate
+
+_PHASES: Final[dict[tuple[Phase, Outcome | None], tuple[str, ...]]] = {
+    (Phase.PENDING, None): ("INIT",),
+    (Phase.RUNNING, None): ("ACTIVE",),
+    (Phase.PAUSED, None): ("PAUSED",),
+    (Phase.ENDED, Outcome.COMPLETED): ("COMPLETE",),
+    (Phase.ENDED, Outcome.CANCELLED): ("CANCELLED",),
+}
+_phase: Final = read_words(_PHASES, other=(Phase.UNKNOWN, None))
 
 
 class VogentSettings(AccountSettings):
     """Parse the table of a Vogent account."""
+
+    known_statuses: ClassVar[tuple[str, ...]] = tuple(chain.from_iterable(_PHASES.values()))
 
     provider: Literal["vogent"]
     """Which provider's API this is."""
@@ -43,11 +55,6 @@ class VogentSettings(AccountSettings):
         """Count the job itself, its queue and its dials."""
         return {"full": 3, "queue": 2, "off": 1}[self.counts]
 
-    @property
-    def known_statuses(self) -> tuple[str, ...]:
-        """List the status words of jobs that we know."""
-        return tuple(word.upper() for word in _PHASES)
-
 
 PAGE_SIZE: Final = 100
 """Rows asked for at a time; each dial brings its whole transcript."""
@@ -55,11 +62,7 @@ DIALLED: Final = "dialled"
 """What we call the calls that left the queue when nobody reads how they went."""
 UNDIALLED: Final = "undialled"
 """What we call those that a job leaves in its queue when it has ended: final, nobody dials them."""
-_JOBS: Final = "batch_dial_jobs"
-_ACCOUNTS: Final = frozenset(
-    {FailureKind.UNAUTHORIZED, FailureKind.KEY_MISSING, FailureKind.RATE_LIMITED}
-)
-"""What a list's answer says of the whole account."""
+_JOBS: Final = "/batch_dial_jobs"
 
 
 class Vogent:
@@ -81,7 +84,7 @@ class Vogent:
         cannot be read cost the counts, not the reading, unless they speak of the account.
         """
         began = asyncio.get_running_loop().time()
-        reading = parse(await self._api.get(_JOBS, batch_id), batch_id)
+        reading = parse(await self._api.fetch(f"{_JOBS}/{quote_id(batch_id)}"), batch_id)
         if self._counts == "off":
             return replace(reading, counted=False)
         if not _may_move(reading, known):
@@ -91,8 +94,8 @@ class Vogent:
         except TimeoutError:
             return replace(reading, counted=False, uncounted=FailureKind.TIMEOUT)
         except PollError as error:
-            if error.kind in _ACCOUNTS:
-                raise
+            if matter_of(error.kind) is Matter.KEY or error.kind is FailureKind.RATE_LIMITED:
+                raise  # it speaks of the whole account
             return replace(reading, counted=False, uncounted=error.kind)
 
     async def _count(
@@ -106,9 +109,8 @@ class Vogent:
         if calls is None:
             return replace(reading, counted=False)
         waiting = UNDIALLED if _has_lasted(reading, known) else QUEUED
-        if self._counts == "queue":
-            return _with_queue(reading, calls, known, waiting=waiting)
-        return _with_calls(reading, calls, waiting=waiting)
+        seen = known.total_contacts if known is not None and self._counts == "queue" else None
+        return _with_calls(reading, calls, waiting=waiting, seen=seen or 0)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -118,7 +120,7 @@ class Vogent:
         self.extra_requests += 1
         query = urlencode({"limit": PAGE_SIZE} | ({"cursor": cursor} if cursor else {}))
         reader = PageReader(statuses=listing == "dials")
-        await self._api.stream(f"{_JOBS}/{quote_id(job_id)}/{listing}?{query}", reader.take)
+        await self._api.fetch(f"{_JOBS}/{quote_id(job_id)}/{listing}?{query}", reader.take)
         return reader.close()
 
 
@@ -145,13 +147,9 @@ def parse(document: bytes, batch_id: str) -> Reading:
 
 def _may_move(reading: Reading, known: Knowledge | None) -> bool:
     """Return whether calls may have moved since: nobody starts or ends one before or long after."""
-    match reading.phase:
-        case Phase.RUNNING | Phase.PAUSED | Phase.UNKNOWN:
-            return True
-        case Phase.ENDED:
-            return known is None or known.settled_at is None or known.open_calls > 0
-        case _:
-            return False
+    if reading.phase is Phase.ENDED:
+        return known is None or known.settled_at is None or known.open_calls > 0
+    return reading.phase is not Phase.PENDING
 
 
 def _is_decisive(reading: Reading, known: Knowledge | None) -> bool:
@@ -166,49 +164,17 @@ def _has_lasted(reading: Reading, known: Knowledge | None) -> bool:
     return reading.phase is Phase.ENDED and known is not None and known.phase is Phase.ENDED
 
 
-def _with_calls(reading: Reading, lists: Lists, *, waiting: str) -> Reading:
-    """Count every call by its status; those on their way to be dialled are in neither list."""
+def _with_calls(reading: Reading, lists: Lists, *, waiting: str, seen: int) -> Reading:
+    """Count every call by its status; those on their way to be dialled are in neither list.
+
+    Of as many as were `seen` in the queue, all that are gone have been dialled.
+    """
     counts = Counter(lists.dials.values())
     if lists.waiting:
         counts[waiting] += len(lists.waiting)
     if len(counts) > COUNTS_LIMIT:
         raise invalid()
     calls = weigh(counts, standing)
-    return replace(
-        reading,
-        counts=dict(counts),
-        open_calls=calls.open,
-        parked_calls=calls.parked,
-        live_calls=calls.live,
-        unknown_call_statuses=calls.unknown,
-        least_contacts=counts.total(),
-    )
-
-
-def _with_queue(
-    reading: Reading, lists: Lists, known: Knowledge | None, *, waiting: str
-) -> Reading:
-    """Count what waits in the queue; all that was ever seen there and is gone has been dialled."""
-    queued = len(lists.waiting)
-    total = max(queued, (known and known.total_contacts) or 0)
-    counts = {waiting: queued, DIALLED: total - queued}
-    return replace(
-        reading,
-        counts={status: number for status, number in counts.items() if number},
-        open_calls=queued if waiting == QUEUED else 0,
-        least_contacts=total,
-    )
-
-
-_PHASES: Final[dict[str, tuple[Phase, Outcome | None]]] = {
-    "init": (Phase.PENDING, None),
-    "active": (Phase.RUNNING, None),
-    "paused": (Phase.PAUSED, None),
-    "complete": (Phase.ENDED, Outcome.COMPLETED),
-    "cancelled": (Phase.ENDED, Outcome.CANCELLED),
-}
-
-
-@lru_cache(maxsize=256)
-def _phase(status: str) -> tuple[Phase, Outcome | None]:
-    return _PHASES.get(normalise(status), (Phase.UNKNOWN, None))
+    if seen > counts.total():
+        counts[DIALLED] = seen - counts.total()
+    return replace(reading, counts=dict(counts), least_contacts=counts.total(), **calls)

@@ -1,18 +1,18 @@
 """A census: how every call of a job stands, from the lists of its dials and of its queue."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal
 
-from monitor.core.batch import normalise
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.providers.calls import CallStanding
 from monitor.providers.document import invalid
 from monitor.providers.vogent_page import Page, Rows
 from monitor.providers.vogent_trail import Trail, Trails
+from monitor.providers.words import read_words
 
 PAGES_LIMIT: Final = 200
 ROWS_LIMIT: Final = 50_000
@@ -71,7 +71,7 @@ class Census:
         if (decisive or trail.censuses >= WHOLE_EVERY) and not trail.unfinished:
             trail = Trail(failures=trail.failures)
         failures = trail.failures
-        walk = _Walk(partial(self._fetch, job_id), self._spending, until)
+        walk = _Walk(fetch=partial(self._fetch, job_id), spending=self._spending, until=until)
         try:
             async with self._places:
                 dials = await walk.read_dials(trail) if self._dials else {}
@@ -91,24 +91,19 @@ class Census:
         return Lists(dials=dials, waiting=waiting)
 
 
+@dataclass(slots=True, kw_only=True)
 class _Walk:
     """Go through the lists of one job, page by page, until time or room is spent."""
 
-    def __init__(
-        self,
-        fetch: Callable[[Listing, str], Awaitable[Page]],
-        spending: "Spending",
-        until: float,
-    ) -> None:
-        self.pages = 0
-        self.sealed = 0
-        """Pages that need not be read next time."""
-        self.stopped = False
-        """It did not get to the end."""
-        self._fetch = fetch
-        self._spending = spending
-        self._until = until
-        self._seen: set[tuple[Listing, str]] = set()
+    fetch: Callable[[Listing, str], Awaitable[Page]]
+    spending: "Spending"
+    until: float
+    pages: int = 0
+    sealed: int = 0
+    """Pages that need not be read next time."""
+    stopped: bool = False
+    """It did not get to the end."""
+    seen: set[tuple[Listing, str]] = field(default_factory=set)
 
     async def read_queue(self) -> Rows:
         rows: Rows = {}
@@ -147,14 +142,14 @@ class _Walk:
         return await self._page(listing, page.cursor)
 
     async def _page(self, listing: Listing, cursor: str = "") -> Page | None:
-        if (listing, cursor) in self._seen:  # it would go round for ever
+        if (listing, cursor) in self.seen:  # it would go round for ever
             raise invalid()
-        self._seen.add((listing, cursor))
-        if self.pages >= PAGES_LIMIT or not await self._spending.draw(until=self._until):
+        self.seen.add((listing, cursor))
+        if self.pages >= PAGES_LIMIT or not await self.spending.draw(until=self.until):
             self.stopped = True
             return None
         self.pages += 1
-        return await self._fetch(listing, cursor)
+        return await self.fetch(listing, cursor)
 
 
 class Spending:
@@ -170,12 +165,12 @@ class Spending:
 
     async def draw(self, *, until: float) -> bool:
         """Wait for the next turn; return whether it comes before `until`, by the loop's clock."""
-        at = max(self._free_at, _now() - BURST)
-        wait = at - _now()
-        if _now() >= until or _now() + wait >= until:
+        now = _now()
+        at = max(self._free_at, now - BURST)
+        if max(at, now) >= until:
             return False
         self._free_at = at + self._step
-        await asyncio.sleep(max(0.0, wait))
+        await asyncio.sleep(max(0.0, at - now))
         return True
 
 
@@ -190,15 +185,10 @@ def _has_ended(page: Page) -> bool:
 _FINAL: Final = frozenset(
     {"completed", "failed", "canceled", "cancelled", "busy", "noanswer", "undialled"}
 )
-_OPEN: Final = {
-    "queued": CallStanding.QUEUED,
-    "ringing": CallStanding.LIVE,
-    "inprogress": CallStanding.LIVE,
+_DIALS: Final[dict[CallStanding, Collection[str]]] = {
+    CallStanding.FINAL: _FINAL,
+    CallStanding.QUEUED: ("queued",),
+    CallStanding.LIVE: ("ringing", "inprogress"),
 }
-
-
-@lru_cache(maxsize=1024)
-def standing(status: str) -> CallStanding:
-    """Say what a dial's status means."""
-    word = normalise(status)
-    return CallStanding.FINAL if word in _FINAL else _OPEN.get(word, CallStanding.UNKNOWN)
+standing: Final = read_words(_DIALS, other=CallStanding.UNKNOWN)
+"""Say what a dial's status means."""

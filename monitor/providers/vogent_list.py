@@ -28,11 +28,11 @@ class VogentFinder:
     async def find(self, *, now: datetime) -> AsyncGenerator[DiscoveryAnswer, None]:
         """Yield what each request brought; raise PollError also for a list that begins again."""
         cursors: set[str] = set()
-        path = f"batch_dial_jobs?limit={PAGE}"
+        path = f"/batch_dial_jobs?limit={PAGE}"
         for _ in range(PAGES_LIMIT):
             sieve = Sieve(self._settings, now=now, id_="id", created_at="createdAt")
             reader = EntryReader({"id", "createdAt", "status"}, sieve.take, paged=True)
-            await self._api.stream(path, reader.take)
+            await self._api.fetch(path, reader.take)
             reader.close()
             yield sieve.found()
             cursor = reader.cursor
@@ -41,7 +41,6 @@ class VogentFinder:
             if cursor in cursors:
                 raise invalid()
             cursors.add(cursor)
-            path = f"batch_dial_jobs?limit={PAGE}&cursor={quote(cursor, safe='')}"
-        yield DiscoveryAnswer(
-            failure=PollError(FailureKind.TOO_LARGE, 200)
-        )  # what is beyond is never found
+            path = f"/batch_dial_jobs?limit={PAGE}&cursor={quote(cursor, safe='')}"
+        # what is beyond is never found
+        yield DiscoveryAnswer(failure=PollError(FailureKind.TOO_LARGE, 200))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from monitor.core.errors import PollError
@@ -48,30 +48,23 @@ def _is_known(name: str) -> bool:
 
 def _slots(days: object) -> Iterator[Slot]:
     """Read the slots; raise PollError at the first that is none."""
-    for day in _list(days):
-        if not isinstance(day, dict):
-            raise invalid()
+    for day in _objects(days):
         number = read_count(day.get("dayOfWeek"))
         if number is None or number > 6:
             raise invalid()
-        for slot in _list(day.get("timeSlots")):
-            yield _slot(number, slot)
+        for slot in _objects(day.get("timeSlots")):
+            start, end = _minutes(slot.get("startTime")), _minutes(slot.get("endTime"))
+            # an end that is not after its start lies in the night after
+            yield Slot(day=number, start=start, end=end if end > start else end + _DAY)
 
 
-def _list(value: object) -> list[object]:
-    if value is None:
+def _objects(found: object) -> list[dict[str, Any]]:
+    """Return the objects of an array, none for null; raise PollError for anything else."""
+    if found is None:
         return []
-    if not isinstance(value, list):
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise invalid()
-    return value
-
-
-def _slot(day: int, slot: object) -> Slot:
-    """Read one slot; an end that is not after its start lies in the night after."""
-    if not isinstance(slot, dict):
-        raise invalid()
-    start, end = _minutes(slot.get("startTime")), _minutes(slot.get("endTime"))
-    return Slot(day=day, start=start, end=end if end > start else end + _DAY)
+    return found
 
 
 def _minutes(value: object) -> int:

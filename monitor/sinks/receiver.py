@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from monitor.core.delivery import Verdict, VerdictKind
 from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissingError
 from monitor.net.tls import tls_context
-from monitor.setting_types import CaFile, Settings, has_dot_segments
+from monitor.setting_types import CaFile, Settings, has_dot_segments, split_url
 from monitor.sinks.kept_text import READ_LIMIT
 
 if TYPE_CHECKING:
@@ -60,15 +60,7 @@ def check_url(
     url: str, *, allow_http: bool, example: str = "https://example.com/hooks/batches"
 ) -> str:
     """Return the URL; raise ValueError, which never shows it, for one unfit to be called."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port, parts = None, None, urlsplit("")
-    if not host or port == 0 or not url.isascii() or not url.isprintable() or {*' \\"<>'} & {*url}:
-        raise ValueError(f'must be a URL such as "{example}"')
-    if parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
-        raise ValueError('must start with "https://" ("http://" needs allow_http = true)')
+    parts = split_url(url, allow_http=allow_http, example=example, refused=' \\"<>')
     if "@" in parts.netloc or "#" in url:
         raise ValueError("must hold no user, password or fragment")
     if has_dot_segments(parts.path):

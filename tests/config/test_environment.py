@@ -34,7 +34,7 @@ def test_variables_win_over_the_file(
     config = load(write('[database]\nurl_file = "nowhere"\n[monitor]\nlog_level = "debug"\n'))
 
     assert database_url(config) == f"sqlite:///{tmp_path}/other.db"
-    assert (config.server.host, config.server.port) == ("", 0)
+    assert config.server.address == ("", 0)
     assert (config.monitor.log_level, config.monitor.log_format) == ("warning", "json")
     assert config.monitor.instance == "worker-2.example"
 
@@ -67,7 +67,7 @@ def test_a_bad_variable_is_a_mistake_that_names_it(
 def test_an_empty_variable_counts_as_not_set(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONITOR_LISTEN", "")
 
-    assert load(write("")).server.port == 8470
+    assert load(write("")).server.address[1] == 8470
 
 
 def test_a_variable_does_not_hide_a_table_of_the_wrong_type(

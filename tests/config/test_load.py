@@ -61,7 +61,7 @@ def test_a_file_becomes_typed_tables(write: Write, tmp_path: Path) -> None:
     assert config.path == tmp_path / "config.toml"
     assert config.monitor.log_level == "debug"
     assert config.monitor.retention == timedelta(days=7)
-    assert (config.server.host, config.server.port) == ("::1", 0)
+    assert config.server.address == ("::1", 0)
     assert config.polling.interval == timedelta(seconds=90)
     assert config.polling.concurrency == 7
     assert list(config.sources) == ["bolna-prod", "vogent"]
@@ -92,7 +92,7 @@ def test_an_empty_file_means_all_defaults(write: Write, tmp_path: Path) -> None:
 
     assert (config.monitor.log_level, config.monitor.log_format) == ("info", "auto")
     assert config.monitor.retention == timedelta(days=30)
-    assert (config.server.host, config.server.port) == ("127.0.0.1", 8470)
+    assert config.server.address == ("127.0.0.1", 8470)
     assert config.polling.interval == timedelta(seconds=30)
     assert config.polling.idle_interval == timedelta(minutes=5)
     assert config.polling.settled_interval == timedelta(hours=1)

@@ -76,13 +76,11 @@ def answer_of(
         return reading
     if calls is None:
         return replace(reading, counted=counted)
-    sums = weigh(calls, standing)
     return replace(
         reading,
         counts=calls,
-        open_calls=sums.open,
-        live_calls=sums.live,
         least_contacts=sum(calls.values()),
+        **weigh(calls, standing),
     )
 
 

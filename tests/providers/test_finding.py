@@ -1,7 +1,9 @@
 import pytest
 
+from monitor.providers.expression import parse_expression
 from monitor.providers.finding import make_finding
 
+X = parse_expression("x")
 COUNTS = "must be an object of numbers by call status, or an array with the status of each call"
 STATUS = "a printable text of 1 to 64 bytes"
 NUMBER = "must be a whole number of at least 0"
@@ -45,7 +47,7 @@ TIME = "must be a time: ISO 8601, or seconds or milliseconds since 1970"
 def test_a_value_that_does_not_fit_breaks_a_rule_that_shows_nothing_of_it(
     key: str, found: object, problem: str
 ) -> None:
-    finding = make_finding(key, "x", found)
+    finding = make_finding(key, X, {"x": found})
 
     assert (finding.value, finding.problem, finding.note) == (found, problem, None)
 
@@ -64,12 +66,12 @@ def test_a_value_that_does_not_fit_breaks_a_rule_that_shows_nothing_of_it(
     ],
 )
 def test_a_value_that_fits_needs_no_word(key: str, found: object) -> None:
-    finding = make_finding(key, "x", found)
+    finding = make_finding(key, X, {"x": found})
 
     assert (finding.problem, finding.note) == (None, None)
 
 
 def test_a_text_that_is_no_time_is_marked() -> None:
-    finding = make_finding("scheduled_at", "x", "tomorrow")
+    finding = make_finding("scheduled_at", X, {"x": "tomorrow"})
 
     assert (finding.problem, finding.note) == (None, "not understood: taken for none")

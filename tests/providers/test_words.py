@@ -1,0 +1,16 @@
+import pytest
+
+from monitor.providers.words import read_words
+
+meaning_of = read_words({"begun": ("on hold", "In_Progress"), "over": ("done",)}, other="odd")
+
+
+@pytest.mark.parametrize("word", ["on hold", "ON-HOLD", "in progress", "inprogress"])
+def test_a_word_is_known_in_any_spelling(word: str) -> None:
+    assert meaning_of(word) == "begun"
+
+
+@pytest.mark.parametrize("word", ["", "do ne?", "over"])
+def test_any_other_word_has_the_meaning_of_others(word: str) -> None:
+    assert meaning_of("done") == "over"
+    assert meaning_of(word) == "odd"
