@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from monitor.app import open_database
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.core.errors import StorageError
 from monitor.facts.times import write_short_time
 from monitor.net.redact import printable
@@ -19,9 +19,9 @@ _CLEAN = ("--clean", "--if-exists")
 _UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 
-async def migrate(path: Path | None) -> None:
+async def migrate(config: Config) -> None:
     """Bring the database to the newest schema; raise DatabaseLockedError beside a daemon."""
-    database = open_database(load(path))
+    database = open_database(config)
     try:
         with hold_file(database.file, shared=True):
             found, newest = await migrate_database(database)
@@ -36,9 +36,9 @@ async def migrate(path: Path | None) -> None:
         typer.echo(f"{place}: schema {found} -> {newest}")
 
 
-def back_up(path: Path | None, to: Path, *, force: bool) -> None:
+def back_up(config: Config, to: Path, *, force: bool) -> None:
     """Copy the SQLite file while the daemon works; raise StorageError with what Postgres needs."""
-    database = open_database(load(path))
+    database = open_database(config)
     if database.file is None:
         raise StorageError(
             "Postgres makes its own back-ups, daemon or not:\n"
@@ -48,9 +48,9 @@ def back_up(path: Path | None, to: Path, *, force: bool) -> None:
     typer.echo(f"{printable(str(to))}: {_describe(contents)}")
 
 
-def restore(path: Path | None, copy: Path) -> None:
+def restore(config: Config, copy: Path) -> None:
     """Put a back-up in the SQLite file's place; raise StorageError with what Postgres needs."""
-    database = open_database(load(path))
+    database = open_database(config)
     if database.file is None:
         raise StorageError(
             "Postgres restores its own back-ups, with all daemons stopped:\n"

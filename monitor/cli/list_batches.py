@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 import typer
@@ -11,7 +10,6 @@ from rich.text import Text
 
 from monitor.cli.options import Output
 from monitor.cli.session import parse_matchers, reading
-from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.batch import Knowledge, progress
 from monitor.core.forecast import Forecast
@@ -48,10 +46,10 @@ _STACKS: Final = (
 
 
 async def list_batches(
-    path: Path | None, texts: Sequence[str], *, limit: int | None, output: str
+    config: Config, texts: Sequence[str], *, limit: int | None, output: str
 ) -> None:
     """List the watched batches that match."""
-    config, matchers = load(path), parse_matchers(texts)
+    matchers = parse_matchers(texts)
     async with reading(config) as database:
         trouble = await missing_daemon(database)
         matching = _matching(database, config, matchers)

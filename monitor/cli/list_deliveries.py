@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 
 import typer
 
 from monitor.cli.options import Output
 from monitor.cli.session import check_receiver, reading
-from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.delivery import DeliveryState
 from monitor.facts.daemon_seen import missing_daemon
@@ -39,10 +37,9 @@ _DEAD: Final = Sentence(
 
 
 async def list_(
-    path: Path | None, *, state: str | None, receiver: str | None, limit: int | None, output: str
+    config: Config, *, state: str | None, receiver: str | None, limit: int | None, output: str
 ) -> None:
     """List the deliveries in a state, to a receiver, or all."""
-    config = load(path)
     async with reading(config) as database:
         await check_receiver(database, config, receiver)
         found = _found(database, config, state=state, receiver=receiver)

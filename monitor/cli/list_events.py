@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 from monitor.cli.options import Output
 from monitor.cli.session import parse_matchers, reading, time_ago
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.facts.event_log import LoggedEvent, matching
 from monitor.facts.event_summary import name_in, source_in, summarise
 from monitor.facts.sentence import Sentence
@@ -28,7 +27,7 @@ _NO_MATCH: Final = (
 
 
 async def list_events(
-    path: Path | None,
+    config: Config,
     texts: Sequence[str],
     *,
     since: timedelta | None,
@@ -36,7 +35,7 @@ async def list_events(
     output: str,
 ) -> None:
     """List the events that match."""
-    config, matchers = load(path), parse_matchers(texts)
+    matchers = parse_matchers(texts)
     async with reading(config) as database:
         found = matching(database, matchers, since=await time_ago(database, since))
         if output == Output.JSON:

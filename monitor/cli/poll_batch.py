@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -13,7 +12,7 @@ from rich.text import Text
 from monitor.cli.generic_hints import expression_problems, word_facts
 from monitor.cli.options import Output
 from monitor.cli.raw_answer import show_raw
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.config.warnings import require_secrets
 from monitor.core.batch import Reading, progress
 from monitor.core.errors import PollError
@@ -45,9 +44,8 @@ class PollOutcome:
     took: timedelta
 
 
-async def poll(path: Path | None, source: str, batch_id: str, *, raw: bool, output: str) -> None:
+async def poll(config: Config, source: str, batch_id: str, *, raw: bool, output: str) -> None:
     """Read one batch and show it; raise Exit(1) when the poll fails."""
-    config = load(path)
     check_known("source", source, config.sources)
     check_id(batch_id)
     require_secrets(config, source=source)

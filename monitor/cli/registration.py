@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -10,7 +9,6 @@ from pydantic import ValidationError
 
 from monitor.cli.options import Work
 from monitor.cli.session import warn_of_missing_daemon, writing
-from monitor.config.load import load
 from monitor.config.mistakes import mistakes_of
 from monitor.config.schema import Config, DeclaredBatch
 from monitor.core.batch import Origin
@@ -30,26 +28,24 @@ _SHOWN = 60
 
 
 def add(
-    path: Path | None,
+    config: Config,
     source: str,
     ids: Sequence[str],
     *,
-    labels: Sequence[str],
+    labels: Mapping[str, str] | None,
     name: str | None,
 ) -> Work:
     """Watch batches; all or, if one id cannot be one, none.
 
     Ids are read before the event loop runs: Ctrl-C then ends a read of standard input at once.
     """
-    given = _parse_labels(labels)
-    config = load(path)
     check_known("source", source, config.sources)
     wanted = _read_ids(ids)
     _check_ids(wanted)
     if name is not None and len(wanted) != 1:
         raise typer.BadParameter("a name is for a single batch", param_hint="--name")
-    _check_described(name, given)
-    batches = [Registration(source=source, id=id_, name=name, labels=given) for id_ in wanted]
+    _check_described(name, labels)
+    batches = [Registration(source=source, id=id_, name=name, labels=labels) for id_ in wanted]
     return _add(config, batches)
 
 
@@ -75,9 +71,9 @@ def _write_counts(done: RegistrationCounts) -> Iterator[str]:
         yield f"{done.known:,} already watched"
 
 
-def remove(path: Path | None, source: str, texts: Sequence[str]) -> Work:
+def remove(config: Config, source: str, texts: Sequence[str]) -> Work:
     """Stop watching batches; raise UnknownNameError for those that were not watched."""
-    return _remove(load(path), source, _read_ids(texts))
+    return _remove(config, source, _read_ids(texts))
 
 
 async def _remove(config: Config, source: str, ids: Sequence[str]) -> None:
@@ -145,7 +141,8 @@ def _shown(batch_id: str) -> str:
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
-def _parse_labels(labels: Sequence[str]) -> dict[str, str] | None:
+def parse_labels(labels: Sequence[str]) -> dict[str, str] | None:
+    """Read labels given as K=V; a mistake in one is wrong usage. None: no labels were given."""
     if not labels:
         return None
     parsed = {}

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import typer
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from monitor.cli.options import Output
 from monitor.cli.session import reading
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.core.batch import progress
 from monitor.facts.batch import NOT_POLLED, BatchFacts, Polling, find_batch
 from monitor.facts.batch_page import BatchPage, read_batch_page
@@ -42,10 +41,10 @@ _PIPED_TIMELINE: Final = 80
 
 
 async def show(
-    path: Path | None, source: str, batch_id: str, *, limit: int | None, output: str
+    config: Config, source: str, batch_id: str, *, limit: int | None, output: str
 ) -> None:
     """Show one batch, removed or not."""
-    config, limit = load(path), limit or SHOWN
+    limit = limit or SHOWN
     async with reading(config) as database:
         batch = await find_batch(database, config, source, batch_id)
         page = await read_batch_page(database, config, batch, limit=limit)

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.text import Text
 
 from monitor.cli.options import Output
 from monitor.cli.session import reading
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.core.delivery import VerdictKind
 from monitor.core.errors import UnknownNameError
 from monitor.facts.delivery import DeliveryFacts, attempt_document, parse_row
@@ -29,9 +28,8 @@ from monitor.storage.deliveries.read import (
 from monitor.storage.events.read import read_event
 
 
-async def show(path: Path | None, delivery_id: str, *, output: str) -> None:
+async def show(config: Config, delivery_id: str, *, output: str) -> None:
     """Show the delivery of an id, or the only one of an event."""
-    config = load(path)
     async with reading(config) as database:
         view = await _find(database, delivery_id)
         attempts = await attempts_of(database, view.row)
