@@ -23,19 +23,15 @@ from monitor.facts.remedy import describe_account
 from monitor.facts.sentence import Sentence, Tone
 from monitor.facts.times import write_short_time, write_wait
 from monitor.providers import GenericSettings
-from monitor.screen.console import Cell, put, safe, whole, word
+from monitor.screen.console import put, safe, whole, word
 from monitor.screen.documents import write_array
 from monitor.screen.listing import take
-from monitor.screen.table import show_table
+from monitor.screen.table import Row, show_table
 from monitor.setting_types import write_duration
 from monitor.storage.batches.read import watched_batches
 from monitor.storage.database import Database
 from monitor.storage.sources import all_sources
 
-_COLUMNS: Final = (
-    *("Source", "Batch", "Name", "Phase", "State", "Outcome", "Calls", "Percent", "Pace"),
-    *("Origin", "Last poll", "Next poll", "Last error"),
-)
 _STACKS: Final = (
     ("Source", "Origin"),
     ("Batch", "Name", "Pace", "Last error"),
@@ -63,7 +59,7 @@ async def list_batches(
     standings = [one for name in sorted(named) for one in describe_account(accounts[name], now=now)]
     if found:
         rows = [_row(batch, batch.forecast(trouble), now=now) for batch in found]
-        show_table(_COLUMNS, rows, stacks=_STACKS)
+        show_table(rows, stacks=_STACKS)
         put(*more, *_footer(found), *standings)
     else:
         put(_nothing(config, matchers), *looks.values(), *standings)
@@ -82,24 +78,24 @@ async def _matching(
             yield batch
 
 
-def _row(batch: BatchFacts, found: Forecast | None, *, now: datetime) -> list[Cell]:
+def _row(batch: BatchFacts, found: Forecast | None, *, now: datetime) -> Row:
     watch, known = batch.watch, batch.watch.known
     measured = progress(known)
-    return [
-        watch.batch.source,
-        watch.batch.id,
-        safe(batch.name, "dim"),
-        word(known.phase) if known else safe("not read", "dim"),
-        _state(known, now=now) if known else "",
-        word(known.outcome if known else None),
-        write_calls(measured),
-        write_percent(measured),
-        write_short_forecast(found, now=now),
-        safe(watch.batch.origin.value, "dim"),
-        whole(write_short_time(watch.last_poll_at)),
-        _next_poll(batch),
-        safe(batch.last_error, "red"),
-    ]
+    return {
+        "Source": watch.batch.source,
+        "Batch": watch.batch.id,
+        "Name": safe(batch.name, "dim"),
+        "Phase": word(known.phase) if known else safe("not read", "dim"),
+        "State": _state(known, now=now) if known else "",
+        "Outcome": word(known.outcome if known else None),
+        "Calls": write_calls(measured),
+        "Percent": write_percent(measured),
+        "Pace": write_short_forecast(found, now=now),
+        "Origin": safe(watch.batch.origin.value, "dim"),
+        "Last poll": whole(write_short_time(watch.last_poll_at)),
+        "Next poll": _next_poll(batch),
+        "Last error": safe(batch.last_error, "red"),
+    }
 
 
 def _state(known: Knowledge, *, now: datetime) -> Text:

@@ -11,12 +11,11 @@ from monitor.facts.event_log import LoggedEvent, matching
 from monitor.facts.event_summary import name_in, source_in, summarise
 from monitor.facts.sentence import Sentence
 from monitor.facts.times import write_short_time
-from monitor.screen.console import Cell, put, safe, whole
+from monitor.screen.console import put, safe, whole
 from monitor.screen.documents import write_array
 from monitor.screen.listing import take
-from monitor.screen.table import show_table
+from monitor.screen.table import Row, show_table
 
-_COLUMNS: Final = ("Time", "Type", "Source", "Subject", "Name", "What", "Event")
 _STACKS: Final = (("Time", "Source"), ("Type", "What", "Event"), ("Subject", "Name"))
 _NOTHING: Final = (
     "no events yet: `monitor add SOURCE ID` watches a batch, a running `monitor run` reads it"
@@ -43,20 +42,20 @@ async def list_events(
             return
         listed, more = await take(found, limit)
     if listed:
-        show_table(_COLUMNS, [_row(logged) for logged in listed], stacks=_STACKS, cut="What")
+        show_table([_row(logged) for logged in listed], stacks=_STACKS, cut="What")
         put(*more)
     else:
         put(Sentence(_NO_MATCH if matchers or since is not None else _NOTHING))
 
 
-def _row(logged: LoggedEvent) -> list[Cell]:
+def _row(logged: LoggedEvent) -> Row:
     event, document = logged
-    return [
-        whole(write_short_time(event.at)),
-        document["type"],
-        safe(source_in(document), "dim"),
-        document["subject"],
-        safe(name_in(document), "dim"),
-        summarise(document),
-        safe(event.id, "dim"),
-    ]
+    return {
+        "Time": whole(write_short_time(event.at)),
+        "Type": document["type"],
+        "Source": safe(source_in(document), "dim"),
+        "Subject": document["subject"],
+        "Name": safe(name_in(document), "dim"),
+        "What": summarise(document),
+        "Event": safe(event.id, "dim"),
+    }

@@ -116,35 +116,33 @@ def _show_timeline(page: BatchPage) -> None:
 
 def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
     rows: list[Row] = [
-        [
-            str(snapshot.number),
-            whole(write_short_time(snapshot.at)),
-            snapshot.status,
-            word(snapshot.phase),
-            write_counts(snapshot.counts),
-        ]
+        {
+            "#": str(snapshot.number),
+            "Time": whole(write_short_time(snapshot.at)),
+            "Status": snapshot.status,
+            "Phase": word(snapshot.phase),
+            "Calls": write_counts(snapshot.counts),
+        }
         for snapshot in snapshots
     ]
-    columns = ("#", "Time", "Status", "Phase", "Calls")
     stacks = (("#",), ("Time",), ("Status", "Phase"), ("Calls",))
-    show_table(columns, rows, stacks=stacks, heading="Snapshots, the newest first")
+    show_table(rows, stacks=stacks, heading="Snapshots, the newest first")
 
 
 def _show_events(page: BatchPage) -> None:
     rows: list[Row] = [
-        [
-            str(event.sequence),
-            whole(write_short_time(event.at)),
-            document["type"],
-            summarise(document),
-            list_words(*(_write_delivery(one) for one in page.deliveries_of(event))),
-            safe(event.id, "dim"),
-        ]
+        {
+            "#": str(event.sequence),
+            "Time": whole(write_short_time(event.at)),
+            "Type": document["type"],
+            "What": summarise(document),
+            "Deliveries": list_words(*map(_write_delivery, page.deliveries_of(event))),
+            "Event": safe(event.id, "dim"),
+        }
         for event, document in ((event, json.loads(event.body)) for event in page.events)
     ]
-    columns = ("#", "Time", "Type", "What", "Deliveries", "Event")
     stacks = (("#",), ("Time", "Deliveries"), ("Type", "What", "Event"))
-    show_table(columns, rows, stacks=stacks, cut="What", heading="Events, the newest first")
+    show_table(rows, stacks=stacks, cut="What", heading="Events, the newest first")
 
 
 def _write_delivery(delivery: DeliveryFacts) -> Text:
@@ -154,15 +152,14 @@ def _write_delivery(delivery: DeliveryFacts) -> Text:
 
 def _show_pending(pending: Sequence[DeliveryFacts]) -> None:
     rows: list[Row] = [
-        [
-            str(delivery.view.row),
-            delivery.view.receiver,
-            delivery.view.event_type,
-            str(delivery.view.attempts),
-            write_standing(delivery),
-        ]
+        {
+            "Delivery": str(delivery.view.row),
+            "Receiver": delivery.view.receiver,
+            "Type": delivery.view.event_type,
+            "Attempts": str(delivery.view.attempts),
+            "State": write_standing(delivery),
+        }
         for delivery in pending
     ]
-    columns = ("Delivery", "Receiver", "Type", "Attempts", "State")
     stacks = (("Delivery",), ("Receiver", "Type"), ("Attempts",), ("State",))
-    show_table(columns, rows, stacks=stacks, heading="Deliveries pending")
+    show_table(rows, stacks=stacks, heading="Deliveries pending")
