@@ -18,7 +18,7 @@ from monitor.facts.batch import FORGOTTEN, BatchFacts, Polling, sources_of
 from monitor.facts.calls import write_calls, write_left_open, write_percent
 from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.names import unknown
-from monitor.facts.pace import write_short_forecast
+from monitor.facts.pace import write_forecast
 from monitor.facts.remedy import describe_account
 from monitor.facts.sentence import Sentence, Tone
 from monitor.facts.times import write_short_time, write_wait
@@ -90,7 +90,7 @@ def _row(batch: BatchFacts, found: Forecast | None, *, now: datetime) -> Row:
         "Outcome": word(known.outcome if known else None),
         "Calls": write_calls(measured),
         "Percent": write_percent(measured),
-        "Pace": write_short_forecast(found, now=now),
+        "Pace": write_forecast(found, now=now, short=True),
         "Origin": safe(watch.batch.origin.value, "dim"),
         "Last poll": whole(write_short_time(watch.last_poll_at)),
         "Next poll": _next_poll(batch),

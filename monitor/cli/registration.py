@@ -12,9 +12,9 @@ from monitor.cli.session import warn_of_missing_daemon, writing
 from monitor.config.mistakes import mistakes_of
 from monitor.config.schema import Config, DeclaredBatch
 from monitor.core.batch import Origin
-from monitor.core.batch_id import check_batch_id, identity_of
+from monitor.core.batch_id import identity_of
 from monitor.core.errors import UnknownNameError
-from monitor.facts.names import check_known
+from monitor.facts.names import check_known, complaint_of
 from monitor.net.redact import printable
 from monitor.storage.batches.read import has_batches
 from monitor.storage.batches.register import (
@@ -78,7 +78,7 @@ def remove(config: Config, source: str, texts: Sequence[str]) -> Work:
 
 async def _remove(config: Config, source: str, ids: Sequence[str]) -> None:
     async with writing(config) as database:
-        possible = [id_ for id_ in ids if _complaint(id_) is None]
+        possible = [id_ for id_ in ids if not complaint_of(id_)]
         removed = await unregister_batches(database, source, possible)
         if not await has_batches(database, source):
             check_known("source", source, config.sources)
@@ -97,10 +97,10 @@ async def _remove(config: Config, source: str, ids: Sequence[str]) -> None:
 
 
 def _write_missing(source: str, ids: Sequence[str]) -> Iterator[str]:
-    complaints = {id_: _complaint(id_) for id_ in ids}
+    complaints = {id_: complaint_of(id_) for id_ in ids}
     for id_, complaint in complaints.items():
         yield f"{_shown(id_)}: {complaint or f'{source} watches no such batch'}"
-    if None in complaints.values():
+    if "" in complaints.values():
         yield f"`monitor list 'source = {source}'` shows those it watches"
 
 
@@ -123,17 +123,9 @@ def _read_lines() -> Iterator[str]:
 
 def _check_ids(ids: Sequence[str]) -> None:
     """Raise UnknownNameError that names all texts that cannot be ids; nothing is registered."""
-    bad = [f"{_shown(id_)}: {why}" for id_ in ids if (why := _complaint(id_)) is not None]
+    bad = [f"{_shown(id_)}: {why}" for id_ in ids if (why := complaint_of(id_))]
     if bad:
         raise UnknownNameError("\n".join([*bad, "nothing was registered"]))
-
-
-def _complaint(batch_id: str) -> str | None:
-    try:
-        check_batch_id(batch_id)
-    except ValueError as error:
-        return str(error)
-    return None
 
 
 def _shown(batch_id: str) -> str:

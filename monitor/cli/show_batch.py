@@ -74,7 +74,7 @@ def _show_batch(page: BatchPage) -> None:
             ("phase", write_phase(known)),
             ("status", known.status if known else ""),
             ("progress", draw_progress(progress(known))),
-            ("pace", write_forecast(page.forecast, now=datetime.now(UTC))),
+            ("pace", write_forecast(batch.forecast(page.missing_daemon), now=datetime.now(UTC))),
             ("calls", write_counts(known.counts if known else None)),
             ("contacts", write_contacts(known)),
             ("labels", write_labels(batch.data["batch"]["labels"])),
