@@ -36,12 +36,7 @@ Write = Callable[[LoggedEvent], None]
 
 
 async def follow_events(
-    config: Config,
-    texts: Sequence[str],
-    *,
-    since: timedelta | None,
-    limit: int | None,
-    output: str,
+    config: Config, texts: Sequence[str], *, since: timedelta | None, limit: int | None, output: str
 ) -> None:
     """Print the newest events that match, then each as it is committed, until interrupted."""
     matchers = parse_matchers(texts)

@@ -14,7 +14,7 @@ from monitor.config.schema import Config
 from monitor.core.batch import Knowledge, progress
 from monitor.core.forecast import Forecast
 from monitor.core.matching import Matcher, Operator
-from monitor.facts.batch import FORGOTTEN, BatchFacts, Polling, sources_of
+from monitor.facts.batch import NOT_POLLED, BatchFacts, Polling, sources_of
 from monitor.facts.calls import write_calls, write_left_open, write_percent
 from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.names import unknown
@@ -39,6 +39,7 @@ _STACKS: Final = (
     ("Calls", "Percent"),
     ("Last poll", "Next poll"),
 )
+_FORGOTTEN: Final = Sentence(NOT_POLLED[Polling.FORGOTTEN], Tone.ASIDE)
 
 
 async def list_batches(
@@ -60,7 +61,8 @@ async def list_batches(
     if found:
         rows = [_row(batch, batch.forecast(trouble), now=now) for batch in found]
         show_table(rows, stacks=_STACKS)
-        put(*more, *_footer(found), *standings)
+        forgotten = any(batch.polling is Polling.FORGOTTEN for batch in found)
+        put(*more, *([_FORGOTTEN] if forgotten else []), *standings)
     else:
         put(_nothing(config, matchers), *looks.values(), *standings)
     if trouble and (found or looks):
@@ -111,11 +113,6 @@ def _next_poll(batch: BatchFacts) -> Text:
     if batch.polling is not Polling.POLLED:
         return safe(batch.polling, "yellow" if batch.polling is Polling.NO_SOURCE else "dim")
     return whole(write_short_time(batch.next_poll_at), "dim")
-
-
-def _footer(found: Sequence[BatchFacts]) -> Iterator[Sentence]:
-    if any(batch.polling is Polling.FORGOTTEN for batch in found):
-        yield Sentence(f"forgotten: {FORGOTTEN}", Tone.ASIDE)
 
 
 def _nothing(config: Config, matchers: Sequence[Matcher]) -> Sentence:

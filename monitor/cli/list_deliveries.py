@@ -1,7 +1,6 @@
 """The deliveries as a table."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Final
 
 import typer
@@ -18,7 +17,6 @@ from monitor.screen.console import put, safe, whole, word
 from monitor.screen.documents import write_array
 from monitor.screen.listing import take
 from monitor.screen.table import Row, show_table
-from monitor.storage.database import Database
 from monitor.storage.deliveries.read import list_deliveries
 
 _STACKS: Final = (
@@ -38,7 +36,10 @@ async def list_(
     """List the deliveries in a state, to a receiver, or all."""
     async with reading(config) as database:
         await check_receiver(database, config, receiver)
-        found = _found(database, config, state=state, receiver=receiver)
+        found = (
+            DeliveryFacts.of(view, config)
+            async for view in list_deliveries(database, state=state, receiver=receiver)
+        )
         if output == Output.JSON:
             await write_array(found, lambda delivery: json.dumps(delivery.document()), limit)
             return
@@ -52,13 +53,6 @@ async def list_(
     put(*more, *([_DEAD] if DeliveryState.DEAD in states else []))
     if trouble and DeliveryState.PENDING in states:
         typer.echo(trouble, err=True)
-
-
-async def _found(
-    database: Database, config: Config, *, state: str | None, receiver: str | None
-) -> AsyncIterator[DeliveryFacts]:
-    async for view in list_deliveries(database, state=state, receiver=receiver):
-        yield DeliveryFacts.of(view, config)
 
 
 def _nothing(config: Config, *, filtered: bool) -> Sentence:

@@ -26,12 +26,7 @@ _NO_MATCH: Final = (
 
 
 async def list_events(
-    config: Config,
-    texts: Sequence[str],
-    *,
-    since: timedelta | None,
-    limit: int | None,
-    output: str,
+    config: Config, texts: Sequence[str], *, since: timedelta | None, limit: int | None, output: str
 ) -> None:
     """List the events that match."""
     matchers = parse_matchers(texts)

@@ -69,10 +69,9 @@ async def wait_for_end(
 
 def _hope(wanted: str, timeout: timedelta | None) -> str:
     end = "any end" if wanted == ANY_END else wanted
-    since = f"waiting for {end} since {write_short_time(datetime.now(UTC))}"
-    if timeout is None:
-        return since
-    return f"{since}, until {write_short_time(datetime.now(UTC) + timeout)}"
+    now = datetime.now(UTC)
+    until = "" if timeout is None else f", until {write_short_time(now + timeout)}"
+    return f"waiting for {end} since {write_short_time(now)}{until}"
 
 
 def _timed_out(sight: Sight, timeout: timedelta) -> End:
