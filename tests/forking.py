@@ -21,7 +21,7 @@ from typing import Final
 
 LOADED: Final = (
     *("monitor.cli.main", "monitor.daemon.process", "monitor.simulator", "alembic.command"),
-    *(f"monitor.cli.commands.{name}" for name in ("add", "list", "run")),
+    *(f"monitor.cli.commands.{name}" for name in ("set_up_and_run", "batches")),
     *(f"monitor.cli.{name}" for name in ("registration", "list_batches", "launch")),
     *("psycopg", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "uvloop"),
 )

@@ -8,15 +8,15 @@ from typing import Final
 
 import typer
 
+from monitor.app import open_database
 from monitor.cli.session import reading
 from monitor.config.load import find, load
-from monitor.config.schema import Config, database_url
+from monitor.config.schema import Config
 from monitor.config.warnings import warnings_of
 from monitor.core.errors import ConfigError, MonitorError, SecretMissingError
 from monitor.facts.delivery import write_debt
 from monitor.net.redact import printable
 from monitor.net.tls import tls_context
-from monitor.storage.database import Database
 from monitor.storage.deliveries.debts import debts_of_gone
 
 DATABASE_TIMEOUT: Final = 2.0
@@ -63,24 +63,22 @@ def _refuse_unusable(config: Config) -> None:
     """Raise ConfigError for a database URL or CA file that `run` could not use."""
     mistakes = []
     try:
-        Database(database_url(config))
+        open_database(config)
     except ConfigError as error:
         mistakes += error.mistakes
     except SecretMissingError:
         pass  # there is a warning of it
-    for kind, name, ca_file in _ca_files(config):
+    for key, ca_file in _ca_files(config):
         try:
             tls_context(ca_file)
         except ConfigError as error:
-            mistakes += [f"{config.path}: {kind}.{name}: {text}" for text in error.mistakes]
+            mistakes += [f"{config.path}: {key}: {text}" for text in error.mistakes]
     if mistakes:
         raise ConfigError(mistakes)
 
 
-def _ca_files(config: Config) -> Iterator[tuple[str, str, Path]]:
-    for name, source in config.sources.items():
-        if source.ca_file is not None:
-            yield "sources", name, source.ca_file
-    for name, receiver in config.receivers.items():
-        if receiver.ca_file is not None:
-            yield "receivers", name, receiver.ca_file
+def _ca_files(config: Config) -> Iterator[tuple[str, Path]]:
+    for kind, tables in {"sources": config.sources, "receivers": config.receivers}.items():
+        for name, settings in tables.items():
+            if settings.ca_file is not None:
+                yield f"{kind}.{name}", settings.ca_file

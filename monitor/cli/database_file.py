@@ -6,7 +6,8 @@ from pathlib import Path
 import typer
 
 from monitor.app import open_database
-from monitor.config.load import load
+from monitor.cli.session import opened
+from monitor.config.schema import Config
 from monitor.core.errors import StorageError
 from monitor.facts.times import write_short_time
 from monitor.net.redact import printable
@@ -15,18 +16,14 @@ from monitor.storage.backup.copy import Contents
 from monitor.storage.schema.version import migrate as migrate_database
 from monitor.storage.servers.lock import hold_file
 
-_CLEAN = ("--clean", "--if-exists")
 _UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 
-async def migrate(path: Path | None) -> None:
+async def migrate(config: Config) -> None:
     """Bring the database to the newest schema; raise DatabaseLockedError beside a daemon."""
-    database = open_database(load(path))
-    try:
+    async with opened(config) as database:
         with hold_file(database.file, shared=True):
             found, newest = await migrate_database(database)
-    finally:
-        await database.close()
     place = printable(database.place)
     if found is None:
         typer.echo(f"{place}: made, with schema {newest}")
@@ -36,25 +33,24 @@ async def migrate(path: Path | None) -> None:
         typer.echo(f"{place}: schema {found} -> {newest}")
 
 
-def back_up(path: Path | None, to: Path, *, force: bool) -> None:
+def back_up(config: Config, to: Path, *, force: bool) -> None:
     """Copy the SQLite file while the daemon works; raise StorageError with what Postgres needs."""
-    database = open_database(load(path))
+    database = open_database(config)
     if database.file is None:
-        raise StorageError(
-            "Postgres makes its own back-ups, daemon or not:\n"
-            f"  {shlex.join(('pg_dump', '-Fc', '-f', str(to), database.address))}"
-        )
+        dump = shlex.join(("pg_dump", "-Fc", "-f", str(to), database.address))
+        raise StorageError(f"Postgres makes its own back-ups, daemon or not:\n  {dump}")
     contents = backup.back_up(database.file, to, force=force)
     typer.echo(f"{printable(str(to))}: {_describe(contents)}")
 
 
-def restore(path: Path | None, copy: Path) -> None:
+def restore(config: Config, copy: Path) -> None:
     """Put a back-up in the SQLite file's place; raise StorageError with what Postgres needs."""
-    database = open_database(load(path))
+    database = open_database(config)
     if database.file is None:
+        put_back = ("pg_restore", "--clean", "--if-exists", "-d", database.address, str(copy))
         raise StorageError(
             "Postgres restores its own back-ups, with all daemons stopped:\n"
-            f"  {shlex.join(('pg_restore', *_CLEAN, '-d', database.address, str(copy)))}"
+            f"  {shlex.join(put_back)}"
         )
     contents, kept = backup.restore(copy, database.file)
     typer.echo(f"{printable(str(database.file))}: {_describe(contents)}")

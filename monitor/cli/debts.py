@@ -1,12 +1,11 @@
 """The debts to a receiver that left the config: moved to another one, or given up."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import typer
 
 from monitor.cli.session import check_receiver, warn_of_missing_daemon, writing
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.core.errors import UnknownNameError
 from monitor.facts.delivery import write_debt
 from monitor.facts.names import check_known
@@ -15,11 +14,8 @@ from monitor.storage.deliveries.debts import debts_of_gone, hand_over
 from monitor.storage.upkeep import expire_deliveries
 
 
-async def clear(path: Path | None, receiver: str, *, to: str | None, drop: bool, yes: bool) -> None:
-    """Move or give up what waits for a receiver that is gone, once somebody said yes to it."""
-    if drop is (to is not None):
-        raise typer.BadParameter("give either --to RECEIVER or --drop")
-    config = load(path)
+async def clear(config: Config, receiver: str, *, to: str | None, yes: bool) -> None:
+    """Move what waits for a receiver that is gone, or give it up, once somebody said yes to it."""
     if receiver in config.receivers:
         raise UnknownNameError(
             f"{receiver} is in {config.path}: what waits for it is sent; only a receiver that left"

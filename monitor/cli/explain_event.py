@@ -1,13 +1,12 @@
 """The page that explains an event: who heard of it, who did not, and why."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.text import Text
 
 from monitor.cli.options import Output
 from monitor.cli.session import reading
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.facts.event_summary import name_in, summarise
 from monitor.facts.explanation import Explanation, explain
 from monitor.facts.sentence import Sentence, Tone
@@ -17,9 +16,8 @@ from monitor.screen.documents import write_json
 from monitor.screen.page import show_facts, show_heading, show_page
 
 
-async def show(path: Path | None, event_id: str, *, output: str) -> None:
+async def show(config: Config, event_id: str, *, output: str) -> None:
     """Explain the event of an id."""
-    config = load(path)
     async with reading(config) as database:
         explanation = await explain(database, config, event_id)
     now = datetime.now(UTC)

@@ -5,14 +5,13 @@ import select
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 import typer
 
 from monitor.cli.options import Output
 from monitor.cli.session import parse_matchers, reading, time_ago
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.core.errors import StorageError
 from monitor.core.matching import Matcher
 from monitor.facts.daemon_seen import missing_daemon
@@ -37,15 +36,10 @@ Write = Callable[[LoggedEvent], None]
 
 
 async def follow_events(
-    path: Path | None,
-    texts: Sequence[str],
-    *,
-    since: timedelta | None,
-    limit: int | None,
-    output: str,
+    config: Config, texts: Sequence[str], *, since: timedelta | None, limit: int | None, output: str
 ) -> None:
     """Print the newest events that match, then each as it is committed, until interrupted."""
-    config, matchers = load(path), parse_matchers(texts)
+    matchers = parse_matchers(texts)
     write = _write_json if output == Output.JSON else _line_writer()
     async with reading(config) as database:
         start = await time_ago(database, since)

@@ -1,12 +1,10 @@
 """The launch of the daemon."""
 
 import asyncio
-from pathlib import Path
 
 import structlog
 
 from monitor import descriptors
-from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.config.warnings import require_secrets, warnings_at_work
 from monitor.daemon import process
@@ -20,9 +18,8 @@ else:
     _run_loop = uvloop.run
 
 
-def launch(path: Path | None) -> None:
+def launch(config: Config) -> None:
     """Run the daemon; raise MonitorError when it cannot start."""
-    config = load(path)
     require_secrets(config)
     set_up_logs(
         level=config.monitor.log_level,

@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 import typer
@@ -11,33 +10,28 @@ from rich.text import Text
 
 from monitor.cli.options import Output
 from monitor.cli.session import parse_matchers, reading
-from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.batch import Knowledge, progress
 from monitor.core.forecast import Forecast
 from monitor.core.matching import Matcher, Operator
-from monitor.facts.batch import FORGOTTEN, BatchFacts, Polling, sources_of
+from monitor.facts.batch import NOT_POLLED, BatchFacts, Polling, sources_of
 from monitor.facts.calls import write_calls, write_left_open, write_percent
 from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.names import unknown
-from monitor.facts.pace import write_short_forecast
+from monitor.facts.pace import write_forecast
 from monitor.facts.remedy import describe_account
 from monitor.facts.sentence import Sentence, Tone
 from monitor.facts.times import write_short_time, write_wait
 from monitor.providers import GenericSettings
-from monitor.screen.console import Cell, put, safe, whole, word
+from monitor.screen.console import put, safe, whole, word
 from monitor.screen.documents import write_array
 from monitor.screen.listing import take
-from monitor.screen.table import show_table
+from monitor.screen.table import Row, show_table
 from monitor.setting_types import write_duration
 from monitor.storage.batches.read import watched_batches
 from monitor.storage.database import Database
 from monitor.storage.sources import all_sources
 
-_COLUMNS: Final = (
-    *("Source", "Batch", "Name", "Phase", "State", "Outcome", "Calls", "Percent", "Pace"),
-    *("Origin", "Last poll", "Next poll", "Last error"),
-)
 _STACKS: Final = (
     ("Source", "Origin"),
     ("Batch", "Name", "Pace", "Last error"),
@@ -45,13 +39,14 @@ _STACKS: Final = (
     ("Calls", "Percent"),
     ("Last poll", "Next poll"),
 )
+_FORGOTTEN: Final = Sentence(NOT_POLLED[Polling.FORGOTTEN], Tone.ASIDE)
 
 
 async def list_batches(
-    path: Path | None, texts: Sequence[str], *, limit: int | None, output: str
+    config: Config, texts: Sequence[str], *, limit: int | None, output: str
 ) -> None:
     """List the watched batches that match."""
-    config, matchers = load(path), parse_matchers(texts)
+    matchers = parse_matchers(texts)
     async with reading(config) as database:
         trouble = await missing_daemon(database)
         matching = _matching(database, config, matchers)
@@ -65,8 +60,9 @@ async def list_batches(
     standings = [one for name in sorted(named) for one in describe_account(accounts[name], now=now)]
     if found:
         rows = [_row(batch, batch.forecast(trouble), now=now) for batch in found]
-        show_table(_COLUMNS, rows, stacks=_STACKS)
-        put(*more, *_footer(found), *standings)
+        show_table(rows, stacks=_STACKS)
+        forgotten = any(batch.polling is Polling.FORGOTTEN for batch in found)
+        put(*more, *([_FORGOTTEN] if forgotten else []), *standings)
     else:
         put(_nothing(config, matchers), *looks.values(), *standings)
     if trouble and (found or looks):
@@ -84,24 +80,24 @@ async def _matching(
             yield batch
 
 
-def _row(batch: BatchFacts, found: Forecast | None, *, now: datetime) -> list[Cell]:
+def _row(batch: BatchFacts, found: Forecast | None, *, now: datetime) -> Row:
     watch, known = batch.watch, batch.watch.known
     measured = progress(known)
-    return [
-        watch.batch.source,
-        watch.batch.id,
-        safe(batch.name, "dim"),
-        word(known.phase) if known else safe("not read", "dim"),
-        _state(known, now=now) if known else "",
-        word(known.outcome if known else None),
-        write_calls(measured),
-        write_percent(measured),
-        write_short_forecast(found, now=now),
-        safe(watch.batch.origin.value, "dim"),
-        whole(write_short_time(watch.last_poll_at)),
-        _next_poll(batch),
-        safe(batch.last_error, "red"),
-    ]
+    return {
+        "Source": watch.batch.source,
+        "Batch": watch.batch.id,
+        "Name": safe(batch.name, "dim"),
+        "Phase": word(known.phase) if known else safe("not read", "dim"),
+        "State": _state(known, now=now) if known else "",
+        "Outcome": word(known.outcome if known else None),
+        "Calls": write_calls(measured),
+        "Percent": write_percent(measured),
+        "Pace": write_forecast(found, now=now, short=True),
+        "Origin": safe(watch.batch.origin.value, "dim"),
+        "Last poll": whole(write_short_time(watch.last_poll_at)),
+        "Next poll": _next_poll(batch),
+        "Last error": safe(batch.last_error, "red"),
+    }
 
 
 def _state(known: Knowledge, *, now: datetime) -> Text:
@@ -117,11 +113,6 @@ def _next_poll(batch: BatchFacts) -> Text:
     if batch.polling is not Polling.POLLED:
         return safe(batch.polling, "yellow" if batch.polling is Polling.NO_SOURCE else "dim")
     return whole(write_short_time(batch.next_poll_at), "dim")
-
-
-def _footer(found: Sequence[BatchFacts]) -> Iterator[Sentence]:
-    if any(batch.polling is Polling.FORGOTTEN for batch in found):
-        yield Sentence(f"forgotten: {FORGOTTEN}", Tone.ASIDE)
 
 
 def _nothing(config: Config, matchers: Sequence[Matcher]) -> Sentence:

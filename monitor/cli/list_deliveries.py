@@ -1,32 +1,24 @@
 """The deliveries as a table."""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 
 import typer
 
 from monitor.cli.options import Output
 from monitor.cli.session import check_receiver, reading
-from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.delivery import DeliveryState
 from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.delivery import DeliveryFacts
 from monitor.facts.sentence import Sentence, Tone
 from monitor.facts.times import write_short_time
-from monitor.screen.console import Cell, put, safe, whole, word
+from monitor.screen.console import put, safe, whole, word
 from monitor.screen.documents import write_array
 from monitor.screen.listing import take
-from monitor.screen.table import show_table
-from monitor.storage.database import Database
+from monitor.screen.table import Row, show_table
 from monitor.storage.deliveries.read import list_deliveries
 
-_COLUMNS: Final = (
-    *("Delivery", "State", "Waits", "Receiver", "Type", "Subject", "Attempts", "Delivered"),
-    "Event",
-)
 _STACKS: Final = (
     ("Delivery",),
     ("State", "Waits", "Delivered"),
@@ -39,13 +31,15 @@ _DEAD: Final = Sentence(
 
 
 async def list_(
-    path: Path | None, *, state: str | None, receiver: str | None, limit: int | None, output: str
+    config: Config, *, state: str | None, receiver: str | None, limit: int | None, output: str
 ) -> None:
     """List the deliveries in a state, to a receiver, or all."""
-    config = load(path)
     async with reading(config) as database:
         await check_receiver(database, config, receiver)
-        found = _found(database, config, state=state, receiver=receiver)
+        found = (
+            DeliveryFacts.of(view, config)
+            async for view in list_deliveries(database, state=state, receiver=receiver)
+        )
         if output == Output.JSON:
             await write_array(found, lambda delivery: json.dumps(delivery.document()), limit)
             return
@@ -54,18 +48,11 @@ async def list_(
     if not listed:
         put(_nothing(config, filtered=state is not None or receiver is not None))
         return
-    show_table(_COLUMNS, [_row(delivery) for delivery in listed], stacks=_STACKS)
+    show_table([_row(delivery) for delivery in listed], stacks=_STACKS)
     states = {delivery.view.state for delivery in listed if not delivery.is_dead_test}
     put(*more, *([_DEAD] if DeliveryState.DEAD in states else []))
     if trouble and DeliveryState.PENDING in states:
         typer.echo(trouble, err=True)
-
-
-async def _found(
-    database: Database, config: Config, *, state: str | None, receiver: str | None
-) -> AsyncIterator[DeliveryFacts]:
-    async for view in list_deliveries(database, state=state, receiver=receiver):
-        yield DeliveryFacts.of(view, config)
 
 
 def _nothing(config: Config, *, filtered: bool) -> Sentence:
@@ -78,16 +65,16 @@ def _nothing(config: Config, *, filtered: bool) -> Sentence:
     return Sentence("no deliveries yet: `monitor test RECEIVER` sends a first one")
 
 
-def _row(delivery: DeliveryFacts) -> list[Cell]:
+def _row(delivery: DeliveryFacts) -> Row:
     view = delivery.view
-    return [
-        str(view.row),
-        word(view.state),
-        delivery.wait,
-        view.receiver,
-        view.event_type,
-        view.subject,
-        "1 attempt" if view.attempts == 1 else f"{view.attempts} attempts",
-        whole(write_short_time(view.delivered_at)),
-        safe(view.event_id, "dim"),
-    ]
+    return {
+        "Delivery": str(view.row),
+        "State": word(view.state),
+        "Waits": delivery.wait,
+        "Receiver": view.receiver,
+        "Type": view.event_type,
+        "Subject": view.subject,
+        "Attempts": "1 attempt" if view.attempts == 1 else f"{view.attempts} attempts",
+        "Delivered": whole(write_short_time(view.delivered_at)),
+        "Event": safe(view.event_id, "dim"),
+    }

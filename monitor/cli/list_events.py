@@ -2,22 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 from monitor.cli.options import Output
 from monitor.cli.session import parse_matchers, reading, time_ago
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.facts.event_log import LoggedEvent, matching
 from monitor.facts.event_summary import name_in, source_in, summarise
 from monitor.facts.sentence import Sentence
 from monitor.facts.times import write_short_time
-from monitor.screen.console import Cell, put, safe, whole
+from monitor.screen.console import put, safe, whole
 from monitor.screen.documents import write_array
 from monitor.screen.listing import take
-from monitor.screen.table import show_table
+from monitor.screen.table import Row, show_table
 
-_COLUMNS: Final = ("Time", "Type", "Source", "Subject", "Name", "What", "Event")
 _STACKS: Final = (("Time", "Source"), ("Type", "What", "Event"), ("Subject", "Name"))
 _NOTHING: Final = (
     "no events yet: `monitor add SOURCE ID` watches a batch, a running `monitor run` reads it"
@@ -28,15 +26,10 @@ _NO_MATCH: Final = (
 
 
 async def list_events(
-    path: Path | None,
-    texts: Sequence[str],
-    *,
-    since: timedelta | None,
-    limit: int | None,
-    output: str,
+    config: Config, texts: Sequence[str], *, since: timedelta | None, limit: int | None, output: str
 ) -> None:
     """List the events that match."""
-    config, matchers = load(path), parse_matchers(texts)
+    matchers = parse_matchers(texts)
     async with reading(config) as database:
         found = matching(database, matchers, since=await time_ago(database, since))
         if output == Output.JSON:
@@ -44,20 +37,20 @@ async def list_events(
             return
         listed, more = await take(found, limit)
     if listed:
-        show_table(_COLUMNS, [_row(logged) for logged in listed], stacks=_STACKS, cut="What")
+        show_table([_row(logged) for logged in listed], stacks=_STACKS, cut="What")
         put(*more)
     else:
         put(Sentence(_NO_MATCH if matchers or since is not None else _NOTHING))
 
 
-def _row(logged: LoggedEvent) -> list[Cell]:
+def _row(logged: LoggedEvent) -> Row:
     event, document = logged
-    return [
-        whole(write_short_time(event.at)),
-        document["type"],
-        safe(source_in(document), "dim"),
-        document["subject"],
-        safe(name_in(document), "dim"),
-        summarise(document),
-        safe(event.id, "dim"),
-    ]
+    return {
+        "Time": whole(write_short_time(event.at)),
+        "Type": document["type"],
+        "Source": safe(source_in(document), "dim"),
+        "Subject": document["subject"],
+        "Name": safe(name_in(document), "dim"),
+        "What": summarise(document),
+        "Event": safe(event.id, "dim"),
+    }

@@ -2,12 +2,14 @@
 
 import os
 import sys
+from importlib import import_module
 from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from monitor import __version__, descriptors
-from monitor.cli.help import Commands
+from monitor.cli.command import make_command
 from monitor.core.errors import MonitorError
 from monitor.net.redact import printable
 from monitor.screen.glyphs import fall_back
@@ -42,17 +44,40 @@ SECTIONS: Final = {
         "clear": "Clear what waits for a receiver that was renamed or removed.",
     },
 }
-"""The commands, each with the first line of its help: a list of them imports none."""
+"""The commands, each with the first line of its help: a list of them imports none.
+
+The module of a section is called as its title, the function of a command `do_NAME`.
+"""
 
 
-class _Monitor(Commands):
-    """The program: an error raised on purpose is a line without a traceback."""
+class _Monitor(TyperGroup):
+    """The program: each command is imported when it is asked for, and no sooner.
 
-    sections = SECTIONS
-    package = "monitor.cli.commands"
+    As click has it: https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        names = [name for section in SECTIONS.values() for name in section]
+        super().__init__(**{**settings, "commands": dict.fromkeys(names)})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command; none of another name."""
+        for title, commands in SECTIONS.items():
+            if cmd_name in commands:
+                section = title.lower().replace(" ", "_")
+                module = import_module(f"monitor.cli.commands.{section}")
+                function = getattr(module, f"do_{cmd_name.replace('-', '_')}")
+                return make_command(cmd_name, function)
+        return None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each section's commands with the first line of their help, whole."""
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that the arguments name."""
+        """Run the command that the arguments name; an error raised on purpose is no traceback."""
         try:
             return super().invoke(ctx)
         except MonitorError as error:

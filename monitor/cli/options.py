@@ -1,15 +1,17 @@
-"""Options and arguments: what several commands share."""
+"""Options and arguments that several commands share, and how the config is read for one."""
 
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from monitor.core.batch import Outcome, Phase
-from monitor.core.delivery import DeliveryState
+
+if TYPE_CHECKING:
+    from monitor.config.schema import Config
 
 
 class Output(StrEnum):
@@ -26,6 +28,13 @@ ENDS: Final = (*(outcome.value for outcome in Outcome), ANY_END)
 """What a wait can be for."""
 
 
+def load(path: Path | None) -> "Config":
+    """Return the config in force; raise ConfigError. Nothing of it is imported for a help text."""
+    from monitor.config.load import load
+
+    return load(path)
+
+
 def one_of(*allowed: str) -> Callable[[str | None], str | None]:
     """Return the check that an option's value is one of the words allowed."""
 
@@ -37,6 +46,11 @@ def one_of(*allowed: str) -> Callable[[str | None], str | None]:
     return check
 
 
+def limit_option(help_: str) -> Any:
+    """Return the option that bounds how much is shown."""
+    return typer.Option("--limit", "-n", metavar="N", parser=_parse_limit, help=help_)
+
+
 def _parse_limit(text: str) -> int:
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
     if number < 1:
@@ -44,7 +58,12 @@ def _parse_limit(text: str) -> int:
     return number
 
 
-def read_duration(text: object) -> timedelta:
+def duration_option(name: str, help_: str) -> Any:
+    """Return an option that takes a duration."""
+    return typer.Option(name, metavar="DURATION", parser=_read_duration, help=help_)
+
+
+def _read_duration(text: object) -> timedelta:
     """Read a duration; anything else, or one longer than the calendar, is wrong usage."""
     from monitor.setting_types import parse_duration
 
@@ -56,6 +75,12 @@ def read_duration(text: object) -> timedelta:
     return wanted
 
 
+def _output(help_: str) -> Any:
+    return typer.Option(
+        "--output", "-o", metavar="table|json", callback=one_of(*Output), help=help_
+    )
+
+
 ConfigPath = Annotated[
     Path | None,
     typer.Option(
@@ -65,54 +90,14 @@ ConfigPath = Annotated[
         help="The config file; else $MONITOR_CONFIG, ./config.toml, /etc/monitor/config.toml.",
     ),
 ]
-
-
-def _output(help_: str) -> Any:
-    return typer.Option(
-        "--output", "-o", metavar="table|json", callback=one_of(*Output), help=help_
-    )
-
-
-def state_option(help_: str) -> Any:
-    """Return the option that picks deliveries by their state."""
-    return typer.Option(
-        "--state", metavar="pending|delivered|dead", callback=one_of(*DeliveryState), help=help_
-    )
-
-
-def _limit(help_: str) -> Any:
-    return typer.Option("--limit", "-n", metavar="N", parser=_parse_limit, help=help_)
-
-
 ListOutput = Annotated[
     str, _output("json: one array with everything that matches, its times in UTC.")
 ]
 PageOutput = Annotated[str, _output("json: one document, its times in UTC.")]
-Limit = Annotated[int | None, _limit("At most N; else a table has the newest 100, json all.")]
-ShownLimit = Annotated[int | None, _limit("At most N snapshots and N events; else 10 of each.")]
-Since = Annotated[
-    timedelta | None,
-    typer.Option(
-        "--since",
-        metavar="DURATION",
-        parser=read_duration,
-        help="Only events of the last 30m, 2h, 7d …",
-    ),
-]
+Limit = Annotated[int | None, limit_option("At most N; else a table has the newest 100, json all.")]
 MatcherArguments = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[MATCHER…]", help="What must hold, all of it, such as 'phase = running'."
-    ),
-]
-SourceArgument = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A source's name in the config.")
-]
-BatchArgument = Annotated[str, typer.Argument(metavar="ID", help="The provider's id of the batch.")]
-BatchArguments = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="ID…",
-        help="The provider's ids of batches; - reads them from standard input, one a line.",
     ),
 ]

@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -13,7 +12,7 @@ from rich.text import Text
 from monitor.cli.generic_hints import expression_problems, word_facts
 from monitor.cli.options import Output
 from monitor.cli.raw_answer import show_raw
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.config.warnings import require_secrets
 from monitor.core.batch import Reading, progress
 from monitor.core.errors import PollError
@@ -30,24 +29,11 @@ from monitor.providers import GenericSettings, SourceSettings, build
 from monitor.providers.generic import Generic
 from monitor.screen.console import safe, word
 from monitor.screen.documents import write_json
-from monitor.screen.page import draw_progress, list_words, show_page
+from monitor.screen.page import Fact, draw_progress, list_words, show_page
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollOutcome:
-    """A reading, and how it was come by."""
-
-    source: str
-    settings: SourceSettings
-    id: str
-    reading: Reading
-    at: datetime
-    took: timedelta
-
-
-async def poll(path: Path | None, source: str, batch_id: str, *, raw: bool, output: str) -> None:
+async def poll(config: Config, source: str, batch_id: str, *, raw: bool, output: str) -> None:
     """Read one batch and show it; raise Exit(1) when the poll fails."""
-    config = load(path)
     check_known("source", source, config.sources)
     check_id(batch_id)
     require_secrets(config, source=source)
@@ -64,13 +50,14 @@ async def poll(path: Path | None, source: str, batch_id: str, *, raw: bool, outp
         for line in _advice(found, provider, answers, settings=settings, raw=raw):
             typer.echo(line, err=True)
         raise typer.Exit(1)
-    outcome = PollOutcome(
-        source=source, settings=settings, id=batch_id, reading=found, at=at, took=took
-    )
     if output == Output.TABLE:
-        _show(outcome)
+        title = Text.assemble(safe(source), " ", safe(batch_id, "bold"))
+        read = f"{write_time(at)}, in {write_latency(took)}; nothing stored"
+        show_page(title, [*_facts(found, settings), ("read", read)])
     elif not raw:
-        write_json(_document(outcome))
+        about = {"source": source, "provider": settings.provider, "id": batch_id}
+        read_at = {"read_at": stamp(at), "duration_ms": took // timedelta(milliseconds=1)}
+        write_json({**about, **_document(found), **read_at})
 
 
 async def _read(provider: Provider, batch_id: str) -> Reading | PollError:
@@ -98,12 +85,8 @@ def _advice(
         yield remedy(error.kind, provider=settings.provider)
 
 
-def _document(outcome: PollOutcome) -> dict[str, Any]:
-    reading = outcome.reading
+def _document(reading: Reading) -> dict[str, Any]:
     return {
-        "source": outcome.source,
-        "provider": outcome.settings.provider,
-        "id": outcome.id,
         "name": reading.name,
         "status": reading.status,
         "phase": reading.phase.value,
@@ -115,27 +98,19 @@ def _document(outcome: PollOutcome) -> dict[str, Any]:
         "valid_contacts": reading.valid_contacts,
         "progress": asdict(progress(reading)),
         "scheduled_at": stamp_if(reading.scheduled_at),
-        "read_at": stamp(outcome.at),
-        "duration_ms": outcome.took // timedelta(milliseconds=1),
     }
 
 
-def _show(outcome: PollOutcome) -> None:
-    reading, settings = outcome.reading, outcome.settings
-    read = f"{write_time(outcome.at)}, in {write_latency(outcome.took)}; nothing stored"
-    show_page(
-        Text.assemble(safe(outcome.source), " ", safe(outcome.id, "bold")),
-        [
-            ("name", reading.name or ""),
-            ("phase", list_words(word(reading.phase), word(reading.outcome))),
-            ("status", reading.status),
-            ("progress", draw_progress(progress(reading))),
-            ("calls", write_counts(reading.counts)),
-            ("uncounted", safe(reading.uncounted or "", "yellow")),
-            ("unknown", safe(", ".join(reading.unknown_call_statuses), "red")),
-            *(word_facts(reading, settings) if isinstance(settings, GenericSettings) else ()),
-            ("contacts", write_contacts(reading)),
-            ("scheduled", write_time(reading.scheduled_at)),
-            ("read", read),
-        ],
-    )
+def _facts(reading: Reading, settings: SourceSettings) -> list[Fact]:
+    return [
+        ("name", reading.name or ""),
+        ("phase", list_words(word(reading.phase), word(reading.outcome))),
+        ("status", reading.status),
+        ("progress", draw_progress(progress(reading))),
+        ("calls", write_counts(reading.counts)),
+        ("uncounted", safe(reading.uncounted or "", "yellow")),
+        ("unknown", safe(", ".join(reading.unknown_call_statuses), "red")),
+        *(word_facts(reading, settings) if isinstance(settings, GenericSettings) else ()),
+        ("contacts", write_contacts(reading)),
+        ("scheduled", write_time(reading.scheduled_at)),
+    ]

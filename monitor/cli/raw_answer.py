@@ -72,11 +72,8 @@ def _write(finding: Finding, secrets: list[str]) -> Text:
     if finding.problem is not None and finding.value is None:
         return written + safe(finding.problem, "red")
     written += _write_value(finding.value, secrets)
-    if finding.problem is not None:
-        written += Text("\n") + safe(finding.problem, "red")
-    if finding.note is not None:
-        written += Text("\n") + safe(finding.note, "yellow")
-    return written
+    lines = (written, safe(finding.problem or "", "red"), safe(finding.note or "", "yellow"))
+    return Text("\n").join(line for line in lines if line)
 
 
 def _write_value(value: object, secrets: list[str]) -> Text:

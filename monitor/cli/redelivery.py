@@ -2,51 +2,32 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import typer
 
 from monitor.cli.session import check_receiver, time_ago, warn_of_missing_daemon, writing
-from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.core.delivery import DeliveryState
 from monitor.core.errors import UnknownNameError
 from monitor.facts.delivery import parse_row
 from monitor.facts.event_id import whole_id
 from monitor.net.redact import printable
 from monitor.storage.database import Database
-from monitor.storage.deliveries.redeliver import Candidate, find_deliveries, find_of_receiver
-from monitor.storage.deliveries.redeliver import redeliver as owe_again
+from monitor.storage.deliveries.redeliver import (
+    Candidate,
+    find_deliveries,
+    find_of_receiver,
+    redeliver,
+)
 
 
-async def redeliver(
-    path: Path | None,
-    ids: Sequence[str],
-    *,
-    receiver: str | None,
-    since: timedelta | None,
-    state: str | None,
-) -> None:
-    """Owe deliveries once more: those named, or those of a receiver."""
-    if ids and (receiver or since is not None or state):
-        raise typer.BadParameter("give either ids, or --receiver with --since and --state")
-    if not ids and receiver is None:
-        raise typer.BadParameter("give ids of deliveries or events, or --receiver")
-    config = load(path)
-    async with writing(config) as database:
-        if receiver is None:
-            await _redeliver_named(database, config, ids)
-        else:
-            wanted = state or DeliveryState.DEAD
-            await _redeliver_receiver(database, config, receiver, since=since, wanted=wanted)
-
-
-async def _redeliver_named(database: Database, config: Config, ids: Sequence[str]) -> None:
+async def redeliver_named(config: Config, ids: Sequence[str]) -> None:
+    """Owe deliveries once more, by their ids or their events'; raise UnknownNameError."""
     rows = {row: text for text in ids if (row := parse_row(text))}
     names = [text for text in dict.fromkeys(ids) if not parse_row(text)]
-    events = {name: whole for name in names if (whole := await whole_id(database, name))}
-    found = await find_deliveries(database, rows=list(rows), events=list(events.values()))
-    await _owe(database, config, found)
+    async with writing(config) as database:
+        events = {name: whole for name in names if (whole := await whole_id(database, name))}
+        found = await find_deliveries(database, rows=list(rows), events=list(events.values()))
+        await _owe(database, config, found)
     known = {candidate.row for candidate in found}
     missing = [text for row, text in rows.items() if row not in known]
     found_events = {candidate.event_id for candidate in found}
@@ -59,21 +40,23 @@ async def _redeliver_named(database: Database, config: Config, ids: Sequence[str
         )
 
 
-async def _redeliver_receiver(
-    database: Database, config: Config, receiver: str, *, since: timedelta | None, wanted: str
+async def redeliver_receiver(
+    config: Config, receiver: str, *, since: timedelta | None, wanted: str
 ) -> None:
-    await check_receiver(database, config, receiver)
-    start = await time_ago(database, since)
-    found = await find_of_receiver(database, receiver, state=wanted, since=start)
-    if found:
-        await _owe(database, config, found)
-    else:
-        typer.echo(f"{receiver} has no {wanted} deliveries of that time: nothing to do")
+    """Owe a receiver's deliveries in a state once more, those of a time that ends now."""
+    async with writing(config) as database:
+        await check_receiver(database, config, receiver)
+        start = await time_ago(database, since)
+        found = await find_of_receiver(database, receiver, state=wanted, since=start)
+        if found:
+            await _owe(database, config, found)
+        else:
+            typer.echo(f"{receiver} has no {wanted} deliveries of that time: nothing to do")
 
 
 async def _owe(database: Database, config: Config, found: Sequence[Candidate]) -> None:
     """Owe what is not due already, and print what became of each kind."""
-    owed = await owe_again(database, found, now=await database.now())
+    owed = await redeliver(database, found, now=await database.now())
     left = [candidate for candidate in found if candidate.row not in owed]
     if owed:
         typer.echo(f"{_count(len(owed))} owed again; a running daemon sends within 2 s")

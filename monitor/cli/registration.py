@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -10,13 +9,12 @@ from pydantic import ValidationError
 
 from monitor.cli.options import Work
 from monitor.cli.session import warn_of_missing_daemon, writing
-from monitor.config.load import load
 from monitor.config.mistakes import mistakes_of
 from monitor.config.schema import Config, DeclaredBatch
 from monitor.core.batch import Origin
-from monitor.core.batch_id import check_batch_id, identity_of
+from monitor.core.batch_id import identity_of
 from monitor.core.errors import UnknownNameError
-from monitor.facts.names import check_known
+from monitor.facts.names import check_known, complaint_of
 from monitor.net.redact import printable
 from monitor.storage.batches.read import has_batches
 from monitor.storage.batches.register import (
@@ -30,26 +28,24 @@ _SHOWN = 60
 
 
 def add(
-    path: Path | None,
+    config: Config,
     source: str,
     ids: Sequence[str],
     *,
-    labels: Sequence[str],
+    labels: Mapping[str, str] | None,
     name: str | None,
 ) -> Work:
     """Watch batches; all or, if one id cannot be one, none.
 
     Ids are read before the event loop runs: Ctrl-C then ends a read of standard input at once.
     """
-    given = _parse_labels(labels)
-    config = load(path)
     check_known("source", source, config.sources)
     wanted = _read_ids(ids)
     _check_ids(wanted)
     if name is not None and len(wanted) != 1:
         raise typer.BadParameter("a name is for a single batch", param_hint="--name")
-    _check_described(name, given)
-    batches = [Registration(source=source, id=id_, name=name, labels=given) for id_ in wanted]
+    _check_described(name, labels)
+    batches = [Registration(source=source, id=id_, name=name, labels=labels) for id_ in wanted]
     return _add(config, batches)
 
 
@@ -75,14 +71,14 @@ def _write_counts(done: RegistrationCounts) -> Iterator[str]:
         yield f"{done.known:,} already watched"
 
 
-def remove(path: Path | None, source: str, texts: Sequence[str]) -> Work:
+def remove(config: Config, source: str, texts: Sequence[str]) -> Work:
     """Stop watching batches; raise UnknownNameError for those that were not watched."""
-    return _remove(load(path), source, _read_ids(texts))
+    return _remove(config, source, _read_ids(texts))
 
 
 async def _remove(config: Config, source: str, ids: Sequence[str]) -> None:
     async with writing(config) as database:
-        possible = [id_ for id_ in ids if _complaint(id_) is None]
+        possible = [id_ for id_ in ids if not complaint_of(id_)]
         removed = await unregister_batches(database, source, possible)
         if not await has_batches(database, source):
             check_known("source", source, config.sources)
@@ -101,10 +97,10 @@ async def _remove(config: Config, source: str, ids: Sequence[str]) -> None:
 
 
 def _write_missing(source: str, ids: Sequence[str]) -> Iterator[str]:
-    complaints = {id_: _complaint(id_) for id_ in ids}
+    complaints = {id_: complaint_of(id_) for id_ in ids}
     for id_, complaint in complaints.items():
         yield f"{_shown(id_)}: {complaint or f'{source} watches no such batch'}"
-    if None in complaints.values():
+    if "" in complaints.values():
         yield f"`monitor list 'source = {source}'` shows those it watches"
 
 
@@ -127,17 +123,9 @@ def _read_lines() -> Iterator[str]:
 
 def _check_ids(ids: Sequence[str]) -> None:
     """Raise UnknownNameError that names all texts that cannot be ids; nothing is registered."""
-    bad = [f"{_shown(id_)}: {why}" for id_ in ids if (why := _complaint(id_)) is not None]
+    bad = [f"{_shown(id_)}: {why}" for id_ in ids if (why := complaint_of(id_))]
     if bad:
         raise UnknownNameError("\n".join([*bad, "nothing was registered"]))
-
-
-def _complaint(batch_id: str) -> str | None:
-    try:
-        check_batch_id(batch_id)
-    except ValueError as error:
-        return str(error)
-    return None
 
 
 def _shown(batch_id: str) -> str:
@@ -145,7 +133,8 @@ def _shown(batch_id: str) -> str:
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
-def _parse_labels(labels: Sequence[str]) -> dict[str, str] | None:
+def parse_labels(labels: Sequence[str]) -> dict[str, str] | None:
+    """Read labels given as K=V; a mistake in one is wrong usage. None: no labels were given."""
     if not labels:
         return None
     parsed = {}

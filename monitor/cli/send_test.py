@@ -1,12 +1,9 @@
 """The test of a receiver: one event sent to it by the real path."""
 
-from pathlib import Path
-
 import typer
 
 from monitor.app import build_receiver
 from monitor.cli.session import writing
-from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.errors import SecretMissingError
 from monitor.engine.delivering.receiver_test import send_receiver_test
@@ -18,9 +15,8 @@ from monitor.storage.deliveries.claim import EndedAttempt
 from monitor.storage.receivers import ReceiverRow, register_receivers
 
 
-async def send(path: Path | None, receiver: str) -> None:
+async def send(config: Config, receiver: str) -> None:
     """Send a test; raise Exit(1) when it did not arrive."""
-    config = load(path)
     check_known("receiver", receiver, config.receivers)
     _check_secrets(config, receiver)
     async with writing(config) as database:

@@ -1,13 +1,13 @@
 """A command's session: the config, and the database open for as long as it runs."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any
 
 import typer
 
-from monitor.config.schema import Config, database_url
+from monitor.app import open_database
+from monitor.config.schema import Config
 from monitor.core import matcher_text
 from monitor.core.matching import Matcher
 from monitor.facts.daemon_seen import missing_daemon
@@ -21,24 +21,24 @@ from monitor.storage.schema.version import check_schema, migrate_if_missing
 @asynccontextmanager
 async def reading(config: Config) -> AsyncIterator[Database]:
     """Open the database to read; raise NoDatabaseError or SchemaError unless it is ours."""
-    async with _opened(config, check_schema) as database:
+    async with opened(config) as database:
+        await check_schema(database)
         yield database
 
 
 @asynccontextmanager
 async def writing(config: Config) -> AsyncIterator[Database]:
     """Open the database to write, making it if it is missing; raise SchemaError."""
-    async with _opened(config, migrate_if_missing) as database:
+    async with opened(config) as database:
+        await migrate_if_missing(database)
         yield database
 
 
 @asynccontextmanager
-async def _opened(
-    config: Config, prepare: Callable[[Database], Coroutine[Any, Any, None]]
-) -> AsyncIterator[Database]:
-    database = Database(database_url(config))
+async def opened(config: Config) -> AsyncIterator[Database]:
+    """Open the database, whatever there is of it."""
+    database = open_database(config)
     try:
-        await prepare(database)
         yield database
     finally:
         await database.close()

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import typer
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from monitor.cli.options import Output
 from monitor.cli.session import reading
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.core.batch import progress
 from monitor.facts.batch import NOT_POLLED, BatchFacts, Polling, find_batch
 from monitor.facts.batch_page import BatchPage, read_batch_page
@@ -42,10 +41,10 @@ _PIPED_TIMELINE: Final = 80
 
 
 async def show(
-    path: Path | None, source: str, batch_id: str, *, limit: int | None, output: str
+    config: Config, source: str, batch_id: str, *, limit: int | None, output: str
 ) -> None:
     """Show one batch, removed or not."""
-    config, limit = load(path), limit or SHOWN
+    limit = limit or SHOWN
     async with reading(config) as database:
         batch = await find_batch(database, config, source, batch_id)
         page = await read_batch_page(database, config, batch, limit=limit)
@@ -75,7 +74,7 @@ def _show_batch(page: BatchPage) -> None:
             ("phase", write_phase(known)),
             ("status", known.status if known else ""),
             ("progress", draw_progress(progress(known))),
-            ("pace", write_forecast(page.forecast, now=datetime.now(UTC))),
+            ("pace", write_forecast(batch.forecast(page.missing_daemon), now=datetime.now(UTC))),
             ("calls", write_counts(known.counts if known else None)),
             ("contacts", write_contacts(known)),
             ("labels", write_labels(batch.data["batch"]["labels"])),
@@ -117,35 +116,33 @@ def _show_timeline(page: BatchPage) -> None:
 
 def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
     rows: list[Row] = [
-        [
-            str(snapshot.number),
-            whole(write_short_time(snapshot.at)),
-            snapshot.status,
-            word(snapshot.phase),
-            write_counts(snapshot.counts),
-        ]
+        {
+            "#": str(snapshot.number),
+            "Time": whole(write_short_time(snapshot.at)),
+            "Status": snapshot.status,
+            "Phase": word(snapshot.phase),
+            "Calls": write_counts(snapshot.counts),
+        }
         for snapshot in snapshots
     ]
-    columns = ("#", "Time", "Status", "Phase", "Calls")
     stacks = (("#",), ("Time",), ("Status", "Phase"), ("Calls",))
-    show_table(columns, rows, stacks=stacks, heading="Snapshots, the newest first")
+    show_table(rows, stacks=stacks, heading="Snapshots, the newest first")
 
 
 def _show_events(page: BatchPage) -> None:
     rows: list[Row] = [
-        [
-            str(event.sequence),
-            whole(write_short_time(event.at)),
-            document["type"],
-            summarise(document),
-            list_words(*(_write_delivery(one) for one in page.deliveries_of(event))),
-            safe(event.id, "dim"),
-        ]
+        {
+            "#": str(event.sequence),
+            "Time": whole(write_short_time(event.at)),
+            "Type": document["type"],
+            "What": summarise(document),
+            "Deliveries": list_words(*map(_write_delivery, page.deliveries_of(event))),
+            "Event": safe(event.id, "dim"),
+        }
         for event, document in ((event, json.loads(event.body)) for event in page.events)
     ]
-    columns = ("#", "Time", "Type", "What", "Deliveries", "Event")
     stacks = (("#",), ("Time", "Deliveries"), ("Type", "What", "Event"))
-    show_table(columns, rows, stacks=stacks, cut="What", heading="Events, the newest first")
+    show_table(rows, stacks=stacks, cut="What", heading="Events, the newest first")
 
 
 def _write_delivery(delivery: DeliveryFacts) -> Text:
@@ -155,15 +152,14 @@ def _write_delivery(delivery: DeliveryFacts) -> Text:
 
 def _show_pending(pending: Sequence[DeliveryFacts]) -> None:
     rows: list[Row] = [
-        [
-            str(delivery.view.row),
-            delivery.view.receiver,
-            delivery.view.event_type,
-            str(delivery.view.attempts),
-            write_standing(delivery),
-        ]
+        {
+            "Delivery": str(delivery.view.row),
+            "Receiver": delivery.view.receiver,
+            "Type": delivery.view.event_type,
+            "Attempts": str(delivery.view.attempts),
+            "State": write_standing(delivery),
+        }
         for delivery in pending
     ]
-    columns = ("Delivery", "Receiver", "Type", "Attempts", "State")
     stacks = (("Delivery",), ("Receiver", "Type"), ("Attempts",), ("State",))
-    show_table(columns, rows, stacks=stacks, heading="Deliveries pending")
+    show_table(rows, stacks=stacks, heading="Deliveries pending")

@@ -2,19 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.text import Text
 
 from monitor.cli.options import Output
 from monitor.cli.session import reading
-from monitor.config.load import load
+from monitor.config.schema import Config
 from monitor.core.delivery import VerdictKind
 from monitor.core.errors import UnknownNameError
 from monitor.facts.delivery import DeliveryFacts, attempt_document, parse_row
 from monitor.facts.event_id import whole_id
 from monitor.facts.times import write_latency, write_time
-from monitor.screen.console import put, safe, whole
+from monitor.screen.console import put, safe, whole, word
 from monitor.screen.documents import write_json
 from monitor.screen.page import show_heading, show_page, write_standing
 from monitor.screen.table import Row, show_table
@@ -29,9 +28,8 @@ from monitor.storage.deliveries.read import (
 from monitor.storage.events.read import read_event
 
 
-async def show(path: Path | None, delivery_id: str, *, output: str) -> None:
+async def show(config: Config, delivery_id: str, *, output: str) -> None:
     """Show the delivery of an id, or the only one of an event."""
-    config = load(path)
     async with reading(config) as database:
         view = await _find(database, delivery_id)
         attempts = await attempts_of(database, view.row)
@@ -46,11 +44,8 @@ async def show(path: Path | None, delivery_id: str, *, output: str) -> None:
     _show_attempts(attempts)
     show_heading("Body")
     for line in json.dumps(document, indent=2, ensure_ascii=False).splitlines():
-        put(safe(line.replace(" ", "\u00a0", _indent(line))))
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip(" "))
+        indent = len(line) - len(line.lstrip(" "))
+        put(safe(line.replace(" ", "\u00a0", indent)))
 
 
 async def _find(database: Database, delivery_id: str) -> DeliveryView:
@@ -101,16 +96,15 @@ def _show_attempts(attempts: Sequence[AttemptView]) -> None:
     if not attempts:
         put(Text("\nno attempt yet"))
     rows: list[Row] = [
-        [
-            whole(write_time(attempt.at)),
-            write_latency(attempt.duration),
-            safe(attempt.verdict, "green" if attempt.verdict == VerdictKind.DELIVERED else "red"),
-            str(attempt.status_code or ""),
-            attempt.error or "",
-            safe(attempt.response or "", "dim"),
-        ]
+        {
+            "Time": whole(write_time(attempt.at)),
+            "Took": write_latency(attempt.duration),
+            "Verdict": word(attempt.verdict),
+            "Status": str(attempt.status_code or ""),
+            "Error": attempt.error or "",
+            "Response": safe(attempt.response or "", "dim"),
+        }
         for attempt in attempts
     ]
-    columns = ("Time", "Took", "Verdict", "Status", "Error", "Response")
     stacks = (("Time", "Took"), ("Verdict", "Status", "Error"), ("Response",))
-    show_table(columns, rows, stacks=stacks, heading="Attempts")
+    show_table(rows, stacks=stacks, heading="Attempts")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import typer
@@ -16,7 +15,6 @@ from rich.live import Live
 from monitor.cli.options import ANY_END
 from monitor.cli.session import reading
 from monitor.cli.waiting import End, Sight
-from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.core.errors import StorageError
 from monitor.facts.batch import FORGOTTEN, BatchFacts, Polling, find_batch
@@ -39,10 +37,10 @@ Show = Callable[[Sight], None]
 
 
 async def wait(
-    path: Path | None, source: str, batch_id: str, *, wanted: str, patience: timedelta | None
+    config: Config, source: str, batch_id: str, *, wanted: str, patience: timedelta | None
 ) -> None:
     """Wait until a batch settled; raise Exit(1) on another end, Exit(3) on time-out."""
-    end = await wait_for_end(load(path), source, batch_id, wanted=wanted, patience=patience)
+    end = await wait_for_end(config, source, batch_id, wanted=wanted, patience=patience)
     typer.echo(printable(f"{source} {batch_id}: {end.reason}"), err=end.code != 0)
     if end.code:
         raise typer.Exit(end.code)
@@ -71,10 +69,9 @@ async def wait_for_end(
 
 def _hope(wanted: str, timeout: timedelta | None) -> str:
     end = "any end" if wanted == ANY_END else wanted
-    since = f"waiting for {end} since {write_short_time(datetime.now(UTC))}"
-    if timeout is None:
-        return since
-    return f"{since}, until {write_short_time(datetime.now(UTC) + timeout)}"
+    now = datetime.now(UTC)
+    until = "" if timeout is None else f", until {write_short_time(now + timeout)}"
+    return f"waiting for {end} since {write_short_time(now)}{until}"
 
 
 def _timed_out(sight: Sight, timeout: timedelta) -> End:

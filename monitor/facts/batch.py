@@ -11,7 +11,7 @@ from monitor.core.batch import Watch
 from monitor.core.errors import UnknownNameError
 from monitor.core.event import facts
 from monitor.core.forecast import Forecast, forecast
-from monitor.core.payload import batch_data, failure_data
+from monitor.core.payload import batch_data
 from monitor.core.source import Source
 from monitor.facts.names import check_id, check_known
 from monitor.facts.remedy import describe_failures
@@ -104,12 +104,6 @@ class BatchFacts:
         )
 
     @property
-    def is_read(self) -> bool:
-        """Return whether it is polled, and the last poll brought a reading."""
-        polled = self.polling is Polling.POLLED and not self.source_fails
-        return polled and self.watch.failures.kind is None
-
-    @property
     def next_poll_at(self) -> datetime | None:
         """Return when it is read next, at the earliest; none when it is not."""
         due_at = self.view.next_poll_at
@@ -121,9 +115,10 @@ class BatchFacts:
     def forecast(self, missing_daemon: str) -> Forecast | None:
         """Return pace and end as of the last reading; none for a batch that nobody reads."""
         known, at = self.watch.known, self.watch.observed_at
-        if known is None or at is None or missing_daemon or not self.is_read:
+        fails = self.source_fails or self.watch.failures.kind is not None
+        if missing_daemon or fails or self.polling is not Polling.POLLED:
             return None
-        return forecast(known, at=at)
+        return None if known is None or at is None else forecast(known, at=at)
 
     def document(self, missing_daemon: str) -> dict[str, Any]:
         """Lay the batch out as JSON; what is unknown is null."""
@@ -179,5 +174,8 @@ def _last_error(watch: Watch) -> dict[str, Any] | None:
     failures = watch.failures
     if failures.kind is None:
         return None
-    laid_out = failure_data(failures.kind, failures.status_code, failures.since)
-    return {**laid_out["error"], "since": laid_out["since"]}
+    return {
+        "kind": failures.kind,
+        "status_code": failures.status_code,
+        "since": stamp_if(failures.since),
+    }

@@ -7,7 +7,6 @@ from typing import Any
 
 from monitor.config.schema import Config
 from monitor.core.event import stamp
-from monitor.core.forecast import Forecast
 from monitor.facts.batch import BatchFacts
 from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.delivery import DeliveryFacts
@@ -31,11 +30,6 @@ class BatchPage:
     """Of these events."""
     pending: Sequence[DeliveryFacts]
     missing_daemon: str
-
-    @property
-    def forecast(self) -> Forecast | None:
-        """Return its pace and end."""
-        return self.batch.forecast(self.missing_daemon)
 
     def deliveries_of(self, event: EventView) -> list[DeliveryFacts]:
         """Return the deliveries of one event."""

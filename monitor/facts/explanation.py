@@ -14,7 +14,7 @@ from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.delivery import DeliveryFacts, Wait, parse_row
 from monitor.facts.event_id import whole_id
 from monitor.facts.fate import Fate, History
-from monitor.facts.route import RouteFacts, routes_of
+from monitor.facts.route import RouteFacts
 from monitor.storage.database import Database
 from monitor.storage.deliveries.read import (
     AttemptView,
@@ -71,7 +71,11 @@ async def explain(database: Database, config: Config, event_id: str) -> Explanat
     event = await _find(database, event_id)
     document = json.loads(event.body)
     test = document["type"] == EventType.TEST
-    routes = [] if test else list(routes_of(config.routes, facts(document)))
+    seen = facts(document)
+    routes = [
+        RouteFacts(number=number, route=route, facts=seen)
+        for number, route in enumerate(() if test else config.routes, start=1)
+    ]
     owed = {view.receiver: view for view in await deliveries_of_events(database, [event.id])}
     would = set(owed) if test else {one.route.receiver for one in routes if one.applies}
     fates = []

@@ -15,10 +15,17 @@ def check_known(kind: str, name: str, known: Iterable[str]) -> None:
 
 def check_id(batch_id: str) -> None:
     """Raise UnknownNameError for a text that cannot be a batch's id."""
+    if complaint := complaint_of(batch_id):
+        raise UnknownNameError(f"{batch_id!r}: {complaint}")
+
+
+def complaint_of(batch_id: str) -> str:
+    """Write why a text cannot be a batch's id; empty if it can."""
     try:
         check_batch_id(batch_id)
     except ValueError as error:
-        raise UnknownNameError(f"{batch_id!r}: {error}") from None
+        return str(error)
+    return ""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:

@@ -6,22 +6,15 @@ from monitor.core.forecast import Forecast, write_rate
 from monitor.facts.times import write_short_time, write_wait
 
 
-def write_forecast(found: Forecast | None, *, now: datetime) -> str:
-    """Write `25 calls/min, ends about 12:45:10 CET, in 12 min`; an end that is over is left out."""
+def write_forecast(found: Forecast | None, *, now: datetime, short: bool = False) -> str:
+    """Write `25 calls/min, ends about 12:45:10 CET, in 12 min`, or `25/min, ends in 12 min`.
+
+    An end that is unknown or over is left out.
+    """
     if found is None:
         return ""
-    written = f"{write_rate(found.calls_per_minute)} calls/min"
-    if found.ends_at is None or found.ends_at <= now:
-        return written
-    wait = write_wait(found.ends_at - now)
-    return f"{written}, ends about {write_short_time(found.ends_at)}, in {wait}"
-
-
-def write_short_forecast(found: Forecast | None, *, now: datetime) -> str:
-    """Write `25/min, ends in 12 min`; an end that is unknown or over is left out."""
-    if found is None:
-        return ""
-    pace = f"{write_rate(found.calls_per_minute)}/min"
+    pace = f"{write_rate(found.calls_per_minute)}{'' if short else ' calls'}/min"
     if found.ends_at is None or found.ends_at <= now:
         return pace
-    return f"{pace}, ends in {write_wait(found.ends_at - now)}"
+    about = "" if short else f" about {write_short_time(found.ends_at)},"
+    return f"{pace}, ends{about} in {write_wait(found.ends_at - now)}"

@@ -1,6 +1,6 @@
 """A route beside one event: whether it applies, and which matcher fails."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,9 +59,3 @@ class RouteFacts:
 def write_matcher(matcher: Matcher) -> str:
     """Write a matcher as files mostly do: without the escapes that it may need there."""
     return f'{matcher.name} {matcher.op} "{matcher.value}"'
-
-
-def routes_of(routes: Iterable[Route], facts: Mapping[str, str]) -> Iterator[RouteFacts]:
-    """Yield each route beside the event's facts."""
-    for number, route in enumerate(routes, start=1):
-        yield RouteFacts(number=number, route=route, facts=facts)

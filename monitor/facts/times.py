@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.core.event import stamp
 
-_UNITS = (
-    ("day", timedelta(days=1)),
-    ("h", timedelta(hours=1)),
-    ("min", timedelta(minutes=1)),
-    ("s", timedelta(seconds=1)),
-)
+_UNITS = {
+    "day": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "min": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+}
+_BESIDE = {"day": "h", "h": "min"}
+"""By unit: the smaller one that is worth saying too."""
 
 
 def write_time(at: datetime | None) -> str:
@@ -41,12 +43,11 @@ def write_latency(duration: timedelta) -> str:
 def write_wait(wait: timedelta) -> str:
     """Write a time to go by its largest unit, two for hours and days: `12 min`, `3 h 10 min`."""
     wait = max(wait, timedelta())
-    for (unit, size), smaller in zip(_UNITS, (*_UNITS[1:], None), strict=True):
+    for unit, size in _UNITS.items():
         number, rest = divmod(wait, size)
         if number:
             plural = "s" if unit == "day" and number > 1 else ""
-            more = rest // smaller[1] if smaller and unit in ("day", "h") else 0
-            return f"{number} {unit}{plural}" + (
-                f" {more} {smaller[0]}" if smaller and more else ""
-            )
+            smaller = _BESIDE.get(unit)
+            more = smaller and rest // _UNITS[smaller]
+            return f"{number} {unit}{plural}" + (f" {more} {smaller}" if more else "")
     return "0 s"

@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from monitor.core.batch import Outcome, Phase
-from monitor.core.delivery import DeliveryState
+from monitor.core.delivery import DeliveryState, VerdictKind
 from monitor.facts.sentence import Sentence, Tone
 from monitor.net.redact import printable
 
@@ -28,6 +28,8 @@ _STYLES: Final[Mapping[str, str]] = {
     Outcome.CANCELLED: "yellow",
     DeliveryState.DELIVERED: "green",
     DeliveryState.DEAD: "red",
+    VerdictKind.RETRY: "red",
+    VerdictKind.HOLD: "red",
 }
 _COLOURS: Final[Mapping[Tone, str]] = {
     Tone.PLAIN: "",
@@ -68,12 +70,12 @@ def say(sentence: Sentence) -> Text:
 
 
 def word(value: str | None) -> Text:
-    """Return a phase, an outcome or a state in its colour."""
+    """Return a phase, an outcome, a state or a verdict in its colour."""
     return safe(value or "", style_of(value or ""))
 
 
 def style_of(value: str) -> str:
-    """Return the colour of a phase, an outcome or a state; empty for any other word."""
+    """Return the colour of a phase, an outcome, a state or a verdict; empty for any other word."""
     return _STYLES.get(value, "")
 
 

@@ -14,7 +14,7 @@ _MEDIUM: Final = 110
 """Columns from which on the source has room."""
 _WIDE: Final = 160
 """Columns from which on the event's id has room, and a batch's is whole."""
-_GAP: Final = 2
+_SPACE: Final = Text("  ")
 _AS_IT_IS: Final = 0
 
 _Cell = tuple[Text, int]
@@ -30,7 +30,7 @@ def write_event(event: EventView, document: Any, *, width: int | None) -> Text:
     if width is None:
         at = safe(write_time(event.at))
         texts = (at, typed, safe(source), safe(subject), safe(name), what, safe(event.id))
-        return _join([(text, _AS_IT_IS) for text in texts if text])
+        return _SPACE.join(text for text in texts if text)
     at, about = safe(write_short_time(event.at), "dim"), safe(name or subject)
     head = [(at, len(at)), (typed, 20)]
     if width < _MEDIUM:
@@ -40,18 +40,14 @@ def write_event(event: EventView, document: Any, *, width: int | None) -> Text:
         return _fit([*head, (about, 24), (what, _AS_IT_IS)], width)
     head.append((about, 36))
     tail = (safe(event.id, "dim"), 30)
-    room = width - sum(columns + _GAP for _, columns in [*head, tail])
+    room = width - sum(columns + len(_SPACE) for _, columns in [*head, tail])
     return _fit([*head, (what, room), tail], width)
 
 
 def _fit(cells: Sequence[_Cell], width: int) -> Text:
-    line = _join(cells)
-    line.truncate(width, overflow="ellipsis")
-    return line
-
-
-def _join(cells: Sequence[_Cell]) -> Text:
     for text, columns in cells:
         if columns != _AS_IT_IS:
             text.truncate(columns, overflow="ellipsis", pad=True)
-    return Text(" " * _GAP).join(text for text, _ in cells)
+    line = _SPACE.join(text for text, _ in cells)
+    line.truncate(width, overflow="ellipsis")
+    return line

@@ -1,6 +1,6 @@
 """A table: one line a row where it fits, its columns stacked into fewer where it does not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich import box
@@ -19,20 +19,15 @@ SHORTEST_CUT: Final = 20
 """Columns that are left at least where a text is cut."""
 _GAP: Final = 2
 
-Row = Sequence[Cell]
-"""A cell for each column."""
-Cells = dict[str, Text]
-"""A row's cells by column."""
+Row = Mapping[str, Cell]
+"""A cell for each column, in their order."""
+Texts = dict[str, Text]
+"""The same, with their colours."""
+Stacks = Sequence[Sequence[str]]
+"""The columns, those together that stand under each other."""
 
 
-def show_table(
-    columns: Sequence[str],
-    rows: Sequence[Row],
-    *,
-    stacks: Sequence[Sequence[str]],
-    cut: str = "",
-    heading: str = "",
-) -> None:
+def show_table(rows: Sequence[Row], *, stacks: Stacks, cut: str = "", heading: str = "") -> None:
     """Print a table; `stacks` says which columns stand under each other on a narrow screen.
 
     Without rows there is no table, nor its heading; columns without any content are left out. On a
@@ -43,48 +38,45 @@ def show_table(
     if heading:
         show_heading(heading)
     console = make_console()
-    cells = [dict(zip(columns, map(text_of, row), strict=True)) for row in rows]
-    filled = [name for name in columns if any(row[name] for row in cells)]
+    texts = [{name: text_of(cell) for name, cell in row.items()} for row in rows]
+    filled = [name for name in texts[0] if any(row[name] for row in texts)]
     if console.is_terminal and cut:
-        _shorten(console, filled, cells, cut)
-    console.print(_lay_out(console, filled, cells, stacks=stacks))
+        _shorten(console, filled, texts, cut)
+    console.print(_lay_out(console, filled, texts, stacks))
 
 
 def _lay_out(
-    console: Console,
-    filled: Sequence[str],
-    cells: Sequence[Cells],
-    *,
-    stacks: Sequence[Sequence[str]],
+    console: Console, filled: Sequence[str], rows: Sequence[Texts], stacks: Stacks
 ) -> RenderableType:
     """Return the widest layout that fits."""
-    flat = [[name] for name in filled]
-    if sum(_natural(_widths(console, flat, cells))) + _GAP * len(flat) <= console.width:
-        return _table(flat, cells, widths=[], leading=0)
+    if _whole_width(console, filled, rows) <= console.width:
+        return _table([[name] for name in filled], rows, widths=[], leading=0)
     kept = [[name for name in stack if name in filled] for stack in stacks]
     stacked = [stack for stack in kept if stack]
     room = console.width - _GAP * len(stacked)
-    widths = _fit(_widths(console, stacked, cells), room)
+    widths = _fit(_widths(console, stacked, rows), room)
     if not widths:
-        widths = _fit(_widths(console, stacked, cells, breaking=True), room)
-    return _table(stacked, cells, widths=widths, leading=1)
+        widths = _fit(_widths(console, stacked, rows, breaking=True), room)
+    return _table(stacked, rows, widths=widths, leading=1)
 
 
-def _shorten(console: Console, filled: Sequence[str], cells: Sequence[Cells], cut: str) -> None:
+def _shorten(console: Console, filled: Sequence[str], rows: Sequence[Texts], cut: str) -> None:
     """Cut one column to what the others leave, unless that is too little."""
-    kept = [[name] for name in filled if name != cut]
-    room = console.width - sum(_natural(_widths(console, kept, cells))) - _GAP * (len(kept) + 1)
+    kept = [name for name in filled if name != cut]
+    room = console.width - _whole_width(console, kept, rows) - _GAP
     if room >= SHORTEST_CUT:
-        for row in cells:
+        for row in rows:
             row[cut].truncate(room, overflow="ellipsis")
 
 
+def _whole_width(console: Console, columns: Sequence[str], rows: Sequence[Texts]) -> int:
+    """Measure the table on which no line is broken."""
+    widths = _widths(console, [[name] for name in columns], rows)
+    return sum(one.maximum + _GAP for one in widths)
+
+
 def _widths(
-    console: Console,
-    stacks: Sequence[Sequence[str]],
-    rows: Sequence[Cells],
-    *,
-    breaking: bool = False,
+    console: Console, stacks: Stacks, rows: Sequence[Texts], *, breaking: bool = False
 ) -> list[Measurement]:
     """Measure each stack: its longest word, and its longest line; a time is a word if it can be."""
     boundless = console.options.update_width(BOUNDLESS)
@@ -102,10 +94,6 @@ def _widths(
     return found
 
 
-def _natural(widths: Sequence[Measurement]) -> list[int]:
-    return [one.maximum for one in widths]
-
-
 def _fit(widths: Sequence[Measurement], room: int) -> list[int]:
     """Give each column its longest word, then whole lines to those that lack the least."""
     given = [one.minimum for one in widths]
@@ -119,13 +107,7 @@ def _fit(widths: Sequence[Measurement], room: int) -> list[int]:
     return given
 
 
-def _table(
-    stacks: Sequence[Sequence[str]],
-    rows: Sequence[Cells],
-    *,
-    widths: Sequence[int],
-    leading: int,
-) -> Table:
+def _table(stacks: Stacks, rows: Sequence[Texts], *, widths: Sequence[int], leading: int) -> Table:
     """Draw it; without `widths` the columns find their own."""
     table = Table(
         box=box.SIMPLE_HEAD,

@@ -89,14 +89,11 @@ class _Timeline:
 
     def _changes(self) -> Iterator[tuple[int, str]]:
         """Yield each new status with its column."""
-        yield 0, self._at_start().status
+        yield 0, [one for one in self._snapshots if one.at <= self._start][-1].status
         for before, snapshot in pairwise(self._snapshots):
             if snapshot.status != before.status and snapshot.at > self._start:
                 share = (snapshot.at - self._start) / (self._until - self._start)
                 yield min(int(share * self._columns), self._columns - 1), snapshot.status
-
-    def _at_start(self) -> SnapshotView:
-        return [one for one in self._snapshots if one.at <= self._start][-1]
 
 
 def _has_moved(snapshot: SnapshotView) -> bool:

@@ -1,1 +1,1 @@
-"""The commands: one module each, with its options, its help and what it calls."""
+"""The commands: a module for each section of them, with their options and their help."""

@@ -1,0 +1,165 @@
+"""The commands about batches: their options and their help."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from monitor.cli.options import (
+    ENDS,
+    ConfigPath,
+    Limit,
+    ListOutput,
+    MatcherArguments,
+    Output,
+    PageOutput,
+    Work,
+    duration_option,
+    limit_option,
+    load,
+    one_of,
+)
+from monitor.core.batch import Outcome
+
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="A source's name in the config.")
+]
+BatchArgument = Annotated[str, typer.Argument(metavar="ID", help="The provider's id of the batch.")]
+BatchArguments = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID…",
+        help="The provider's ids of batches; - reads them from standard input, one a line.",
+    ),
+]
+
+
+def do_add(
+    source: SourceArgument,
+    ids: BatchArguments,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            "-l",
+            metavar="K=V",
+            help="A label of these batches, repeatable; all together replace earlier ones.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="N", help="A name; for a single batch.")
+    ] = None,
+    config: ConfigPath = None,
+) -> Work:
+    """Watch batches: new ones are read at once.
+
+    A running daemon picks them up within 2 s. Batches that are watched already go on
+    undisturbed; forgotten ones are polled again; removed ones start anew from a first reading.
+    One UUID names one batch, with its dashes or without, in capitals or not.
+    """
+    from monitor.cli.registration import add, parse_labels
+
+    labels = parse_labels(label or [])
+    return add(load(config), source, ids, labels=labels, name=name)
+
+
+def do_remove(source: SourceArgument, ids: BatchArguments, config: ConfigPath = None) -> Work:
+    """Stop watching batches; their history stays.
+
+    Adding one again goes on with its sequence, from a new first reading.
+    """
+    from monitor.cli.registration import remove
+
+    return remove(load(config), source, ids)
+
+
+def do_list(
+    matchers: MatcherArguments = None,
+    limit: Limit = None,
+    output: ListOutput = Output.TABLE,
+    config: ConfigPath = None,
+) -> Work:
+    """List the watched batches, the newest first.
+
+    Matchers are those of routes: name, then =, !=, =~ or !~, then a value; all must hold. Names:
+    source, provider, batch, name, status, phase, outcome and any label.
+
+    \b
+      monitor list 'phase = running' 'team = collections'
+      monitor list 'source =~ "bolna-.+"' -o json
+    """
+    from monitor.cli.list_batches import list_batches
+
+    return list_batches(load(config), matchers or [], limit=limit, output=output)
+
+
+def do_show(
+    source: SourceArgument,
+    batch_id: BatchArgument,
+    limit: Annotated[
+        int | None, limit_option("At most N snapshots and N events; else 10 of each.")
+    ] = None,
+    output: PageOutput = Output.TABLE,
+    config: ConfigPath = None,
+) -> Work:
+    """Show one batch: its state, pace and timeline, snapshots, events and deliveries.
+
+    Works for removed batches too.
+    """
+    from monitor.cli.show_batch import show
+
+    return show(load(config), source, batch_id, limit=limit, output=output)
+
+
+def do_wait(
+    source: SourceArgument,
+    batch_id: BatchArgument,
+    wanted: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            metavar="completed|failed|cancelled|ended",
+            callback=one_of(*ENDS),
+            help="The end to wait for; ended: any [default: completed].",
+        ),
+    ] = Outcome.COMPLETED,
+    timeout: Annotated[
+        timedelta | None, duration_option("--timeout", "Give up after 30m, 2h … [never].")
+    ] = None,
+    config: ConfigPath = None,
+) -> Work:
+    """Wait until a batch ended and settled, with its progress, pace and estimated end.
+
+    It looks at the database, where a running daemon stores what it reads. Exits with 0 when the
+    end is the one waited for, 1 on another one or when the batch is removed, 3 on time-out.
+
+    \b
+      monitor wait bolna-prod 3c90c3cc0d44 --timeout 2h && ./send-report
+    """
+    from monitor.cli.wait_for_batch import wait
+
+    return wait(load(config), source, batch_id, wanted=wanted, patience=timeout)
+
+
+def do_poll(
+    source: SourceArgument,
+    batch_id: BatchArgument,
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw",
+            help="First the answer as it came, phone numbers and all, and what each expression of"
+            " a generic source finds in it; with json the answer alone. Keys never show. Of a"
+            " Vogent job the job alone, not its queue and dials.",
+        ),
+    ] = False,
+    output: PageOutput = Output.TABLE,
+    config: ConfigPath = None,
+) -> Work:
+    """Read one batch from its provider now and store nothing: the way to try a key.
+
+    Needs no database and no running daemon.
+    """
+    from monitor.cli.poll_batch import poll
+
+    return poll(load(config), source, batch_id, raw=raw, output=output)

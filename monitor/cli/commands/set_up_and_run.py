@@ -1,0 +1,144 @@
+"""The commands that set the monitor up and run it: their options and their help."""
+
+import os
+import signal
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.options import ConfigPath, Work, duration_option, load
+
+
+def do_demo(
+    duration: Annotated[
+        timedelta, duration_option("--duration", "How long to show it: 5s to 1h [default: 60s].")
+    ] = timedelta(seconds=60),
+) -> None:
+    """Show the whole path on one screen: no key, no network.
+
+    Simulated Bolna and Vogent APIs, the daemon on SQLite in a temporary folder, and a consumer
+    that verifies every webhook. Ten batches live, one is lost for a while; then a summary.
+    Ctrl-C ends it before. Exits with 1 unless everything that was served has arrived.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(ValueError):  # only a main thread takes signals
+            signal.signal(number, _leave)
+    from monitor.cli.show_demo import show
+
+    show(duration)
+
+
+def do_init(
+    path: Annotated[
+        Path, typer.Argument(metavar="[PATH]", help="Where to write it [default: config.toml].")
+    ] = Path("config.toml"),
+) -> None:
+    """Write a commented config with a fresh webhook secret, for your eyes only (mode 0600).
+
+    An existing file is never overwritten.
+    """
+    from monitor.config.starter import write_starter
+    from monitor.core.errors import ConfigError
+    from monitor.net.redact import printable
+
+    shown = printable(str(path))
+    if not path.parent.is_dir():
+        raise ConfigError([f"{shown}: there is no folder {path.parent}; make it first (mkdir -p)"])
+    write_starter(path)
+    typer.echo(f"wrote {shown}: its first lines say how to get to the first message")
+    typer.echo(f"check it with `monitor check-config {shown}`")
+
+
+def do_check_config(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH…]", help="Config files; none: the one in force."),
+    ] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Check config files: every mistake with its line, and warnings.
+
+    Exits with 1 if any file has a mistake. A warning is no mistake, nor is a missing secret.
+    """
+    from monitor.cli.checkup import check
+
+    check([*(paths or []), *([config] if config else [])])
+
+
+def do_migrate(config: ConfigPath = None) -> Work:
+    """Bring the database to the newest schema, or make it; `run` does so by itself.
+
+    Refused while a daemon holds the SQLite file.
+    """
+    from monitor.cli.database_file import migrate
+
+    return migrate(load(config))
+
+
+def do_backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the back-up goes.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Back up the SQLite database, while the daemon runs or not.
+
+    One state as of now, checked, in one file that only you can read; the daemon goes on
+    meanwhile. On Postgres it says how.
+    """
+    from monitor.cli.database_file import back_up
+
+    back_up(load(config), file, force=force)
+
+
+def do_restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` made.")],
+    config: ConfigPath = None,
+) -> None:
+    """Put a back-up in the database's place, with the daemon stopped.
+
+    Checks it first. What stood there is kept beside it, as NAME.replaced. On Postgres it says
+    how.
+    """
+    from monitor.cli.database_file import restore
+
+    restore(load(config), file)
+
+
+def do_run(config: ConfigPath = None) -> None:
+    """Run the daemon: poll, notice, deliver, until SIGTERM or Ctrl-C.
+
+    Logs go to standard output. Health and metrics: http://127.0.0.1:8470/-/ready and /metrics
+    unless [server] says otherwise.
+    """
+    with suppress(ValueError):  # only a main thread takes signals
+        signal.signal(signal.SIGTERM, _leave)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it waits for who reloads
+    from monitor.cli.launch import launch
+
+    launch(load(config))
+
+
+def do_test(
+    receiver: Annotated[
+        str, typer.Argument(metavar="RECEIVER", help="A receiver's name in the config.")
+    ],
+    config: ConfigPath = None,
+) -> Work:
+    """Send a `monitor.test` event to a receiver now, by the real path, daemon or not.
+
+    Prints status, latency and response. One attempt: a test that fails does not arrive later.
+    """
+    from monitor.cli.send_test import send
+
+    return send(load(config), receiver)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """End with 0; daemon and demo take their signals themselves once they have begun.
+
+    At once: to write the rest of an error could wait for ever for who reads it.
+    """
+    os._exit(0)
