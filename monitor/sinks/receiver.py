@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
-from urllib.parse import urlsplit
 
 from monitor.core.delivery import Verdict, VerdictKind
 from monitor.core.errors import NetworkError, SecretMalformedError, SecretMissingError
