@@ -14,6 +14,7 @@ from monitor.config.schema import Config, DeclaredBatch
 from monitor.core.batch import Origin
 from monitor.core.batch_id import identity_of
 from monitor.core.errors import UnknownNameError
+from monitor.core.event import CONDITION_NAMES
 from monitor.facts.names import check_known, complaint_of
 from monitor.net.redact import printable
 from monitor.storage.batches.read import has_batches
@@ -144,6 +145,9 @@ def parse_labels(labels: Sequence[str]) -> dict[str, str] | None:
             raise typer.BadParameter(f"{label!r} must be K=V", param_hint="--label")
         if name in parsed:
             raise typer.BadParameter(f"{name!r} is given twice", param_hint="--label")
+        if name in CONDITION_NAMES:  # the file's are only warned of: they may be in use already
+            reason = f"{name!r} cannot be a label: matchers know a condition by that name"
+            raise typer.BadParameter(reason, param_hint="--label")
         parsed[name] = value
     return parsed
 

@@ -121,6 +121,7 @@ async def test_no_help_imports_anything_heavy() -> None:
         (["redeliver", "1", "--receiver", "crm"], "give either ids, or --receiver"),
         (["add", "bolna", "x", "--label", "team"], "must be K=V"),
         (["add", "bolna", "x", "--label", "type=a"], "cannot be a label"),
+        (["add", "bolna", "x", "--label", "stalled=a"], "matchers know a condition by that name"),
         (["add", "bolna", "x", "-l", "k=1", "-l", "j=1", "-l", "k=2"], "'k' is given twice"),
         (["add", "bolna", "x", "--name", " "], "name: must be printable"),
         (["add", "bolna", "x", "y", "--name", "n"], "a name is for a single batch"),
