@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from monitor.config.open_files import polls_at_once
-from monitor.config.schema import Config, database_url
+from monitor.config.schema import Config
 from monitor.core.conditions import Limits
 from monitor.core.pacing import Pace
 from monitor.core.source import Source
@@ -19,11 +19,6 @@ from monitor.storage.batches.register import Registration, declare_batches
 from monitor.storage.database import Database
 from monitor.storage.receivers import ReceiverRow, register_receivers
 from monitor.storage.sources import SourceRow, register_sources
-
-
-def open_database(config: Config) -> Database:
-    """Return the configured database; nothing connects yet. Raises ConfigError."""
-    return Database(database_url(config))
 
 
 def pace_of(config: Config, source: str) -> Pace:

@@ -66,7 +66,7 @@ class Secret:
         return no_info_plain_validator_function(_accept_secret)
 
 
-def checked_by(check: Callable[[str], object]) -> AfterValidator:
+def rule(check: Callable[[str], object]) -> AfterValidator:
     """Return what gives a key of the config the rule of its kind."""
     return AfterValidator(lambda secret: secret.checked_by(check))
 

@@ -8,15 +8,15 @@ from typing import Final
 
 import typer
 
-from monitor.app import open_database
 from monitor.cli.session import reading
 from monitor.config.load import find, load
-from monitor.config.schema import Config
+from monitor.config.schema import Config, database_url
 from monitor.config.warnings import warnings_of
 from monitor.core.errors import ConfigError, MonitorError, SecretMissingError
 from monitor.facts.delivery import write_debt
 from monitor.net.redact import printable
 from monitor.net.tls import tls_context
+from monitor.storage.database import Database
 from monitor.storage.deliveries.debts import debts_of_gone
 
 DATABASE_TIMEOUT: Final = 2.0
@@ -63,7 +63,7 @@ def _refuse_unusable(config: Config) -> None:
     """Raise ConfigError for a database URL or CA file that `run` could not use."""
     mistakes = []
     try:
-        open_database(config)
+        Database(database_url(config))
     except ConfigError as error:
         mistakes += error.mistakes
     except SecretMissingError:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import typer
 
-from monitor.app import open_database
 from monitor.cli.session import opened
-from monitor.config.schema import Config
+from monitor.config.schema import Config, database_url
 from monitor.core.errors import StorageError
 from monitor.facts.times import write_short_time
 from monitor.net.redact import printable
 from monitor.storage.backup import copy as backup
 from monitor.storage.backup.copy import Contents
+from monitor.storage.database import Database
 from monitor.storage.schema.version import migrate as migrate_database
 from monitor.storage.servers.lock import hold_file
 
@@ -35,7 +35,7 @@ async def migrate(config: Config) -> None:
 
 def back_up(config: Config, to: Path, *, force: bool) -> None:
     """Copy the SQLite file while the daemon works; raise StorageError with what Postgres needs."""
-    database = open_database(config)
+    database = Database(database_url(config))
     if database.file is None:
         dump = shlex.join(("pg_dump", "-Fc", "-f", str(to), database.address))
         raise StorageError(f"Postgres makes its own back-ups, daemon or not:\n  {dump}")
@@ -45,7 +45,7 @@ def back_up(config: Config, to: Path, *, force: bool) -> None:
 
 def restore(config: Config, copy: Path) -> None:
     """Put a back-up in the SQLite file's place; raise StorageError with what Postgres needs."""
-    database = open_database(config)
+    database = Database(database_url(config))
     if database.file is None:
         put_back = ("pg_restore", "--clean", "--if-exists", "-d", database.address, str(copy))
         raise StorageError(

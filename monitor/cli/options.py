@@ -30,9 +30,9 @@ ENDS: Final = (*(outcome.value for outcome in Outcome), ANY_END)
 
 def load(path: Path | None) -> "Config":
     """Return the config in force; raise ConfigError. Nothing of it is imported for a help text."""
-    from monitor.config.load import load
+    from monitor.config.load import load as load_file
 
-    return load(path)
+    return load_file(path)
 
 
 def one_of(*allowed: str) -> Callable[[str | None], str | None]:

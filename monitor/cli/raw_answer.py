@@ -72,8 +72,10 @@ def _write(finding: Finding, secrets: list[str]) -> Text:
     if finding.problem is not None and finding.value is None:
         return written + safe(finding.problem, "red")
     written += _write_value(finding.value, secrets)
-    lines = (written, safe(finding.problem or "", "red"), safe(finding.note or "", "yellow"))
-    return Text("\n").join(line for line in lines if line)
+    for text, style in ((finding.problem, "red"), (finding.note, "yellow")):
+        if text is not None:
+            written += Text("\n") + safe(text, style)
+    return written
 
 
 def _write_value(value: object, secrets: list[str]) -> Text:

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 import typer
 
-from monitor.app import open_database
-from monitor.config.schema import Config
+from monitor.config.schema import Config, database_url
 from monitor.core import matcher_text
 from monitor.core.matching import Matcher
 from monitor.facts.daemon_seen import missing_daemon
@@ -37,7 +36,7 @@ async def writing(config: Config) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def opened(config: Config) -> AsyncIterator[Database]:
     """Open the database, whatever there is of it."""
-    database = open_database(config)
+    database = Database(database_url(config))
     try:
         yield database
     finally:

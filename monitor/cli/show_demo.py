@@ -26,8 +26,8 @@ def show(duration: timedelta) -> None:
     logging.getLogger().addHandler(logging.NullHandler())  # the screen is nobody's log
     console = make_console()
     live = sys.stdout.isatty() and console.is_terminal and not console.is_dumb_terminal
-    with live_screen(console) if live else nullcontext(Lines(console).show) as present:
-        summary = asyncio.run(perform(duration.total_seconds(), present))
+    presenter = live_screen(console) if live else nullcontext(Lines(console).show)
+    summary = asyncio.run(perform(duration.total_seconds(), presenter))
     for line in summary.lines():
         console.print(safe(line), soft_wrap=True)
     if not summary.well:

@@ -19,7 +19,7 @@ from monitor.core.matcher_text import parse_matchers
 from monitor.core.matching import Matcher
 from monitor.core.routing import Route
 from monitor.providers import SourceSettings
-from monitor.secret import Secret, checked_by
+from monitor.secret import Secret, rule
 from monitor.setting_types import (
     LONGEST_DURATION,
     Duration,
@@ -58,7 +58,7 @@ class MonitorTable(Settings):
     """How long events (with their deliveries and attempts) and snapshots are kept; what is still
     owed stays."""
 
-    heartbeat_url: Annotated[Secret, checked_by(_check_heartbeat_url)] | None = None
+    heartbeat_url: Annotated[Secret, rule(_check_heartbeat_url)] | None = None
     """Called by GET once a minute while the loops and the database are well: for a dead man's
     switch, which tells when it falls silent."""
 

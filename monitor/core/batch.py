@@ -118,21 +118,21 @@ class Knowledge:
     status: str
     phase: Phase
     outcome: Outcome | None
-    counts: Counts | None = None
+    counts: Counts | None
     """Last known ones: readings without counts leave them standing."""
-    open_calls: int = 0
+    open_calls: int
     parked_calls: int = 0
     live_calls: int = 0
     counted: bool = True
-    total_contacts: int | None = None
-    valid_contacts: int | None = None
-    name: str | None = None
-    scheduled_at: datetime | None = None
+    total_contacts: int | None
+    valid_contacts: int | None
+    name: str | None
+    scheduled_at: datetime | None
     schedule: Schedule | None = None
     changed_at: datetime
     """Last time that status, counts or totals moved."""
     phase_since: datetime
-    started_at: datetime | None = None
+    started_at: datetime | None
     """First reading that was not pending; none if it had already ended when first seen."""
     born_final: bool = False
     """Its status was final at the first reading and always since."""

@@ -239,8 +239,15 @@ def _unread(reading: Reading, at: datetime) -> Knowledge:
         status=reading.status,
         phase=reading.phase,
         outcome=reading.outcome,
+        counts=None,
+        open_calls=0,
+        total_contacts=None,
+        valid_contacts=None,
+        name=None,
+        scheduled_at=None,
         changed_at=at,
         phase_since=at,
+        started_at=None,
         born_final=reading.phase is Phase.ENDED,
     )
 

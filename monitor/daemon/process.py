@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from monitor.app import build_engine, open_database
-from monitor.config.schema import Config
+from monitor.app import build_engine
+from monitor.config.schema import Config, database_url
 from monitor.core.errors import (
     DatabaseUnfitError,
     DataRefusedError,
@@ -74,7 +74,7 @@ async def run(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload_bell.ring)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one may have come meanwhile
-    database = open_database(config)
+    database = Database(database_url(config))
     with hold_file(database.file):
         try:
             await _run(config, database, stop, reload_bell)

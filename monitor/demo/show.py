@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,11 +80,12 @@ class Summary:
         }
 
 
-async def perform(seconds: float, present: Present) -> Summary:
+async def perform(seconds: float, presenter: AbstractContextManager[Present]) -> Summary:
     """Perform for `seconds`, or until SIGINT, SIGTERM or SIGHUP; raise DemoError."""
-    interruption = _Interruption()
-    async with set_up(seconds) as stage:
-        return await _Show(stage, present, interruption).play()
+    interruption = _Interruption()  # before the screen is taken, and until it is given back
+    with presenter as present:
+        async with set_up(seconds) as stage:
+            return await _Show(stage, present, interruption).play()
 
 
 class _Interruption:

@@ -1,7 +1,7 @@
 """The engine: the loops of a running daemon, started, changed and stopped as one."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -154,7 +154,7 @@ class Engine:
                 await hasten_batches(self._database, built.name, by=by)
 
 
-def _move(at_work: Iterable[AtWork], built: Iterable[AtWork], *, now: datetime) -> list[AtWork]:
+def _move(at_work: Collection[AtWork], built: Collection[AtWork], *, now: datetime) -> list[AtWork]:
     """Return what is at work from now on: what was, with its new settings, and what is new."""
     before = {one.name: one for one in at_work}
     for new in built:

@@ -35,7 +35,7 @@ class GroupLoop(Loop):
     async def run(self, turn: Callable[[], Awaitable[float | None]]) -> None:
         """Commit whenever something waits; a turn takes one group, and raises StorageError."""
         while not (self.closing and not self._waits()):
-            self.beat.turn()
+            self.beat.note()
             await self.bell.wait(self.every)
             if not self._waits():
                 continue

@@ -89,7 +89,7 @@ class Housekeeping:
 
     async def _rest(self, began: float) -> float:
         """Leave the database to others for as long as a chunk took; return when that is over."""
-        self.loop.beat.turn()
+        self.loop.beat.note()
         if loop_time() - self._touched >= SIGN_OF_LIFE:
             await self._touch()
         await asyncio.sleep(min(loop_time() - began, LONGEST_REST))

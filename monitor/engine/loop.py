@@ -65,7 +65,7 @@ class Beat:
         self._every = every
         self._turned_at = loop_time()
 
-    def turn(self) -> None:
+    def note(self) -> None:
         """Note that the loop comes round."""
         self._turned_at = loop_time()
 
@@ -97,7 +97,7 @@ class Loop:
         What the database refuses ends a turn, not the loop.
         """
         while not self.closing:
-            self.beat.turn()
+            self.beat.note()
             pause: float | None = RETRY
             try:
                 pause = await turn()

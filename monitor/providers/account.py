@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from monitor.headers import check_header_value
-from monitor.secret import Secret, checked_by
+from monitor.secret import Secret, rule
 from monitor.setting_types import (
     CaFile,
     Duration,
@@ -55,7 +55,7 @@ class AccountSettings(SharedSettings):
     known_statuses: ClassVar[tuple[str, ...]]
     """The status words of batches that we know."""
 
-    api_key: Annotated[Secret, checked_by(check_header_value)]
+    api_key: Annotated[Secret, rule(check_header_value)]
     """The account's key; read anew when the provider refuses it."""
     base_url: str
     """Where the provider's API is."""

@@ -18,7 +18,7 @@ _KEY_REFUSED: Final = frozenset({FailureKind.UNAUTHORIZED, FailureKind.FORBIDDEN
 """Bolna answers a bad key with either."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)  # it holds the key
 class Api:
     """Fetch documents with an account's key; the key is kept until it is refused."""
 

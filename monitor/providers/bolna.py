@@ -1,6 +1,7 @@
 """Bolna: its settings, and how a batch's document reads in our words."""
 
 from collections.abc import Collection
+from functools import lru_cache
 from itertools import chain
 from typing import ClassVar, Final, Literal
 
@@ -19,7 +20,7 @@ from monitor.providers.document import (
     read_status,
     read_time,
 )
-from monitor.providers.words import read_words
+from monitor.providers.words import dictionary
 from monitor.setting_types import Rate
 
 # Two generations of words are in use at once. `executed` is the older one's last word: dispatch
@@ -31,7 +32,7 @@ _PHASES: Final[dict[tuple[Phase, Outcome | None], tuple[str, ...]]] = {
     (Phase.ENDED, Outcome.CANCELLED): ("stopped", "canceled", "cancelled"),
     (Phase.ENDED, Outcome.FAILED): ("failed",),
 }
-_phase: Final = read_words(_PHASES, other=(Phase.UNKNOWN, None))
+_phase: Final = dictionary(_PHASES, other=(Phase.UNKNOWN, None))
 
 
 class BolnaSettings(AccountSettings):
@@ -106,7 +107,7 @@ def _read_counts(found: object) -> Counts | None:
     if not isinstance(found, dict) or len(found) > COUNTS_LIMIT:
         raise invalid()
     numbers = ((status, read_count(value)) for status, value in found.items())
-    return {read_status(status): number for status, number in numbers if number is not None}
+    return {_call_status(status): number for status, number in numbers if number is not None}
 
 
 _FINAL: Final = frozenset(
@@ -122,4 +123,5 @@ _CALLS: Final[dict[CallStanding, Collection[str]]] = {
         {"initiated", "initiate", "ringing", "inprogress", "calldisconnected", "running"}
     ),
 }
-_standing: Final = read_words(_CALLS, other=CallStanding.UNKNOWN)
+_standing: Final = dictionary(_CALLS, other=CallStanding.UNKNOWN)
+_call_status: Final = lru_cache(maxsize=1024)(read_status)

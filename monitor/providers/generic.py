@@ -12,7 +12,7 @@ from monitor.providers.calls import CallStanding, weigh
 from monitor.providers.document import check_id, decode
 from monitor.providers.finding import READERS, Finding, make_finding, read_found
 from monitor.providers.generic_settings import ID, PHASES, GenericSettings
-from monitor.providers.words import read_words
+from monitor.providers.words import dictionary
 
 
 class Generic:
@@ -43,13 +43,13 @@ class Meaning:
             key: expression for key in READERS if (expression := getattr(settings, key)) is not None
         }
         phases = {phase: getattr(settings, key) for key, phase in PHASES.items()}
-        self._phase = read_words(phases, other=(Phase.UNKNOWN, None))
+        self._phase = dictionary(phases, other=(Phase.UNKNOWN, None))
         calls = {
             CallStanding.FINAL: settings.final_calls,
             CallStanding.PARKED: settings.parked_calls,
         }
         # An open call is taken for one that waits: nobody says which are spoken just now.
-        self._standing = read_words(calls, other=CallStanding.QUEUED)
+        self._standing = dictionary(calls, other=CallStanding.QUEUED)
         self._rest_calls = settings.rest_calls
 
     def read(self, document: bytes, batch_id: str) -> Reading:

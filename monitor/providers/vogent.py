@@ -19,7 +19,7 @@ from monitor.providers.vogent_census import Census, Listing, Lists, standing
 from monitor.providers.vogent_list import VogentFinder
 from monitor.providers.vogent_page import QUEUED, Page, PageReader
 from monitor.providers.vogent_schedule import read_schedule
-from monitor.providers.words import read_words
+from monitor.providers.words import dictionary
 from monitor.setting_types import Rate
 
 _PHASES: Final[dict[tuple[Phase, Outcome | None], tuple[str, ...]]] = {
@@ -29,7 +29,7 @@ _PHASES: Final[dict[tuple[Phase, Outcome | None], tuple[str, ...]]] = {
     (Phase.ENDED, Outcome.COMPLETED): ("COMPLETE",),
     (Phase.ENDED, Outcome.CANCELLED): ("CANCELLED",),
 }
-_phase: Final = read_words(_PHASES, other=(Phase.UNKNOWN, None))
+_phase: Final = dictionary(_PHASES, other=(Phase.UNKNOWN, None))
 
 
 class VogentSettings(AccountSettings):
@@ -174,7 +174,7 @@ def _with_calls(reading: Reading, lists: Lists, *, waiting: str, seen: int) -> R
         counts[waiting] += len(lists.waiting)
     if len(counts) > COUNTS_LIMIT:
         raise invalid()
-    calls = weigh(counts, standing)
+    calls = weigh(counts, standing)  # before `dialled`, which is a word of ours
     if seen > counts.total():
         counts[DIALLED] = seen - counts.total()
     return replace(reading, counts=dict(counts), least_contacts=counts.total(), **calls)

@@ -9,7 +9,7 @@ from monitor.core.batch import normalise
 _Meaning = TypeVar("_Meaning")
 
 
-def read_words(
+def dictionary(
     words: Mapping[_Meaning, Collection[str]], *, other: _Meaning
 ) -> Callable[[str], _Meaning]:
     """Return what tells a word's meaning; `other` is that of any word that is not among these."""

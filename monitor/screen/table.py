@@ -30,8 +30,9 @@ Stacks = Sequence[Sequence[str]]
 def show_table(rows: Sequence[Row], *, stacks: Stacks, cut: str = "", heading: str = "") -> None:
     """Print a table; `stacks` says which columns stand under each other on a narrow screen.
 
-    Without rows there is no table, nor its heading; columns without any content are left out. On a
-    terminal the column `cut` is shortened if only so a row is one line.
+    All rows have the same columns, in the same order. Without rows there is no table, nor its
+    heading; columns without any content are left out. On a terminal the column `cut` is shortened
+    if only so a row is one line.
     """
     if not rows:
         return

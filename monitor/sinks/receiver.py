@@ -1,4 +1,4 @@
-"""What all receivers share that are reached by HTTP: settings, a client, no answer."""
+"""What all receivers share that are reached by HTTP: settings, a client, a failure to ask."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -47,7 +47,7 @@ def open_client(settings: HttpReceiverSettings, *, success_waits: timedelta) -> 
     )
 
 
-def hold_for(error: SecretMissingError | NetworkError) -> Verdict:
+def verdict_without_answer(error: SecretMissingError | NetworkError) -> Verdict:
     """Return the verdict on an attempt that brought no answer: it holds the receiver."""
     if isinstance(error, NetworkError):
         return Verdict(kind=VerdictKind.HOLD, error=error.kind.value, reason=error.reason)

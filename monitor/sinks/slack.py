@@ -16,7 +16,12 @@ from monitor.net.answer import Answer
 from monitor.net.retry_after import parse_retry_after
 from monitor.secret import Secret
 from monitor.sinks.kept_text import kept_text, url_secrets
-from monitor.sinks.receiver import HttpReceiverSettings, check_url, hold_for, open_client
+from monitor.sinks.receiver import (
+    HttpReceiverSettings,
+    check_url,
+    open_client,
+    verdict_without_answer,
+)
 from monitor.sinks.slack_blocks import message
 
 _EXAMPLE: Final = "https://hooks.slack.com/services/T0000/B0000/PLACEHOLDER"
@@ -98,7 +103,7 @@ class SlackSink:
             url = self._settings.webhook_url.read()
             answer = await self._post(url, message(json.loads(delivery.body)))
         except (SecretMissingError, NetworkError) as error:
-            return hold_for(error)
+            return verdict_without_answer(error)
         return _judge(answer, url, sent_at)
 
     async def close(self) -> None:

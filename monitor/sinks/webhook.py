@@ -10,10 +10,15 @@ from monitor.core.delivery import SCHEDULE, Delivery, Verdict, VerdictKind, verd
 from monitor.core.errors import NetworkError, SecretMissingError
 from monitor.headers import Headers
 from monitor.net.retry_after import parse_retry_after
-from monitor.secret import Secret
+from monitor.secret import Secret, rule
 from monitor.setting_types import Duration, Span, duration_between
 from monitor.sinks.kept_text import kept_text, url_secrets
-from monitor.sinks.receiver import HttpReceiverSettings, check_url, hold_for, open_client
+from monitor.sinks.receiver import (
+    HttpReceiverSettings,
+    check_url,
+    open_client,
+    verdict_without_answer,
+)
 from monitor.sinks.signature import parse_keys, sign
 
 _CONTENT_TYPES: Final = {
@@ -36,7 +41,7 @@ class WebhookSettings(HttpReceiverSettings):
     """Which kind of receiver this is."""
     url: str = Field(repr=False)  # after allow_http, which its check asks for
     """Where events are posted to; never followed elsewhere."""
-    secret: Secret
+    secret: Annotated[Secret, rule(parse_keys)]
     """The signing key: `whsec_` and base64 of 24 to 64 bytes; several, separated by spaces, sign
     each (rotation)."""
     format: Literal["standard", "cloudevents"] = "standard"
@@ -63,11 +68,6 @@ class WebhookSettings(HttpReceiverSettings):
     def _check_url(cls, value: str, info: ValidationInfo) -> str:
         return check_url(value, allow_http=bool(info.data.get("allow_http")))
 
-    @field_validator("secret")
-    @classmethod
-    def _check_secret(cls, value: Secret) -> Secret:
-        return value.checked_by(parse_keys)
-
 
 class WebhookSink:
     """Send deliveries to one webhook receiver."""
@@ -90,7 +90,7 @@ class WebhookSink:
                 deadline=self._settings.timeout,
             )
         except (SecretMissingError, NetworkError) as error:
-            return hold_for(error)
+            return verdict_without_answer(error)
         verdict = verdict_on(answer.status_code, parse_retry_after(answer.retry_after, at=sent_at))
         if verdict.kind is VerdictKind.DELIVERED:
             return verdict

@@ -40,6 +40,7 @@ class SourceRecord:
     health: Health
     blocked_until: datetime | None
     owed: tuple[RoutedEvent, ...] = ()
+    """What is to be told of it: `record` stores it with the health, `record_source` none of it."""
 
 
 _HEALTH: Final = Fields(

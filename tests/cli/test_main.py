@@ -100,6 +100,17 @@ async def test_no_help_imports_anything_heavy() -> None:
     assert await last_line(script, *COMMANDS) == "HEAVY []"
 
 
+async def test_a_command_that_reads_the_database_brings_no_engine() -> None:
+    """`wait` and `events --follow` run for hours."""
+    script = (
+        "import sys\n"
+        "import monitor.cli.checkup, monitor.cli.list_batches, monitor.cli.wait_for_batch\n"
+        "heavy = {'monitor.app', 'monitor.engine.engine', 'prometheus_client', 'structlog'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
+    )
+    assert await last_line(script) == "HEAVY []"
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

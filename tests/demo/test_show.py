@@ -10,7 +10,7 @@ import struct
 import termios
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -219,7 +219,7 @@ async def test_a_consumer_that_loses_an_end_is_found_out(monkeypatch: pytest.Mon
     monkeypatch.setattr(show, "LAST_TIMEOUT", 1.0)
     monkeypatch.setattr(stage, "Consumer", Forgetful)
 
-    found = await perform(5.0, silence())
+    found = await perform(5.0, nullcontext(silence()))
 
     assert not found.well
     assert len(found.missing) == 1
@@ -233,7 +233,7 @@ async def test_without_a_temporary_folder_it_says_so(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
 
     with pytest.raises(DemoError, match="needs a temporary folder: No such file"):
-        await perform(5.0, silence())
+        await perform(5.0, nullcontext(silence()))
 
 
 def summary(

@@ -9,7 +9,7 @@ from monitor.core.batch import Phase
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
-from monitor.simulator.bolna import SimulatedBolna
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.simulator.faults import Fault
 
 KEY = "the key"
@@ -95,3 +95,14 @@ async def test_the_key_is_in_no_error(bolna: SimulatedBolna, reader: Reader) -> 
     error = await failure(reader(bolna, api_key="hunter2"))
 
     assert "hunter2" not in repr(error) + repr(error.__cause__) + repr(error.__context__)
+
+
+async def test_no_repr_shows_the_key(bolna: SimulatedBolna, reader: Reader) -> None:
+    """A traceback with its locals shows what a provider is made of."""
+    bolna.put("b1", bolna_document("b1"))
+    async with reader(bolna) as provider:
+        await provider.read("b1")
+        shown = [repr(provider), *map(repr, vars(provider).values())]
+
+    assert "Api" in "".join(shown)
+    assert KEY not in "".join(shown)

@@ -1,8 +1,8 @@
 import pytest
 
-from monitor.providers.words import read_words
+from monitor.providers.words import dictionary
 
-meaning_of = read_words({"begun": ("on hold", "In_Progress"), "over": ("done",)}, other="odd")
+meaning_of = dictionary({"begun": ("on hold", "In_Progress"), "over": ("done",)}, other="odd")
 
 
 @pytest.mark.parametrize("word", ["on hold", "ON-HOLD", "in progress", "inprogress"])

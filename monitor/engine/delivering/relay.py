@@ -135,7 +135,7 @@ class Relay:
         await self._follow_holds()
         await self._look()
         for receiver in list(self._receivers.values()):
-            self.loop.beat.turn()  # a slow database makes a round of many receivers long
+            self.loop.beat.note()  # a slow database makes a round of many receivers long
             self._fill(receiver)  # the time may have come for what is claimed already
             now = self._clock.now()
             wanted = receiver.wanted(now)

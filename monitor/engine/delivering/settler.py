@@ -117,7 +117,7 @@ class Settler:
         """Settle one by one; what is refused even without text waits for its lease to run out."""
         due: set[str] = set()
         for item in group:
-            self.loop.beat.turn()
+            self.loop.beat.note()
             try:
                 bare = [item.without_response()]
                 due |= await settle_deliveries(self._database, bare, now=self._clock.now())
@@ -136,7 +136,7 @@ class Settler:
 
     async def _move_holds(self) -> None:
         while self._holds:
-            self.loop.beat.turn()
+            self.loop.beat.note()
             receiver, hold = self._holds[0]
             if hold is None:
                 await lift_hold(self._database, receiver, now=self._clock.now())

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -157,7 +157,7 @@ class Discovery:
                 source, at, failure = plan.source, self._clock.now(), found.failure
                 answer = AccountAnswer(source=source, at=at, failure=failure, probe=probe)
                 await self._writer.note(answer)
-                if None in this_round.failures:
+                if None in this_round.failures:  # the account's own: it ends the round
                     break
                 await self._register(plan, found, this_round)
         if not plan.over:
@@ -220,7 +220,7 @@ class Discovery:
         soon = failure is not None and not is_answer(failure.kind)
         plan.due_at = self._clock.now() + (min(wait, PROBE_AFTER) if soon else wait)
 
-    def _end(self, plans: Iterable[_Plan]) -> set[asyncio.Task[None]]:
+    def _end(self, plans: Collection[_Plan]) -> set[asyncio.Task[None]]:
         for plan in plans:
             plan.end()
         return {plan.round for plan in plans if plan.round is not None}

@@ -85,7 +85,7 @@ class Poller:
             alone = len(soon) == 1
             source.cap = self._concurrency if alone else max(1, self._concurrency // 2)
         for source in soon:
-            self.loop.beat.turn()  # a slow database makes a round of many sources long
+            self.loop.beat.note()  # a slow database makes a round of many sources long
             want = self._room(source)
             if due_at[source.name] <= now and want > 0:
                 await self._claim(source, want)

@@ -103,7 +103,7 @@ class Writer:
     async def _commit_singly(self, size: int) -> None:
         """Find the culprit of a group: it is dropped, and polled again when its lease runs out."""
         for _ in range(size):
-            self.loop.beat.turn()
+            self.loop.beat.note()
             try:
                 await self._commit_alone(*self._queue[0])
             except StorageError:
@@ -142,7 +142,7 @@ class Writer:
         self, group: Sequence[Observed], answers: Sequence[AccountAnswer]
     ) -> None:
         while True:
-            self.loop.beat.turn()
+            self.loop.beat.note()
             judgement = judge_group(
                 group,
                 answers=answers,

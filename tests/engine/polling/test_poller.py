@@ -638,7 +638,7 @@ async def test_a_round_over_many_sources_beats_for_each(
     rig.show("v1", api=rig.vogent)
     await rig.build()
     turns: list[str] = []
-    turn = rig.engine.poller.loop.beat.turn
+    turn = rig.engine.poller.loop.beat.note
 
     async def note_claim(*args: Any, **about: Any) -> Any:
         turns.append("claim")
