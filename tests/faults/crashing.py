@@ -114,6 +114,7 @@ def wrap(crash: Crash) -> None:
     """Give the wiring wrapped parts."""
     from monitor import app
     from monitor.core.delivery import Delivery
+    from monitor.daemon import process
     from monitor.engine import engine
     from monitor.engine.delivering.relay import Relay
     from monitor.storage.database import Database
@@ -143,7 +144,8 @@ def wrap(crash: Crash) -> None:
 
     wiring: Any = app
     parts: Any = engine
-    wiring.Database, parts.Relay = CrashingDatabase, CrashingRelay
+    program: Any = process
+    program.Database, parts.Relay = CrashingDatabase, CrashingRelay
     wiring.build_provider = build_with("read", wiring.build_provider)
     wiring.build_sink = build_with("send", wiring.build_sink)
 

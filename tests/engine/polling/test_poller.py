@@ -649,7 +649,7 @@ async def test_a_round_over_many_sources_beats_for_each(
         turn()
 
     monkeypatch.setattr("monitor.engine.polling.poller.claim_batches", note_claim)
-    monkeypatch.setattr(rig.engine.poller.loop.beat, "turn", note_turn)
+    monkeypatch.setattr(rig.engine.poller.loop.beat, "note", note_turn)
     await rig.start()
     await rig.add("b1")
     await rig.add("v1", source="vogent")

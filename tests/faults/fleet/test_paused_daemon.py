@@ -24,7 +24,8 @@ SLACK = 5.0 if TIMED else HANG
 """Seconds that may pass beyond a lease."""
 STATE = """
     SELECT b.sequence, b.snapshots, b.counts, s.health, s.version, r.held_since, d.state,
-        d.attempts, d.epoch, (SELECT count(*) FROM events), (SELECT count(*) FROM attempts)
+        d.attempts, d.epoch, d.delivered_at,
+        (SELECT count(*) FROM events), (SELECT count(*) FROM attempts)
     FROM batches AS b, sources AS s, receivers AS r,
         (SELECT * FROM deliveries ORDER BY id DESC LIMIT 1) AS d
     WHERE b.external_id = repeat('b', 32)
