@@ -27,8 +27,9 @@ _POLLS_A_SHOW: Final = 240
 _INTERVALS: Final = (0.1, 0.25)
 """The shortest and the longest, in seconds."""
 _FAULT_BEGINS: Final = 0.2
+"""Share of the time that the batches live."""
 _FAULT_LASTS: Final = 0.25
-"""Shares of the time that the batches live."""
+"""Share of the same time."""
 
 
 class Curtain:

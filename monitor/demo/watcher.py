@@ -22,7 +22,7 @@ from monitor.storage.events.follow import Follower
 from monitor.storage.events.read import EventView
 
 PACE_SECONDS: Final = 3.0
-"""Over how long polls per second are counted."""
+"""Seconds over which polls per second are counted."""
 LINES_LIMIT: Final = 1000
 """Far more than a terminal shows, and than come between two looks."""
 

@@ -94,3 +94,17 @@ def test_a_file_says_what_it_owns_and_is_short(path: Path) -> None:
 
     assert ast.get_docstring(ast.parse(text))
     assert len(text.splitlines()) <= 280
+
+
+def test_every_float_says_its_unit() -> None:
+    constant = re.compile(
+        r'^_?[A-Z_]+: Final = \d+\.\d+\n(?:"""(.*?)""")?', re.MULTILINE | re.DOTALL
+    )
+    silent = [
+        found[0]
+        for path in MONITOR.rglob("*.py")
+        for found in constant.finditer(path.read_text(encoding="utf-8"))
+        if not re.search(r"[Ss]econds|Share|Of a claim", found[1] or "")
+    ]
+
+    assert silent == []
