@@ -1,7 +1,6 @@
 """What the tests of several rooms share: databases, and waiting without sleeping."""
 
 import asyncio
-import os
 import shutil
 import signal
 import sqlite3
@@ -26,11 +25,6 @@ Outage = Callable[[], AbstractAsyncContextManager[None]]
 # Who runs the tests in the background has SIGINT ignored, and so would the programs they start
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# Coverage follows pytest's workers, not the programs that tests start: those would take half as
-# long again, and whatever they run is tested in a worker too
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 # Hypothesis times each example and the making of it by the wall clock: no test may depend on that
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])

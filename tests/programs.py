@@ -137,7 +137,6 @@ def _forker() -> socket.socket:
         stdin=subprocess.DEVNULL,
         pass_fds=[theirs.fileno()],
         cwd=ROOT,
-        env={k: v for k, v in os.environ.items() if k != "COVERAGE_PROCESS_CONFIG"},
     )
     theirs.close()
 
