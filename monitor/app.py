@@ -1,8 +1,8 @@
-"""Wiring: the only place that knows everybody."""
+"""Wiring: the only place that knows config, engine, providers, sinks and storage."""
 
 from datetime import datetime, timedelta
 
-from monitor.config.open_files import polls_at_once
+from monitor.config.concurrency import polls_at_once
 from monitor.config.schema import Config
 from monitor.core.conditions import Limits
 from monitor.core.pacing import Pace
@@ -63,7 +63,8 @@ async def declare(config: Config, database: Database, *, now: datetime) -> None:
 
 def build_source(config: Config, row: SourceRow) -> SourceAtWork:
     """Build one source at work. Raises ConfigError for a CA file that cannot be used."""
-    settings = config.sources[row.name]
+    settings, polling = config.sources[row.name], config.polling
+    connections = polls_at_once(config)
     # what a file holds may have changed behind the same settings
     in_files = settings.ca_file or any(secret.file for secret in settings.held_secrets())
     return SourceAtWork(
@@ -74,14 +75,10 @@ def build_source(config: Config, row: SourceRow) -> SourceAtWork:
             key=row.key,
             labels=settings.labels,
         ),
-        provider=build_provider(
-            settings, deadline=config.polling.deadline, connections=polls_at_once(config)
-        ),
+        provider=build_provider(settings, deadline=polling.deadline, connections=connections),
         pace=pace_of(config, row.name),
         rate=settings.rate_limit,
-        connection_settings=None
-        if in_files
-        else (settings, config.polling.deadline, config.polling.concurrency),
+        connection_settings=None if in_files else (settings, polling.deadline, connections),
         health=row.health,
         version=row.version,
         blocked_until=row.blocked_until,
@@ -107,7 +104,7 @@ def build_receiver(config: Config, row: ReceiverRow) -> ReceiverAtWork:
 async def prepare_parts(config: Config, database: Database, *, now: datetime) -> Parts:
     """Register what the file says, and build what the engine is to work with.
 
-    What may fail comes first: raises ConfigError for a CA file that cannot be used.
+    The batches come last: raises ConfigError, before, for a CA file that cannot be used.
     """
     sources, receivers = await register(config, database)
     parts = Parts(

@@ -1,11 +1,15 @@
 """The whole path: a provider's answer in, a verified webhook out."""
 
+import resource
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from monitor.app import build_source, register
+from monitor.config.load import load
 from monitor.simulator.bolna import Generation, bolna_document, bolna_life
 from monitor.simulator.record import ServedAnswer
 from monitor.simulator.vogent import vogent_life
@@ -131,3 +135,22 @@ async def test_declared_batches_are_watched_and_those_that_left_the_file_are_not
     await until(lambda: rig.polls("b2") > polls + 3)
 
     assert rig.polls("b1") == before
+
+
+async def test_a_source_whose_connections_another_one_takes_is_built_anew(rig: Rig) -> None:
+    await rig.build()
+    config = load(rig.write())
+    alone = replace(config, sources={"bolna": config.sources["bolna"]})
+    rows, _ = await register(config, rig.database)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (150, before[1]))
+    try:
+        found = [build_source(which, rows["bolna"]) for which in (alone, config, config)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    one, two, again = (source.connection_settings for source in found)
+    assert one != two == again
+    for source in found:
+        await source.provider.close()
+    await rig.database.close()

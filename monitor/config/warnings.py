@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from monitor import descriptors
+from monitor.config.concurrency import files_needed, polls_at_once
 from monitor.config.mistakes import suggest
-from monitor.config.open_files import files_needed, polls_at_once
 from monitor.config.schema import Config
 from monitor.core.batch import normalise
 from monitor.core.errors import DescriptorsError, SecretMissingError

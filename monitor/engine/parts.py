@@ -14,7 +14,7 @@ from monitor.storage.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """All that a reload may change; nothing of it runs by itself."""
+    """All of the engine that a reload may change; nothing of it runs by itself."""
 
     sources: Sequence[SourceAtWork]
     receivers: Sequence[ReceiverAtWork]

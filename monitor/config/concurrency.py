@@ -1,4 +1,4 @@
-"""Open files: how many polls can be under way with as many as this process may have."""
+"""Concurrency: how many polls may be under way, by the config and by this process's open files."""
 
 from typing import Final
 
