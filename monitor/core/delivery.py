@@ -120,8 +120,8 @@ def settle(
             return Settlement(state=DeliveryState.PENDING, due_at=at + wait, attempts=made)
         case VerdictKind.HOLD | VerdictKind.RETRY | VerdictKind.DEAD:
             return Settlement(state=DeliveryState.DEAD, due_at=None, attempts=made)
-        case _:
-            assert_never(verdict.kind)
+        case never:
+            assert_never(never)
 
 
 def _is_over(delivery: Delivery, schedule: Sequence[timedelta], at: datetime) -> bool:
