@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from monitor.cli.main import app
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.conftest import Until
+from tests.consumer import Consumer
 from tests.daemon_process import DaemonProcess
 from tests.simulator.faults import Fault
 
@@ -63,31 +64,20 @@ def answers(own_secret: str) -> list[tuple[int, str]]:
     ]
 
 
-class Echo:
-    """Refuse with each answer in turn, then accept; keep the bodies of all requests."""
+def refusing(own_secret: str) -> Consumer:
+    """Return a consumer that refuses with each answer in turn, then accepts."""
+    found = Consumer(None)
+    found.text = "ok"
+    found.script.extend(
+        web.Response(status=status, text=text, headers={"retry-after": "1"})
+        for status, text in answers(own_secret)
+    )
+    return found
 
-    def __init__(self, own_secret: str) -> None:
-        self._answers = iter(answers(own_secret))
-        self.bodies: list[str] = []
-        self.url = ""
-        app = web.Application()
-        app.add_routes([web.post("/{path:.*}", self._answer)])
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
 
-    async def start(self) -> None:
-        """Listen on a free port."""
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-
-    async def stop(self) -> None:
-        """Stop listening."""
-        await self._runner.cleanup()
-
-    async def _answer(self, request: web.Request) -> web.Response:
-        self.bodies.append(await request.text())
-        status, text = next(self._answers, (200, "ok"))
-        return web.Response(status=status, text=text, headers={"retry-after": "1"})
+def sent_to(consumer: Consumer) -> str:
+    """Return the bodies of all that came."""
+    return "\n".join(one.body.decode() for one in consumer.arrived)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -98,7 +88,7 @@ async def test_no_marked_value_shows_where_it_does_not_belong(
     if kind == "postgresql":
         plain = request.getfixturevalue("empty_postgres_url")
         url = make_url(plain).set(password=PASSWORD).render_as_string(hide_password=False)
-    slack, crm = Echo(SLACK_PATH), Echo(WEBHOOK_SECRET)
+    slack, crm = refusing(SLACK_PATH), refusing(WEBHOOK_SECRET)
     await slack.start()
     await crm.start()
     async with SimulatedBolna(key=KEY) as bolna:
@@ -115,11 +105,11 @@ async def test_no_marked_value_shows_where_it_does_not_belong(
             await until(lambda b=before: len(bolna.served) > b, what=fault.name)
             bolna.lift()
         bolna.put("b1", {**document, "status": "completed", "execution_status": {"completed": 7}})
-        await until(lambda: "batch.completed" in str(crm.bodies), what="the end")
+        await until(lambda: "batch.completed" in sent_to(crm), what="the end")
         bolna.fault(Fault.unauthorized())
         await until(lambda: daemon.lines("source.failing") != [], what="a refused key")
-        await until(lambda: len(slack.bodies) > 3, what="Slack messages")
-        await until(lambda: len(crm.bodies) > 3, what="webhooks")
+        await until(lambda: len(slack.arrived) > 3, what="Slack messages")
+        await until(lambda: len(crm.arrived) > 3, what="webhooks")
         shown = [await daemon.get("/metrics"), await daemon.get("/-/ready")]
         shown += [await said_by(daemon, *arguments) for arguments in COMMANDS]
         await daemon.stop()
@@ -137,8 +127,8 @@ async def test_no_marked_value_shows_where_it_does_not_belong(
     places = {
         "log": daemon.log.read_text(),
         "screen": "\n".join(shown),
-        "Slack": "\n".join(slack.bodies),
-        "webhooks": "\n".join(crm.bodies),
+        "Slack": sent_to(slack),
+        "webhooks": sent_to(crm),
         "database": stored(url, tmp_path),
     }
     assert "batch.first_seen" in places["database"]
