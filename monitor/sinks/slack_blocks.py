@@ -7,7 +7,7 @@ from typing import Any, Final
 from monitor.core.event import Document
 from monitor.core.forecast import write_rate
 from monitor.sinks.mrkdwn import date, duration, inert, join, units
-from monitor.sinks.slack_phrases import HEADLINES, LASTING, LEFT_OPEN, REMEDIES
+from monitor.sinks.slack_phrases import HEADLINES, LASTING, LEFT_OPEN, REMEDIES, SOURCE_REMOVED
 
 HEADER_LIMIT: Final = 150
 SECTION_LIMIT: Final = 2800
@@ -46,7 +46,7 @@ def _mrkdwn(text: str) -> dict[str, Any]:
 
 def _what(document: Document) -> str:
     if document["data"].get("removed"):
-        return "👋 Source removed"
+        return SOURCE_REMOVED
     return HEADLINES.get(document["type"]) or inert(document["type"], 64)
 
 

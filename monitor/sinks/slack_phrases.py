@@ -20,6 +20,8 @@ HEADLINES: Final = {
     "batch.overdue": "⏰ Batch overdue",
     "monitor.test": "🔔 Test",
 }
+SOURCE_REMOVED: Final = "👋 Source removed"
+"""That of a source that was failing when it left the config, instead of its recovery."""
 _KEY_REFUSED: Final = "The provider refuses the key: renew it."
 REMEDIES: Final = {
     "unauthorized": _KEY_REFUSED,
