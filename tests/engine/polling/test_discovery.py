@@ -358,11 +358,13 @@ async def test_what_had_ended_before_the_first_whole_round_is_old_news_and_later
     assert rig.crm.of("new")[-1]["data"]["late"] is True
 
 
-async def test_a_first_round_that_was_cut_off_is_not_the_whole(vogent: Rig, until: Until) -> None:
+async def test_a_first_round_that_was_cut_off_is_not_the_whole(
+    vogent: Rig, until: Until, log: Log
+) -> None:
     show_jobs(vogent, "old", status="COMPLETE")
     vogent.vogent.fault(Fault.server_error(), batch=LIST)
     await vogent.start()
-    await until(lambda: vogent.polls(LIST) > 0)
+    await until(lambda: lines(log, "discovery.failed") != [])
     vogent.vogent.lift()
 
     vogent.clock.advance(seconds=61)
