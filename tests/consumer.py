@@ -152,8 +152,11 @@ class Consumer:
 
 
 def once(events: Iterable[Data]) -> list[Data]:
-    """List events as first accepted: at least once may be twice."""
-    return list({event["id"]: event for event in reversed([*events])}.values())[::-1]
+    """List events in the order in which each was first accepted: at least once may be twice."""
+    first: dict[str, Data] = {}
+    for event in events:
+        first.setdefault(event["id"], event)
+    return list(first.values())
 
 
 def sequences(events: Iterable[Mapping[str, Any]]) -> list[int]:
