@@ -17,7 +17,7 @@ Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrival:
     """Hold one request."""
 
     at: float
@@ -57,7 +57,7 @@ class Consumer:
 
     def __init__(self, secret: str | None = SECRET, *, path: str = "") -> None:
         self.url = ""
-        self.arrived: list[Arrived] = []
+        self.arrived: list[Arrival] = []
         self.accepted: list[Accepted] = []
         """In the order in which they were accepted."""
         self.events: list[Data] = []
@@ -112,7 +112,7 @@ class Consumer:
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         body = await request.read()
-        one = Arrived(time.monotonic(), request.method, request.path, request.headers, body)
+        one = Arrival(time.monotonic(), request.method, request.path, request.headers, body)
         self.arrived.append(one)
         if not self._is_signed(one):
             self.bad_signatures += 1
@@ -125,7 +125,7 @@ class Consumer:
             self.remember(Accepted(request.path.removeprefix("/"), event_id, body, at))
         return answer
 
-    def _is_signed(self, one: Arrived) -> bool:
+    def _is_signed(self, one: Arrival) -> bool:
         if self._verifier is None:
             return True
         try:
@@ -143,7 +143,7 @@ class Consumer:
         finally:
             self.in_flight -= 1
 
-    def _decide(self, request: web.BaseRequest, one: Arrived) -> web.Response:
+    def _decide(self, request: web.BaseRequest, one: Arrival) -> web.Response:
         refused = self.refuse(one.event) if self._verifier is not None else None
         answer: Answer = refused or (self.script.popleft() if self.script else self.status)
         if isinstance(answer, int):
@@ -151,8 +151,8 @@ class Consumer:
         return answer if isinstance(answer, web.Response) else answer(request)
 
 
-def once(events: Iterable[Data]) -> list[Data]:
-    """List events in the order in which each was first accepted: at least once may be twice."""
+def distinct(events: Iterable[Data]) -> list[Data]:
+    """List each event once, in the order in which they were first accepted."""
     first: dict[str, Data] = {}
     for event in events:
         first.setdefault(event["id"], event)

@@ -46,8 +46,8 @@ async def start_program(
 class DaemonProcess:
     """Run `monitor run` with the config in a folder, and its log beside that.
 
-    The database is SQLite in that folder, or a given one; of what is given as environment the
-    program takes the rest from this process.
+    The database is SQLite in that folder, or a given one. The environment is this process's, but
+    for what would change the config, and what is given here.
     """
 
     def __init__(

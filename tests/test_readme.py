@@ -13,7 +13,7 @@ from pathlib import Path
 from monitor.core.delivery import VerdictKind
 from monitor.core.event import EventType
 from tests.conftest import Until
-from tests.consumers import OTHER_SECRET, line, running, send
+from tests.documented_consumers import OTHER_SECRET, line, running, send
 from tests.providers.made_up_api import ACCESS, MadeUpApi
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

@@ -9,7 +9,7 @@ from docs.generate.regions import PAGES
 from monitor.core.delivery import VerdictKind
 from monitor.core.event import EventType
 from monitor.sinks.webhook import WebhookSettings
-from tests.consumers import OTHER_SECRET, SECRET, line, running, send
+from tests.documented_consumers import OTHER_SECRET, SECRET, line, running, send
 
 PAGE = (PAGES / "consumers.md").read_text(encoding="utf-8")
 DELIVERED = (VerdictKind.DELIVERED, 204)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.accounting import account
 from tests.conftest import Until
-from tests.consumer import Consumer, once
+from tests.consumer import Consumer, distinct
 from tests.daemon_process import DaemonProcess
 from tests.faults.fleet.fleet import Watchkeeper
 from tests.faults.fleet.server import run_server, run_standby
@@ -83,7 +83,7 @@ def told(consumer: Consumer, calls: int) -> Callable[[], bool]:
     """Tell whether the newest event says so many calls."""
 
     def is_told() -> bool:
-        events = once(consumer.of(BATCH))
+        events = distinct(consumer.of(BATCH))
         return bool(events) and events[-1]["data"]["counts"] == {"ringing": calls}
 
     return is_told

@@ -12,7 +12,7 @@ import pytest
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.accounting import account
 from tests.conftest import Until
-from tests.consumer import Consumer, once
+from tests.consumer import Consumer, distinct
 from tests.daemon_process import DaemonProcess
 from tests.faults.figures import TIMED, Figures
 from tests.faults.fleet.fleet import LEASE, SEND_LEASE, UNPOLLED, Fleet, Watchkeeper
@@ -95,7 +95,7 @@ class Scene:
 
         async def is_told() -> bool:
             await asyncio.sleep(0.1)
-            events = once(self.consumer.of(BATCH))
+            events = distinct(self.consumer.of(BATCH))
             pending = await self.ask("SELECT count(*) FROM deliveries WHERE state = 'pending'")
             shown = events and events[-1]["data"]["counts"] == {"ringing": calls}
             return bool(shown) and pending == (0,)
