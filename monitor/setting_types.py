@@ -105,6 +105,46 @@ def parse_rate(value: object) -> float:
 Rate = Annotated[float, BeforeValidator(parse_rate)]
 """Requests per second, written as `1000/min`."""
 
+MIB: Final = 1024 * 1024
+_SIZE: Final = re.compile(r"([1-9][0-9]{0,8})(KiB|MiB)")
+
+
+def parse_size(value: object) -> int:
+    """Read `512KiB` or `8MiB` as bytes; raise ValueError for anything else."""
+    if type(value) is int:
+        return value  # a table that was parsed before
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('must be a size such as "512KiB" or "8MiB"')
+    return int(match[1]) * (1024 if match[2] == "KiB" else MIB)
+
+
+def write_size(size: int) -> str:
+    """Write a size as the file does: `512KiB`, `8MiB`."""
+    return f"{size // 1024}KiB" if size % MIB else f"{size // MIB}MiB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeBounds:
+    """Keep a size between two others, written as the file writes them."""
+
+    least: str
+    most: str
+
+    def __call__(self, value: int) -> int:
+        if not parse_size(self.least) <= value <= parse_size(self.most):
+            raise ValueError(f'must be from "{self.least}" to "{self.most}"')
+        return value
+
+
+def size_between(least: str, most: str) -> AfterValidator:
+    """Return the check that a size keeps these bounds."""
+    return AfterValidator(SizeBounds(least=least, most=most))
+
+
+Size = Annotated[int, BeforeValidator(parse_size)]
+"""In bytes, written as `8MiB`."""
+
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 LABELS_LIMIT: Final = 32
 _DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)

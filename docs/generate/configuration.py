@@ -22,6 +22,7 @@ from monitor.core.matching import Matcher
 from monitor.providers import SourceSettings
 from monitor.providers.discovery import BolnaDiscoverySettings, DiscoverySettings
 from monitor.providers.expression import Expression
+from monitor.providers.generic_list import GenericDiscoverySettings, Next
 from monitor.secret import Secret, twins_of
 from monitor.setting_types import (
     INTERVAL_BOUNDS,
@@ -29,8 +30,10 @@ from monitor.setting_types import (
     OFF,
     Bounds,
     Settings,
+    SizeBounds,
     parse_rate,
     write_duration,
+    write_size,
 )
 from monitor.sinks import ReceiverSettings
 
@@ -48,6 +51,9 @@ _PURPOSES: Final = {
     ' "all"` is short for `agents = "all"`.',
     "[sources.NAME.discover] with vogent": "Which jobs of a Vogent workspace are watched without"
     " anybody naming them. `discover = true` stands for an empty table: all of the last 7 days.",
+    "[sources.NAME.discover] with generic": "Where an API lists its batches, and how that reads:"
+    " they are watched without anybody naming them. Many [recipes](../deploy/recipes/README.md)"
+    " have it.",
     "[[batches]]": "A batch that is declared in the file; others come by `monitor add`.",
     "[receivers.NAME] with slack": "A channel of Slack.",
     "[receivers.NAME] with webhook": "Any URL that takes signed POST requests.",
@@ -78,6 +84,7 @@ def tables() -> Iterator[tuple[str, type[Settings]]]:
     yield from _variants("[sources.NAME] with {}", SourceSettings)
     yield "[sources.NAME.discover] with bolna", BolnaDiscoverySettings
     yield "[sources.NAME.discover] with vogent", DiscoverySettings
+    yield "[sources.NAME.discover] with generic", GenericDiscoverySettings
     yield "[[batches]]", DeclaredBatch
     yield from _variants("[receivers.NAME] with {}", ReceiverSettings)
     yield "[[routes]]", RouteTable
@@ -164,16 +171,31 @@ def _type(field: FieldInfo) -> str:
         return f"duration{_bounds([INTERVAL_BOUNDS, *metadata])}{off}"
     if any(getattr(check, "func", None) is parse_rate for check in metadata):
         return "rate"
+    return _word(plain, metadata)
+
+
+def _word(plain: Any, metadata: list[Any]) -> str:
     words = {
         bool: "`true`, `false`",
         Secret: "secret",
         Path: "file",
         str: "text",
         Expression: "expression",
+        Next: 'table of one expression, or `"+1"`',
+        GenericDiscoverySettings: "`false` or a [table](#sourcesnamediscover-with-generic)",
         DiscoverySettings: "`true`, `false` or a [table](#sourcesnamediscover-with-vogent)",
         BolnaDiscoverySettings: '`"all"`, `false` or a [table](#sourcesnamediscover-with-bolna)',
     }
-    return words[plain] if plain in words else f"whole number{_range(metadata)}"
+    if plain in words:
+        return words[plain]
+    if (size := _size(metadata)) is not None:
+        return f"size, {size.least} to {size.most}"
+    return f"whole number{_range(metadata)}"
+
+
+def _size(metadata: Iterable[Any]) -> SizeBounds | None:
+    checks = (getattr(check, "func", None) for check in metadata)
+    return next((check for check in checks if isinstance(check, SizeBounds)), None)
 
 
 def _unwrapped(field: FieldInfo) -> tuple[Any, list[Any]]:
@@ -214,6 +236,8 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "*required*"
     value = field.get_default(call_default_factory=True)
+    if _size(field.metadata) is not None:
+        value = write_size(value)
     return f"`{_toml(value)}`" if value not in (None, {}, ()) else ""
 
 

@@ -28,6 +28,11 @@ EXAMPLES: Final = {
     "[sources.NAME.discover] with vogent": (
         '[sources.vogent.discover]\nmax_age = "2d"\nstatuses = ["ACTIVE", "PAUSED"]\n'
     ),
+    "[sources.NAME.discover] with generic": (
+        '[sources.acme.discover]\nurl = "https://api.acme.example/v1/campaigns?limit=100"\n'
+        'items = "data"\nid = "id"\ncreated_at = "created"\nstatus = "state"\n'
+        'next = { after = "has_more && last_id" }\n'
+    ),
     "[[batches]]": (
         'source = "bolna-prod"\nid = "3c90c3cc0d444b5088888dd25736052a"\n'
         'labels = { team = "collections" }\n'

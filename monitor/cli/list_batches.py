@@ -22,7 +22,6 @@ from monitor.facts.pace import write_forecast
 from monitor.facts.remedy import describe_account
 from monitor.facts.sentence import Sentence, Tone
 from monitor.facts.times import write_short_time, write_wait
-from monitor.providers import GenericSettings
 from monitor.screen.console import put, safe, whole, word
 from monitor.screen.documents import write_array
 from monitor.screen.listing import take
@@ -132,7 +131,7 @@ def _looks(config: Config) -> dict[str, Sentence]:
             f"discovery looks for batches of {name} every {write_duration(source.discover.every)}"
         )
         for name, source in config.sources.items()
-        if not isinstance(source, GenericSettings) and source.discover is not None
+        if source.discover is not None
     }
 
 

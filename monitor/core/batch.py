@@ -188,6 +188,8 @@ class Failures:
     """How many of the refusals belong to that streak."""
     kind: FailureKind | None = None
     status_code: int | None = None
+    reason: str | None = None
+    """What else there is to say of the last one, in a few words: how large an answer was."""
     unreachable_since: datetime | None = None
 
 

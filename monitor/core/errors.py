@@ -22,6 +22,7 @@ MonitorError
 
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 
 from monitor.core.failure import FailureKind
 
@@ -105,12 +106,14 @@ class NetworkKind(StrEnum):
     TOO_LARGE = "too_large"
     ENCODING = "encoding"
     DESCRIPTORS = "descriptors"  # this process may open no more files: nothing was asked
+    ROOM = "room"  # other answers fill what this process holds of them at once
 
 
 class NetworkError(MonitorError):
     """The kind: foreign texts hold URLs and keys.
 
-    `reason` is what OpenSSL says of a failed handshake, in a few words that hold neither.
+    `reason` is what OpenSSL says of a failed handshake, or how large the answer is, in a few words
+    that hold neither.
     """
 
     def __init__(self, kind: NetworkKind, reason: str | None = None) -> None:
@@ -129,7 +132,8 @@ class DescriptorsError(NetworkError):
 class PollError(MonitorError):
     """Why one poll failed: kind, HTTP status if there was one, Retry-After if sent.
 
-    `expression` is the key of the one that did not fit the answer; `reason` as in NetworkError.
+    `expression` is the key of the one that did not fit the answer; `reason` says more in a few
+    words, which hold neither keys nor what a call is about.
     """
 
     def __init__(
@@ -149,6 +153,12 @@ class PollError(MonitorError):
         self.retry_after = retry_after
         self.expression = expression
         self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let another process raise it."""
+        more = {"expression": self.expression, "reason": self.reason}
+        make = partial(PollError, self.kind, self.status_code, self.retry_after, **more)
+        return make, ()
 
     @property
     def details(self) -> dict[str, str]:

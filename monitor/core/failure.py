@@ -21,9 +21,10 @@ class FailureKind(StrEnum):
     DISCONNECTED = "disconnected"
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"
-    TOO_LARGE = "too_large"
+    TOO_LARGE = "too_large"  # by its bytes, or by the values in it
     ENCODING = "encoding"
     DESCRIPTORS = "descriptors"
+    ROOM = "room"  # other answers fill what this process holds of them at once
     UNAUTHORIZED = "unauthorized"  # 401
     FORBIDDEN = "forbidden"  # 403
     NOT_FOUND = "not_found"  # 404, 410
@@ -44,17 +45,19 @@ class Matter(StrEnum):
     KEY = "key"  # the account's, at once
     EITHER = "either"  # a 403 is the key's or this batch's: only several polls decide
     PASSING = "passing"  # 429, 5xx, time-out, connection, unusable body: theirs for whom it lasts
-    OURS = "ours"  # nobody was asked, for want of something of our own
+    OURS = "ours"  # nothing was heard, for want of something of our own
 
 
 _MATTERS: Final[Mapping[FailureKind, Matter]] = {
     FailureKind.NOT_FOUND: Matter.BATCH,
     FailureKind.REFUSED: Matter.BATCH,
     FailureKind.UNEXPECTED_STATUS: Matter.BATCH,
+    FailureKind.TOO_LARGE: Matter.BATCH,
     FailureKind.UNAUTHORIZED: Matter.KEY,
     FailureKind.KEY_MISSING: Matter.KEY,
     FailureKind.FORBIDDEN: Matter.EITHER,
     FailureKind.DESCRIPTORS: Matter.OURS,
+    FailureKind.ROOM: Matter.OURS,
 }
 """All others pass."""
 

@@ -64,7 +64,7 @@ def _count(watch: Watch, failure: PollError, *, health: Health, at: datetime) ->
     it fail, which bear the streak's number, and all polls from before it last recovered.
     """
     last = watch.failures
-    named = replace(last, kind=failure.kind, status_code=failure.status_code)
+    named = replace(last, kind=failure.kind, status_code=failure.status_code, reason=failure.reason)
     if health.failing_since is not None:
         return named
     refused = failure.kind in REFUSALS

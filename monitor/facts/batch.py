@@ -177,5 +177,6 @@ def _last_error(watch: Watch) -> dict[str, Any] | None:
     return {
         "kind": failures.kind,
         "status_code": failures.status_code,
+        "reason": failures.reason,
         "since": stamp_if(failures.since),
     }

@@ -12,10 +12,18 @@ from monitor.facts.times import write_short_time
 from monitor.storage.sources import SourceRow
 
 _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
-    "generic": {"url": "url", "key": "bearer, headers or password"},
+    "generic": {
+        "url": "url",
+        "key": "bearer, headers, query or password",
+        "too_large": "it is larger than answer_limit: raise that, up to 16MiB",
+    },
 }
 """By provider: the keys of its sources' tables that a remedy may name."""
-_USUAL_KEYS: Final[Mapping[str, str]] = {"url": "base_url", "key": "api_key"}
+_USUAL_KEYS: Final[Mapping[str, str]] = {
+    "url": "base_url",
+    "key": "api_key",
+    "too_large": "the answer is no batch: check base_url",
+}
 
 REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.ADDRESS: (
@@ -49,7 +57,7 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.DISCONNECTED: "the connection broke off: try again",
     FailureKind.TIMEOUT: "no whole answer within [polling] deadline: try again, or raise it",
     FailureKind.PROTOCOL: "what answers there does not speak HTTP: check {url}",
-    FailureKind.TOO_LARGE: "the answer is no batch: check {url}",
+    FailureKind.TOO_LARGE: "{too_large}",
     FailureKind.ENCODING: (
         "the answer is packed in a way that nobody asked for, or its letters are in no charset that"
         " it names: check {url} for a proxy in between"
@@ -57,6 +65,10 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.DESCRIPTORS: (
         "no more files can be opened: raise LimitNOFILE= (`ulimit -n`), or fs.file-max where the"
         " whole machine is out of them"
+    ),
+    FailureKind.ROOM: (
+        "answers of others fill the 64 MiB that are held at once: it is polled again by itself; if"
+        " it goes on, lower [polling] concurrency"
     ),
     FailureKind.UNAUTHORIZED: "the key is refused: check {key} and its account",
     FailureKind.FORBIDDEN: "the key is refused, or may not read this batch: check {key}",
@@ -118,9 +130,12 @@ def describe_failures(failures: Failures, *, provider: str, read_before: bool) -
     if failures.kind is None:
         return ""
     name = describe(failures.kind, failures.status_code)
-    if read_before:
+    if failures.reason is not None:
+        name += f" ({failures.reason})"
+    if read_before and failures.kind is not FailureKind.TOO_LARGE:  # it does not pass by itself
         return name
-    return f"never read: {name}, {remedy(failures.kind, provider=provider)}"
+    name = name if read_before else f"never read: {name}"
+    return f"{name}, {remedy(failures.kind, provider=provider)}"
 
 
 def write_failing(source: SourceRow) -> str:

@@ -1,5 +1,6 @@
 """One request: what has come of its answer, and its body in the way it is to be read."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -9,22 +10,30 @@ from typing import TYPE_CHECKING, Final
 from monitor.core.errors import NetworkError, NetworkKind
 from monitor.net.answer import Answer, Take
 from monitor.net.body import MARK, Body, is_plain
+from monitor.net.room import SMALL, Place
 
 if TYPE_CHECKING:
     from monitor.net.head import AnswerHandler
 
-_HEADERS: Final = frozenset({b"content-encoding", b"content-type", b"retry-after"})
+_HEADERS: Final = frozenset(
+    {b"content-encoding", b"content-length", b"content-type", b"retry-after"}
+)
 """Those that we read."""
+_AT_A_STRETCH: Final = 1024 * 1024
+"""In bytes, of a packed body: then others have their turn."""
 
 
 class Exchange:
     """What has come of the answer to one request."""
 
-    def __init__(self, *, limit: int) -> None:
+    def __init__(self, *, limit: int, place: Place) -> None:
         self.handler: AnswerHandler | None = None
         """Who takes the answer, once the request has a connection."""
+        self.timer: asyncio.Timeout = asyncio.timeout(None)
+        """The request's deadline."""
         self._limit = limit
         """Of the body, in bytes."""
+        self._place = place
         self._headers: dict[bytes, str] = {}
         self._parts: list[bytes] = []
 
@@ -53,21 +62,50 @@ class Exchange:
     async def read_whole(self, parts: AsyncIterator[bytes]) -> bytes:
         """Return a whole body, in UTF-8; raise NetworkError for one beyond the limit."""
         if not is_plain(*self._coding):  # else a faster way
-            chunks: list[bytes] = []
-            await self.pour(parts, chunks.append, limit=self._limit)
-            return b"".join(chunks)
-        await self.read_some(parts)
+            await self._make_room(self._limit)
+            await self.pour(parts, self._parts.append, limit=self._limit)
+            return b"".join(self._parts)
+        declared = self._declared
+        if declared > self._limit:
+            raise NetworkError(NetworkKind.TOO_LARGE, self._beyond(declared))
+        held, enough = 0, min(SMALL, self._limit)
+        async for part in parts:
+            self._parts.append(part)
+            held += len(part)
+            if held > enough:
+                if held > self._limit:
+                    raise NetworkError(NetworkKind.TOO_LARGE, self._beyond(held, "over "))
+                await self._make_room(declared or self._limit)
+                enough = self._limit
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        if len(body) > self._limit:
-            raise NetworkError(NetworkKind.TOO_LARGE)
         return body.removeprefix(MARK)
 
     async def pour(self, parts: AsyncIterator[bytes], take: Take, *, limit: int) -> None:
         """Hand a body over as it comes, in UTF-8; what it is unpacked to is limited."""
         body = Body(*self._coding)
+        poured = 0
         async for part in parts:
-            limit = _hand_over(body.take(part), take, limit)
-        _hand_over(body.end(), take, limit)
+            for plain in body.take(part):
+                poured += _hand_over(plain, take, limit - poured)
+                if poured % _AT_A_STRETCH < len(plain):  # much may be packed in little
+                    await asyncio.sleep(0)
+        for plain in body.end():
+            poured += _hand_over(plain, take, limit - poured)
+
+    async def _make_room(self, size: int) -> None:
+        """Wait for room for so many bytes; raise NetworkError if none comes within the deadline.
+
+        Meanwhile the deadline of the request stands still: its answer is there, and waits for us.
+        """
+        clock = asyncio.get_running_loop().time
+        due_at, began = self.timer.when() or 0.0, clock()
+        self.timer.reschedule(None)
+        try:
+            async with asyncio.timeout_at(due_at):
+                await self._place.take(size)
+        except TimeoutError:
+            raise NetworkError(NetworkKind.ROOM) from None
+        self.timer.reschedule(due_at + clock() - began)
 
     def answer(self, status: int) -> Answer:
         """Return the answer with what can be read of a body that may be longer, or broken."""
@@ -85,6 +123,15 @@ class Exchange:
         self.handler = None
         self._headers, self._parts = {}, []
 
+    def _beyond(self, size: int, more: str = "") -> str:
+        return f"{more}{_write(size)} where {_write(self._limit)} are allowed"
+
+    @property
+    def _declared(self) -> int:
+        """Return how long the body is by its head, in bytes; 0 if it does not say."""
+        length = self._headers.get(b"content-length", "")
+        return int(length) if length.isascii() and length.isdigit() else 0
+
     @property
     def _coding(self) -> tuple[str | None, str | None]:
         return self._headers.get(b"content-encoding"), self._headers.get(b"content-type")
@@ -98,13 +145,16 @@ class Exchange:
         return b""
 
 
-def _hand_over(parts: Iterable[bytes], take: Take, room: int) -> int:
-    for part in parts:
-        room -= len(part)
-        if room < 0:
-            raise NetworkError(NetworkKind.TOO_LARGE)
-        take(part)
-    return room
+def _hand_over(part: bytes, take: Take, left: int) -> int:
+    if len(part) > left:
+        raise NetworkError(NetworkKind.TOO_LARGE)
+    take(part)
+    return len(part)
+
+
+def _write(size: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.1f} KiB"
 
 
 under_way: ContextVar[Exchange] = ContextVar("under_way")

@@ -27,6 +27,7 @@ from monitor.net.failure import FAILURES, kind_of, tls_reason_of
 from monitor.net.guard import socket_factory
 from monitor.net.head import HEAD_LIMIT, LINES_LIMIT, AnswerHandler
 from monitor.net.lookup import Lookup
+from monitor.net.room import Place, Room
 
 if TYPE_CHECKING:
     from aiohttp.client import ClientTimeout
@@ -77,7 +78,8 @@ class HttpClient:
 
     The head of an answer that is no document, a 401 say, decides: what breaks after it is no
     failure. With `success_waits` so does that of any other: its body is cut at the limit, and
-    waited for so long.
+    waited for so long. What answers fill together is bounded by the `room`, which several clients
+    may share.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class HttpClient:
         allow_private: bool,
         keepalive: timedelta,
         body_limit: int,
+        room: Room | None = None,
         success_waits: timedelta | None = None,
         connections: int = 100,
     ) -> None:
@@ -94,6 +97,7 @@ class HttpClient:
         self._allow_private = allow_private
         self._keepalive = keepalive
         self._body_limit = body_limit
+        self._room = room or Room(STREAM_LIMIT)
         self._success_waits = success_waits
         self._connections = connections
         self._headers = {
@@ -105,13 +109,25 @@ class HttpClient:
         self._closed = False
 
     async def get(
-        self, url: str, headers: Mapping[str, str], *, deadline: timedelta, take: Take | None = None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        deadline: timedelta,
+        take: Take | None = None,
+        place: Place | None = None,
     ) -> Answer:
         """Return the answer to a GET; raise NetworkError if none came by the deadline.
 
-        `take` gets the body of a document as it comes: the answer then holds none.
+        `take` gets the body of a document as it comes: the answer then holds none. A `place` keeps
+        the room for the body until its owner leaves it; without one it is free again at once.
         """
-        return await self._request(_PreparedRequest("GET", url, headers, b""), deadline, take)
+        request = _PreparedRequest("GET", url, headers, b"")
+        return await self._request(request, deadline, take, place)
+
+    def place(self) -> Place:
+        """Return a place for an answer, whose owner leaves it when the answer is done with."""
+        return Place(self._room)
 
     async def post(
         self, url: str, headers: Mapping[str, str], content: bytes, *, deadline: timedelta
@@ -149,22 +165,28 @@ class HttpClient:
         return session
 
     async def _request(
-        self, request: httpx.Request, deadline: timedelta, take: Take | None = None
+        self,
+        request: httpx.Request,
+        deadline: timedelta,
+        take: Take | None = None,
+        place: Place | None = None,
     ) -> Answer:
         if self._closed:
             raise NetworkError(NetworkKind.CONNECT)
-        exchange = Exchange(limit=self._body_limit)
+        own = self.place()
+        exchange = Exchange(limit=self._body_limit, place=place or own)
         under_way.set(exchange)
         try:
             return await self._try(exchange, request, deadline, take)
         finally:
             exchange.forget()
+            own.leave()
 
     async def _try(
         self, exchange: Exchange, request: httpx.Request, deadline: timedelta, take: Take | None
     ) -> Answer:
         try:
-            async with asyncio.timeout(deadline.total_seconds()):
+            async with asyncio.timeout(deadline.total_seconds()) as exchange.timer:
                 return await self._send(exchange, request, take)
         except FAILURES as error:
             kind, reason = kind_of(error), tls_reason_of(error)

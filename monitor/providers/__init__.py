@@ -7,12 +7,14 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from monitor.net.answer import Answer
+from monitor.net.room import Room
 from monitor.net.tls import tls_context
 from monitor.providers.api import Api
 from monitor.providers.bolna import Bolna, BolnaSettings
 from monitor.providers.generic import Generic
 from monitor.providers.generic_settings import GenericSettings
 from monitor.providers.vogent import Vogent, VogentSettings
+from monitor.setting_types import MIB
 
 SourceSettings = Annotated[
     BolnaSettings | VogentSettings | GenericSettings, Field(discriminator="provider")
@@ -22,8 +24,10 @@ SourceSettings = Annotated[
 KEEPALIVE: Final = timedelta(seconds=75)
 """Longer than a usual interval: no TLS handshake per poll."""
 
-BODY_LIMIT: Final = 1024 * 1024
-"""In bytes; the documented answers have under 500."""
+BODY_LIMIT: Final = MIB
+"""In bytes; the documented answers of Bolna and Vogent have under 500."""
+ROOM: Final = Room(64 * MIB)
+"""For the answers of all sources together."""
 
 
 def build(
@@ -44,7 +48,8 @@ def build(
         tls=tls_context(settings.ca_file),
         allow_private=settings.allow_private,
         keepalive=KEEPALIVE,
-        body_limit=BODY_LIMIT,
+        body_limit=getattr(settings, "answer_limit", BODY_LIMIT),
+        room=ROOM,
         connections=connections,
     )
     api = Api(

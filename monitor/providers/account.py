@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from monitor.headers import check_header_value
+from monitor.providers.api import Auth
 from monitor.secret import Secret, rule
 from monitor.setting_types import (
     CaFile,
@@ -60,9 +61,9 @@ class AccountSettings(SharedSettings):
     base_url: str
     """Where the provider's API is."""
 
-    def read_auth(self) -> dict[str, str]:
-        """Read the headers that say who asks; raise SecretMissingError."""
-        return {"Authorization": f"Bearer {self.api_key.read()}"}
+    def read_auth(self) -> Auth:
+        """Read what says who asks; raise SecretMissingError."""
+        return Auth({"Authorization": f"Bearer {self.api_key.read()}"})
 
     @field_validator("base_url")
     @classmethod

@@ -1,21 +1,34 @@
 """An account's API: the one GET of a JSON document, and what its answers mean."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from urllib.parse import quote, urlencode
 
 from monitor.core.errors import DescriptorsError, NetworkError, PollError, SecretMissingError
 from monitor.core.failure import FailureKind, kind_of_status
 from monitor.net.answer import USABLE, Answer, Take
 from monitor.net.retry_after import parse_retry_after
+from monitor.providers.aside import read_aside
 
 if TYPE_CHECKING:
     from monitor.net.http import HttpClient
+    from monitor.net.room import Place
 
 _KEY_REFUSED: Final = frozenset({FailureKind.UNAUTHORIZED, FailureKind.FORBIDDEN})
 """Bolna answers a bad key with either."""
+_Read = TypeVar("_Read")
+
+
+class Auth(NamedTuple):
+    """What says who asks."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str] = MappingProxyType({})
+    """Parameters, as they are before they are percent-encoded."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False, repr=False)  # it holds the key
@@ -25,50 +38,77 @@ class Api:
     client: "HttpClient"
     base_url: str
     """What the paths lie under."""
-    read_auth: Callable[[], dict[str, str]]
-    """Return the headers that hold the key; raise SecretMissingError, or DescriptorsError."""
+    read_auth: Callable[[], Auth]
+    """Return what holds the key; raise SecretMissingError, or DescriptorsError."""
     deadline: timedelta
     """Of each request."""
     on_answer: Callable[[Answer], object] | None
     """See every answer as it came."""
-    _headers: dict[str, str] | None = field(default=None, init=False)
+    _auth: Auth | None = field(default=None, init=False)
 
-    async def fetch(self, path: str, take: Take | None = None) -> bytes:
+    async def fetch(
+        self, path: str, take: Take | None = None, *, place: "Place | None" = None
+    ) -> bytes:
         """Return the body of a usable answer, a 200 or 203; anything else raises PollError.
 
         A refused key is read again: if it was rotated meanwhile, the poll is repeated once, with
-        a deadline of its own. `take` gets the body as it comes: none is returned then.
+        a deadline of its own. `take` gets the body as it comes: none is returned then. A `place`
+        keeps the room for it until its owner leaves.
         """
         url = self.base_url + path
-        headers = self._headers or self._read_key()
+        auth = self._auth or self._read_key()
         try:
-            return await self._fetch(url, headers, take)
+            return await self._fetch(url, auth, take, place)
         except PollError as error:
             if error.kind not in _KEY_REFUSED:
                 raise
             fresh = self._read_key()
-            if fresh == headers:
+            if fresh == auth:
                 raise
-        return await self._fetch(url, fresh, take)
+        return await self._fetch(url, fresh, take, place)
+
+    async def read(self, path: str, read: Callable[[bytes], _Read]) -> _Read:
+        """Return what `read` makes of a document, within two deadlines; a large one is read aside.
+
+        For sources that have an `answer_limit`. Raises PollError, as `fetch` and `read` do.
+        """
+        place = self.client.place()
+        try:
+            async with asyncio.timeout(2 * self.deadline.total_seconds()):
+                return await read_aside(read, await self.fetch(path, place=place))
+        except TimeoutError as error:
+            raise PollError(FailureKind.TIMEOUT) from error
+        except PollError as error:
+            if error.kind is not FailureKind.TOO_LARGE:
+                raise
+            reason = f"{error.reason}: see answer_limit"
+            raise PollError(error.kind, error.status_code, reason=reason) from error
+        finally:
+            place.leave()
 
     async def close(self) -> None:
         """Close all connections."""
         await self.client.close()
 
-    def _read_key(self) -> dict[str, str]:
+    def _read_key(self) -> Auth:
         try:
             auth = self.read_auth()
         except SecretMissingError as error:
             raise PollError(FailureKind.KEY_MISSING) from error
         except DescriptorsError as error:
             raise PollError(FailureKind.DESCRIPTORS) from error
-        accepts = "accept" in map(str.lower, auth)
-        self._headers = auth if accepts else {"Accept": "application/json"} | auth
-        return self._headers
+        if "accept" not in map(str.lower, auth.headers):
+            auth = auth._replace(headers={"Accept": "application/json", **auth.headers})
+        self._auth = auth
+        return auth
 
-    async def _fetch(self, url: str, headers: dict[str, str], take: Take | None) -> bytes:
+    async def _fetch(self, url: str, auth: Auth, take: Take | None, place: "Place | None") -> bytes:
+        if auth.query:
+            url += f"{'&' if '?' in url else '?'}{urlencode(auth.query, quote_via=quote)}"
         try:
-            answer = await self.client.get(url, headers, deadline=self.deadline, take=take)
+            answer = await self.client.get(
+                url, auth.headers, deadline=self.deadline, take=take, place=place
+            )
         except NetworkError as error:
             raise PollError(FailureKind(error.kind.value), reason=error.reason) from error
         if self.on_answer is not None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from monitor.core.discovery import DiscoveryAnswer
@@ -54,8 +55,9 @@ class BolnaFinder:
         return tuple(dict.fromkeys(agents))
 
     async def _batches_of(self, agent: str, *, now: datetime) -> DiscoveryAnswer:
-        sieve = Sieve(self._settings, now=now, id_="batch_id", created_at="created_at")
-        reader = EntryReader({"batch_id", "created_at", "status"}, sieve.take)
+        sieve = Sieve(self._settings, now=now)
+        take = partial(sieve.take_entry, id_="batch_id", created_at="created_at")
+        reader = EntryReader({"batch_id", "created_at", "status"}, take)
         await self._read(f"/batches/{quote_id(agent)}/all", reader)
         return replace(sieve.found(), agent=agent)
 

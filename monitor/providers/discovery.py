@@ -97,35 +97,32 @@ DiscoverAgents = Annotated[BolnaDiscoverySettings | None, BeforeValidator(_read_
 
 
 class Sieve:
-    """Take the entries of a list one by one; keep the ids of those that are wanted."""
+    """Take the batches of a list one by one; keep the ids of those that are wanted."""
 
-    def __init__(
-        self, settings: DiscoverySettings, *, now: datetime, id_: str, created_at: str
-    ) -> None:
+    def __init__(self, settings: DiscoverySettings, *, now: datetime) -> None:
         self._oldest = now - settings.max_age
         self._statuses = frozenset(map(normalise, settings.statuses))
-        self._id = id_
-        self._created_at = created_at
         self._ids: list[str] = []
         self._skipped = 0
 
-    def take(self, entry: Mapping[str, Any]) -> None:
-        """Judge one entry: a part of it may be missing or nonsense."""
-        batch_id = entry.get(self._id)
-        if len(self._ids) < FOUND_LIMIT and self._wants(entry) and is_usable_id(batch_id):
+    def take(self, batch_id: object, *, created_at: datetime | None, status: object) -> None:
+        """Judge one batch: what a list says of it may be missing or nonsense."""
+        wanted = created_at is None or created_at >= self._oldest
+        if wanted and self._statuses:
+            wanted = normalise(str(status)) in self._statuses
+        if wanted and len(self._ids) < FOUND_LIMIT and is_usable_id(batch_id):
             self._ids.append(batch_id)
         else:
             self._skipped += 1
 
+    def take_entry(self, entry: Mapping[str, Any], *, id_: str, created_at: str) -> None:
+        """Judge one entry by its fields of these names, and its `status`."""
+        created = read_time(entry.get(created_at))
+        self.take(entry.get(id_), created_at=created, status=entry.get("status"))
+
     def found(self) -> DiscoveryAnswer:
         """Return what was kept, each id once."""
         return DiscoveryAnswer(ids=tuple(dict.fromkeys(self._ids)), skipped=self._skipped)
-
-    def _wants(self, entry: Mapping[str, Any]) -> bool:
-        created_at = read_time(entry.get(self._created_at))
-        if created_at is not None and created_at < self._oldest:
-            return False
-        return not self._statuses or normalise(str(entry.get("status"))) in self._statuses
 
 
 def is_usable_id(value: object) -> TypeGuard[str]:

@@ -2,8 +2,8 @@
 
 What the decoder itself refuses fails the poll wherever it stands: broken UTF-8, JSON cut short,
 endless nesting, integers of more than 4,300 digits. Fields that nobody reads may hold any other
-nonsense. Of duplicate keys the last one counts, as in every common JSON parser. A document of more
-than 50,000 values is refused unread: decoded, a small body can fill a lot of memory.
+nonsense. Of duplicate keys the last one counts, as in every common JSON parser. A document of too
+many values is refused unread: decoded, a small body can fill a lot of memory.
 """
 
 import json
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from monitor.core.batch import NAME_LIMIT, STATUS_LIMIT
+from monitor.core.batch_id import ID_LIMIT
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 
@@ -19,29 +20,39 @@ LARGEST_COUNT: Final = 2**63 - 1
 """Both databases hold 64-bit integers."""
 
 VALUES_LIMIT: Final = 50_000
-"""Some 12 MiB when each is an object with one key, the largest that so few bytes can become."""
+"""In a MiB: some 12 MiB when each is an object with one key, the largest that so few bytes can
+become."""
 
 _decode: Final = json.JSONDecoder().decode
 _NUMERIC: Final = re.compile(r"[0-9]{1,19}(?:\.0{1,9})?")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def invalid() -> PollError:
+def invalid(reason: str | None = None) -> PollError:
     """Make the error of a document that cannot be the batch's; only a 200 brings documents."""
-    return PollError(FailureKind.INVALID_BODY, 200)
+    return PollError(FailureKind.INVALID_BODY, 200, reason=reason)
 
 
 def decode(document: bytes) -> dict[str, Any]:
     """Decode a JSON object; raise PollError for anything else."""
-    if len(document) > VALUES_LIMIT and _values(document) > VALUES_LIMIT:
-        raise invalid()
-    try:
-        fields: object = _decode(document.decode())
-    except (ValueError, RecursionError) as error:
-        raise invalid() from error
+    fields = decode_any(document)
     if not isinstance(fields, dict):
         raise invalid()
     return fields
+
+
+def decode_any(document: bytes, *, values_limit: int = VALUES_LIMIT) -> dict[str, Any] | list[Any]:
+    """Decode a JSON object or array; raise PollError for anything else."""
+    if len(document) > values_limit and (values := _values(document)) > values_limit:
+        reason = f"{values:,} values where {values_limit:,} are allowed"
+        raise PollError(FailureKind.TOO_LARGE, 200, reason=reason)
+    try:
+        found: object = _decode(document.decode())
+    except (ValueError, RecursionError) as error:
+        raise invalid() from error
+    if not isinstance(found, dict | list):
+        raise invalid()
+    return found
 
 
 def _values(document: bytes) -> int:
@@ -52,16 +63,28 @@ def _values(document: bytes) -> int:
 def check_id(found: object, batch_id: str) -> None:
     """Raise PollError for another batch's document (trust no proxy); no id at all is fine.
 
-    Case and dashes are not compared: a UUID pasted in another notation names the same batch.
+    Case and dashes are not compared: a UUID pasted in another notation names the same batch. Of a
+    resource name, `batches/ID` or an ARN, the last segment is the id.
     """
     if found is None or found == batch_id:
         return
-    if not isinstance(found, str) or _bare(found) != _bare(batch_id):
-        raise invalid()
+    if not isinstance(found, str):
+        raise invalid("its id is no text")
+    if _bare(last_segment(found)) != _bare(batch_id):
+        raise invalid(f"its id is {_quoted(found)}, not {_quoted(batch_id)}")
+
+
+def last_segment(name: str) -> str:
+    """Return the id in a resource name; an id is its own."""
+    return name.rpartition("/")[2]
 
 
 def _bare(batch_id: str) -> str:
     return batch_id.replace("-", "").casefold()
+
+
+def _quoted(batch_id: str) -> str:
+    return ascii(batch_id[:ID_LIMIT])
 
 
 def read_status(value: object) -> str:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 import jmespath
+from jmespath import ast
 from jmespath.exceptions import JMESPathError, JMESPathTypeError, LexerError, ParseError
 from jmespath.functions import TYPES_MAP, Functions, signature
 from jmespath.parser import ParsedResult
+from jmespath.visitor import TreeInterpreter
 from pydantic import PlainValidator
 
 LENGTH_LIMIT: Final = 1000
@@ -22,6 +24,7 @@ class _WithMinus(Functions):
         return None if whole is None or part is None else max(0, whole - part)
 
 
+_PROJECTIONS: Final = frozenset({"projection", "filter_projection", "value_projection"})
 _OPTIONS: Final = jmespath.Options(custom_functions=_WithMinus())
 _FAILURES: Final = (ValueError, TypeError, ArithmeticError, LookupError, RecursionError)
 """What evaluation raises: the library's own errors, and Python's over values it did not expect."""
@@ -34,12 +37,14 @@ class Expression:
     text: str
     _compiled: ParsedResult = field(repr=False, compare=False)
 
-    def evaluate(self, document: Mapping[str, Any]) -> object:
-        """Return what it makes of a document.
+    def evaluate(self, document: object, *, nulls: bool = False) -> object:
+        """Return what it makes of a document; with `nulls` a list keeps those that JMESPath drops.
 
         Raises ValueError, whose text shows nothing of the document.
         """
         try:
+            if nulls and self._compiled.parsed["type"] in _PROJECTIONS:
+                return self._every(document)
             found: object = self._compiled.search(document, options=_OPTIONS)
         except JMESPathTypeError as error:
             wanted = " or ".join(error.expected_types)
@@ -51,6 +56,16 @@ class Expression:
             return found
         # Outside of the handler: the foreign error holds what the provider said.
         raise ValueError(reason)
+
+    def _every(self, document: object) -> list[object] | None:
+        """Evaluate a projection, `calls[].status` say, for every element, none left out."""
+        visit = TreeInterpreter(_OPTIONS).visit
+        projection: Any = self._compiled.parsed
+        left, right, *condition = projection["children"]
+        if projection["type"] != "projection":
+            left = {**projection, "children": [left, ast.identity(), *condition]}
+        elements = visit(left, document)
+        return [visit(right, one) for one in elements] if isinstance(elements, list) else None
 
 
 def parse_expression(value: object) -> Expression:

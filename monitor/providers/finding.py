@@ -23,13 +23,16 @@ from monitor.providers.expression import Expression
 
 _Value = TypeVar("_Value")
 
+NO_STATUS: Final = "null"
+"""The status of a call that has none, in an array: it has not begun, and is open."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FEWEST_MILLISECONDS: Final = 10**11
 """Smaller numbers are seconds, until the year 5138; as milliseconds this is 1973."""
 
 _COUNTS: Final = "be an object of numbers by call status, or an array with the status of each call"
 _STATUS: Final = f"a printable text of 1 to {STATUS_LIMIT} bytes"
-_NUMBER: Final = "a whole number of at least 0"
+_NUMBER: Final = "a whole number of at least 0, or -1 for unknown"
 _TIME: Final = "be a time: ISO 8601, or seconds or milliseconds since 1970"
 
 
@@ -56,12 +59,17 @@ def read_found(key: str, found: object) -> Any:
     return READERS[key](found)
 
 
-def make_finding(key: str, expression: Expression, document: Mapping[str, Any]) -> Finding:
+def find(key: str, expression: Expression, document: object) -> object:
+    """Return what a key's expression finds in a document; raise ValueError if it cannot be."""
+    return expression.evaluate(document, nulls=key == "counts")
+
+
+def make_finding(key: str, expression: Expression, document: object) -> Finding:
     """Say what a key's expression finds in a document, and whether it fits."""
     found: object = None
     problem = note = None
     try:
-        found = expression.evaluate(document)
+        found = find(key, expression, document)
         if read_found(key, found) is None and found:
             note = "not understood: taken for none"
     except ValueError as error:
@@ -116,9 +124,10 @@ def _read_counts(found: object) -> Counts:
         case dict():
             numbers: Mapping[Any, object] = found
         case list():
-            if (odd := next((item for item in found if not isinstance(item, str)), "")) != "":
+            words = [NO_STATUS if word is None else word for word in found]
+            if (odd := next((item for item in words if not isinstance(item, str)), "")) != "":
                 raise ValueError(f"must {_COUNTS}; found an array with {_kind(odd)} in it")
-            numbers = Counter(found)
+            numbers = Counter(words)
         case _:
             raise _breaks(_COUNTS, found)
     if len(numbers) > COUNTS_LIMIT:
@@ -130,8 +139,14 @@ def _read_counts(found: object) -> Counts:
     return counts
 
 
+def _read_number(found: object) -> int | None:
+    """Read a number of calls; Google's APIs write -1 for one that they do not know."""
+    return None if found in (-1, "-1") else read_count(found)
+
+
 _read_call_status: Final = partial(_read, read_status, f"name every call status by {_STATUS}")
-_read_calls: Final = partial(_read, read_count, f"give every call status {_NUMBER}")
+_read_calls: Final = partial(_read, _read_number, f"give every call status {_NUMBER}")
+_read_total: Final = partial(_read, _read_number, f"be {_NUMBER}")
 
 
 def _read_name(found: object) -> str | None:
@@ -140,7 +155,7 @@ def _read_name(found: object) -> str | None:
     return _read(read_name, "be a text without NUL and surrogates", found)
 
 
-def _read_start(found: object) -> datetime | None:
+def read_start(found: object) -> datetime | None:
     """Read a time; a text that is none stands for no time, as with every provider."""
     if isinstance(found, str):
         return read_time(found)
@@ -157,10 +172,10 @@ READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "id": _read_id,
     "status": partial(_read, read_status, f"be a status word: {_STATUS}"),
     "counts": _read_counts,
-    "total": partial(_read, read_count, f"be {_NUMBER}"),
-    "valid": partial(_read, read_count, f"be {_NUMBER}"),
+    "total": _read_total,
+    "valid": _read_total,
     "name": _read_name,
-    "scheduled_at": _read_start,
+    "scheduled_at": read_start,
 }
 """How to read what is found under each key that holds an expression, in the order of evaluation."""
 _REQUIRED: Final = frozenset({"id", "status"})

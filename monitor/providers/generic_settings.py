@@ -3,16 +3,19 @@
 import base64
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from monitor.core.batch import STATUS_LIMIT, Outcome, Phase, normalise
-from monitor.headers import Headers, check_header_value
+from monitor.headers import Headers, Query, check_header_value
 from monitor.providers.account import SharedSettings, check_url
+from monitor.providers.api import Auth
+from monitor.providers.document import VALUES_LIMIT
 from monitor.providers.expression import JmesPath
+from monitor.providers.generic_list import DiscoverByConfig, GenericDiscoverySettings
 from monitor.secret import Secret
-from monitor.setting_types import Rate
+from monitor.setting_types import MIB, Rate, Size, parse_size, size_between
 
 ID: Final = "{id}"
 
@@ -51,15 +54,24 @@ class GenericSettings(SharedSettings):
     headers: Headers = Field(default_factory=dict)
     """Sent with every request: keys, versions; `NAME_env` and `NAME_file` read a value from
     elsewhere. At most 32; `host`, `content-*` and the like are the monitor's own."""
+    query: Query = Field(default_factory=dict)
+    """Added to the query of every request, for APIs that take their key there; `NAME_env` and
+    `NAME_file` read a value from elsewhere. At most 32."""
     bearer: Secret | None = None
     """The key, where it goes as `Authorization: Bearer`; read anew when it is refused."""
     username: Secret | None = None
     """The user of Basic authentication."""
     password: Secret | None = None
     """The password of Basic authentication; without one it is empty."""
+    answer_limit: Annotated[Size, size_between("64KiB", "16MiB")] = parse_size("1MiB")
+    """How large an answer may be, of a batch or a page of `discover`; for each MiB it may hold
+    50,000 values. See [large answers](operations.md#large-answers)."""
+    discover: DiscoverByConfig = None
+    """Watch batches without naming them: a [table](#sourcesnamediscover-with-generic) that says
+    where their list is, and how it reads."""
     id: JmesPath | None = None
     """[Expression](#expressions): the batch's id in the answer; another one, or none, fails the
-    poll."""
+    poll. Of a resource name such as `batches/ID`, or of an ARN, the last segment is compared."""
     status: JmesPath
     """[Expression](#expressions): the batch's status word, found or computed."""
     counts: JmesPath | None = None
@@ -97,8 +109,13 @@ class GenericSettings(SharedSettings):
     """For APIs that count only some calls: what `valid`, else `total`, holds beyond `counts` is
     shown as open calls of this status, until the batch has ended."""
 
-    def read_auth(self) -> dict[str, str]:
-        """Read the headers that say who asks; raise SecretMissingError."""
+    @property
+    def values_limit(self) -> int:
+        """Return how many values an answer may hold."""
+        return max(VALUES_LIMIT, VALUES_LIMIT * self.answer_limit // MIB)
+
+    def read_auth(self) -> Auth:
+        """Read what says who asks; raise SecretMissingError."""
         read = {name: value.read() for name, value in self.headers.items()}
         if self.bearer is not None:
             read["Authorization"] = f"Bearer {self.bearer.read()}"
@@ -106,11 +123,11 @@ class GenericSettings(SharedSettings):
             password = "" if self.password is None else self.password.read()
             pair = f"{self.username.read()}:{password}".encode()
             read["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-        return read
+        return Auth(read, {name: value.read() for name, value in self.query.items()})
 
     def held_secrets(self) -> list[Secret]:
-        """List the secrets of this table, those of the headers too."""
-        return [*super().held_secrets(), *self.headers.values()]
+        """List the secrets of this table, those of headers and query too."""
+        return [*super().held_secrets(), *self.headers.values(), *self.query.values()]
 
     @field_validator("url")
     @classmethod
@@ -119,6 +136,29 @@ class GenericSettings(SharedSettings):
         outside = value.replace(ID, "", 1)
         if ID not in value or "{" in outside or "}" in outside or ID in urlsplit(value).netloc:
             raise ValueError('must hold "{id}" once, in its path or query, and no other braces')
+        return value
+
+    @field_validator("query")
+    @classmethod
+    def _check_query(cls, value: dict[str, Secret], info: ValidationInfo) -> dict[str, Secret]:
+        for name in parse_qs(urlsplit(info.data.get("url", "")).query):
+            if name in value:
+                raise ValueError(f"{name!r} is in url already: give it once")
+        return value
+
+    @field_validator("discover")
+    @classmethod
+    def _check_discover(
+        cls, value: GenericDiscoverySettings | None, info: ValidationInfo
+    ) -> GenericDiscoverySettings | None:
+        """Refuse a list elsewhere: the key goes nowhere but where its batches are read."""
+        if value is None or "url" not in info.data:
+            return value
+        check_url(value.url, allow_http=bool(info.data.get("allow_http")))
+        if (origin := _origin(info.data["url"])) != _origin(value.url):
+            raise ValueError(
+                f"url must begin with {origin}, as that of the source: one key, one host"
+            )
         return value
 
     @field_validator("bearer", "username")
@@ -157,6 +197,11 @@ class GenericSettings(SharedSettings):
             raise ValueError("is missing: which call statuses in counts are of calls that are over")
         _check_new(words, {"final_calls": info.data.get("final_calls", ())})
         return value
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def _check_key(key: str) -> None:

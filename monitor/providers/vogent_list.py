@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -30,8 +31,9 @@ class VogentFinder:
         cursors: set[str] = set()
         path = f"/batch_dial_jobs?limit={PAGE}"
         for _ in range(PAGES_LIMIT):
-            sieve = Sieve(self._settings, now=now, id_="id", created_at="createdAt")
-            reader = EntryReader({"id", "createdAt", "status"}, sieve.take, paged=True)
+            sieve = Sieve(self._settings, now=now)
+            take = partial(sieve.take_entry, id_="id", created_at="createdAt")
+            reader = EntryReader({"id", "createdAt", "status"}, take, paged=True)
             await self._api.fetch(path, reader.take)
             reader.close()
             yield sieve.found()

@@ -255,7 +255,7 @@ async def test_raw_shows_an_answer_that_is_an_error(
 
 @pytest.mark.parametrize(
     ("status", "hint"),
-    [(401, "check bearer, headers or password"), (307, "url leads elsewhere")],
+    [(401, "check bearer, headers, query or password"), (307, "url leads elsewhere")],
 )
 async def test_a_remedy_names_the_keys_that_a_generic_source_has(
     status: int, hint: str, monitor: Run, acme: MadeUpApi

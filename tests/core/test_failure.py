@@ -26,8 +26,8 @@ def test_a_status_that_brings_no_document_means(code: int, kind: FailureKind) ->
 def test_whose_matter_each_kind_is() -> None:
     of = {matter: {kind for kind in FailureKind if matter_of(kind) is matter} for matter in Matter}
 
-    assert of[Matter.BATCH] == {"not_found", "refused", "unexpected_status"}
+    assert of[Matter.BATCH] == {"not_found", "refused", "unexpected_status", "too_large"}
     assert of[Matter.KEY] == {"unauthorized", "key_missing"}
     assert of[Matter.EITHER] == {"forbidden"}
-    assert of[Matter.OURS] == {"descriptors"}
+    assert of[Matter.OURS] == {"descriptors", "room"}
     assert {"timeout", "rate_limited", "server_error", "invalid_body"} < of[Matter.PASSING]

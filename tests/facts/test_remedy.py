@@ -79,5 +79,5 @@ async def test_a_generic_source_is_never_told_of_keys_that_it_has_not(
 
     ended = await monitor(*command, *more)
 
-    assert "check bearer, headers or password" in ended.out + ended.err
+    assert "check bearer, headers, query or password" in ended.out + ended.err
     assert "api_key" not in ended.out + ended.err

@@ -7,7 +7,7 @@ from typing import Final
 
 from monitor.core.batch import Reading
 from monitor.providers import bolna, vogent
-from monitor.providers.generic import Meaning
+from monitor.providers.generic import meaning_of
 from monitor.providers.generic_settings import GenericSettings
 
 BODIES: Final = Path(__file__).parent / "bodies"
@@ -48,7 +48,7 @@ VOGENT: Final = Api(name="vogent", parse=vogent.parse, batch_id="j1")
 
 GENERIC: Final = Api(
     name="generic",
-    parse=Meaning(
+    parse=meaning_of(
         GenericSettings.model_validate(
             {
                 "provider": "generic",

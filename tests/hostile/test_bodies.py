@@ -9,6 +9,7 @@ from tests.cpu import cpu_seconds
 from tests.hostile.cases import REFUSED, Case, cases
 from tests.hostile.encounter import CPU_SECONDS, meet, watched
 
+UNUSABLE = {FailureKind.INVALID_BODY, FailureKind.EXPRESSION, FailureKind.TOO_LARGE}
 MEMORY = 16 * 1024 * 1024
 
 each = pytest.mark.parametrize("case", list(cases()), ids=str)
@@ -29,7 +30,7 @@ def test_a_hostile_body_is_a_failed_poll_or_tells_nothing_new(case: Case) -> Non
     if case.verdict == REFUSED:
         with pytest.raises(PollError) as caught:
             case.api.parse(case.body, case.api.batch_id)
-        assert caught.value.kind in (FailureKind.INVALID_BODY, FailureKind.EXPRESSION)
+        assert caught.value.kind in UNUSABLE
         assert observation.watch.known is watch.known
     else:
         assert observation.watch.failures.polls == 0

@@ -73,8 +73,8 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.net.exchange",
-                old="        room -= len(part)\n        if room < 0:\n            raise",
-                new="        if room < 0:\n            raise",
+                old="    if len(part) > left:\n        raise",
+                new="    if not part:\n        raise",
             )
         ],
         test=NETWORK,

@@ -1,12 +1,20 @@
 """A JSON API of nobody's: a real HTTP server that answers what a test put there."""
 
+import gzip
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from aiohttp import web
 
 ACCESS = "allow_http = true\nallow_private = true\n"
 """What a source needs to read from this server."""
+
+
+class _Answer(NamedTuple):
+    body: bytes
+    status: int = 200
+    chunked: bool = False
+    packed: bool = False
 
 
 class MadeUpApi:
@@ -15,8 +23,8 @@ class MadeUpApi:
     def __init__(self) -> None:
         self.origin = ""
         self.requests: list[web.BaseRequest] = []
-        self._answers: dict[str, tuple[int, bytes]] = {}
-        self._other = (404, b'{"error": "no such batch"}')
+        self._answers: dict[str, _Answer] = {}
+        self._other = _Answer(b'{"error": "no such batch"}', 404)
         self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.01)
 
     async def __aenter__(self) -> Self:
@@ -33,16 +41,32 @@ class MadeUpApi:
     ) -> None:
         await self._runner.cleanup()
 
-    def put(self, target: str, body: bytes, *, status: int = 200) -> None:
-        """Answer a path with its query by these bytes from now on."""
-        self._answers[target] = (status, body)
+    def put(
+        self,
+        target: str,
+        body: bytes,
+        *,
+        status: int = 200,
+        chunked: bool = False,
+        packed: bool = False,
+    ) -> None:
+        """Answer a path with its query by these bytes from now on; `chunked` tells no length."""
+        self._answers[target] = _Answer(body, status, chunked, packed)
 
     def answer_all(self, body: bytes) -> list[web.BaseRequest]:
         """Answer whatever is asked by these bytes from now on; return what is asked."""
-        self._other = (200, body)
+        self._other = _Answer(body)
         return self.requests
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         self.requests.append(request)
-        status, body = self._answers.get(request.path_qs, self._other)
-        return web.Response(status=status, body=body, content_type="application/json")
+        answer = self._answers.get(request.path_qs, self._other)
+        response = web.Response(
+            status=answer.status,
+            body=gzip.compress(answer.body) if answer.packed else answer.body,
+            content_type="application/json",
+            headers={"Content-Encoding": "gzip"} if answer.packed else None,
+        )
+        if answer.chunked:
+            response.enable_chunked_encoding()
+        return response

@@ -97,9 +97,9 @@ def test_looking_more_often_than_every_ten_seconds_is_refused() -> None:
 
 def sifted(*entries: Any, **settings: Any) -> tuple[tuple[str, ...], int]:
     wanted = DiscoverySettings.model_validate(settings)
-    sieve = Sieve(wanted, now=NOW, id_="id", created_at="created")
+    sieve = Sieve(wanted, now=NOW)
     for entry in entries:
-        sieve.take(entry)
+        sieve.take_entry(entry, id_="id", created_at="created")
     found = sieve.found()
     return found.ids, found.skipped
 

@@ -38,14 +38,26 @@ def refused(read: Callable[[], object]) -> bool:
         b"\xef\xbb\xbf{}",
         b'{"a": "\x00"}',
         "{}".encode("utf-16"),
-        b"[" * 100_000,
-        b'{"a":' * 100_000,
-        b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"[" * 49_999,
+        b'{"a":' * 49_999,
+        b'{"a":' + b"[" * 40_000 + b"]" * 40_000 + b"}",
         b'{"a": ' + b"9" * 5000 + b"}",
     ],
 )
 def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     assert refused(lambda: decode(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 100_000, b'{"a":' * 100_000, b'{"a": [' + b"0," * 50_000 + b"0]}"],
+)
+def test_a_body_of_too_many_values_is_refused_unread_and_says_how_many(body: bytes) -> None:
+    with pytest.raises(PollError) as caught:
+        decode(body)
+
+    assert (caught.value.kind, caught.value.status_code) == (FailureKind.TOO_LARGE, 200)
+    assert (caught.value.reason or "").endswith("values where 50,000 are allowed")
 
 
 def test_of_duplicate_keys_the_last_one_counts() -> None:
@@ -59,6 +71,8 @@ def test_of_duplicate_keys_the_last_one_counts() -> None:
         ("b1", "b1"),
         ("3C90C3CC0D444B5088888DD25736052A", "3c90c3cc0d444b5088888dd25736052a"),
         ("3c90c3cc0d444b5088888dd25736052a", "3c90c3cc-0d44-4b50-8888-8dd25736052a"),
+        ("batches/1234567891", "1234567891"),
+        ("arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/abc", "abc"),
     ],
 )
 def test_the_same_id_in_another_notation_is_accepted(found: object, asked: str) -> None:
@@ -68,6 +82,13 @@ def test_the_same_id_in_another_notation_is_accepted(found: object, asked: str) 
 @pytest.mark.parametrize("found", ["b2", "", 1, True, ["b1"], {"b1": 1}])
 def test_another_id_is_refused(found: object) -> None:
     assert refused(lambda: check_id(found, "b1"))
+
+
+def test_another_id_is_named_beside_the_one_that_was_asked_for() -> None:
+    with pytest.raises(PollError) as caught:
+        check_id("batches/\x1b[31m2", "1")
+
+    assert caught.value.reason == "its id is 'batches/\\x1b[31m2', not '1'"
 
 
 @pytest.mark.parametrize("value", ["queued", "In Progress", "x" * 64, "läuft", "🙂"])

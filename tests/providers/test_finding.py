@@ -6,7 +6,7 @@ from monitor.providers.finding import make_finding
 X = parse_expression("x")
 COUNTS = "must be an object of numbers by call status, or an array with the status of each call"
 STATUS = "a printable text of 1 to 64 bytes"
-NUMBER = "must be a whole number of at least 0"
+NUMBER = "must be a whole number of at least 0, or -1 for unknown"
 TIME = "must be a time: ISO 8601, or seconds or milliseconds since 1970"
 
 
@@ -29,8 +29,9 @@ TIME = "must be a time: ISO 8601, or seconds or milliseconds since 1970"
         ("counts", {"": 1}, f"must name every call status by {STATUS}; found an empty text"),
         (
             "counts",
-            {"a": -1},
-            "must give every call status a whole number of at least 0; found a negative number",
+            {"a": -2},
+            "must give every call status a whole number of at least 0, or -1 for unknown;"
+            " found a negative number",
         ),
         (
             "counts",

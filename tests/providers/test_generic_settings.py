@@ -27,7 +27,7 @@ def test_a_url_a_status_and_a_word_are_enough() -> None:
     settings = source()
 
     assert settings.rate_limit == pytest.approx(1)
-    assert settings.read_auth() == {}
+    assert settings.read_auth() == ({}, {})
     assert settings.held_secrets() == []
 
 
@@ -48,8 +48,42 @@ def test_a_url_a_status_and_a_word_are_enough() -> None:
 def test_keys_go_into_headers(fields: dict[str, Any], headers: dict[str, str]) -> None:
     settings = source(**fields)
 
-    assert settings.read_auth() == headers
+    assert settings.read_auth() == (headers, {})
     assert "'k'" not in repr(settings)
+
+
+def test_a_key_may_go_into_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_TOKEN", "a&b")
+    settings = source(query={"token_env": "ACME_TOKEN", "region": "eu"})
+
+    assert settings.read_auth() == ({}, {"token": "a&b", "region": "eu"})
+    assert [secret.name for secret in settings.held_secrets()] == ["token", "region"]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"v": "2"}, "'v' is in url already: give it once"),
+        ({"a b": "2"}, "parameter 'a b': is no name of a query parameter"),
+        ({"token_env": "not a variable"}, "must be the name of an environment variable"),
+        ({"token": "a\nb"}, "parameter 'token': must be a text on one line"),
+        ({f"p{n}": "x" for n in range(33)}, "at most 32 parameters are allowed"),
+        ("token", "must be a table"),
+    ],
+)
+def test_a_mistake_in_the_query_is_named(query: Any, said: str) -> None:
+    assert said in mistake(url="https://api.acme.example/{id}?v=1", query=query)[1]
+
+
+@pytest.mark.parametrize(("written", "size"), [("64KiB", 65536), ("16MiB", 16 * 2**20)])
+def test_the_limit_of_answers_is_a_size(written: str, size: int) -> None:
+    assert source(answer_limit=written).answer_limit == size
+    assert source().answer_limit == 2**20
+
+
+@pytest.mark.parametrize("written", ["63KiB", "17MiB", "1MB", "0MiB", "1.5MiB", 1.5, ""])
+def test_another_size_is_refused(written: Any) -> None:
+    assert mistake(answer_limit=written)[0] == "answer_limit"
 
 
 def test_every_secret_has_twins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -57,7 +91,7 @@ def test_every_secret_has_twins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     (tmp_path / "key").write_text("from a file\n")
     settings = source(bearer_env="ACME_KEY", headers={"X-Key_file": str(tmp_path / "key")})
 
-    assert settings.read_auth() == {
+    assert settings.read_auth().headers == {
         "Authorization": "Bearer from a variable",
         "X-Key": "from a file",
     }

@@ -6,6 +6,7 @@ import structlog
 
 from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
 from monitor.core.source import is_answer
 
 log = structlog.stdlib.get_logger()
@@ -31,8 +32,12 @@ class DiscoveryRound:
 
     @property
     def complete(self) -> bool:
-        """Return whether all that there is was found: a list that is refused holds none of ours."""
-        return self.whole and all(is_answer(failure.kind) for failure in self.failures.values())
+        """Return whether all that there is was found: a list that is refused holds none of ours.
+
+        One that is too large may.
+        """
+        kinds = {failure.kind for failure in self.failures.values()}
+        return self.whole and FailureKind.TOO_LARGE not in kinds and all(map(is_answer, kinds))
 
     def add(self, found: DiscoveryAnswer) -> None:
         """Take one answer."""

@@ -36,6 +36,7 @@ _FAILURES: Final = Fields(
     Field.number("forbidden_refusals"),
     Field.word(FailureKind, "kind"),
     Field.number("status_code"),
+    Field.text("reason"),
     Field.time("unreachable_since"),
 )
 """A streak of failed polls, by the keys of its JSON."""

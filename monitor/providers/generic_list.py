@@ -1,0 +1,232 @@
+"""Discovery by config: an API's list of batches, page by page, read by expressions."""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, NamedTuple
+from urllib.parse import parse_qs, quote, unquote_plus, urlsplit, urlunsplit
+
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator
+
+from monitor.core.discovery import DiscoveryAnswer
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
+from monitor.headers import check_parameter
+from monitor.providers.api import Api
+from monitor.providers.discovery import DiscoverySettings, Sieve
+from monitor.providers.document import decode_any, invalid, last_segment
+from monitor.providers.entries import CURSOR_LIMIT
+from monitor.providers.expression import Expression, JmesPath, parse_expression
+from monitor.providers.finding import read_start
+
+PAGES_LIMIT: Final = 100
+COUNTED: Final = "+1"
+
+
+class Next(NamedTuple):
+    """Where the next page begins: a parameter of the query, and where its value comes from."""
+
+    parameter: str
+    value: Expression | None
+    """Finds it in the page before; none: the pages are counted."""
+
+
+def _parse_next(table: object) -> Next:
+    if isinstance(table, Next):
+        return table
+    if not isinstance(table, Mapping) or len(table) != 1:
+        raise ValueError('must be a table of one parameter, such as { after = "last_id" }')
+    ((parameter, value),) = table.items()
+    check_parameter(parameter)
+    return Next(parameter, None if value == COUNTED else parse_expression(value))
+
+
+class GenericDiscoverySettings(DiscoverySettings):
+    """Parse the table `discover` of a generic source."""
+
+    url: str
+    """Where the list begins, at the same host as the source's `url`; sent with the same keys."""
+    items: JmesPath
+    """[Expression](#expressions): the array of batches in a page."""
+    id: JmesPath
+    """[Expression](#expressions), of each of the items: its batch's id; of a resource name such as
+    `batches/ID`, or of an ARN, the last segment. An item without one is left out."""
+    created_at: JmesPath | None = None
+    """[Expression](#expressions), of each of the items: when it was created, for `max_age`; written
+    as under `scheduled_at`."""
+    status: Annotated[JmesPath | None, Field(validate_default=True)] = None
+    """[Expression](#expressions), of each of the items: its status, for `statuses`."""
+    next: Annotated[Next | None, PlainValidator(_parse_next)] = None
+    """How the next page is asked for: the parameter of the query, and the
+    [expression](#expressions) that finds its value in this page; null, false or nothing is the end.
+    `"+1"` counts the pages instead, from the number in `url` or 1, until one brings nothing new."""
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        if {*value} & {*"{}"}:
+            raise ValueError("must hold no braces: a list is of no single batch")
+        return value
+
+    @field_validator("status")
+    @classmethod
+    def _check_status(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is None and info.data.get("statuses"):
+            raise ValueError("is missing: statuses are compared with what it finds")
+        return value
+
+
+def _read_table(value: object) -> object:
+    return None if value is False else value
+
+
+DiscoverByConfig = Annotated[GenericDiscoverySettings | None, BeforeValidator(_read_table)]
+"""A table, or `false`."""
+
+
+class Item(NamedTuple):
+    """What an item of a list says of its batch, unchecked."""
+
+    id: object
+    created_at: datetime | None
+    status: object
+
+
+class Page(NamedTuple):
+    """One page of a list."""
+
+    items: list[Item]
+    next: str | None
+    """The value that asks for the next one; none after the last, or where they are counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Know how the pages of a list read; another process can be told, too."""
+
+    settings: GenericDiscoverySettings
+    values_limit: int
+
+    def read(self, document: bytes) -> Page:
+        """Read a page; raise PollError, which names the expression, if it fits not."""
+        page = decode_any(document, values_limit=self.values_limit)
+        told = self.settings
+        found = _find("items", told.items, page)
+        if not isinstance(found, list | None):
+            raise _misfit("items", "must be an array")
+        items = [self._read_item(item) for item in found or ()]
+        following = told.next.value if told.next is not None else None
+        return Page(items, None if following is None else _value(_find("next", following, page)))
+
+    def _read_item(self, item: object) -> Item:
+        told = self.settings
+        batch_id = _find("id", told.id, item)
+        if isinstance(batch_id, int) and not isinstance(batch_id, bool):
+            batch_id = str(batch_id)
+        return Item(
+            last_segment(batch_id) if isinstance(batch_id, str) else None,
+            None if told.created_at is None else _time(_find("created_at", told.created_at, item)),
+            None if told.status is None else _find("status", told.status, item),
+        )
+
+
+def _find(key: str, expression: Expression, document: object) -> object:
+    try:
+        return expression.evaluate(document)
+    except ValueError as error:
+        raise _misfit(key, str(error)) from error
+
+
+def _misfit(key: str, reason: str) -> PollError:
+    expression = f"discover.{key}"
+    return PollError(FailureKind.EXPRESSION, 200, expression=expression, reason=reason)
+
+
+def _time(found: object) -> datetime | None:
+    """Read when a batch was created; what is no time stands for none."""
+    try:
+        return None if found is None else read_start(found)
+    except ValueError:
+        return None
+
+
+def _value(found: object) -> str | None:
+    """Read the value that asks for the next page; none where there is no more."""
+    if found is None or found is False or found == "":
+        return None
+    if isinstance(found, bool) or not isinstance(found, str | int):
+        raise _misfit("next", "must be a text or a whole number")
+    value = str(found)
+    if len(value) > CURSOR_LIMIT or not value.isprintable():
+        raise _misfit("next", f"must be printable, at most {CURSOR_LIMIT} characters")
+    return value
+
+
+class GenericFinder:
+    """Find the batches of an account by its list."""
+
+    def __init__(self, api: Api, settings: GenericDiscoverySettings, *, values_limit: int) -> None:
+        self._api = api
+        self._settings = settings
+        self._read = Listing(settings=settings, values_limit=values_limit).read
+        self.every = settings.every
+
+    async def find(self, *, now: datetime) -> AsyncGenerator[DiscoveryAnswer, None]:
+        """Yield what each request brought; raise PollError also for a list that begins again."""
+        walk = _Walk(self._settings)
+        for _ in range(PAGES_LIMIT):
+            page = await self._api.read(walk.url, self._read)
+            sieve = Sieve(self._settings, now=now)
+            for item in page.items:
+                sieve.take(item.id, created_at=item.created_at, status=item.status)
+            yield sieve.found()
+            if not walk.goes_on(page):
+                return
+        # what is beyond is never found
+        yield DiscoveryAnswer(failure=PollError(FailureKind.TOO_LARGE, 200))
+
+
+class _Walk:
+    """Go from page to page."""
+
+    def __init__(self, settings: GenericDiscoverySettings) -> None:
+        self.url = settings.url
+        """Where the next page is."""
+        self._next = settings.next
+        self._asked: set[str] = set()
+        self._seen: set[str] = set()
+
+    def goes_on(self, page: Page) -> bool:
+        """Turn to the page after this one, if there is one; raise PollError if it was read."""
+        if self._next is None:
+            return False
+        value = page.next if self._next.value else self._count(page, self._next.parameter)
+        if value is None:
+            return False
+        if value in self._asked:
+            raise invalid("the list begins again: check discover.next")
+        self._asked.add(value)
+        self.url = _asking(self.url, self._next.parameter, value)
+        return True
+
+    def _count(self, page: Page, parameter: str) -> str | None:
+        """Return the next page's number; none after one that brings nothing new."""
+        new = {item.id for item in page.items if isinstance(item.id, str)} - self._seen
+        self._seen |= new
+        return str(_number(self.url, parameter) + 1) if new else None
+
+
+def _number(url: str, parameter: str) -> int:
+    """Return the number of the page that a URL asks for; the first one is 1 where it has none."""
+    (number, *_) = parse_qs(urlsplit(url).query).get(parameter, ["1"])
+    return int(number) if number.isascii() and number.isdigit() else 1
+
+
+def _asking(url: str, parameter: str, value: str) -> str:
+    """Return a URL whose query has this value of a parameter, whatever it had before."""
+    parts = urlsplit(url)
+    name = quote(parameter, safe="")
+    others = (pair for pair in parts.query.split("&") if pair)
+    kept = (pair for pair in others if unquote_plus(pair.partition("=")[0]) != parameter)
+    query = "&".join((*kept, f"{name}={quote(value, safe='')}"))
+    return urlunsplit(parts._replace(query=query))

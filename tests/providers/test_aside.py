@@ -1,0 +1,125 @@
+"""A large answer is read in a process of its own; whatever becomes of that, nobody else waits."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from monitor.core.errors import PollError
+from monitor.core.failure import FailureKind
+from monitor.providers.aside import read_aside
+from tests.descriptors import no_descriptors
+from tests.patient import HANG
+
+Until = Callable[..., Awaitable[None]]
+
+SMALL = b"x"
+LARGE = bytes(range(256)) * 8192
+
+
+def whose(document: bytes) -> tuple[int, int]:
+    return os.getpid(), hash_of(document)
+
+
+def hash_of(document: bytes) -> int:
+    return sum(document[::1021])
+
+
+def refuse(document: bytes) -> None:
+    raise PollError(
+        FailureKind.EXPRESSION, 200, expression="total", reason=f"{len(document)} bytes"
+    )
+
+
+def die(document: bytes) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Dying:
+    """Kills the process that reads, as often as its file says."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __call__(self, document: bytes) -> int:
+        left = int(self.file.read_text())
+        self.file.write_text(str(left - 1))
+        if left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return len(document)
+
+
+class Hanging:
+    """Makes its file, and ends no more."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __call__(self, document: bytes) -> None:
+        self.file.touch()
+        signal.pause()
+
+
+async def test_a_small_answer_is_read_here_and_a_large_one_elsewhere() -> None:
+    assert await read_aside(whose, SMALL) == (os.getpid(), hash_of(SMALL))
+
+    there, found = await read_aside(whose, LARGE)
+
+    assert there != os.getpid()
+    assert found == hash_of(LARGE)
+    assert await read_aside(whose, LARGE) == (there, found)
+
+
+async def test_all_that_wait_are_read_in_turn_by_one_process() -> None:
+    found = await asyncio.gather(*(read_aside(whose, LARGE) for _ in range(5)))
+
+    assert len(set(found)) == 1
+
+
+async def test_what_does_not_fit_is_told_as_it_is_here() -> None:
+    with pytest.raises(PollError) as caught:
+        await read_aside(refuse, LARGE)
+
+    error = caught.value
+    assert (error.kind, error.status_code) == (FailureKind.EXPRESSION, 200)
+    assert (error.expression, error.reason) == ("total", f"{len(LARGE)} bytes")
+
+
+async def test_a_process_that_somebody_ended_is_replaced(tmp_path: Path) -> None:
+    dying = Dying(tmp_path / "left")
+    dying.file.write_text("1")
+
+    assert await read_aside(dying, LARGE) == len(LARGE)
+
+
+async def test_an_answer_that_no_process_survives_is_too_large() -> None:
+    with pytest.raises(PollError) as caught:
+        await read_aside(die, LARGE)
+
+    assert caught.value.kind is FailureKind.TOO_LARGE
+    assert (await read_aside(whose, LARGE))[1] == hash_of(LARGE)
+
+
+async def test_whoever_gives_up_ends_it_and_lets_the_next_one_read(
+    tmp_path: Path, until: Until
+) -> None:
+    file = tmp_path / "begun"
+    hanging = asyncio.create_task(read_aside(Hanging(file), LARGE))
+    waiting = asyncio.create_task(read_aside(whose, LARGE))
+    await until(file.exists)
+    assert not waiting.done()
+
+    hanging.cancel()
+
+    async with asyncio.timeout(HANG):
+        assert (await waiting)[1] == hash_of(LARGE)
+
+
+async def test_a_process_that_cannot_be_started_is_our_own_want() -> None:
+    with no_descriptors(), pytest.raises(PollError) as caught:
+        await read_aside(whose, LARGE)
+
+    assert caught.value.kind is FailureKind.DESCRIPTORS
