@@ -27,12 +27,14 @@ ASKED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
         "/v1/messages/batches/msgbatch_013Zva2CMHLNnXjNJJKqJ2EF",
         {"x-api-key": "the-key", "anthropic-version": "2023-06-01"},
     ),
+    "bolna-campaigns": (UUID, f"/workflow-campaigns/{UUID}", BEARER),
     "cartesia": (
         "acb_1",
         "/agents/calls/batches/acb_1",
         BEARER | {"Cartesia-Version": "2026-03-01"},
     ),
     "elevenlabs": ("btcal_1", "/v1/convai/batch-calling/btcal_1", {"xi-api-key": "the-key"}),
+    "mistral": (UUID, f"/v1/batch/jobs/{UUID}", BEARER),
     "openai": ("batch_abc123", "/v1/batches/batch_abc123", BEARER),
     "sinch": (
         "01HZXK8FQNPMR8VD3JW9YF2C5A",
@@ -108,6 +110,15 @@ READINGS: Mapping[str, Mapping[str, Fields]] = {
         "canceled too late": says(COMPLETED, anthropic(succeeded=100), status="ended"),
         "canceled too late, all errored": says(FAILED, anthropic(errored=100), status="failed"),
     },
+    "bolna-campaigns": {
+        "draft": says(PENDING, name="Renewals", counted=False),
+        "scheduled": says(PENDING, name="Renewals", counted=False),
+        "running": says(RUNNING, name="Renewals", counted=False),
+        "running, no more said": says(RUNNING, status="running", counted=False),
+        "paused": says(PAUSED, name="Renewals", counted=False),
+        "completed": says(COMPLETED, name="Renewals", counted=False),
+        "aborted": says(CANCELLED, name="Renewals", counted=False),
+    },
     "cartesia": {
         "pending": says(PENDING, {"finished": 0, "dispatched": 0, "waiting": 3}, still=3, of=3),
         "in_progress": says(RUNNING, {"finished": 1, "dispatched": 1, "waiting": 1}, still=2, of=3),
@@ -121,6 +132,18 @@ READINGS: Mapping[str, Mapping[str, Fields]] = {
         "completed": says(COMPLETED, {"finished": 4, "dispatched": 0}, of=4),
         "failed": says(FAILED, {"finished": 0, "dispatched": 0}, least_contacts=4),
         "cancelled": says(CANCELLED, {"finished": 1, "dispatched": 1}, still=1, least_contacts=4),
+    },
+    "mistral": {
+        "QUEUED": says(PENDING, {"succeeded": 0, "failed": 0, "waiting": 100}, still=100, of=100),
+        "RUNNING": says(RUNNING, {"succeeded": 30, "failed": 2, "waiting": 68}, still=68, of=100),
+        "SUCCESS": says(COMPLETED, {"succeeded": 95, "failed": 5}, of=100),
+        "SUCCESS of none": says(FAILED, {"succeeded": 0, "failed": 9}, of=9, status="FAILED"),
+        "FAILED": says(FAILED, {"succeeded": 0, "failed": 0}, of=0),
+        "TIMEOUT_EXCEEDED": says(FAILED, {"succeeded": 40, "failed": 3}, least_contacts=100),
+        "CANCELLATION_REQUESTED": says(
+            RUNNING, {"succeeded": 30, "failed": 2, "waiting": 68}, still=68, of=100
+        ),
+        "CANCELLED": says(CANCELLED, {"succeeded": 32, "failed": 2}, least_contacts=100),
     },
     "openai": {
         "validating": says(PENDING),
