@@ -27,6 +27,7 @@ ASKED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
         "/v1/messages/batches/msgbatch_013Zva2CMHLNnXjNJJKqJ2EF",
         {"x-api-key": "the-key", "anthropic-version": "2023-06-01"},
     ),
+    "bedrock": ("a1b2c3d4e5f6", "/model-invocation-job/a1b2c3d4e5f6", BEARER),
     "bolna-campaigns": (UUID, f"/workflow-campaigns/{UUID}", BEARER),
     "cartesia": (
         "acb_1",
@@ -34,6 +35,7 @@ ASKED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
         BEARER | {"Cartesia-Version": "2026-03-01"},
     ),
     "elevenlabs": ("btcal_1", "/v1/convai/batch-calling/btcal_1", {"xi-api-key": "the-key"}),
+    "gemini": ("1234567891", "/v1beta/batches/1234567891", {"x-goog-api-key": "the-key"}),
     "mistral": (UUID, f"/v1/batch/jobs/{UUID}", BEARER),
     "openai": ("batch_abc123", "/v1/batches/batch_abc123", BEARER),
     "sinch": (
@@ -84,8 +86,10 @@ def vapi(*counts: int) -> dict[str, int]:
 
 VAPI_START = at("2026-05-01T08:00:00Z")
 COMMON: Mapping[str, Fields] = {
+    "bedrock": {"name": "nightly-summaries"},
     "cartesia": {"name": "March outreach", "scheduled_at": at("2026-03-01T10:00:00Z")},
     "elevenlabs": {"name": "Survey", "scheduled_at": at("2026-01-01T01:00:00Z")},
+    "gemini": {"name": "my-batch-requests"},
     "synthflow": {"name": "August re-engagement"},
     "vapi": {"name": "Q2 sales", "scheduled_at": VAPI_START},
     "vapi-v1": {"name": "Q2 sales", "scheduled_at": VAPI_START},
@@ -110,6 +114,27 @@ READINGS: Mapping[str, Mapping[str, Fields]] = {
         "canceled too late": says(COMPLETED, anthropic(succeeded=100), status="ended"),
         "canceled too late, all errored": says(FAILED, anthropic(errored=100), status="failed"),
     },
+    "bedrock": {
+        "Submitted": says(PENDING, {}),
+        "Validating": says(PENDING, {}),
+        "Scheduled": says(
+            PENDING, {"succeeded": 0, "failed": 0, "waiting": 1000}, still=1000, of=1000
+        ),
+        "InProgress": says(
+            RUNNING, {"succeeded": 300, "failed": 2, "waiting": 698}, still=698, of=1000
+        ),
+        "Stopping": says(
+            RUNNING, {"succeeded": 300, "failed": 2, "waiting": 698}, still=698, of=1000
+        ),
+        "Stopped": says(CANCELLED, {"succeeded": 310, "failed": 2}, least_contacts=1000),
+        "Completed": says(COMPLETED, {"succeeded": 990, "failed": 10}, of=1000),
+        "Completed, none succeeded": says(
+            FAILED, {"succeeded": 0, "failed": 1000}, of=1000, status="Failed"
+        ),
+        "PartiallyCompleted": says(FAILED, {"succeeded": 700, "failed": 2}, least_contacts=1000),
+        "Expired": says(FAILED, {"succeeded": 0, "failed": 0}, least_contacts=1000),
+        "Failed": says(FAILED, {}),
+    },
     "bolna-campaigns": {
         "draft": says(PENDING, name="Renewals", counted=False),
         "scheduled": says(PENDING, name="Renewals", counted=False),
@@ -132,6 +157,40 @@ READINGS: Mapping[str, Mapping[str, Fields]] = {
         "completed": says(COMPLETED, {"finished": 4, "dispatched": 0}, of=4),
         "failed": says(FAILED, {"finished": 0, "dispatched": 0}, least_contacts=4),
         "cancelled": says(CANCELLED, {"finished": 1, "dispatched": 1}, still=1, least_contacts=4),
+    },
+    "gemini": {
+        "pending": says(
+            PENDING,
+            {"succeeded": 0, "failed": 0, "pending": 4},
+            still=4,
+            of=4,
+            status="BATCH_STATE_PENDING",
+        ),
+        "running": says(
+            RUNNING,
+            {"succeeded": 1, "failed": 0, "pending": 3},
+            still=3,
+            of=4,
+            status="BATCH_STATE_RUNNING",
+        ),
+        "succeeded": says(
+            COMPLETED, {"succeeded": 3, "failed": 1}, of=4, status="BATCH_STATE_SUCCEEDED"
+        ),
+        "succeeded, none of them": says(
+            FAILED, {"succeeded": 0, "failed": 4}, of=4, status="BATCH_STATE_FAILED"
+        ),
+        "failed": says(
+            FAILED, {"succeeded": 0, "failed": 0}, least_contacts=4, status="BATCH_STATE_FAILED"
+        ),
+        "cancelled": says(
+            CANCELLED,
+            {"succeeded": 1, "failed": 0},
+            least_contacts=4,
+            status="BATCH_STATE_CANCELLED",
+        ),
+        "expired": says(
+            FAILED, {"succeeded": 2, "failed": 0}, least_contacts=4, status="BATCH_STATE_EXPIRED"
+        ),
     },
     "mistral": {
         "QUEUED": says(PENDING, {"succeeded": 0, "failed": 0, "waiting": 100}, still=100, of=100),
