@@ -1,0 +1,153 @@
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from monitor.providers.expression import parse_expression
+from monitor.providers.finding import READERS
+
+RECIPES = Path(__file__).parents[2] / "deploy" / "recipes"
+PAYLOADS = Path(__file__).parent / "payloads" / "recipe_lists"
+"""Of each recipe: the first page of its list, made up, with the fields of the official type."""
+UUID = "3f6f2f5e-4f4b-4f0e-9a4e-2b6d1a5c7e90"
+OLDER = "0b8f6a54-2c1e-4f57-8d0a-6b2f0c9d7e13"
+
+Found = tuple[list[tuple[str, str, str]], Mapping[str, object]]
+"""Ids, when they were created, status words; what the next page is asked for by."""
+
+FOUND: Mapping[str, Found] = {
+    "anthropic": (
+        [
+            ("msgbatch_013Zva2CMHLNnXjNJJKqJ2EF", "2026-01-01T01:00:00.372114", "in_progress"),
+            ("msgbatch_01HkcTjaV5uDC8jWR4ZsDV8d", "2025-12-31T01:00:00.372114", "ended"),
+        ],
+        {"after_id": "msgbatch_01HkcTjaV5uDC8jWR4ZsDV8d"},
+    ),
+    "bedrock": (
+        [
+            ("a1b2c3d4e5f6", "2026-01-01T00:00:00", "InProgress"),
+            ("z9y8x7w6v5u4", "2025-12-31T00:00:00", "Failed"),
+        ],
+        {"nextToken": "AQICAHh0b2tlbi1vZi10aGUtbmV4dC1wYWdl"},
+    ),
+    "bolna-campaigns": (
+        [(UUID, "2026-10-01T06:00:00", "running"), (OLDER, "2026-09-01T06:00:00", "aborted")],
+        {"offset": 2},
+    ),
+    "cartesia": (
+        [
+            ("acb_1", "2026-03-01T09:00:00", "in_progress"),
+            ("acb_0", "2026-02-01T09:00:00", "cancelled"),
+        ],
+        {"starting_after": "acb_0"},
+    ),
+    "elevenlabs": (
+        [
+            ("btcal_1", "2026-01-01T00:00:00", "in_progress"),
+            ("btcal_0", "2025-12-31T00:00:00", "completed"),
+        ],
+        {"last_doc": "btcal_0"},
+    ),
+    "gemini": (
+        [
+            ("1234567891", "2026-09-01T04:13:24.263450", "BATCH_STATE_RUNNING"),
+            ("1234567890", "2026-08-01T04:13:24.263450", "BATCH_STATE_EXPIRED"),
+        ],
+        {"pageToken": "Chp0b2tlbi1vZi10aGUtbmV4dC1wYWdl"},
+    ),
+    "mistral": (
+        [(UUID, "2026-01-01T00:00:00", "RUNNING"), (OLDER, "2025-12-31T00:00:00", "CANCELLED")],
+        {"page": 1},
+    ),
+    "openai": (
+        [
+            ("batch_abc123", "2026-01-01T00:00:00", "in_progress"),
+            ("batch_abc122", "2025-12-31T23:00:00", "cancelled"),
+        ],
+        {"after": "batch_abc122"},
+    ),
+    "synthflow": (
+        [(UUID, "2026-08-01T09:00:00", "in_progress"), (OLDER, "2026-07-01T09:00:00", "canceled")],
+        {"offset": 100},
+    ),
+    "vapi": (
+        [(UUID, "2026-04-30T08:00:00", "in-progress"), (OLDER, "2026-04-01T08:00:00", "ended")],
+        {"page": 2},
+    ),
+}
+
+LAST: Mapping[str, dict[str, Any]] = {
+    "anthropic": {"has_more": False},
+    "bedrock": {"nextToken": None},
+    "bolna-campaigns": {"items": [], "offset": 2},
+    "cartesia": {"has_more": False},
+    "elevenlabs": {"has_more": False, "next_doc": None},
+    "gemini": {"nextPageToken": None},
+    "openai": {"has_more": False},
+    "synthflow": {"response": {"pagination": {"limit": 100, "offset": 100}, "batch_calls": []}},
+}
+"""What is otherwise in the last page; where pages are counted (`+1`), an empty one is the last."""
+
+
+def source(recipe: str) -> Mapping[str, Any]:
+    parsed = tomllib.loads((RECIPES / f"{recipe}.toml").read_text())
+    found: Mapping[str, Any] = parsed["sources"][recipe]
+    return found
+
+
+def page_of(recipe: str) -> dict[str, Any]:
+    page: dict[str, Any] = json.loads((PAYLOADS / f"{recipe}.json").read_bytes())
+    return page
+
+
+def find(expression: str, document: Any) -> Any:
+    return parse_expression(expression).evaluate(document)
+
+
+def next_of(discover: Mapping[str, Any], page: Mapping[str, Any]) -> Mapping[str, object]:
+    asked = parse_qs(urlsplit(discover["url"]).query)
+    return {
+        name: int(asked[name][0]) + 1 if expression == "+1" else find(expression, page)
+        for name, expression in discover["next"].items()
+    }
+
+
+@pytest.mark.parametrize("recipe", FOUND)
+def test_a_documented_list_names_these_batches_and_its_next_page(recipe: str) -> None:
+    discover, page = source(recipe)["discover"], page_of(recipe)
+
+    found = [
+        (
+            str(find(discover["id"], item)).rpartition("/")[2],
+            READERS["scheduled_at"](find(discover["created_at"], item)).isoformat()[:-6],
+            find(discover["status"], item),
+        )
+        for item in find(discover["items"], page)
+    ]
+
+    assert (found, next_of(discover, page)) == FOUND[recipe]
+
+
+@pytest.mark.parametrize("recipe", LAST)
+def test_after_the_last_page_none_is_asked_for(recipe: str) -> None:
+    page = page_of(recipe) | LAST[recipe]
+
+    assert all(not value for value in next_of(source(recipe)["discover"], page).values())
+
+
+@pytest.mark.parametrize("recipe", FOUND)
+def test_a_list_is_where_its_batches_are(recipe: str) -> None:
+    read = source(recipe)
+
+    assert urlsplit(read["discover"]["url"]).netloc == urlsplit(read["url"]).netloc
+
+
+def test_every_list_is_tested() -> None:
+    assert set(FOUND) == {path.stem for path in PAYLOADS.glob("*.json")}
+    assert set(FOUND) == {
+        path.stem for path in RECIPES.glob("*.toml") if ".discover]" in path.read_text()
+    }
