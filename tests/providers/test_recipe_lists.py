@@ -1,16 +1,20 @@
+"""The recipes' lists: of each, a documented page is read, and the next one asked for."""
+
 import json
-import tomllib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from monitor.providers.expression import parse_expression
-from monitor.providers.finding import READERS
+from monitor.providers.generic_list import GenericFinder
+from tests.providers.made_up_api import MadeUpApi
+from tests.providers.test_recipes import RECIPES, keys, made_by
 
-RECIPES = Path(__file__).parents[2] / "deploy" / "recipes"
+__all__ = ["keys"]  # a fixture
+
 PAYLOADS = Path(__file__).parent / "payloads" / "recipe_lists"
 """Of each recipe: the first page of its list, made up, with the fields of the official type."""
 UUID = "3f6f2f5e-4f4b-4f0e-9a4e-2b6d1a5c7e90"
@@ -90,13 +94,13 @@ LAST: Mapping[str, dict[str, Any]] = {
     "openai": {"has_more": False},
     "synthflow": {"response": {"pagination": {"limit": 100, "offset": 100}, "batch_calls": []}},
 }
-"""What is otherwise in the last page; where pages are counted (`+1`), an empty one is the last."""
+"""What is otherwise in the last page; where pages are counted, an empty one is the last."""
 
 
-def source(recipe: str) -> Mapping[str, Any]:
-    parsed = tomllib.loads((RECIPES / f"{recipe}.toml").read_text())
-    found: Mapping[str, Any] = parsed["sources"][recipe]
-    return found
+@pytest.fixture
+async def api() -> AsyncIterator[MadeUpApi]:
+    async with MadeUpApi() as served:
+        yield served
 
 
 def page_of(recipe: str) -> dict[str, Any]:
@@ -104,46 +108,34 @@ def page_of(recipe: str) -> dict[str, Any]:
     return page
 
 
-def find(expression: str, document: Any) -> Any:
-    return parse_expression(expression).evaluate(document)
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("recipe", FOUND)
+async def test_a_documented_list_is_read_to_its_end(
+    recipe: str, api: MadeUpApi, tmp_path: Path
+) -> None:
+    items, following = FOUND[recipe]
+    page = page_of(recipe)
+    last = LAST.get(recipe, {"data": [], "results": []})
+    asked = api.answer_all(json.dumps(page | last).encode())
 
+    async with made_by(recipe, api.origin, tmp_path) as provider:
+        finder = provider.finder
+        assert isinstance(finder, GenericFinder)
+        read = finder._read(json.dumps(page).encode())
+        first = urlsplit(finder._settings.url)
+        api.put(f"{first.path}?{first.query}", json.dumps(page).encode())
+        answers = [one async for one in finder.find(now=datetime.fromisoformat(f"{items[1][1]}Z"))]
 
-def next_of(discover: Mapping[str, Any], page: Mapping[str, Any]) -> Mapping[str, object]:
-    asked = parse_qs(urlsplit(discover["url"]).query)
-    return {
-        name: int(asked[name][0]) + 1 if expression == "+1" else find(expression, page)
-        for name, expression in discover["next"].items()
+    assert [
+        (item.id, item.created_at and item.created_at.isoformat()[:-6], item.status)
+        for item in read.items
+    ] == items
+    assert set(answers[0].ids) == {item[0] for item in items}
+    assert len(answers) == len(asked) == 2
+    query = parse_qs(urlsplit(asked[1].path_qs).query)
+    assert {name: query[name] for name in following} == {
+        name: [str(value)] for name, value in following.items()
     }
-
-
-@pytest.mark.parametrize("recipe", FOUND)
-def test_a_documented_list_names_these_batches_and_its_next_page(recipe: str) -> None:
-    discover, page = source(recipe)["discover"], page_of(recipe)
-
-    found = [
-        (
-            str(find(discover["id"], item)).rpartition("/")[2],
-            READERS["scheduled_at"](find(discover["created_at"], item)).isoformat()[:-6],
-            find(discover["status"], item),
-        )
-        for item in find(discover["items"], page)
-    ]
-
-    assert (found, next_of(discover, page)) == FOUND[recipe]
-
-
-@pytest.mark.parametrize("recipe", LAST)
-def test_after_the_last_page_none_is_asked_for(recipe: str) -> None:
-    page = page_of(recipe) | LAST[recipe]
-
-    assert all(not value for value in next_of(source(recipe)["discover"], page).values())
-
-
-@pytest.mark.parametrize("recipe", FOUND)
-def test_a_list_is_where_its_batches_are(recipe: str) -> None:
-    read = source(recipe)
-
-    assert urlsplit(read["discover"]["url"]).netloc == urlsplit(read["url"]).netloc
 
 
 def test_every_list_is_tested() -> None:
