@@ -22,6 +22,7 @@ from monitor.core.matching import Matcher
 from monitor.providers import SourceSettings
 from monitor.providers.discovery import BolnaDiscoverySettings, DiscoverySettings
 from monitor.providers.expression import Expression
+from monitor.providers.hours import DaySettings, HoursSettings
 from monitor.secret import Secret, twins_of
 from monitor.setting_types import (
     INTERVAL_BOUNDS,
@@ -48,6 +49,9 @@ _PURPOSES: Final = {
     ' "all"` is short for `agents = "all"`.',
     "[sources.NAME.discover] with vogent": "Which jobs of a Vogent workspace are watched without"
     " anybody naming them. `discover = true` stands for an empty table: all of the last 7 days.",
+    "[sources.NAME.hours]": "When the calls of any source are made, in the words of Vogent's"
+    " `schedule`: a job that shows its own keeps it. [events.md](events.md#batchstalled) says what"
+    " they are for.",
     "[[batches]]": "A batch that is declared in the file; others come by `monitor add`.",
     "[receivers.NAME] with slack": "A channel of Slack.",
     "[receivers.NAME] with webhook": "Any URL that takes signed POST requests.",
@@ -78,6 +82,7 @@ def tables() -> Iterator[tuple[str, type[Settings]]]:
     yield from _variants("[sources.NAME] with {}", SourceSettings)
     yield "[sources.NAME.discover] with bolna", BolnaDiscoverySettings
     yield "[sources.NAME.discover] with vogent", DiscoverySettings
+    yield "[sources.NAME.hours]", HoursSettings
     yield "[[batches]]", DeclaredBatch
     yield from _variants("[receivers.NAME] with {}", ReceiverSettings)
     yield "[[routes]]", RouteTable
@@ -154,7 +159,12 @@ def _type(field: FieldInfo) -> str:
     if origin is Literal:
         return ", ".join(f"`{_toml(word)}`" for word in arguments)
     if origin is tuple:
-        names = {tuple[Matcher, ...]: "matchers", str: "texts", timedelta: "durations"}
+        names = {
+            tuple[Matcher, ...]: "matchers",
+            str: "texts",
+            timedelta: "durations",
+            DaySettings: "tables",
+        }
         what = next(names[name] for name in _names(arguments) if name in names)
         return f"array of {_amount(metadata)}{what}"
     if origin is dict:
@@ -171,6 +181,7 @@ def _type(field: FieldInfo) -> str:
         str: "text",
         Expression: "expression",
         DiscoverySettings: "`true`, `false` or a [table](#sourcesnamediscover-with-vogent)",
+        HoursSettings: "[table](#sourcesnamehours)",
         BolnaDiscoverySettings: '`"all"`, `false` or a [table](#sourcesnamediscover-with-bolna)',
     }
     return words[plain] if plain in words else f"whole number{_range(metadata)}"
