@@ -321,7 +321,11 @@ def test_a_secret_never_shows_in_the_config(write: Write) -> None:
             "{ statuses = 'ACTIVE' }",
             'sources.x.discover.statuses: must be an array of texts such as ["running"]',
         ),
-        ("bolna", "{ agents = ['a/b'] }", 'sources.x.discover.agents: an agent id cannot hold "/"'),
+        (
+            "bolna",
+            "{ agents = ['a/b'] }",
+            "sources.x.discover.agents: this is a path, not an agent id: paste only 'b'",
+        ),
     ],
 )
 def test_mistakes_of_discovery_are_named_with_their_key(
