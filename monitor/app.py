@@ -33,6 +33,7 @@ def pace_of(config: Config, source: str) -> Pace:
             stall_after=_limit(settings.stall_after, polling.stall_after),
             overdue_after=_limit(settings.overdue_after, polling.overdue_after),
             settle_after=settings.settle_after or polling.settle_after,
+            hours=settings.hours.schedule if settings.hours else None,
         ),
     )
 

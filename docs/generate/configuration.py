@@ -23,6 +23,7 @@ from monitor.providers import SourceSettings
 from monitor.providers.discovery import BolnaDiscoverySettings, DiscoverySettings
 from monitor.providers.expression import Expression
 from monitor.providers.generic_list import GenericDiscoverySettings, Next
+from monitor.providers.hours import DaySettings, HoursSettings
 from monitor.secret import Secret, twins_of
 from monitor.setting_types import (
     INTERVAL_BOUNDS,
@@ -54,6 +55,9 @@ _PURPOSES: Final = {
     "[sources.NAME.discover] with generic": "Where an API lists its batches, and how that reads:"
     " they are watched without anybody naming them. Many [recipes](../deploy/recipes/README.md)"
     " have it.",
+    "[sources.NAME.hours]": "When the calls of any source are made, in the words of Vogent's"
+    " `schedule`: a job that shows its own keeps it. [events.md](events.md#batchstalled) says what"
+    " they are for.",
     "[[batches]]": "A batch that is declared in the file; others come by `monitor add`.",
     "[receivers.NAME] with slack": "A channel of Slack.",
     "[receivers.NAME] with webhook": "Any URL that takes signed POST requests.",
@@ -85,6 +89,7 @@ def tables() -> Iterator[tuple[str, type[Settings]]]:
     yield "[sources.NAME.discover] with bolna", BolnaDiscoverySettings
     yield "[sources.NAME.discover] with vogent", DiscoverySettings
     yield "[sources.NAME.discover] with generic", GenericDiscoverySettings
+    yield "[sources.NAME.hours]", HoursSettings
     yield "[[batches]]", DeclaredBatch
     yield from _variants("[receivers.NAME] with {}", ReceiverSettings)
     yield "[[routes]]", RouteTable
@@ -161,7 +166,12 @@ def _type(field: FieldInfo) -> str:
     if origin is Literal:
         return ", ".join(f"`{_toml(word)}`" for word in arguments)
     if origin is tuple:
-        names = {tuple[Matcher, ...]: "matchers", str: "texts", timedelta: "durations"}
+        names = {
+            tuple[Matcher, ...]: "matchers",
+            str: "texts",
+            timedelta: "durations",
+            DaySettings: "tables",
+        }
         what = next(names[name] for name in _names(arguments) if name in names)
         return f"array of {_amount(metadata)}{what}"
     if origin is dict:
@@ -184,6 +194,7 @@ def _word(plain: Any, metadata: list[Any]) -> str:
         Next: 'table of one expression, or `"+1"`',
         GenericDiscoverySettings: "`false` or a [table](#sourcesnamediscover-with-generic)",
         DiscoverySettings: "`true`, `false` or a [table](#sourcesnamediscover-with-vogent)",
+        HoursSettings: "[table](#sourcesnamehours)",
         BolnaDiscoverySettings: '`"all"`, `false` or a [table](#sourcesnamediscover-with-bolna)',
     }
     if plain in words:

@@ -33,6 +33,12 @@ EXAMPLES: Final = {
         'items = "data"\nid = "id"\ncreated_at = "created"\nstatus = "state"\n'
         'next = { after = "has_more && last_id" }\n'
     ),
+    "[sources.NAME.hours]": (
+        '[sources.bolna-prod.hours]\ntimezone = "America/New_York"\ndays = [\n'
+        "  { dayOfWeek = [1, 2, 3, 4, 5],"
+        ' timeSlots = [{ startTime = "09:00", endTime = "18:00" }] },\n'
+        '  { dayOfWeek = 6, timeSlots = [{ startTime = "10:00", endTime = "14:00" }] },\n]\n'
+    ),
     "[[batches]]": (
         'source = "bolna-prod"\nid = "3c90c3cc0d444b5088888dd25736052a"\n'
         'labels = { team = "collections" }\n'
@@ -54,4 +60,4 @@ EXAMPLES: Final = {
 def write_example(title: str) -> str:
     """Return the example of one table with its header."""
     text = EXAMPLES[title]
-    return text if " with " in title else f"{title}\n{text}"
+    return text if "NAME" in title else f"{title}\n{text}"

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from itertools import chain
 from types import NoneType
 from typing import Any, Final, get_args
@@ -15,6 +16,7 @@ from pydantic_core import ErrorDetails
 from monitor.config.lines import KeyPath
 from monitor.config.schema import ConfigFile, DeclaredBatch, RouteTable
 from monitor.providers import SourceSettings
+from monitor.providers.hours import DAY_EXAMPLE, SLOT_EXAMPLE
 from monitor.secret import twins_of
 from monitor.setting_types import Settings
 from monitor.sinks import ReceiverSettings
@@ -35,6 +37,8 @@ _ARRAYS: Final = {
     "routes": "tables: [[routes]]",
     "matchers": 'texts such as ["type = batch.completed"]',
     "retry_schedule": 'durations such as ["5s", "5m"]',
+    "days": f"tables such as {DAY_EXAMPLE}",
+    "timeSlots": f"tables such as {SLOT_EXAMPLE}",
 }
 """What an array holds, where not status words."""
 _TEXTS: Final = {
@@ -137,7 +141,8 @@ def _unknown_key(path: KeyPath, allowed: list[str]) -> Mistake:
 
 def _allowed(loc: KeyPath) -> list[str]:
     table = _table_at(loc)
-    twins = (twins_of(name) if name in table.secrets else (name,) for name in table.model_fields)
+    names = {name: field.alias or name for name, field in table.model_fields.items()}
+    twins = (twins_of(name) if name in table.secrets else (key,) for name, key in names.items())
     return list(chain.from_iterable(twins))
 
 
@@ -147,17 +152,27 @@ def _table_at(loc: KeyPath) -> type[Settings]:
             return DeclaredBatch
         case ("routes", int()):
             return RouteTable
-        case (("sources" | "receivers") as union, _, str(tag)):
-            return tables_of(union)[tag]
-        case ("sources", _, str(tag), str(key)):
-            parts = get_args(tables_of("sources")[tag].model_fields[key].annotation)
-            inner: type[Settings] = next(part for part in parts if part is not NoneType)
-            return inner
+        case (("sources" | "receivers") as union, _, str(tag), *inner):
+            return reduce(_table_under, filter(_is_key, inner), tables_of(union)[tag])
         case (str(name),):
             table: type[Settings] = type(ConfigFile.model_fields[name].default)
             return table
         case _:
             return ConfigFile
+
+
+def _is_key(part: str | int) -> bool:
+    return isinstance(part, str)
+
+
+def _table_under(table: type[Settings], key: str | int) -> type[Settings]:
+    """Return the table that a key holds, or an array of such tables."""
+    fields = table.model_fields.items()
+    field = next(field for name, field in fields if key in (name, field.alias))
+    inner: type[Settings] = next(
+        part for part in get_args(field.annotation) if part is not NoneType
+    )
+    return inner
 
 
 def tables_of(union: str) -> dict[str, type[Settings]]:

@@ -89,7 +89,7 @@ class Reading:
     name: str | None = None
     scheduled_at: datetime | None = None
     schedule: Schedule | None = None
-    """The hours in which it dials; None: at any time."""
+    """The hours in which it dials; None: at any time, or as the config says."""
 
 
 @value

@@ -7,6 +7,10 @@ ID_LIMIT: Final = 256
 _REFUSED: Final = "/\\%"
 _UUID: Final = re.compile("[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ID_LIKE: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9_-]+")
+_SEGMENT: Final = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,{ID_LIMIT - 1}}}")
+# partition, service, region and account, of which some may be empty, then what it names:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+_ARN: Final = re.compile(r"arn:[^:/]+:[^:/]+:[^:/]*:[^:/]*:(.+)")
 
 
 def identity_of(batch_id: str) -> str:
@@ -27,8 +31,8 @@ def check_batch_id(batch_id: str) -> str:
     """
     if not batch_id:
         raise ValueError("a batch id cannot be empty")
-    if _is_url(batch_id):
-        raise ValueError(f"this is a URL, not a batch id: paste only {_likely_id(batch_id)}")
+    if "/" in batch_id:
+        _refuse_address(batch_id)
     if batch_id in {".", ".."}:
         raise ValueError('a batch id cannot be "." or ".."')
     if len(batch_id) > ID_LIMIT:
@@ -37,6 +41,24 @@ def check_batch_id(batch_id: str) -> str:
         if character in _REFUSED or character.isspace() or not character.isprintable():
             raise ValueError(f"a batch id cannot hold {_describe(character)}")
     return batch_id
+
+
+def _refuse_address(text: str) -> None:
+    """Raise ValueError for an address that ends in an id, saying what to paste instead."""
+    arn = _ARN.fullmatch(text)
+    if arn is None and _is_url(text):
+        raise ValueError(f"this is a URL, not a batch id: paste only {_likely_id(text)}")
+    last = _last_segment(text if arn is None else arn[1])
+    if last is not None:
+        what = "a path" if arn is None else "an ARN"
+        raise ValueError(f"this is {what}, not a batch id: paste only {last!r}")
+
+
+def _last_segment(path: str) -> str | None:
+    """Return the last segment, which need hold no digit; None: this is no path of plain words."""
+    path = path.partition("?")[0].partition("#")[0]
+    segments = path.strip("/").split("/")
+    return segments[-1] if "/" in path and all(map(_SEGMENT.fullmatch, segments)) else None
 
 
 def _is_url(text: str) -> bool:

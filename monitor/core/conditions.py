@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.core.batch import Knowledge, Phase
+from monitor.core.schedule import Schedule
 
 PLANNED_WAIT = timedelta(days=7)
 """After an end, calls that wait by plan are waited for so long: a retry may take days."""
@@ -18,6 +19,8 @@ class Limits:
     overdue_after: timedelta | None
     """None: neither is a start that does not come."""
     settle_after: timedelta
+    hours: Schedule | None = None
+    """When calls should move, of batches whose provider shows no schedule; None: at any time."""
 
 
 def stalls_at(known: Knowledge, limits: Limits, *, at: datetime) -> datetime | None:

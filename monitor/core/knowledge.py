@@ -19,7 +19,13 @@ _PLAIN = (Phase.RUNNING, Phase.PENDING, Phase.PAUSED)
 def learn(
     last: Knowledge | None, reading: Reading, *, interval: timedelta, limits: Limits, at: datetime
 ) -> Knowledge:
-    """Return what is known after a reading: `last` itself when it brought nothing new."""
+    """Return what is known after a reading: `last` itself when it brought nothing new.
+
+    A reading without a schedule takes on the hours of `limits`, so that none outlives its config;
+    another schedule is no movement.
+    """
+    if reading.schedule is None and limits.hours is not None:
+        reading = replace(reading, schedule=limits.hours)
     if last is not None and _repeats(last, reading):
         known = last
     else:

@@ -36,6 +36,7 @@ class Pace:
             or self.limits.settle_after < other.limits.settle_after
             or _is_sooner(self.limits.stall_after, other.limits.stall_after)
             or _is_sooner(self.limits.overdue_after, other.limits.overdue_after)
+            or other.limits.hours not in (None, self.limits.hours)  # it may be open now
         )
 
 
@@ -89,8 +90,10 @@ def _is_idle(known: Knowledge, pace: Pace, at: datetime) -> bool:
     match known.phase:
         case Phase.PAUSED:
             return True
+        case Phase.RUNNING | Phase.PENDING if _is_closed(known, at):
+            return True
         case Phase.RUNNING:
-            return known.schedule is not None and known.schedule.opened_at(at) is None
+            return False
         case Phase.PENDING if not known.begun and known.scheduled_at is not None:
             early = at < known.scheduled_at - pace.idle_interval
             return early or at - max(known.scheduled_at, known.phase_since) >= FRESH
@@ -98,6 +101,11 @@ def _is_idle(known: Knowledge, pace: Pace, at: datetime) -> bool:
             return at - known.phase_since >= FRESH
         case _:
             return at - known.changed_at >= FRESH
+
+
+def _is_closed(known: Knowledge, at: datetime) -> bool:
+    """Return whether it is dialled, but not at this hour."""
+    return known.begun and known.schedule is not None and known.schedule.opened_at(at) is None
 
 
 def _turns_soon(known: Knowledge, pace: Pace, at: datetime) -> bool:
@@ -118,9 +126,16 @@ def _moments(known: Knowledge, pace: Pace, at: datetime) -> list[datetime]:
         settles_at(known, pace.limits),
         overdue_at(known, pace.limits),
         known.scheduled_at if known.phase is Phase.PENDING else None,
-        known.schedule.opens_at(at) if known.schedule and known.phase is Phase.RUNNING else None,
+        _opens_at(known, at),
     ]
     return [moment for moment in moments if moment is not None and moment > at]
+
+
+def _opens_at(known: Knowledge, at: datetime) -> datetime | None:
+    """Return when its hours begin next; None: it has none, or is not dialled."""
+    if known.schedule is None or known.phase not in {Phase.RUNNING, Phase.PENDING}:
+        return None
+    return known.schedule.opens_at(at) if known.begun else None
 
 
 def _quiet_since(watch: Watch) -> datetime | None:

@@ -6,6 +6,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from monitor.headers import check_header_value
 from monitor.providers.api import Auth
+from monitor.providers.hours import HoursSettings
 from monitor.secret import Secret, rule
 from monitor.setting_types import (
     CaFile,
@@ -36,6 +37,9 @@ class SharedSettings(Settings):
     though all is well."""
     overdue_after: Patience | None = None
     """Instead of `[polling]` `overdue_after`."""
+    hours: HoursSettings | None = None
+    """The hours in which calls are made, for batches whose provider shows none: outside of them
+    nothing stalls, and batches are polled at `idle_interval`."""
     rate_limit: Rate
     """Requests that the account may spend at most: polls, pages of calls, lists of batches."""
     labels: Labels = Field(default_factory=dict)

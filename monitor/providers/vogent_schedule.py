@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from zoneinfo import ZoneInfo
 
 from monitor.core.errors import PollError
@@ -24,7 +24,7 @@ def read_schedule(found: object) -> Schedule | None:
     one slot of many, because hours that are half guessed silence what should be heard. It never
     fails a poll.
     """
-    if not isinstance(found, dict) or not _is_zone(found.get("timezone")):
+    if not isinstance(found, dict) or not is_zone(found.get("timezone")):
         return None
     try:
         slots = tuple(islice(_slots(found.get("days")), SLOTS_LIMIT + 1))
@@ -33,7 +33,8 @@ def read_schedule(found: object) -> Schedule | None:
     return Schedule(zone=found["timezone"], slots=slots) if 0 < len(slots) <= SLOTS_LIMIT else None
 
 
-def _is_zone(name: object) -> bool:
+def is_zone(name: object) -> TypeGuard[str]:
+    """Return whether a value names a time zone of the IANA database."""
     return isinstance(name, str) and _ZONE.fullmatch(name) is not None and _is_known(name)
 
 
@@ -53,9 +54,15 @@ def _slots(days: object) -> Iterator[Slot]:
         if number is None or number > 6:
             raise invalid()
         for slot in _objects(day.get("timeSlots")):
-            start, end = _minutes(slot.get("startTime")), _minutes(slot.get("endTime"))
-            # an end that is not after its start lies in the night after
-            yield Slot(day=number, start=start, end=end if end > start else end + _DAY)
+            start, end = read_clock(slot.get("startTime")), read_clock(slot.get("endTime"))
+            if start is None or end is None:
+                raise invalid()
+            yield make_slot(number, start, end)
+
+
+def make_slot(day: int, start: int, end: int) -> Slot:
+    """Make a slot of minutes after midnight; an end not after its start is in the night after."""
+    return Slot(day=day, start=start, end=end if end > start else end + _DAY)
 
 
 def _objects(found: object) -> list[dict[str, Any]]:
@@ -67,11 +74,10 @@ def _objects(found: object) -> list[dict[str, Any]]:
     return found
 
 
-def _minutes(value: object) -> int:
+def read_clock(value: object) -> int | None:
+    """Return the minutes after midnight of `9:00`, `09:00:00` or `24:00`; None for no such time."""
     clock = _CLOCK.fullmatch(value) if isinstance(value, str) else None
     if clock is None:
-        raise invalid()
+        return None
     minutes = 60 * int(clock[1]) + int(clock[2])
-    if int(clock[2]) > 59 or minutes > _DAY:
-        raise invalid()
-    return minutes
+    return None if int(clock[2]) > 59 or minutes > _DAY else minutes

@@ -20,7 +20,7 @@ HEADER = re.compile(r"(?:# )?\[+([a-z.-]+)\]+")
 KEY = re.compile(r"(?:# )?([a-z_]+) = ")
 NO_DEFAULT = {
     *("labels", "headers", "ca_file", "heartbeat_url"),
-    *("bearer", "query", "valid", "rest_calls", "discover"),
+    *("bearer", "query", "valid", "rest_calls", "discover", "hours"),
 }
 """Keys whose commented value is an example, not the default."""
 INSTEAD = {"bearer": ("username", "password")}

@@ -59,8 +59,8 @@ receiver = "opps"
         "2: monitor.log_level: must be 'debug', 'info', 'warning' or 'error'",
         '7: sources.bolna-prod.rate_limt: is not a known key; did you mean "rate_limit"?; '
         "allowed: allow_http, allow_private, interval, settle_after, stall_after, overdue_after, "
-        "rate_limit, labels, ca_file, api_key, api_key_env, api_key_file, base_url, provider, "
-        "discover",
+        "hours, rate_limit, labels, ca_file, api_key, api_key_env, api_key_file, base_url, "
+        "provider, discover",
         "10: batches[0].source: there is no source 'bolna'; did you mean \"bolna-prod\"?; "
         "there are: bolna-prod",
         "21: routes[0].matchers[1]: the regular expression '(' does not compile: "
@@ -148,6 +148,57 @@ SOURCE = '[sources.x]\nprovider = "bolna"\n'
     ],
 )
 def test_each_mistake_says_what_is_wrong_and_what_is_allowed(
+    write: Write, text: str, mistake: str
+) -> None:
+    assert mistake_in(write(text)).startswith(mistake)
+
+
+HOURS = f"{SOURCE}api_key = 'a'\n[sources.x.hours]\n"
+DAY = "[[sources.x.hours.days]]\n"
+SLOT = "timeSlots = [{ startTime = '9:00', endTime = '18:00' }]\n"
+UTC = "timezone = 'UTC'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (f"{SOURCE}api_key = 'a'\nhours = '9-18'", "4: sources.x.hours: must be a table"),
+        (f"{HOURS}{UTC}", "4: sources.x.hours.days: is missing"),
+        (f"{HOURS}{DAY}dayOfWeek = 1\n{SLOT}", "4: sources.x.hours.timezone: is missing"),
+        (f"{HOURS}{UTC}zone = 1\n{DAY}dayOfWeek = 1\n{SLOT}", "6: sources.x.hours.zone: is not a"),
+        (
+            f"{HOURS}{UTC}days = []",
+            "6: sources.x.hours.days: must hold one at least, such as { day",
+        ),
+        (f"{HOURS}{UTC}days = {{}}", "6: sources.x.hours.days: must be an array of tables such as"),
+        (f"{HOURS}{UTC}days = [1]", "6: sources.x.hours.days[0]: must be a table"),
+        (f"{HOURS}{UTC}{DAY}{SLOT}", "6: sources.x.hours.days[0].dayOfWeek: is missing"),
+        (
+            f"{HOURS}{UTC}{DAY}dayOfWeek = 7\n{SLOT}",
+            "7: sources.x.hours.days[0].dayOfWeek: must be a day from 0 (Sunday) to 6 (Saturday)",
+        ),
+        (
+            f"{HOURS}{UTC}{DAY}day_of_week = 1\n{SLOT}",
+            "7: sources.x.hours.days[0].day_of_week: is not a known key; did you mean "
+            '"dayOfWeek"?; allowed: dayOfWeek, timeSlots',
+        ),
+        (
+            f"{HOURS}{UTC}{DAY}dayOfWeek = 1\ntimeSlots = '9-18'",
+            "8: sources.x.hours.days[0].timeSlots: must be an array of tables such as { startTime",
+        ),
+        (
+            f"{HOURS}{UTC}{DAY}dayOfWeek = 1\ntimeSlots = [\n"
+            "{ startTime = '9:00', endTime = '25:00' }]",
+            "9: sources.x.hours.days[0].timeSlots[0].endTime: must be a time of day from",
+        ),
+        (
+            f"{HOURS}{UTC}{DAY}dayOfWeek = 1\n{SLOT.replace('startTime', 'start')}",
+            "8: sources.x.hours.days[0].timeSlots[0].start: is not a known key; did you mean "
+            '"startTime"?; allowed: startTime, endTime',
+        ),
+    ],
+)
+def test_each_mistake_of_calling_hours_has_its_key_and_line(
     write: Write, text: str, mistake: str
 ) -> None:
     assert mistake_in(write(text)).startswith(mistake)
@@ -270,7 +321,11 @@ def test_a_secret_never_shows_in_the_config(write: Write) -> None:
             "{ statuses = 'ACTIVE' }",
             'sources.x.discover.statuses: must be an array of texts such as ["running"]',
         ),
-        ("bolna", "{ agents = ['a/b'] }", 'sources.x.discover.agents: an agent id cannot hold "/"'),
+        (
+            "bolna",
+            "{ agents = ['a/b'] }",
+            "sources.x.discover.agents: this is a path, not an agent id: paste only 'b'",
+        ),
     ],
 )
 def test_mistakes_of_discovery_are_named_with_their_key(

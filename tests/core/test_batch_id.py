@@ -15,6 +15,7 @@ from monitor.core.batch_id import check_batch_id, identity_of
         "...",
         "a.b",
         "a:b?c#d",
+        "arn:aws:sns:us-east-1:123456789012:topic",
         "x" * 256,
         "ß",
     ],
@@ -29,8 +30,13 @@ def test_what_stays_in_one_segment_of_a_path_is_an_id(batch_id: str) -> None:
         ("", "cannot be empty"),
         (".", 'cannot be "." or ".."'),
         ("..", 'cannot be "." or ".."'),
-        ("a/b", 'cannot hold "/"'),
+        ("/", 'cannot hold "/"'),
         ("../b", 'cannot hold "/"'),
+        ("a/..", 'cannot hold "/"'),
+        ("a//b", 'cannot hold "/"'),
+        ("a/b c", 'cannot hold "/"'),
+        ("a?b/c", 'cannot hold "/"'),
+        ("arn:aws:bedrock:us-east-1:1:job/a b", 'cannot hold "/"'),
         ("a\\b", 'cannot hold "\\"'),
         ("a%2Fb", 'cannot hold "%"'),
         ("a b", "cannot hold spaces"),
@@ -66,6 +72,33 @@ def test_a_pasted_url_is_refused_with_what_to_paste_instead(url: str, advice: st
 
     assert advice in str(refusal.value)
     assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "advice"),
+    [
+        (
+            "arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/abc123def456",
+            "an ARN",
+            "abc123def456",
+        ),
+        ("arn:aws-us-gov:s3:::a.bucket/jobs/nightly", "an ARN", "nightly"),
+        ("batches/1234567891", "a path", "1234567891"),
+        ("/v1/batches/batch_abc", "a path", "batch_abc"),
+        ("/v1.0/batches/batch_abc/?key=secret", "a path", "batch_abc"),
+        ("/batch-1#secret", "a path", "batch-1"),
+        ("batch-1/", "a path", "batch-1"),
+        ("a/b", "a path", "b"),
+    ],
+)
+def test_a_pasted_arn_or_path_is_refused_with_its_last_segment_to_paste_instead(
+    text: str, what: str, advice: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^this is {what}, not a batch id") as refusal:
+        check_batch_id(text)
+
+    assert str(refusal.value) == f"this is {what}, not a batch id: paste only {advice!r}"
+    check_batch_id(advice)
 
 
 @given(st.text())

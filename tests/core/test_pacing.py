@@ -128,12 +128,26 @@ def test_outside_of_its_hours_a_batch_is_polled_at_the_idle_interval(wait: Wait)
     assert wait(phase=Phase.RUNNING, schedule=dials(8, 12)) == INTERVAL
 
 
-def test_the_opening_of_its_hours_is_never_missed(wait: Wait) -> None:
+def test_so_is_one_that_dials_while_its_status_waits(wait: Wait) -> None:
+    assert wait(phase=Phase.PENDING, live_calls=1, schedule=dials(10, 12)) == IDLE
+    assert wait(phase=Phase.PENDING, live_calls=1, schedule=dials(8, 12)) == INTERVAL
+
+
+@pytest.mark.parametrize("phase", [Phase.RUNNING, Phase.PENDING])
+def test_the_opening_of_its_hours_is_never_missed(wait: Wait, phase: Phase) -> None:
     pace = replace(PACE, idle_interval=DAY)
 
-    opens_in = wait(phase=Phase.RUNNING, schedule=dials(10, 12), pace=pace)
+    opens_in = wait(phase=phase, live_calls=1, schedule=dials(10, 12), pace=pace)
 
     assert opens_in == timedelta(hours=1, minutes=30)
+
+
+def test_what_has_not_begun_has_no_hours_to_wait_for(wait: Wait) -> None:
+    pace = replace(PACE, idle_interval=DAY)
+
+    old = {"phase": Phase.PENDING, "phase_since": NOW - 2 * HOUR}
+
+    assert wait(**old, schedule=dials(10, 12), pace=pace) == DAY
 
 
 def test_a_batch_without_any_hours_waits_for_no_opening(wait: Wait) -> None:
@@ -321,9 +335,23 @@ def test_a_pace_is_shorter_when_any_of_its_intervals_is(name: str) -> None:
     assert not PACE.is_shorter_than(PACE)
 
 
-@pytest.mark.parametrize("name", ["stall_after", "overdue_after"])
-def test_a_pace_is_shorter_when_something_is_too_long_sooner(name: str) -> None:
-    sooner = replace(PACE, limits=replace(LIMITS, **{name: HOUR}))
+@pytest.mark.parametrize(
+    "limits", [replace(LIMITS, stall_after=HOUR), replace(LIMITS, overdue_after=HOUR)]
+)
+def test_a_pace_is_shorter_when_something_is_too_long_sooner(limits: Limits) -> None:
+    sooner = replace(PACE, limits=limits)
 
     assert sooner.is_shorter_than(PACE)
     assert not PACE.is_shorter_than(sooner)
+
+
+def test_a_pace_is_shorter_when_other_hours_may_be_open_now() -> None:
+    anytime, morning, evening = (
+        replace(PACE, limits=replace(LIMITS, hours=hours))
+        for hours in (None, dials(8, 12), dials(18, 20))
+    )
+
+    assert morning.is_shorter_than(evening)
+    assert anytime.is_shorter_than(evening)
+    assert not evening.is_shorter_than(anytime)
+    assert not evening.is_shorter_than(evening)

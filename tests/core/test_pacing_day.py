@@ -69,7 +69,7 @@ def moments(known: Knowledge, at: datetime) -> list[datetime]:
     found = [stalls_at(known, PACE.limits, at=at), overdue_at(known, PACE.limits)]
     if known.phase is Phase.PENDING:
         found.append(known.scheduled_at)
-    if known.phase is Phase.RUNNING and known.schedule is not None:
+    if known.begun and known.phase in {Phase.RUNNING, Phase.PENDING} and known.schedule:
         found.append(known.schedule.opens_at(at))
     return [moment for moment in found if moment is not None and moment > at]
 

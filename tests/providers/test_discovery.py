@@ -69,7 +69,9 @@ def test_bolna_without_agents_is_refused_with_the_reason(discover: Any) -> None:
         ([], 'must be "all" or an array of agent ids'),
         ("a1", 'must be "all" or an array of agent ids'),
         ([7], "must hold texts"),
-        (["a/b"], 'an agent id cannot hold "/"'),
+        (["../b"], 'an agent id cannot hold "/"'),
+        (["agents/a1"], "this is a path, not an agent id: paste only 'a1'"),
+        (["arn:aws:x:::agent/a1"], "this is an ARN, not an agent id: paste only 'a1'"),
         (["https://x.example/agents/a1"], "this is a URL, not an agent id: paste only 'a1'"),
     ],
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.test_oauth2 import SERVICE, TIMER
 from tests.deploy.test_unit import SYSUSERS, UNIT, drop_in, run, settings
 
 
@@ -38,10 +39,22 @@ def test_systemd_would_find_what_is_wrong(tmp_path: Path, line: str) -> None:
     assert found.stderr != ""
 
 
-def test_the_unit_exposes_little() -> None:
-    found = run("systemd-analyze", "security", "--offline=true", "--threshold=15", UNIT)
+@pytest.mark.parametrize("unit", [UNIT, SERVICE], ids=lambda unit: unit.name)
+def test_the_unit_exposes_little(unit: Path) -> None:
+    found = run("systemd-analyze", "security", "--offline=true", "--threshold=15", unit)
 
     assert found.returncode == 0, found.stdout
+
+
+def test_systemd_finds_nothing_wrong_with_the_units_that_fetch_tokens(tmp_path: Path) -> None:
+    program = settings(SERVICE.read_text())["ExecStart"].split()[0]
+    for file in (SERVICE, TIMER):
+        named = tmp_path / file.name.replace("@", "@acme")
+        named.write_text(file.read_text().replace(program, sys.executable))
+
+    found = run("systemd-analyze", "verify", "--recursive-errors=no", *tmp_path.iterdir())
+
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
 
 
 def test_the_user_is_made_as_the_unit_needs_it(tmp_path: Path) -> None:
