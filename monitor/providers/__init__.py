@@ -42,6 +42,8 @@ def build(
     `connections` bounds how many it makes at a time; `on_answer` sees every answer as it came. The
     key is read with the first poll. Raises ConfigError if the CA file cannot be used.
     """
+    import anyio.to_process  # noqa: F401 (else all would wait for it at the first large answer)
+
     from monitor.net.http import HttpClient  # a quarter of a command's start: few need it
 
     client = HttpClient(
