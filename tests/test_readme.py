@@ -1,6 +1,7 @@
 """What README shows is true: the payload, the consumer, the lists of events, the guides."""
 
 import asyncio
+import json
 import os
 import re
 import shlex
@@ -8,6 +9,7 @@ import signal
 import sqlite3
 import sys
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor.core.delivery import VerdictKind
@@ -70,29 +72,36 @@ async def test_the_guide_to_a_provider_of_ones_own_leads_to_its_end(
             stderr=asyncio.subprocess.STDOUT,
         )
 
-    def has_completed() -> bool:
+    def has_found_and_completed() -> bool:
         with (
             closing(sqlite3.connect(tmp_path / "monitor.db")) as database,
             suppress(sqlite3.OperationalError),
         ):
-            found = database.execute("SELECT type FROM events ORDER BY sequence").fetchall()
-            return found == [("batch.first_seen",), ("batch.completed",)]
+            found = database.execute("SELECT type FROM events ORDER BY type").fetchall()
+            return found == [("batch.completed",), ("batch.first_seen",), ("batch.first_seen",)]
         return False
+
+    def listed(batch_id: str, *, has_more: bool) -> bytes:
+        item = {"id": batch_id, "created": datetime.now(UTC).isoformat()}
+        return json.dumps({"campaigns": [item], "has_more": has_more, "last_id": batch_id}).encode()
 
     async with MadeUpApi() as api:
         api.put("/v1/campaigns/c-42", answer.encode())
-        config = table.replace("https://api.acme.example", api.origin) + ACCESS
-        (tmp_path / "config.toml").write_text(config)
+        api.put("/v1/campaigns/c-43", answer.replace("c-42", "c-43").encode())
+        api.put("/v1/campaigns?limit=100", listed("c-42", has_more=True))
+        api.put("/v1/campaigns?limit=100&after=c-42", listed("c-43", has_more=False))
+        config = table.replace("https://api.acme.example", api.origin)
+        (tmp_path / "config.toml").write_text(config.replace("bearer", f"{ACCESS}bearer"))
         polled = (await (await start(poll)).communicate())[0].decode()
         added = (await (await start(add)).communicate())[0].decode()
         ended = re.sub('"ringing": 2, "queued": 1', '"unreachable": 3', answer)
         api.put("/v1/campaigns/c-42", ended.replace("dialing", "done").encode())
         daemon = await start(run)
-        await until(has_completed)
+        await until(has_found_and_completed)
         daemon.send_signal(signal.SIGTERM)
         await daemon.communicate()
 
-    assert len(table.splitlines()) <= 20
+    assert len(table.splitlines()) <= 25
     assert 'campaign.state → "dialing"' in polled
     assert "57.1%  4 finished, 3 open of 7" in polled
     assert "name      January reminders" in polled
