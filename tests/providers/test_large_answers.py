@@ -2,10 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -29,14 +32,37 @@ async def api() -> AsyncIterator[MadeUpApi]:
         yield served
 
 
+@contextmanager
+def threaded(body: bytes) -> Iterator[str]:
+    """Answer whatever is asked by a body, from a thread of its own; return where."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
 @asynccontextmanager
 async def source(
-    api: MadeUpApi, *, deadline: float = HANG, **fields: Any
+    api: MadeUpApi | str, *, deadline: float = HANG, **fields: Any
 ) -> AsyncIterator[Generic]:
+    origin = api if isinstance(api, str) else api.origin
     settings = GenericSettings.model_validate(
         {
             "provider": "generic",
-            "url": f"{api.origin}/{{id}}",
+            "url": f"{origin}/{{id}}",
             "id": "id",
             "status": "state",
             "counts": "calls[].status",
@@ -187,3 +213,28 @@ async def test_a_packed_answer_is_bounded_as_it_is_unpacked(api: MadeUpApi) -> N
         error = await refusal(beyond)
 
     assert error.kind is FailureKind.TOO_LARGE
+
+
+async def test_nobody_waits_long_for_the_largest_answer() -> None:
+    """It is counted in CPU seconds of the loop's thread; the server has one of its own."""
+    body = batch(40_000, size=16 * MIB - MIB // 16)
+    with threaded(body) as origin:
+        async with source(origin, answer_limit="16MiB") as provider:
+            await provider.read("b1")  # starts the process
+            held = asyncio.create_task(longest_stretch())
+            reading = await provider.read("b1")
+            held.cancel()
+
+    assert reading.total_contacts == 40_000
+    assert await held <= 0.020
+
+
+async def longest_stretch() -> float:
+    """Return the most CPU seconds that passed in this thread between two turns of its loop."""
+    longest, before = 0.0, time.thread_time()
+    with suppress(asyncio.CancelledError):
+        while True:
+            await asyncio.sleep(0)
+            now = time.thread_time()
+            longest, before = max(longest, now - before), now
+    return longest
