@@ -1,8 +1,8 @@
 """One request: what has come of its answer, and its body in the way it is to be read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -62,35 +62,47 @@ class Exchange:
     async def read_whole(self, parts: AsyncIterator[bytes]) -> bytes:
         """Return a whole body, in UTF-8; raise NetworkError for one beyond the limit."""
         if not is_plain(*self._coding):  # else a faster way
-            await self._make_room(self._limit)
-            await self.pour(parts, self._parts.append, limit=self._limit)
-            return b"".join(self._parts)
+            async with aclosing(self._unpack(parts)) as plain:
+                return await self._gather(plain, self._limit)
         declared = self._declared
         if declared > self._limit:
-            raise NetworkError(NetworkKind.TOO_LARGE, self._beyond(declared))
+            raise self._too_large(declared)
+        return (await self._gather(parts, declared or self._limit)).removeprefix(MARK)
+
+    async def _gather(self, parts: AsyncIterator[bytes], size: int) -> bytes:
+        """Return all parts, of `size` bytes at most by what is known; a large body needs room."""
         held, enough = 0, min(SMALL, self._limit)
         async for part in parts:
             self._parts.append(part)
             held += len(part)
             if held > enough:
                 if held > self._limit:
-                    raise NetworkError(NetworkKind.TOO_LARGE, self._beyond(held, "over "))
-                await self._make_room(declared or self._limit)
+                    raise self._too_large(held, "over ")
+                await self._make_room(size)
                 enough = self._limit
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        return body.removeprefix(MARK)
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
     async def pour(self, parts: AsyncIterator[bytes], take: Take, *, limit: int) -> None:
         """Hand a body over as it comes, in UTF-8; what it is unpacked to is limited."""
-        body = Body(*self._coding)
-        poured = 0
+        async with aclosing(self._unpack(parts)) as plain:
+            async for part in plain:
+                limit -= len(part)
+                if limit < 0:
+                    raise NetworkError(NetworkKind.TOO_LARGE)
+                take(part)
+
+    async def _unpack(self, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """Yield a body in UTF-8 as it comes; others have their turn where little holds much."""
+        body, stretch = Body(*self._coding), 0
         async for part in parts:
             for plain in body.take(part):
-                poured += _hand_over(plain, take, limit - poured)
-                if poured % _AT_A_STRETCH < len(plain):  # much may be packed in little
+                yield plain
+                stretch += len(plain)
+                if stretch > _AT_A_STRETCH:
+                    stretch = 0
                     await asyncio.sleep(0)
         for plain in body.end():
-            poured += _hand_over(plain, take, limit - poured)
+            yield plain
 
     async def _make_room(self, size: int) -> None:
         """Wait for room for so many bytes; raise NetworkError if none comes within the deadline.
@@ -123,8 +135,9 @@ class Exchange:
         self.handler = None
         self._headers, self._parts = {}, []
 
-    def _beyond(self, size: int, more: str = "") -> str:
-        return f"{more}{_write(size)} where {_write(self._limit)} are allowed"
+    def _too_large(self, size: int, more: str = "") -> NetworkError:
+        reason = f"{more}{_write(size)} where {_write(self._limit)} are allowed"
+        return NetworkError(NetworkKind.TOO_LARGE, reason)
 
     @property
     def _declared(self) -> int:
@@ -143,13 +156,6 @@ class Exchange:
         with suppress(NetworkError):
             return b"".join(islice(Body(*self._coding).take(raw), 2))[: self._limit]
         return b""
-
-
-def _hand_over(part: bytes, take: Take, left: int) -> int:
-    if len(part) > left:
-        raise NetworkError(NetworkKind.TOO_LARGE)
-    take(part)
-    return len(part)
 
 
 def _write(size: int) -> str:

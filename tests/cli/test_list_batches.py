@@ -284,6 +284,7 @@ async def test_a_batch_that_was_never_read_says_why(
     assert batch["last_error"] == {
         "kind": "not_found",
         "status_code": 404,
+        "reason": None,
         "since": "2026-01-29T08:31:00.000Z",
     }
     assert batch["settled"] is None

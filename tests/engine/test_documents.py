@@ -201,6 +201,30 @@ def holds(found: object, expected: object) -> bool:
     return found == expected
 
 
+async def test_a_list_that_the_config_describes_is_looked_through_to_its_end(
+    any_rig: Rig, until: Until, api: MadeUpApi
+) -> None:
+    rig = any_rig
+    rig.tail = (
+        f'[sources.any]\nprovider = "generic"\n{ACCESS}rate_limit = "1000/s"\n'
+        f'url = "{api.origin}/b/{{id}}"\nstatus = "state"\nrunning = ["live"]\n'
+        'completed = ["over"]\nquery = { token = "the-key" }\n'
+        f'[sources.any.discover]\nurl = "{api.origin}/list?page=0"\nitems = "@"\nid = "name"\n'
+        'next = { page = "+1" }\n'
+    )
+    for number, name in enumerate(("b/first", "b/second", None)):
+        page = json.dumps([] if name is None else [{"name": name}])
+        api.put(f"/list?page={number}&token=the-key", page.encode())
+    for name in ("first", "second"):
+        api.put(f"/b/{name}?token=the-key", b'{"state": "live"}')
+
+    await rig.start()
+    await until(lambda: rig.crm.types == ["batch.first_seen"] * 2)
+
+    assert {event["subject"] for event in rig.crm.events} == {"first", "second"}
+    assert await rig.value("SELECT count(*) FROM batches WHERE origin = 'discovered'") == 2
+
+
 @pytest.mark.parametrize("name", LIVES)
 async def test_what_is_told_of_a_documented_life(
     name: str, any_rig: Rig, until: Until, api: MadeUpApi

@@ -73,8 +73,8 @@ BUGS = (
         edits=[
             Edit(
                 module="monitor.net.exchange",
-                old="    if len(part) > left:\n        raise",
-                new="    if not part:\n        raise",
+                old="                if held > self._limit:",
+                new="                if held < 0:",
             )
         ],
         test=NETWORK,

@@ -213,6 +213,7 @@ async def test_a_packed_answer_is_bounded_as_it_is_unpacked(api: MadeUpApi) -> N
         error = await refusal(beyond)
 
     assert error.kind is FailureKind.TOO_LARGE
+    assert (error.reason or "").endswith("where 1.0 MiB are allowed: see answer_limit")
 
 
 async def test_nobody_waits_long_for_the_largest_answer() -> None:
