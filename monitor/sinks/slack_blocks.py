@@ -241,7 +241,7 @@ def _lasting(document: Document, *, dated: bool = True) -> str:
 
 def _remedy(document: Document) -> str:
     error = document["data"].get("error") or {}
-    return REMEDIES.get(str(error.get("kind")), "") if document["type"] == "source.failing" else ""
+    return REMEDIES.get(document["type"], {}).get(str(error.get("kind")), "")
 
 
 def _context(document: Document) -> str:

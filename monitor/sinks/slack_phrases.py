@@ -24,11 +24,16 @@ SOURCE_REMOVED: Final = "👋 Source removed"
 """That of a source that was failing when it left the config, instead of its recovery."""
 _KEY_REFUSED: Final = "The provider refuses the key: renew it."
 REMEDIES: Final = {
-    "unauthorized": _KEY_REFUSED,
-    "forbidden": _KEY_REFUSED,
-    "key_missing": "The key cannot be read: `monitor check-config` says why.",
+    "source.failing": {
+        "unauthorized": _KEY_REFUSED,
+        "forbidden": _KEY_REFUSED,
+        "key_missing": "The key cannot be read: `monitor check-config` says why.",
+    },
+    "batch.unreachable": {
+        "too_large": "The answer is larger than what is read: `monitor poll` says what to do.",
+    },
 }
-"""By the kind of a failing source's error: what no waiting mends."""
+"""By type of event and kind of error: what no waiting mends."""
 LASTING: Final = {
     "batch.stalled": "No call has moved for {}",
     "batch.progressing": "No call had moved for {}",

@@ -1,3 +1,4 @@
+import json
 import re
 import unicodedata
 from typing import Any
@@ -292,6 +293,17 @@ def test_a_batch_that_was_never_read_shows_why(document: Document) -> None:
     assert trouble.startswith("Polls fail: not found (HTTP 404) since <!date^1769674862^")
     assert known == "It was never read: is the id right?"
     assert " · Polls fail: not found (HTTP 404) · batch " in payload["text"]
+
+
+def test_a_batch_whose_answer_is_too_large_names_the_remedy(document: Document) -> None:
+    document["type"] = "batch.unreachable"
+    document["data"] |= {"since": "2026-01-29T08:21:02.114Z"}
+    document["data"]["error"] = {"kind": "too_large", "status_code": 200}
+
+    shown = json.dumps(message(document))
+
+    assert "Polls fail: too large" in shown
+    assert "`monitor poll` says what to do." in shown
 
 
 def test_what_an_unreachable_batch_shows_is_the_last_that_is_known(document: Document) -> None:
