@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 SMALL: Final = 64 * 1024
@@ -26,11 +27,12 @@ class Room:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # it was given in the same moment
-                self.give(size)
-            else:
-                self._waiting.remove(place)
+            if turn.cancelled():
+                with suppress(ValueError):  # whoever gave meanwhile has passed it over
+                    self._waiting.remove(place)
                 self.give(0)
+            else:  # it was given in the same moment
+                self.give(size)
             raise
 
     def give(self, size: int) -> None:
@@ -38,8 +40,9 @@ class Room:
         self._free += size
         while self._waiting and self._waiting[0][0] <= self._free:
             wanted, turn = self._waiting.popleft()
-            self._free -= wanted
-            turn.set_result(None)
+            if not turn.cancelled():
+                self._free -= wanted
+                turn.set_result(None)
 
 
 class Place:

@@ -48,17 +48,19 @@ async def test_whoever_comes_first_is_served_first_though_there_is_room_for_the_
     takes_last.cancel()
 
 
-@pytest.mark.parametrize("given", [True, False])
-async def test_whoever_gives_up_takes_nothing_with_him(given: bool) -> None:
+@pytest.mark.parametrize("given", ["before", "with it", "after"])
+async def test_whoever_gives_up_takes_nothing_with_him(given: str) -> None:
     room = Room(10)
     first = Place(room)
     await first.take(10)
     _, takes = begin(room, 10)
     _, takes_next = begin(room, 10)
     await turn()
-    if given:
+    if given == "before":
         first.leave()
     takes.cancel()
+    if given == "with it":
+        first.leave()
     with suppress(asyncio.CancelledError):
         await takes
     first.leave()
