@@ -54,7 +54,11 @@ def _secrets_of(settings: SourceSettings) -> list[str]:
     """Return what must not show: the secrets, and the headers as they carry them."""
     held = (secret.read() for secret in settings.held_secrets())
     auth = settings.read_auth()
-    values = (*held, *auth.headers.values(), *map(quote, auth.query.values()))
+    values = (
+        *held,
+        *auth.headers.values(),
+        *(quote(value, safe="") for value in auth.query.values()),
+    )
     return [value for value in values if not _NO_SECRET.fullmatch(value)]
 
 

@@ -12,8 +12,8 @@ from tests.engine.rig import Rig
 from tests.providers.made_up_api import ACCESS, MadeUpApi
 
 RECIPIENTS = 10_000
-STEPS = 8
-OTHERS = [f"b{number}" for number in range(50)]
+STEPS = 5
+OTHERS = [f"b{number}" for number in range(20)]
 TABLE = f"""
 [sources.large]
 provider = "generic"
