@@ -87,6 +87,20 @@ def postgres_url(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def make_postgres_url(postgres: Postgres, migrated_postgres: str) -> Iterator[Callable[[], str]]:
+    """Make fresh Postgres databases with the newest schema, for what goes on side by side."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(postgres.create(migrated_postgres))
+        return made[-1]
+
+    yield make
+    for url in made:
+        postgres.drop(url)
+
+
+@pytest.fixture
 def empty_postgres_url(postgres: Postgres) -> Iterator[str]:
     """Return the URL of a Postgres database without any table."""
     url = postgres.create()
