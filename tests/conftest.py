@@ -1,6 +1,7 @@
 """What the tests of several rooms share: databases, and waiting without sleeping."""
 
 import asyncio
+import os
 import shutil
 import signal
 import sqlite3
@@ -16,8 +17,9 @@ from hypothesis import HealthCheck, settings
 from monitor.storage.database import Database
 from monitor.storage.schema.version import migrate
 from monitor.storage.servers import sqlite
+from tests.faults.figures import TIMED
 from tests.patient import HANG
-from tests.postgres import Postgres, run_postgres
+from tests.postgres import Postgres, find_memory, run_postgres
 
 Until = Callable[..., Awaitable[None]]
 Outage = Callable[[], AbstractAsyncContextManager[None]]
@@ -29,6 +31,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Hypothesis times each example and the making of it by the wall clock: no test may depend on that
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the files of tests that run beside others into memory, as the server's of Postgres are.
+
+    SQLite waits for the disk at each commit, which proves nothing but how fast that is: and that is
+    wanted where times are measured, with nothing beside.
+    """
+    memory = find_memory()
+    if memory is not None and config.getoption("numprocesses", None) and not TIMED:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +97,20 @@ def postgres_url(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
     url = postgres.create(migrated_postgres)
     yield url
     postgres.drop(url)
+
+
+@pytest.fixture
+def make_postgres_url(postgres: Postgres, migrated_postgres: str) -> Iterator[Callable[[], str]]:
+    """Make fresh Postgres databases with the newest schema, for what goes on side by side."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(postgres.create(migrated_postgres))
+        return made[-1]
+
+    yield make
+    for url in made:
+        postgres.drop(url)
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def run_postgres(*, durable: bool = False) -> Iterator[Postgres]:
     identity = _identity()
     with (
         _folder(identity) as copies,
-        _folder(identity, None if durable else _place()) as folder,
+        _folder(identity, None if durable else find_memory()) as folder,
         _server(
             _runnable(find_binaries(), copies, identity),
             folder,
@@ -135,8 +135,8 @@ def _folder(identity: dict[str, Any], place: str | None = None) -> Iterator[Path
         yield Path(name)
 
 
-def _place() -> str | None:
-    """Return where databases are made: in memory where there is room, else where files go."""
+def find_memory() -> str | None:
+    """Return a folder in memory where there is room for databases; none: where files go."""
     memory = Path("/dev/shm")  # noqa: S108 (the folder inside has a random name and is private)
     roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
     return str(memory) if roomy else None

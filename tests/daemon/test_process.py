@@ -16,10 +16,13 @@ from monitor.daemon.process import run
 from monitor.engine.delivering.relay import Relay
 from monitor.simulator.bolna import bolna_document
 from tests.conftest import Until
+from tests.daemon import endings
 from tests.daemon.conftest import MakeProcess
 from tests.engine.rig import Rig
+from tests.faults.fleet.gate import Pause
 from tests.patient import HANG
 from tests.patient import VARIABLE as UNANSWERED
+from tests.programs import PIPE, start
 from tests.simulator.faults import Fault
 
 connect = psycopg.AsyncConnection.connect
@@ -188,7 +191,7 @@ async def test_it_polls_no_more_at_once_than_it_may_have_open_files(
     rig.show(*names)
     declare(rig, *names)
     rig.polling = 'deadline = "10m"'
-    rig.bolna.fault(Fault.slow_drip(0.001))  # each poll keeps its connection
+    rig.bolna.fault(Pause(0.2).fault())  # each poll keeps its connection
     daemon = process(rig)
     await daemon.start(open_files=80)
 
@@ -249,53 +252,23 @@ async def test_a_loop_that_crashes_begins_anew_and_tells_it(
     assert "loop.crashed" in capsys.readouterr().out
 
 
-async def run_script(script: str) -> tuple[int, str]:
-    """Run Python code as a program; return its exit code and its standard error."""
-    program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", script), stderr=asyncio.subprocess.PIPE
-    )
+async def run_ending(*arguments: str) -> tuple[int, str]:
+    """Run a program whose end hangs; return its exit code and its standard error."""
+    program = await start(*arguments, module=endings.__name__, stderr=PIPE)
     try:
         _, errors = await asyncio.wait_for(program.communicate(), HANG)
     finally:
-        if program.returncode is None:
-            program.kill()
-    assert program.returncode is not None
-    return program.returncode, errors.decode()
+        program.kill()
+    return await program.wait(), errors.decode()
 
 
 async def test_a_name_look_up_that_hangs_does_not_hold_the_end_up() -> None:
     """The event loop and Python itself would wait for its thread, minutes if need be."""
-    script = """
-import asyncio, time
-from monitor.daemon import process
-
-async def main():
-    asyncio.get_running_loop().run_in_executor(None, time.sleep, 3600)
-    process.leave()
-
-asyncio.run(main())
-"""
-    assert await run_script(script) == (0, "")
+    assert await run_ending("look_up") == (0, "")
 
 
 async def test_an_end_that_hangs_is_forced_and_shows_where_it_hung(rig: Rig) -> None:
-    script = f"""
-import asyncio, os, signal
-from pathlib import Path
-from monitor.config.load import load
-from monitor.daemon import process
-from monitor.daemon.daemon import Daemon
-
-async def hang(self):
-    await asyncio.sleep(3600)
-
-async def start(self):
-    os.kill(os.getpid(), signal.SIGTERM)
-
-process.LONGEST_END, Daemon.stop, Daemon.start = 0.5, hang, start
-asyncio.run(process.run(load(Path({str(rig.write())!r}))))
-"""
-    code, errors = await run_script(script)
+    code, errors = await run_ending("hang", str(rig.write()))
 
     assert code == 1
     assert "Timeout (0:00:00.500000)!" in errors
@@ -304,27 +277,7 @@ asyncio.run(process.run(load(Path({str(rig.write())!r}))))
 async def test_an_end_that_hangs_is_forced_even_where_nobody_takes_its_tracebacks(
     rig: Rig,
 ) -> None:
-    script = f"""
-import asyncio, fcntl, os, signal
-from pathlib import Path
-from monitor.config.load import load
-from monitor.daemon import process
-from monitor.daemon.daemon import Daemon
-
-async def hang(self):
-    await asyncio.sleep(3600)
-
-async def start(self):
-    os.kill(os.getpid(), signal.SIGTERM)
-
-reading, writing = os.pipe()
-fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
-os.write(writing, b"x" * 4096)
-os.dup2(writing, 2)
-process.LONGEST_END, process.TRACEBACKS, Daemon.stop, Daemon.start = 0.5, 0.5, hang, start
-asyncio.run(process.run(load(Path({str(rig.write())!r}))))
-"""
-    code, _ = await run_script(script)
+    code, _ = await run_ending("hang_unread", str(rig.write()))
 
     assert code == -signal.SIGALRM
 

@@ -20,11 +20,12 @@ from tests.faults.settings import config
 from tests.patient import HANG
 
 RUNNING, SETTLED = "a" * 32, "b" * 32
-INTERVAL = 1.5
-"""Seconds; the settled batch is polled once an hour."""
-POLLING = """
-interval = "1500ms"
-idle_interval = "1500ms"
+INTERVAL = 1.5 if TIMED else 0.5
+"""Seconds; the settled batch is polled once an hour. Where two of them are held to, they are long
+enough for a machine to do its work in."""
+POLLING = f"""
+interval = "{1000 * INTERVAL:.0f}ms"
+idle_interval = "{1000 * INTERVAL:.0f}ms"
 settled_interval = "1h"
 forget_after = "3650d"
 """

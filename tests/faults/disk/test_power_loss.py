@@ -23,6 +23,8 @@ from tests.accounting import Account, account, served_states
 from tests.conftest import Until
 from tests.consumer import Accepted, Consumer
 from tests.daemon_process import DaemonProcess
+from tests.faults.clock import other_clock
+from tests.faults.clock.other_clock import ClockFile
 from tests.faults.disk.disk import Cut, Disk, Sync, Write, under
 from tests.faults.disk.ending import is_told, keys, put_lives
 from tests.faults.disk.inside import Inside, run_inside
@@ -36,6 +38,11 @@ from tests.simulator.faults import Fault
 LOSSES = sized(short=500, full=20_000)
 DAEMONS = sized(short=2, full=20)
 MOVING = float(sized(short=2, full=10))
+HOLD, PROBE = 6, 61
+"""Seconds until a receiver that is held, and an account that fails, are tried again."""
+AHEAD = HOLD + PROBE
+"""Seconds by which the daemon's clock is put forward before the power goes, at most: what is
+planned by it is due to the one that is started afterwards, whose clock has gone on."""
 CHECKPOINT = 100
 """Pages: a tenth of what SQLite waits for, so that the power goes amid checkpoints, too."""
 RECEIVERS = ("crm", "ops")
@@ -162,12 +169,12 @@ async def disturb(daemon: Inside, bolna: SimulatedBolna, ops: Consumer, until: U
     await until(lambda: held.hold is not None, what="a hold")
     daemon.engine.housekeeping.loop.bell.ring()
     ops.status = 200
-    daemon.clock.advance(seconds=6)
+    daemon.clock.advance(seconds=HOLD)
     await until(lambda: held.hold is None, what="the hold's end")
     bolna.fault(Fault.unauthorized())
     await until(lambda: source.health.failing_since is not None, what="a failure")
     bolna.lift()
-    daemon.clock.advance(seconds=61)
+    daemon.clock.advance(seconds=PROBE)
     await until(lambda: source.health.failing_since is None, what="a recovery")
 
 
@@ -201,9 +208,10 @@ async def go_on(
     for webhook in before:
         consumer.remember(webhook)
     await consumer.start()
+    ClockFile(clock := folder / "clock").step(AHEAD)
     daemon.configure(config(bolna.base_url, dict.fromkeys(RECEIVERS, consumer.url), lives))
     try:
-        await daemon.start()
+        await daemon.start(other_clock.__name__, environment={other_clock.VARIABLE: str(clock)})
         both = dict.fromkeys(RECEIVERS, consumer)
         await until(lambda: is_told(lives, both), what="all ends are told")
         await until(  # the last poll's events come one after the other

@@ -12,12 +12,12 @@ from tests.postgres import (
     Postgres,
     _folder,
     _identity,
-    _place,
     _run_initdb,
     _runnable,
     _user,
     _wait_until_ready,
     find_binaries,
+    find_memory,
 )
 
 SETTINGS: Final = (
@@ -85,7 +85,7 @@ class Server:
 async def run_server(*, more: Sequence[str] = ()) -> AsyncIterator[Server]:
     """Run a server until the end."""
     identity = _identity()
-    with _folder(identity) as copies, _folder(identity, _place()) as folder:
+    with _folder(identity) as copies, _folder(identity, find_memory()) as folder:
         binaries = await asyncio.to_thread(_runnable, find_binaries(), copies, identity)
         server = Server(binaries, folder, identity)
         await server.make()
@@ -100,7 +100,7 @@ async def run_server(*, more: Sequence[str] = ()) -> AsyncIterator[Server]:
 async def run_standby(primary: Server) -> AsyncIterator[Server]:
     """Run a standby that has each commit of a server before that is answered."""
     identity = _identity()
-    with _folder(identity, _place()) as folder:
+    with _folder(identity, find_memory()) as folder:
         server = Server(primary.binaries, folder, identity)
         source, target = str(primary.folder), str(server.data)
         await server.run("pg_basebackup", "-h", source, "-D", target, "-R", "-c", "fast")

@@ -17,7 +17,7 @@ from tests.faults.fleet.gate import Gate, Pause
 NAMES = ("one", "two", "three")
 RATE, BUCKET = 10.0, 50.0
 """Of a second, and what may be saved up."""
-STEPS = 10
+STEPS = sized(short=5, full=10)
 INTERVAL = 0.2
 POLLING = """
 interval = "{0}ms"

@@ -17,13 +17,15 @@ def test_a_seed_is_replayed_exactly_in_another_process() -> None:
         "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2",
     }
 
-    here = live(seed)
-    there = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "tests.faults.simulation", str(seed)],
-        env=other, capture_output=True, check=True, timeout=300,
-    )  # fmt: skip
+        env=other, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        here = live(seed)
+        there, _ = process.communicate(timeout=300)
 
-    assert there.stdout.decode() == "\n".join([*here.trace, str(here), ""])
+    assert process.returncode == 0
+    assert there.decode() == "\n".join([*here.trace, str(here), ""])
 
 
 @pytest.mark.skipif(not seeds(odd=True), reason="only even seeds are named")
