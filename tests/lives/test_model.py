@@ -1,9 +1,8 @@
 import pytest
 
-from tests.faults.figures import sized
 from tests.lives.dice import Life
 
-GROUPS, LIVES = sized(short=5, full=10), 100
+GROUPS, LIVES = 10, 100
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
