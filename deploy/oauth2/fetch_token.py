@@ -23,7 +23,7 @@ SECONDS: Final = 20
 """How long the server may say nothing."""
 LONGEST_ANSWER: Final = 64 * 1024
 LOCAL: Final = {"127.0.0.1", "localhost", "::1"}
-TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
+TOKEN: Final = re.compile(r"[\x21-\x7e]+")  # RFC 6749, A.12, of what a header carries
 ERRORS: Final = {  # RFC 6749, section 5.2; any other text might hold anything
     *("invalid_request", "invalid_client", "invalid_grant"),
     *("unauthorized_client", "unsupported_grant_type", "invalid_scope"),

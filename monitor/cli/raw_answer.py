@@ -5,7 +5,6 @@ import re
 import sys
 from contextlib import suppress
 from typing import Final
-from urllib.parse import quote
 
 import typer
 from rich.text import Text
@@ -53,12 +52,7 @@ def show_raw(answer: Answer, provider: Provider, settings: SourceSettings, *, ou
 def _secrets_of(settings: SourceSettings) -> list[str]:
     """Return what must not show: the secrets, and the headers as they carry them."""
     held = (secret.read() for secret in settings.held_secrets())
-    auth = settings.read_auth()
-    values = (
-        *held,
-        *auth.headers.values(),
-        *(quote(value, safe="") for value in auth.query.values()),
-    )
+    values = (*held, *settings.read_auth().headers.values())
     return [value for value in values if not _NO_SECRET.fullmatch(value)]
 
 

@@ -92,8 +92,15 @@ def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
     for kind, named in tables.items():
         for name, settings in named.items():
             for secret in settings.held_secrets():
-                inner = "" if getattr(settings, secret.name, None) is secret else "headers."
-                yield f"{kind}.{name}.{inner}", secret
+                yield f"{kind}.{name}.{_table_of(secret, settings)}", secret
+
+
+def _table_of(secret: Secret, settings: Settings) -> str:
+    """Return the table within a table that holds a secret; empty if none does."""
+    if getattr(settings, secret.name, None) is secret:
+        return ""
+    held = (key for key in ("headers", "query") if secret in getattr(settings, key, {}).values())
+    return f"{next(held, '')}."
 
 
 def _absent_sources(config: Config) -> Iterator[str]:

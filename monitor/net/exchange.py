@@ -51,8 +51,8 @@ class Exchange:
                 self._headers[name] = text if before is None else f"{before}, {text}"
 
     async def read_some(self, parts: AsyncIterator[bytes]) -> None:
-        """Read a body up to the limit, and no further."""
-        room = self._limit
+        """Read what is of use of a body whose head decides, and no further."""
+        room = min(SMALL, self._limit)
         async for part in parts:
             self._parts.append(part)
             room -= len(part)

@@ -78,8 +78,8 @@ class HttpClient:
 
     The head of an answer that is no document, a 401 say, decides: what breaks after it is no
     failure. With `success_waits` so does that of any other: its body is cut at the limit, and
-    waited for so long. What answers fill together is bounded by the `room`, which several clients
-    may share.
+    waited for so long. What large answers fill together is bounded by the `room`, which several
+    clients share, and of which one may take half.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class HttpClient:
         self._allow_private = allow_private
         self._keepalive = keepalive
         self._body_limit = body_limit
-        self._room = room or Room(STREAM_LIMIT)
+        self._rooms = () if room is None else (Room(max(body_limit, room.size // 2)), room)
         self._success_waits = success_waits
         self._connections = connections
         self._headers = {
@@ -127,7 +127,7 @@ class HttpClient:
 
     def place(self) -> Place:
         """Return a place for an answer, whose owner leaves it when the answer is done with."""
-        return Place(self._room)
+        return Place(*self._rooms)
 
     async def post(
         self, url: str, headers: Mapping[str, str], content: bytes, *, deadline: timedelta

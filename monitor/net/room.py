@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from typing import Final
 
 SMALL: Final = 64 * 1024
@@ -13,6 +12,7 @@ class Room:
     """Bytes that answers may fill together, given in the order in which they are asked for."""
 
     def __init__(self, size: int) -> None:
+        self.size = size
         self._free = size
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
@@ -22,44 +22,42 @@ class Room:
             self._free -= size
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        place = (size, turn)
-        self._waiting.append(place)
+        self._waiting.append((size, turn))
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                with suppress(ValueError):  # whoever gave meanwhile has passed it over
-                    self._waiting.remove(place)
-                self.give(0)
-            else:  # it was given in the same moment
-                self.give(size)
+            self.give(0 if turn.cancelled() else size)
             raise
 
     def give(self, size: int) -> None:
         """Give bytes back, and to those who wait what is free for them now."""
         self._free += size
-        while self._waiting and self._waiting[0][0] <= self._free:
-            wanted, turn = self._waiting.popleft()
+        while self._waiting:
+            wanted, turn = self._waiting[0]
             if not turn.cancelled():
+                if wanted > self._free:
+                    return
                 self._free -= wanted
                 turn.set_result(None)
+            self._waiting.popleft()
 
 
 class Place:
-    """What one answer takes of the room, until whoever reads it leaves."""
+    """What one answer takes of its rooms, until whoever reads it leaves."""
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
-        self._taken = 0
+    def __init__(self, *rooms: Room) -> None:
+        self._rooms = rooms
+        self._taken: list[tuple[Room, int]] = []
 
     async def take(self, size: int) -> None:
         """Wait for room for an answer of so many bytes; what it had before is given back."""
         self.leave()
-        await self._room.take(size)
-        self._taken = size
+        for room in self._rooms:
+            await room.take(size)
+            self._taken.append((room, size))
 
     def leave(self) -> None:
         """Give back what was taken."""
-        if self._taken:
-            self._room.give(self._taken)
-            self._taken = 0
+        while self._taken:
+            room, size = self._taken.pop()
+            room.give(size)

@@ -51,11 +51,12 @@ class Api:
     ) -> bytes:
         """Return the body of a usable answer, a 200 or 203; anything else raises PollError.
 
-        A refused key is read again: if it was rotated meanwhile, the poll is repeated once, with
-        a deadline of its own. `take` gets the body as it comes: none is returned then. A `place`
-        keeps the room for it until its owner leaves.
+        A refused key is read again: if it was rotated meanwhile, the poll is repeated once, within
+        two deadlines of its beginning. `take` gets the body as it comes: none is returned then. A
+        `place` keeps the room for it until its owner leaves.
         """
         url = self.base_url + path
+        until = self._until()
         auth = self._auth or self._read_key()
         try:
             return await self._fetch(url, auth, take, place)
@@ -65,19 +66,21 @@ class Api:
             fresh = self._read_key()
             if fresh == auth:
                 raise
-        return await self._fetch(url, fresh, take, place)
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._fetch(url, fresh, take, place)
+        except TimeoutError as error:
+            raise PollError(FailureKind.TIMEOUT) from error
 
     async def read(self, path: str, read: Callable[[bytes], _Read]) -> _Read:
         """Return what `read` makes of a document, within two deadlines; a large one is read aside.
 
         For sources that have an `answer_limit`. Raises PollError, as `fetch` and `read` do.
         """
+        until = self._until()
         place = self.client.place()
         try:
-            async with asyncio.timeout(2 * self.deadline.total_seconds()):
-                return await read_aside(read, await self.fetch(path, place=place))
-        except TimeoutError as error:
-            raise PollError(FailureKind.TIMEOUT) from error
+            return await read_aside(read, await self.fetch(path, place=place), until=until)
         except PollError as error:
             if error.kind is not FailureKind.TOO_LARGE:
                 raise
@@ -85,6 +88,10 @@ class Api:
             raise PollError(error.kind, error.status_code, reason=reason) from error
         finally:
             place.leave()
+
+    def _until(self) -> float:
+        """Return when a poll that begins now is over, by the loop's clock."""
+        return asyncio.get_running_loop().time() + 2 * self.deadline.total_seconds()
 
     async def close(self) -> None:
         """Close all connections."""

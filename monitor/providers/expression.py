@@ -58,13 +58,22 @@ class Expression:
         raise ValueError(reason)
 
     def _every(self, document: object) -> list[object] | None:
-        """Evaluate a projection, `calls[].status` say, for every element, none left out."""
+        """Evaluate a projection, `calls[].status` say, for each of its elements.
+
+        A filter passes over those that are null themselves.
+        """
         visit = TreeInterpreter(_OPTIONS).visit
         projection: Any = self._compiled.parsed
         left, right, *condition = projection["children"]
-        if projection["type"] != "projection":
-            left = {**projection, "children": [left, ast.identity(), *condition]}
-        elements = visit(left, document)
+        match projection["type"]:
+            case "filter_projection":
+                kept: Any = {**projection, "children": [left, ast.identity(), *condition]}
+                elements = visit(kept, document)
+            case "value_projection":
+                found = visit(left, document)
+                elements = list(found.values()) if isinstance(found, dict) else None
+            case _:
+                elements = visit(left, document)
         return [visit(right, one) for one in elements] if isinstance(elements, list) else None
 
 

@@ -1,8 +1,11 @@
 """Discovery by config: an API's list of batches, page by page, read by expressions."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from itertools import pairwise
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import parse_qs, quote, unquote_plus, urlsplit, urlunsplit
 
@@ -59,7 +62,8 @@ class GenericDiscoverySettings(DiscoverySettings):
     next: Annotated[Next | None, PlainValidator(_parse_next)] = None
     """How the next page is asked for: the parameter of the query, and the
     [expression](#expressions) that finds its value in this page; null, false or nothing is the end.
-    `"+1"` counts the pages instead, from the number in `url` or 1, until one brings nothing new."""
+    `"+1"` counts the pages instead, from the number in `url` or 1, until one is empty or comes
+    again. Where the newest come first, no page is asked for beyond `max_age`."""
 
     @field_validator("url")
     @classmethod
@@ -84,20 +88,16 @@ DiscoverByConfig = Annotated[GenericDiscoverySettings | None, BeforeValidator(_r
 """A table, or `false`."""
 
 
-class Item(NamedTuple):
-    """What an item of a list says of its batch, unchecked."""
-
-    id: object
-    created_at: datetime | None
-    status: object
-
-
 class Page(NamedTuple):
-    """One page of a list."""
+    """What one page of a list says."""
 
-    items: list[Item]
+    found: DiscoveryAnswer
     next: str | None
     """The value that asks for the next one; none after the last, or where they are counted."""
+    mark: bytes
+    """The same for pages with the same batches; empty for one without any."""
+    old: bool
+    """The newest come first, and the last of these is older than what is wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,27 +107,51 @@ class Listing:
     settings: GenericDiscoverySettings
     values_limit: int
 
-    def read(self, document: bytes) -> Page:
+    def read(self, document: bytes, *, now: datetime) -> Page:
         """Read a page; raise PollError, which names the expression, if it fits not."""
         page = decode_any(document, values_limit=self.values_limit)
-        told = self.settings
-        found = _find("items", told.items, page)
-        if not isinstance(found, list | None):
+        items = _find("items", self.settings.items, page)
+        if not isinstance(items, list | None):
             raise _misfit("items", "must be an array")
-        items = [self._read_item(item) for item in found or ()]
-        following = told.next.value if told.next is not None else None
-        return Page(items, None if following is None else _value(_find("next", following, page)))
+        sieve, mark = Sieve(self.settings, now=now), sha256()
+        times: list[datetime | None] = []
+        for item in items or ():
+            batch_id, created_at, status = self._read_item(item)
+            sieve.take(batch_id, created_at=created_at, status=status)
+            mark.update(f"{batch_id}\n".encode(errors="replace"))
+            times.append(created_at)
+        return Page(
+            found=sieve.found(),
+            next=self._next(page),
+            mark=mark.digest() if items else b"",
+            old=_descends_below(now - self.settings.max_age, times),
+        )
 
-    def _read_item(self, item: object) -> Item:
+    def _read_item(self, item: object) -> tuple[str | None, datetime | None, object]:
         told = self.settings
         batch_id = _find("id", told.id, item)
         if isinstance(batch_id, int) and not isinstance(batch_id, bool):
             batch_id = str(batch_id)
-        return Item(
+        created_at = told.created_at and _find("created_at", told.created_at, item)
+        return (
             last_segment(batch_id) if isinstance(batch_id, str) else None,
-            None if told.created_at is None else _time(_find("created_at", told.created_at, item)),
-            None if told.status is None else _find("status", told.status, item),
+            _time(created_at),
+            told.status and _find("status", told.status, item),
         )
+
+    def _next(self, page: object) -> str | None:
+        following = self.settings.next
+        if following is None or following.value is None:
+            return None
+        return _value(_find("next", following.value, page))
+
+
+def _descends_below(oldest: datetime, times: Sequence[datetime | None]) -> bool:
+    """Return whether times go down, and end before the oldest that is wanted."""
+    known = [time for time in times if time is not None]
+    if len(known) < len(times) or len(known) < 2 or known[-1] >= oldest:
+        return False
+    return known[0] > known[-1] and all(one >= other for one, other in pairwise(known))
 
 
 def _find(key: str, expression: Expression, document: object) -> object:
@@ -168,19 +192,16 @@ class GenericFinder:
     def __init__(self, api: Api, settings: GenericDiscoverySettings, *, values_limit: int) -> None:
         self._api = api
         self._settings = settings
-        self._read = Listing(settings=settings, values_limit=values_limit).read
+        self._listing = Listing(settings=settings, values_limit=values_limit)
         self.every = settings.every
 
     async def find(self, *, now: datetime) -> AsyncGenerator[DiscoveryAnswer, None]:
         """Yield what each request brought; raise PollError also for a list that begins again."""
         walk = _Walk(self._settings)
         for _ in range(PAGES_LIMIT):
-            page = await self._api.read(walk.url, self._read)
-            sieve = Sieve(self._settings, now=now)
-            for item in page.items:
-                sieve.take(item.id, created_at=item.created_at, status=item.status)
-            yield sieve.found()
-            if not walk.goes_on(page):
+            page = await self._api.read(walk.url, partial(self._listing.read, now=now))
+            yield page.found
+            if page.old or not walk.goes_on(page):
                 return
         # what is beyond is never found
         yield DiscoveryAnswer(failure=PollError(FailureKind.TOO_LARGE, 200))
@@ -194,7 +215,7 @@ class _Walk:
         """Where the next page is."""
         self._next = settings.next
         self._asked: set[str] = set()
-        self._seen: set[str] = set()
+        self._marks = {b""}
 
     def goes_on(self, page: Page) -> bool:
         """Turn to the page after this one, if there is one; raise PollError if it was read."""
@@ -210,10 +231,11 @@ class _Walk:
         return True
 
     def _count(self, page: Page, parameter: str) -> str | None:
-        """Return the next page's number; none after one that brings nothing new."""
-        new = {item.id for item in page.items if isinstance(item.id, str)} - self._seen
-        self._seen |= new
-        return str(_number(self.url, parameter) + 1) if new else None
+        """Return the next page's number; none after one that is empty, or was there before."""
+        if page.mark in self._marks:
+            return None
+        self._marks.add(page.mark)
+        return str(_number(self.url, parameter) + 1)
 
 
 def _number(url: str, parameter: str) -> int:

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -141,9 +141,7 @@ class GenericSettings(SharedSettings):
     @field_validator("query")
     @classmethod
     def _check_query(cls, value: dict[str, Secret], info: ValidationInfo) -> dict[str, Secret]:
-        for name in parse_qs(urlsplit(info.data.get("url", "")).query):
-            if name in value:
-                raise ValueError(f"{name!r} is in url already: give it once")
+        _check_once(value, info.data.get("url", ""))
         return value
 
     @field_validator("discover")
@@ -156,9 +154,11 @@ class GenericSettings(SharedSettings):
             return value
         check_url(value.url, allow_http=bool(info.data.get("allow_http")))
         if (origin := _origin(info.data["url"])) != _origin(value.url):
-            raise ValueError(
-                f"url must begin with {origin}, as that of the source: one key, one host"
-            )
+            raise ValueError(f"url must begin with {origin}, as that of the source does")
+        query = info.data.get("query", {})
+        _check_once(query, value.url)
+        if value.next is not None and value.next.parameter in query:
+            raise ValueError(f"next: {value.next.parameter!r} is in query already: give it once")
         return value
 
     @field_validator("bearer", "username")
@@ -197,6 +197,12 @@ class GenericSettings(SharedSettings):
             raise ValueError("is missing: which call statuses in counts are of calls that are over")
         _check_new(words, {"final_calls": info.data.get("final_calls", ())})
         return value
+
+
+def _check_once(query: Mapping[str, Secret], url: str) -> None:
+    for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True):
+        if name in query:
+            raise ValueError(f"{name!r} is in both url and query: give it once")
 
 
 def _origin(url: str) -> str:

@@ -70,6 +70,37 @@ async def test_whoever_gives_up_takes_nothing_with_him(given: str) -> None:
     assert takes_next.done()
 
 
+async def test_two_that_give_up_together_leave_all_as_it_was() -> None:
+    room = Room(10)
+    first = Place(room)
+    await first.take(10)
+    waiting = [begin(room, size)[1] for size in (8, 8, 3)]
+    await turn()
+
+    for one in waiting:
+        one.cancel()
+    first.leave()
+    await asyncio.wait(waiting)
+
+    await Place(room).take(10)
+
+
+async def test_a_place_may_need_room_in_several() -> None:
+    own, common = Room(5), Room(8)
+    large, other = Place(own, common), Place(common)
+    await large.take(5)
+    _, takes = begin(own, 1)
+    await turn()
+    assert not takes.done()
+
+    await other.take(3)
+    large.leave()
+    await turn()
+
+    assert takes.done()
+    await Place(common).take(5)
+
+
 async def test_a_place_is_left_once() -> None:
     room = Room(10)
     place = Place(room)

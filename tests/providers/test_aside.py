@@ -4,20 +4,30 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
-from monitor.providers.aside import read_aside
+from monitor.providers import aside
 from tests.descriptors import no_descriptors
 from tests.patient import HANG
 
 Until = Callable[..., Awaitable[None]]
 
 SMALL = b"x"
+Read = TypeVar("Read")
 LARGE = bytes(range(256)) * 8192
+
+
+async def read_aside(
+    read: Callable[[bytes], Read], document: bytes, *, seconds: float = HANG
+) -> Read:
+    until = asyncio.get_running_loop().time() + seconds
+    return await aside.read_aside(read, document, until=until)
 
 
 def whose(document: bytes) -> tuple[int, int]:
@@ -123,3 +133,43 @@ async def test_a_process_that_cannot_be_started_is_our_own_want() -> None:
         await read_aside(whose, LARGE)
 
     assert caught.value.kind is FailureKind.DESCRIPTORS
+
+
+async def test_one_that_is_not_read_in_time_is_too_large_and_who_waits_meanwhile_is_not(
+    tmp_path: Path, until: Until
+) -> None:
+    file = tmp_path / "begun"
+    await read_aside(whose, LARGE)
+    hanging = asyncio.create_task(read_aside(Hanging(file), LARGE, seconds=3))
+    await until(file.exists)
+
+    with pytest.raises(PollError) as waited:
+        await read_aside(whose, LARGE, seconds=0)
+    with pytest.raises(PollError) as hung:
+        await hanging
+
+    assert waited.value.kind is FailureKind.ROOM
+    assert (hung.value.kind, hung.value.reason) == (FailureKind.TOO_LARGE, "it is not read in time")
+
+
+async def test_whoever_is_cancelled_while_it_starts_leaves_none_behind() -> None:
+    before = await children()
+    for _ in range(3):
+        reading = asyncio.create_task(read_aside(whose, LARGE))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+
+    await read_aside(whose, LARGE)
+
+    assert len(await children() - before) == 1
+
+
+async def children() -> set[int]:
+    listing = await asyncio.create_subprocess_exec(
+        *("ps", "-o", "pid=,args=", "--ppid", str(os.getpid())), stdout=asyncio.subprocess.PIPE
+    )
+    lines = (await listing.communicate())[0].decode().splitlines()
+    return {int(line.split()[0]) for line in lines if "anyio.to_process" in line}

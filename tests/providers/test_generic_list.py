@@ -98,7 +98,7 @@ async def test_nothing_to_ask_for_is_the_end(api: MadeUpApi, end: object) -> Non
 
 
 @pytest.mark.parametrize(("url", "pages"), [("/list", "23"), ("/list?page=0", "012")])
-async def test_pages_are_counted_until_one_brings_nothing_new(
+async def test_pages_are_counted_until_one_is_empty_or_comes_again(
     api: MadeUpApi, url: str, pages: str
 ) -> None:
     api.put("/list", page("b0", "b1"))
@@ -132,6 +132,23 @@ async def test_a_list_without_end_is_read_up_to_a_bound_and_that_is_told(
     assert [one.ids for one in pages] == [("b1",), ("b2",)]
     assert last.failure is not None
     assert last.failure.kind is FailureKind.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("days", "pages"),
+    [((1, 2), 2), ((1, 9), 1), ((9, 1), 2), ((9, 9), 2), ((9, None), 2), ((9,), 2)],
+)
+async def test_a_list_whose_newest_come_first_is_read_no_further_than_what_is_wanted(
+    api: MadeUpApi, days: tuple[int | None, ...], pages: int
+) -> None:
+    ages = [None if age is None else (NOW - timedelta(days=age)).isoformat() for age in days]
+    items = [{"id": f"b{number}", "at": age} for number, age in enumerate(ages)]
+    api.put("/list", json.dumps({"data": items, "cursor": "c"}).encode())
+    api.put("/list?cursor=c", page())
+
+    await found(api, created_at="at", next={"cursor": "cursor"})
+
+    assert len(asked(api)) == pages
 
 
 async def test_an_id_may_be_a_number_a_resource_name_or_an_arn(api: MadeUpApi) -> None:

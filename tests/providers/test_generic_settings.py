@@ -63,7 +63,7 @@ def test_a_key_may_go_into_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({"v": "2"}, "'v' is in url already: give it once"),
+        ({"v": "2"}, "'v' is in both url and query: give it once"),
         ({"a b": "2"}, "parameter 'a b': is no name of a query parameter"),
         ({"token_env": "not a variable"}, "must be the name of an environment variable"),
         ({"token": "a\nb"}, "parameter 'token': must be a text on one line"),

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -20,7 +19,6 @@ from monitor.providers import GenericSettings, build
 from monitor.providers.generic import Generic
 from tests.patient import HANG
 from tests.providers.made_up_api import MadeUpApi
-from tests.providers.test_aside import Hanging
 
 MIB = 1024 * 1024
 Until = Callable[..., Awaitable[None]]
@@ -181,18 +179,6 @@ async def test_one_that_finds_no_room_is_nobodys_fault_but_ours(
     assert (error.kind, error.status_code) == (FailureKind.ROOM, None)
     room.give(MIB)
     await room.take(2 * MIB)
-
-
-async def test_one_that_is_not_read_in_time_fails_as_a_time_out(
-    api: MadeUpApi, tmp_path: Path
-) -> None:
-    api.put("/b1", batch(10, size=MIB // 2))
-
-    async with source(api, deadline=1) as provider:
-        with pytest.raises(PollError) as caught:
-            await provider._api.read(f"{api.origin}/b1", Hanging(tmp_path / "begun"))
-
-    assert caught.value.kind is FailureKind.TIMEOUT
 
 
 async def test_small_answers_need_no_room(api: MadeUpApi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,15 +121,15 @@ async def test_a_documented_list_is_read_to_its_end(
     async with made_by(recipe, api.origin, tmp_path) as provider:
         finder = provider.finder
         assert isinstance(finder, GenericFinder)
-        read = finder._read(json.dumps(page).encode())
+        listing = finder._listing
+        found = listing.settings.items.evaluate(page)
+        assert isinstance(found, list)
+        read = [listing._read_item(item) for item in found]
         first = urlsplit(finder._settings.url)
         api.put(f"{first.path}?{first.query}", json.dumps(page).encode())
         answers = [one async for one in finder.find(now=datetime.fromisoformat(f"{items[1][1]}Z"))]
 
-    assert [
-        (item.id, item.created_at and item.created_at.isoformat()[:-6], item.status)
-        for item in read.items
-    ] == items
+    assert [(id_, at and at.isoformat()[:-6], status) for id_, at, status in read] == items
     assert set(answers[0].ids) == {item[0] for item in items}
     assert len(answers) == len(asked) == 2
     query = parse_qs(urlsplit(asked[1].path_qs).query)
