@@ -244,7 +244,7 @@ async def test_an_unknown_source_names_the_known_ones(command: str, monitor: Run
 
 @pytest.mark.usefixtures("in_force")
 async def test_a_reader_that_has_seen_enough_ends_it_quietly(monitor: Run) -> None:
-    ids = "\n".join(f"batch-{number}" for number in range(3000))
+    ids = "\n".join(f"batch-{number}" for number in range(600))
     await monitor("add", "bolna", "-", stdin=ids)
     child = await asyncio.create_subprocess_shell(
         f"set -o pipefail; '{sys.executable}' -m monitor list -o json | head -1",
