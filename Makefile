@@ -7,7 +7,7 @@ N ?= 3
 ELSEWHERE := --ignore tests/deploy/systemd --ignore tests/deploy/prometheus
 # Harnesses that hold one time against another, or a promise in seconds: with nothing beside them
 TIMED := tests/faults/promises tests/faults/steady tests/faults/clock tests/faults/network
-PYTEST := pytest --dist worksteal
+PYTEST := pytest -p tests.collecting --dist worksteal
 # Many tests wait, for a hang to show or a daemon to end: one more worker than a small machine has cores
 WORKERS := 3
 

@@ -125,7 +125,7 @@ def test_it_takes_a_newcomer_to_a_database(program: Path, tmp_path: Path) -> Non
 
 
 def test_its_demo_shows_the_whole_path(program: Path, tmp_path: Path) -> None:
-    shown = run(str(program), "demo", "--duration", "10s", cwd=tmp_path)
+    shown = run(str(program), "demo", "--duration", "5s", cwd=tmp_path)
 
     assert "monitor init" in shown  # its summary ends with what comes next
     assert list(tmp_path.iterdir()) == []  # it leaves nothing behind

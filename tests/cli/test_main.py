@@ -138,12 +138,10 @@ async def test_a_command_that_reads_the_database_brings_no_engine() -> None:
         (["add", "bolna", "x", "y", "--name", "n"], "a name is for a single batch"),
     ],
 )
-@pytest.mark.usefixtures("in_force")
+@pytest.mark.usefixtures("in_force", "sqlite_url")
 async def test_wrong_usage_exits_2_and_says_what_is_right(
     arguments: list[str], reason: str, monitor: Run
 ) -> None:
-    await monitor("migrate")
-
     ended = await monitor(*arguments)
 
     assert ended.code == 2
@@ -220,10 +218,8 @@ on_a_batch = pytest.mark.parametrize("command", ["show", "wait", "poll", "add", 
 
 
 @on_a_batch
-@pytest.mark.usefixtures("in_force")
+@pytest.mark.usefixtures("in_force", "sqlite_url")
 async def test_a_pasted_url_is_no_id(command: str, monitor: Run) -> None:
-    await monitor("migrate")
-
     ended = await monitor(command, "bolna", "https://app.bolna.ai/batches/x1")
 
     assert ended.code == 1
@@ -231,10 +227,8 @@ async def test_a_pasted_url_is_no_id(command: str, monitor: Run) -> None:
 
 
 @on_a_batch
-@pytest.mark.usefixtures("in_force")
+@pytest.mark.usefixtures("in_force", "sqlite_url")
 async def test_an_unknown_source_names_the_known_ones(command: str, monitor: Run) -> None:
-    await monitor("migrate")
-
     ended = await monitor(command, "bolnaa", "x")
 
     assert ended.code == 1
@@ -244,7 +238,7 @@ async def test_an_unknown_source_names_the_known_ones(command: str, monitor: Run
 
 @pytest.mark.usefixtures("in_force")
 async def test_a_reader_that_has_seen_enough_ends_it_quietly(monitor: Run) -> None:
-    ids = "\n".join(f"batch-{number}" for number in range(3000))
+    ids = "\n".join(f"batch-{number}" for number in range(600))
     await monitor("add", "bolna", "-", stdin=ids)
     child = await asyncio.create_subprocess_shell(
         f"set -o pipefail; '{sys.executable}' -m monitor list -o json | head -1",

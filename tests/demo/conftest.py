@@ -3,21 +3,22 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import programs
 from tests.cli.conftest import bare_environment
+from tests.programs import PIPE, STDOUT, Program
 
 __all__ = ["bare_environment"]
 
 PACKAGES = Path(__file__).parents[2]
 
 Document = dict[str, Any]
-Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
+Start = Callable[..., Awaitable[Program]]
 
 
 def event(type_: str, status: str, counts: dict[str, int] | None = None, **more: Any) -> Document:
@@ -38,16 +39,15 @@ def event(type_: str, status: str, counts: dict[str, int] | None = None, **more:
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Start]:
     """Start `monitor demo`, its temporary folder in the test's; it does not outlive the test."""
-    started: list[asyncio.subprocess.Process] = []
+    started: list[Program] = []
 
-    async def run(*arguments: str, out: int = asyncio.subprocess.PIPE, **environ: str) -> Any:
+    async def run(*arguments: str, out: int = PIPE, **environ: str) -> Program:
         kept = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "monitor", "demo", *arguments),
+        process = await programs.start(
+            *("demo", *arguments),
             stdout=out,
-            stderr=out if out != asyncio.subprocess.PIPE else asyncio.subprocess.STDOUT,
+            stderr=out if out != PIPE else STDOUT,
             env={**kept, "TMPDIR": str(tmp_path), "PYTHONPATH": str(PACKAGES), **environ},
-            start_new_session=True,
         )
         started.append(process)
         return process

@@ -29,6 +29,7 @@ from monitor.demo.show import Summary, perform
 from tests.conftest import Until
 from tests.demo.conftest import Start, processes_naming
 from tests.patient import HANG
+from tests.programs import Program
 
 SHORTEST = ("--duration", "5s")
 WHOLE = Totals(polls=1_240, events=184, delivered=184, verified=184)
@@ -39,7 +40,7 @@ async def nothing_is_left(folder: Path) -> bool:
     return not os.listdir(folder) and not await processes_naming(str(folder))  # noqa: PTH208  async
 
 
-async def first_line_with(process: asyncio.subprocess.Process, word: str) -> str:
+async def first_line_with(process: Program, word: str) -> str:
     """Read on until a line has this word."""
     assert process.stdout is not None
     async with asyncio.timeout(HANG):

@@ -52,6 +52,8 @@ class Bug:
     """A part of what the failing test prints: caught for this, and not for something else."""
     slow: bool = False
     """Only `make faults` looks whether it is caught."""
+    on_postgres: bool = False
+    """Whether its test takes the server of this run, and none of its own."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -144,5 +144,6 @@ BUGS = (
         ],
         test=LANES,
         says="assert not settling.done()",
+        on_postgres=True,
     ),
 )

@@ -1,8 +1,6 @@
 """Every planted bug is noticed by the harness that is there for it, and for the right reason."""
 
-import asyncio
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from tests.faults.figures import FULL, VARIABLE
 from tests.patient import HANG
 from tests.planted import Bug, all_bugs
+from tests.planted.forked import start
 
 BUGS = [bug for bug in all_bugs().values() if FULL or not bug.slow]
 
@@ -26,21 +25,20 @@ def test_every_edit_finds_its_place() -> None:
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-async def test_a_planted_bug_is_caught(bug: Bug) -> None:
-    environment = {k: v for k, v in os.environ.items() if k != VARIABLE}
+def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != VARIABLE} | {**bug.environment}
     if bug.slow:
         environment[VARIABLE] = "timed"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.planted", bug.name, "pytest", "-x", "-p", "no:cacheprovider",
-        "--tb=short", bug.test, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env={**environment, **bug.environment},
-    )  # fmt: skip
+    if bug.on_postgres:
+        environment["MONITOR_TEST_POSTGRES_URL"] = request.getfixturevalue("empty_postgres_url")
+    output = tmp_path / "output"
+    words = ["-x", "-p", "no:cacheprovider", "--tb=short", f"--basetemp={tmp_path}/run", bug.test]
+    run = start(bug, words, environment, output)
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), 5 * HANG)
+        run.join(5 * HANG)
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        run.kill()
+        run.join()
 
-    assert process.returncode == 1, output.decode()
-    assert bug.says in output.decode()
+    assert run.exitcode == 1, output.read_text()
+    assert bug.says in output.read_text()
