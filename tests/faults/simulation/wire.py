@@ -37,7 +37,13 @@ class Wire:
         self._closed = False
 
     async def get(
-        self, url: str, headers: Mapping[str, str], *, deadline: timedelta, take: object = None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        deadline: timedelta,
+        take: object = None,
+        place: object = None,
     ) -> Answer:
         """Return the answer to a GET; raise NetworkError if none came by the deadline."""
         return await self._request(url, headers, b"", deadline)

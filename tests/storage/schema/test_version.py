@@ -31,7 +31,8 @@ from monitor.storage.schema.version import migrate
 
 async def run():
     database = Database(sys.argv[1])
-    print((await migrate(database))[1], flush=True)
+    version = (await migrate(database))[1]
+    os.write(1, f"{version}\\n".encode())  # in one: others write there, too
     await database.close()
 
 children = []
