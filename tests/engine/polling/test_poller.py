@@ -368,6 +368,7 @@ async def test_polls_without_descriptors_blame_neither_batch_nor_source(
 ) -> None:
     names = ["b1", "b2", "b3"]
     rig.show(*names)
+    rig.polling += '\nstall_after = "off"'
     await rig.start()
     await rig.add(*names)
     await until(lambda: len(rig.crm.events) == len(names))
