@@ -1,7 +1,6 @@
 """A provider's answer as it came, and what expressions find in it."""
 
 import json
-import re
 import sys
 from contextlib import suppress
 from typing import Final
@@ -13,7 +12,7 @@ from monitor.cli.generic_hints import findings_in
 from monitor.cli.options import Output
 from monitor.engine.ports import Provider
 from monitor.net.answer import Answer
-from monitor.net.redact import printable, redact
+from monitor.net.redact import printable, redact, tellable
 from monitor.providers import SourceSettings
 from monitor.providers.finding import Finding
 from monitor.providers.generic import Generic
@@ -24,9 +23,6 @@ ERROR_LIMIT: Final = 4 * 1024
 """In bytes: what is shown of an answer that is no document."""
 RESULT_LIMIT: Final = 200
 """In characters."""
-
-_NO_SECRET: Final = re.compile(r"\d{4}-\d{2}-\d{2}|v?\d{1,2}(\.\d{1,3})*|.{,3}")
-"""A header's value that is a date or a version, or too short to be told from other text."""
 
 
 def show_raw(answer: Answer, provider: Provider, settings: SourceSettings, *, output: str) -> None:
@@ -52,8 +48,7 @@ def show_raw(answer: Answer, provider: Provider, settings: SourceSettings, *, ou
 def _secrets_of(settings: SourceSettings) -> list[str]:
     """Return what must not show: the secrets, and the headers as they carry them."""
     held = (secret.read() for secret in settings.held_secrets())
-    values = (*held, *settings.read_auth().headers.values())
-    return [value for value in values if not _NO_SECRET.fullmatch(value)]
+    return tellable((*held, *settings.read_auth().headers.values()))
 
 
 def _pretty(text: str, secrets: list[str]) -> str:

@@ -154,6 +154,11 @@ class PollError(MonitorError):
         self.expression = expression
         self.reason = reason
 
+    def because(self, reason: str) -> "PollError":
+        """Return it with another reason."""
+        told = (self.kind, self.status_code, self.retry_after)
+        return PollError(*told, expression=self.expression, reason=reason)
+
     def __reduce__(self) -> tuple[object, ...]:
         """Let another process raise it."""
         more = {"expression": self.expression, "reason": self.reason}

@@ -15,7 +15,7 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
     "generic": {
         "url": "url",
         "key": "bearer, headers, query or password",
-        "too_large": "it is larger than answer_limit: raise that, up to 16MiB",
+        "too_large": "ask its API for less at a time, or raise answer_limit, up to 16MiB",
     },
 }
 """By provider: the keys of its sources' tables that a remedy may name."""
@@ -67,8 +67,8 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
         " whole machine is out of them"
     ),
     FailureKind.ROOM: (
-        "answers of others fill the 64 MiB that are held at once: it is polled again by itself; if"
-        " it goes on, lower [polling] concurrency"
+        "this machine has no room or no time for so many large answers: it is polled again by"
+        " itself; if it goes on, lower [polling] concurrency"
     ),
     FailureKind.UNAUTHORIZED: "the key is refused: check {key} and its account",
     FailureKind.FORBIDDEN: "the key is refused, or may not read this batch: check {key}",

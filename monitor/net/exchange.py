@@ -77,7 +77,7 @@ class Exchange:
             held += len(part)
             if held > enough:
                 if held > self._limit:
-                    raise self._too_large(held, "over ")
+                    raise self._too_large(None)
                 await self._make_room(size)
                 enough = self._limit
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
@@ -135,8 +135,13 @@ class Exchange:
         self.handler = None
         self._headers, self._parts = {}, []
 
-    def _too_large(self, size: int, more: str = "") -> NetworkError:
-        reason = f"{more}{_write(size)} where {_write(self._limit)} are allowed"
+    def _too_large(self, size: int | None) -> NetworkError:
+        """Make the error of a body of so many bytes; none if nobody said how many come."""
+        if size is None:
+            reason = f"more than the {_write(self._limit)} that are allowed"
+            return NetworkError(NetworkKind.TOO_LARGE, reason)
+        write = _write if _write(size) != _write(self._limit) else "{:,} bytes".format
+        reason = f"{write(size)} where {write(self._limit)} are allowed"
         return NetworkError(NetworkKind.TOO_LARGE, reason)
 
     @property

@@ -2,11 +2,15 @@
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 REDACTED: Final = "[redacted]"
+
+_NO_SECRET: Final = re.compile(r"\d{4}-\d{2}-\d{2}|v?\d{1,2}(\.\d{1,3})*|.{,3}")
+"""A date or a version, or too short to be told from other text."""
 
 _SHORTEST_WORD: Final = 8
 _NUMBER: Final = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){6,}")
@@ -29,12 +33,22 @@ def without_numbers(text: str) -> str:
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Replace the secrets, as they are and as URLs, JSON and base64 write them."""
+    return redacting(secrets)(text)
+
+
+def redacting(secrets: Iterable[str]) -> Callable[[str], str]:
+    """Return what redacts these secrets, for many texts."""
     forms = {form for secret in secrets for form in _forms(secret)}
     if not forms:
-        return text
+        return str
     longest_first = sorted(forms, key=len, reverse=True)
     pattern = "|".join(re.escape(form) for form in longest_first)
-    return re.sub(pattern, REDACTED, text, flags=re.IGNORECASE)
+    return partial(re.compile(pattern, re.IGNORECASE).sub, REDACTED)
+
+
+def tellable(values: Iterable[str]) -> list[str]:
+    """Return those values of headers and parameters that can be told from other text."""
+    return [value for value in values if not _NO_SECRET.fullmatch(value)]
 
 
 def printable(text: str) -> str:
@@ -49,5 +63,6 @@ def _forms(secret: str) -> Iterable[str]:
         yield part
         yield quote(part, safe="")
         yield quote(part)
+        yield quote_plus(part)
         yield part.replace("/", "\\/")
         yield base64.b64encode(part.encode(errors="replace")).decode().rstrip("=")

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from monitor.core.errors import DescriptorsError, NetworkError, PollError, SecretMissingError
 from monitor.core.failure import FailureKind, kind_of_status
 from monitor.net.answer import USABLE, Answer, Take
+from monitor.net.redact import redacting
 from monitor.net.retry_after import parse_retry_after
 from monitor.providers.aside import read_aside
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _KEY_REFUSED: Final = frozenset({FailureKind.UNAUTHORIZED, FailureKind.FORBIDDEN})
 """Bolna answers a bad key with either."""
+_SHORTEST_KEY: Final = 12
+"""In characters: a shorter parameter, such as a region or a date, may well be part of a name."""
 _Read = TypeVar("_Read")
 
 
@@ -44,6 +47,8 @@ class Api:
     """Of each request."""
     on_answer: Callable[[Answer], object] | None
     """See every answer as it came."""
+    hide: Callable[[str], str] = field(default=str, init=False)
+    """Redact the key in what is shown of an answer: some APIs tell the URL that was asked for."""
     _auth: Auth | None = field(default=None, init=False)
 
     async def fetch(
@@ -82,10 +87,12 @@ class Api:
         try:
             return await read_aside(read, await self.fetch(path, place=place), until=until)
         except PollError as error:
-            if error.kind is not FailureKind.TOO_LARGE:
+            if error.reason is None:
                 raise
-            reason = f"{error.reason}: see answer_limit"
-            raise PollError(error.kind, error.status_code, reason=reason) from error
+            reason = self.hide(error.reason)
+            if reason.endswith("are allowed"):
+                reason += " by answer_limit"
+            raise error.because(reason) from error
         finally:
             place.leave()
 
@@ -104,6 +111,8 @@ class Api:
             raise PollError(FailureKind.KEY_MISSING) from error
         except DescriptorsError as error:
             raise PollError(FailureKind.DESCRIPTORS) from error
+        keys = (*auth.headers.values(), *auth.query.values())
+        self.hide = redacting(key for key in keys if len(key) >= _SHORTEST_KEY)
         if "accept" not in map(str.lower, auth.headers):
             auth = auth._replace(headers={"Accept": "application/json", **auth.headers})
         self._auth = auth

@@ -43,7 +43,7 @@ def decode(document: bytes) -> dict[str, Any]:
 
 def decode_any(document: bytes, *, values_limit: int = VALUES_LIMIT) -> dict[str, Any] | list[Any]:
     """Decode a JSON object or array; raise PollError for anything else."""
-    if len(document) > values_limit and (values := _values(document)) > values_limit:
+    if len(document) > values_limit and (values := values_in(document)) > values_limit:
         reason = f"{values:,} values where {values_limit:,} are allowed"
         raise PollError(FailureKind.TOO_LARGE, 200, reason=reason)
     try:
@@ -55,7 +55,7 @@ def decode_any(document: bytes, *, values_limit: int = VALUES_LIMIT) -> dict[str
     return found
 
 
-def _values(document: bytes) -> int:
+def values_in(document: bytes) -> int:
     """Return how many values it holds at most: commas within texts count too."""
     return 1 + sum(map(document.count, (b",", b"[", b"{")))
 
@@ -75,8 +75,10 @@ def check_id(found: object, batch_id: str) -> None:
 
 
 def last_segment(name: str) -> str:
-    """Return the id in a resource name; an id is its own."""
-    return name.rpartition("/")[2]
+    """Return the id in a resource name, or in the URL of one; an id is its own."""
+    if "/" not in name:
+        return name
+    return re.split("[?#]", name, maxsplit=1)[0].rpartition("/")[2]
 
 
 def _bare(batch_id: str) -> str:

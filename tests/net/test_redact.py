@@ -1,6 +1,6 @@
 import base64
 import unicodedata
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -18,6 +18,7 @@ SECRET = "whsec_a/b+c=="
         SECRET.upper(),
         quote(SECRET),
         quote(SECRET, safe=""),
+        quote_plus(SECRET),
         quote(SECRET, safe="").lower(),
         SECRET.replace("/", "\\/"),
         base64.b64encode(SECRET.encode()).decode(),

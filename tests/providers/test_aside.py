@@ -1,8 +1,10 @@
 """A large answer is read in a process of its own; whatever becomes of that, nobody else waits."""
 
 import asyncio
+import gc
 import os
 import signal
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -46,6 +48,19 @@ def refuse(document: bytes) -> None:
 
 def die(document: bytes) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def busy(document: bytes) -> None:
+    while True:
+        pass
+
+
+def greedy(document: bytes) -> int:
+    return len(bytes(aside.MEMORY_LIMIT))
+
+
+async def soon() -> float:
+    return asyncio.get_running_loop().time() + HANG
 
 
 class Dying:
@@ -135,9 +150,7 @@ async def test_a_process_that_cannot_be_started_is_our_own_want() -> None:
     assert caught.value.kind is FailureKind.DESCRIPTORS
 
 
-async def test_one_that_is_not_read_in_time_is_too_large_and_who_waits_meanwhile_is_not(
-    tmp_path: Path, until: Until
-) -> None:
+async def test_what_nobody_has_time_to_read_is_not_too_large(tmp_path: Path, until: Until) -> None:
     file = tmp_path / "begun"
     await read_aside(whose, LARGE)
     hanging = asyncio.create_task(read_aside(Hanging(file), LARGE, seconds=3))
@@ -149,7 +162,93 @@ async def test_one_that_is_not_read_in_time_is_too_large_and_who_waits_meanwhile
         await hanging
 
     assert waited.value.kind is FailureKind.ROOM
-    assert (hung.value.kind, hung.value.reason) == (FailureKind.TOO_LARGE, "it is not read in time")
+    assert hung.value.kind is FailureKind.ROOM
+    assert hung.value.reason == "there was no time left to read it"
+
+
+async def test_what_takes_too_much_cpu_time_to_read_is_too_large_and_its_process_reads_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aside, "LONGEST_READ", 0.25)
+    there, _ = await read_aside(whose, LARGE)
+
+    with pytest.raises(PollError) as caught:
+        await read_aside(busy, LARGE)
+
+    assert caught.value.kind is FailureKind.TOO_LARGE
+    assert caught.value.reason == "reading it takes more than 0.25 s of CPU time"
+    assert (await read_aside(whose, LARGE))[0] == there
+
+
+async def test_what_takes_too_much_memory_to_read_is_too_large() -> None:
+    with pytest.raises(PollError) as caught:
+        await read_aside(greedy, LARGE)
+
+    assert caught.value.kind is FailureKind.TOO_LARGE
+    assert caught.value.reason == "reading it takes more than 1,024 MiB of memory"
+
+
+async def test_a_short_answer_of_many_values_is_read_elsewhere() -> None:
+    here, _ = await read_aside(whose, b"[" + b"0," * 990 + b"0]")
+    there, _ = await read_aside(whose, b"[" + b"0," * 1_000 + b"0]")
+
+    assert here == os.getpid()
+    assert there != os.getpid()
+
+
+async def test_the_shortest_is_next(tmp_path: Path, until: Until) -> None:
+    order: list[int] = []
+
+    async def wait_for(length: int) -> None:
+        await read_aside(len, bytes(length))
+        order.append(length)
+
+    file = tmp_path / "begun"
+    hanging = asyncio.create_task(read_aside(Hanging(file), LARGE))
+    await until(file.exists)
+    async with asyncio.TaskGroup() as waiting:
+        for length in (300_000, 100_000, 200_000):
+            waiting.create_task(wait_for(length))
+        await asyncio.sleep(0)
+        hanging.cancel()
+
+    assert order == [100_000, 200_000, 300_000]
+
+
+async def test_no_error_keeps_what_it_is_about() -> None:
+    with pytest.raises(PollError) as caught:
+        await aside.read_aside(refuse, document := bytes(100_000), until=await soon())
+
+    frames = traceback.walk_tb(caught.value.__traceback__)
+    held = [
+        name for frame, _ in frames for name, value in frame.f_locals.items() if value is document
+    ]
+    assert held == ["document"]  # this test's own
+
+
+async def test_no_module_of_the_working_directory_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pickle.py").write_text("raise SystemExit('this is not yours')")
+    monkeypatch.chdir(tmp_path)
+
+    assert (await read_aside(whose, LARGE))[1] == hash_of(LARGE)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_process_that_does_not_start_is_our_own_want(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+
+    with pytest.raises(PollError) as caught:
+        await read_aside(whose, LARGE)
+
+    assert caught.value.kind is FailureKind.ROOM
+    assert caught.value.reason == "no process starts to read it"
+    caught.value.__traceback__ = None
+    del caught
+    gc.collect()  # anyio leaves its transport to that, which warns
 
 
 async def test_whoever_is_cancelled_while_it_starts_leaves_none_behind() -> None:
