@@ -120,15 +120,16 @@ async def test_a_first_round_that_finds_nothing_wanted_says_so(
 async def test_of_too_many_batches_some_are_watched_and_the_round_fails(
     vogent: Rig, until: Until, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discovery_round, "FOUND_LIMIT", 2)
-    show_jobs(vogent, "j1", "j2", "j3")
+    monkeypatch.setattr(discovery_round, "FOUND_LIMIT", 101)
+    show_jobs(vogent, *(f"j{n}" for n in range(250)))  # three pages
 
     await vogent.start()
     await until(lambda: bool(lines(log, "discovery.found")))
 
-    assert len(await origins(vogent)) == 2
+    assert len(await origins(vogent)) == 101
+    assert vogent.polls(LIST) == 2
     (line,) = lines(log, "discovery.failed")
-    assert (line["kind"], line["reason"]) == ("too_large", "more than 2 batches")
+    assert (line["kind"], line["reason"]) == ("too_large", "more than 101 batches")
     rounds = vogent.engine.metrics.discovery_rounds
     assert rounds.labels("vogent", "too_large")._value.get() == 1
     assert rounds.labels("vogent", "ok")._value.get() == 0
