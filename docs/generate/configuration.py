@@ -191,7 +191,7 @@ def _word(plain: Any, metadata: list[Any]) -> str:
         Path: "file",
         str: "text",
         Expression: "expression",
-        Next: 'table of one expression, or `"+1"`',
+        Next: 'table of one parameter: an expression, or `"+N"`',
         GenericDiscoverySettings: "`false` or a [table](#sourcesnamediscover-with-generic)",
         DiscoverySettings: "`true`, `false` or a [table](#sourcesnamediscover-with-vogent)",
         HoursSettings: "[table](#sourcesnamehours)",

@@ -133,7 +133,7 @@ class PollError(MonitorError):
     """Why one poll failed: kind, HTTP status if there was one, Retry-After if sent.
 
     `expression` is the key of the one that did not fit the answer; `reason` says more in a few
-    words, which hold neither keys nor what a call is about.
+    words, which hold neither keys nor what a call is about; `page` is the one of a list, from 1.
     """
 
     def __init__(
@@ -153,6 +153,7 @@ class PollError(MonitorError):
         self.retry_after = retry_after
         self.expression = expression
         self.reason = reason
+        self.page: int | None = None
 
     def because(self, reason: str) -> "PollError":
         """Return it with another reason."""
@@ -166,9 +167,9 @@ class PollError(MonitorError):
         return make, ()
 
     @property
-    def details(self) -> dict[str, str]:
+    def details(self) -> dict[str, str | int]:
         """Return what else there is to say for a line of the log."""
-        named = {"expression": self.expression, "reason": self.reason}
+        named = {"expression": self.expression, "reason": self.reason, "page": self.page}
         return {name: text for name, text in named.items() if text is not None}
 
 

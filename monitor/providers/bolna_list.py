@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from monitor.core.discovery import DiscoveryAnswer
+from monitor.core.discovery import DiscoveryAnswer, too_large
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind, Matter, matter_of
 from monitor.providers.api import Api, quote_id
@@ -33,7 +33,7 @@ class BolnaFinder:
         if agents == ALL:
             agents, listed = await self._agents(), True
             yield DiscoveryAnswer()
-        for agent in agents:
+        for agent in agents[:AGENTS_LIMIT] if listed else agents:
             try:
                 found = await self._batches_of(agent, now=now)
             except PollError as error:
@@ -42,17 +42,19 @@ class BolnaFinder:
                 has_none_yet = listed and error.kind is FailureKind.NOT_FOUND
                 found = DiscoveryAnswer(agent=agent, failure=None if has_none_yet else error)
             yield found
+        if listed and len(agents) > AGENTS_LIMIT:
+            yield DiscoveryAnswer(failure=too_large(AGENTS_LIMIT, "agents"))
 
     async def _agents(self) -> tuple[str, ...]:
-        agents: list[str] = []
+        agents: dict[str, None] = {}
 
         def take(entry: Mapping[str, Any]) -> None:
             agent = entry.get("id", entry.get("agent_id"))
-            if is_usable_id(agent) and len(agents) < AGENTS_LIMIT:
-                agents.append(agent)
+            if is_usable_id(agent) and len(agents) <= AGENTS_LIMIT:
+                agents[agent] = None
 
         await self._read("/v2/agent/all", EntryReader({"id", "agent_id"}, take))
-        return tuple(dict.fromkeys(agents))
+        return tuple(agents)
 
     async def _batches_of(self, agent: str, *, now: datetime) -> DiscoveryAnswer:
         sieve = Sieve(self._settings, now=now)

@@ -1,6 +1,8 @@
 """Discovery: which of an account's batches are watched without anybody naming them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeGuard
 
@@ -8,7 +10,8 @@ from pydantic import BeforeValidator, PlainValidator
 
 from monitor.core.batch import normalise
 from monitor.core.batch_id import check_batch_id
-from monitor.core.discovery import DiscoveryAnswer
+from monitor.core.discovery import FOUND_LIMIT, DiscoveryAnswer, Entries
+from monitor.core.errors import PollError
 from monitor.providers.document import read_time
 from monitor.setting_types import (
     LONGEST_DURATION,
@@ -18,9 +21,6 @@ from monitor.setting_types import (
     duration_between,
     parse_duration,
 )
-
-FOUND_LIMIT: Final = 10_000
-"""Batches that one list may bring."""
 
 
 class DiscoverySettings(Settings):
@@ -97,23 +97,29 @@ DiscoverAgents = Annotated[BolnaDiscoverySettings | None, BeforeValidator(_read_
 
 
 class Sieve:
-    """Take the batches of a list one by one; keep the ids of those that are wanted."""
+    """Take the batches of a list one by one; keep the ids of those that are wanted, each once."""
 
-    def __init__(self, settings: DiscoverySettings, *, now: datetime) -> None:
+    def __init__(self, settings: DiscoverySettings, *, now: datetime, dated: bool = True) -> None:
         self._oldest = now - settings.max_age
         self._statuses = frozenset(map(normalise, settings.statuses))
-        self._ids: list[str] = []
-        self._skipped = 0
+        self._dated = dated
+        """The list should say when each was created."""
+        self._ids: dict[str, None] = {}
+        self._numbers: Counter[str] = Counter()
 
     def take(self, batch_id: object, *, created_at: datetime | None, status: object) -> None:
         """Judge one batch: what a list says of it may be missing or nonsense."""
-        wanted = created_at is None or created_at >= self._oldest
-        if wanted and self._statuses:
-            wanted = normalise(str(status)) in self._statuses
-        if wanted and len(self._ids) < FOUND_LIMIT and is_usable_id(batch_id):
-            self._ids.append(batch_id)
-        else:
-            self._skipped += 1
+        self._numbers["number"] += 1
+        self._numbers["undated"] += self._dated and created_at is None
+        self._numbers["no_status"] += bool(self._statuses) and status is None
+        if not is_usable_id(batch_id):
+            self._numbers["no_id"] += 1
+        elif created_at is not None and created_at < self._oldest:
+            self._numbers["too_old"] += 1
+        elif self._statuses and normalise(str(status)) not in self._statuses:
+            self._numbers["other_status"] += 1
+        elif len(self._ids) <= FOUND_LIMIT:  # one more than is wanted says that there are more
+            self._ids[batch_id] = None
 
     def take_entry(self, entry: Mapping[str, Any], *, id_: str, created_at: str) -> None:
         """Judge one entry by its fields of these names, and its `status`."""
@@ -121,8 +127,18 @@ class Sieve:
         self.take(entry.get(id_), created_at=created, status=entry.get("status"))
 
     def found(self) -> DiscoveryAnswer:
-        """Return what was kept, each id once."""
-        return DiscoveryAnswer(ids=tuple(dict.fromkeys(self._ids)), skipped=self._skipped)
+        """Return what was kept."""
+        return DiscoveryAnswer(ids=tuple(self._ids), entries=Entries(**self._numbers))
+
+
+@contextmanager
+def on_page(number: int) -> Iterator[None]:
+    """Let a failure say on which page of a list it was."""
+    try:
+        yield
+    except PollError as error:
+        error.page = number
+        raise
 
 
 def is_usable_id(value: object) -> TypeGuard[str]:

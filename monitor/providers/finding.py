@@ -81,10 +81,11 @@ def _read(read: Callable[[object], _Value], rule: str, found: object) -> _Value:
     try:
         return read(found)
     except PollError:
-        raise _breaks(rule, found) from None
+        raise breaks(rule, found) from None
 
 
-def _breaks(rule: str, found: object) -> ValueError:
+def breaks(rule: str, found: object) -> ValueError:
+    """Make the error of what breaks a rule, which names its kind."""
     return ValueError(f"must {rule}; found {_kind(found)}")
 
 
@@ -114,7 +115,7 @@ def _kind_of_number(found: int | float) -> str:
 def _read_id(found: object) -> str:
     """Read an id, which may be a number."""
     if isinstance(found, bool) or not isinstance(found, str | int):
-        raise _breaks("be a text or a whole number", found)
+        raise breaks("be a text or a whole number", found)
     return str(found)
 
 
@@ -129,7 +130,7 @@ def _read_counts(found: object) -> Counts:
                 raise ValueError(f"must {_COUNTS}; found an array with {_kind(odd)} in it")
             numbers = Counter(words)
         case _:
-            raise _breaks(_COUNTS, found)
+            raise breaks(_COUNTS, found)
     if len(numbers) > COUNTS_LIMIT:
         raise ValueError(f"must hold at most {COUNTS_LIMIT} call statuses; found {len(numbers)}")
     pairs = ((_read_call_status(word), _read_calls(value)) for word, value in numbers.items())
@@ -151,7 +152,7 @@ _read_total: Final = partial(_read, _read_number, f"be {_NUMBER}")
 
 def _read_name(found: object) -> str | None:
     if not isinstance(found, str):
-        raise _breaks("be a text", found)
+        raise breaks("be a text", found)
     return _read(read_name, "be a text without NUL and surrogates", found)
 
 
@@ -160,12 +161,12 @@ def read_start(found: object) -> datetime | None:
     if isinstance(found, str):
         return read_time(found)
     if isinstance(found, bool) or not isinstance(found, int | float):
-        raise _breaks(_TIME, found)
+        raise breaks(_TIME, found)
     try:
         seconds = found if abs(found) < _FEWEST_MILLISECONDS else found / 1000
         return _EPOCH + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
-        raise _breaks(_TIME, found) from None
+        raise breaks(_TIME, found) from None
 
 
 READERS: Final[Mapping[str, Callable[[object], Any]]] = {

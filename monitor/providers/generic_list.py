@@ -1,5 +1,6 @@
 """Discovery by config: an API's list of batches, page by page, read by expressions."""
 
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,37 +12,41 @@ from urllib.parse import parse_qs, quote, unquote_plus, urlsplit, urlunsplit
 
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator
 
-from monitor.core.discovery import DiscoveryAnswer
+from monitor.core.discovery import DiscoveryAnswer, Entries, too_large
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.headers import check_parameter
 from monitor.providers.api import Api
-from monitor.providers.discovery import DiscoverySettings, Sieve
+from monitor.providers.discovery import DiscoverySettings, Sieve, on_page
 from monitor.providers.document import decode_any, invalid, last_segment
 from monitor.providers.entries import CURSOR_LIMIT
 from monitor.providers.expression import Expression, JmesPath, parse_expression
-from monitor.providers.finding import read_start
+from monitor.providers.finding import breaks, read_start
 
 PAGES_LIMIT: Final = 100
-COUNTED: Final = "+1"
+_NO_LIST: Final = DiscoveryAnswer(entries=Entries(unlisted=1))
+_STEP: Final = re.compile(r"\+([1-9][0-9]{0,5})")
 
 
 class Next(NamedTuple):
     """Where the next page begins: a parameter of the query, and where its value comes from."""
 
     parameter: str
-    value: Expression | None
-    """Finds it in the page before; none: the pages are counted."""
+    value: Expression | int
+    """Finds it in the page before; a number: what is added to the value before."""
 
 
 def _parse_next(table: object) -> Next:
     if isinstance(table, Next):
         return table
     if not isinstance(table, Mapping) or len(table) != 1:
-        raise ValueError('must be a table of one parameter, such as { after = "last_id" }')
+        raise ValueError(
+            'must be a table of one parameter, such as { after = "last_id" } or { page = "+1" }'
+        )
     ((parameter, value),) = table.items()
     check_parameter(parameter)
-    return Next(parameter, None if value == COUNTED else parse_expression(value))
+    step = _STEP.fullmatch(value) if isinstance(value, str) else None
+    return Next(parameter, parse_expression(value) if step is None else int(step[1]))
 
 
 class GenericDiscoverySettings(DiscoverySettings):
@@ -60,10 +65,12 @@ class GenericDiscoverySettings(DiscoverySettings):
     status: Annotated[JmesPath | None, Field(validate_default=True)] = None
     """[Expression](#expressions), of each of the items: its status, for `statuses`."""
     next: Annotated[Next | None, PlainValidator(_parse_next)] = None
-    """How the next page is asked for: the parameter of the query, and the
-    [expression](#expressions) that finds its value in this page; null, false or nothing is the end.
-    `"+1"` counts the pages instead, from the number in `url` or 1, until one is empty or comes
-    again. Where the newest come first, no page is asked for beyond `max_age`."""
+    """How the next page is asked for: `{ after = "last_id" }` names the parameter of the query, and
+    the [expression](#expressions) that finds its value in this page; null, false or nothing is the
+    end. `{ page = "+1" }` counts the pages instead, from the number in `url` or 1;
+    `{ offset = "+50" }` adds as many as a page holds, from the number in `url` or 0. Both go on
+    until a page is empty, comes again, or is answered by a 404. Where the newest come first, no
+    page is asked for beyond `max_age`."""
 
     @field_validator("url")
     @classmethod
@@ -93,10 +100,10 @@ class Page(NamedTuple):
 
     found: DiscoveryAnswer
     next: str | None
-    """The value that asks for the next one; none after the last, or where they are counted."""
+    """The value that the next page is asked by; none after the last, or where they are counted."""
     mark: bytes
     """The same for pages with the same batches; empty for one without any."""
-    old: bool
+    rest_is_old: bool = False
     """The newest come first, and the last of these is older than what is wanted."""
 
 
@@ -112,8 +119,9 @@ class Listing:
         page = decode_any(document, values_limit=self.values_limit)
         items = _find("items", self.settings.items, page)
         if not isinstance(items, list | None):
-            raise _misfit("items", "must be an array")
-        sieve, mark = Sieve(self.settings, now=now), sha256()
+            raise _misfit("items", breaks("be an array", items))
+        dated = self.settings.created_at is not None
+        sieve, mark = Sieve(self.settings, now=now, dated=dated), sha256()
         times: list[datetime | None] = []
         for item in items or ():
             batch_id, created_at, status = self._read_item(item)
@@ -121,27 +129,27 @@ class Listing:
             mark.update(f"{batch_id}\n".encode(errors="replace"))
             times.append(created_at)
         return Page(
-            found=sieve.found(),
+            found=sieve.found() if items is not None else _NO_LIST,
             next=self._next(page),
             mark=mark.digest() if items else b"",
-            old=_descends_below(now - self.settings.max_age, times),
+            rest_is_old=_descends_below(now - self.settings.max_age, times),
         )
 
     def _read_item(self, item: object) -> tuple[str | None, datetime | None, object]:
-        told = self.settings
-        batch_id = _find("id", told.id, item)
+        settings = self.settings
+        batch_id = _find("id", settings.id, item)
         if isinstance(batch_id, int) and not isinstance(batch_id, bool):
             batch_id = str(batch_id)
-        created_at = told.created_at and _find("created_at", told.created_at, item)
+        created_at = settings.created_at and _find("created_at", settings.created_at, item)
         return (
             last_segment(batch_id) if isinstance(batch_id, str) else None,
             _time(created_at),
-            told.status and _find("status", told.status, item),
+            settings.status and _find("status", settings.status, item),
         )
 
     def _next(self, page: object) -> str | None:
         following = self.settings.next
-        if following is None or following.value is None:
+        if following is None or isinstance(following.value, int):
             return None
         return _value(_find("next", following.value, page))
 
@@ -158,12 +166,12 @@ def _find(key: str, expression: Expression, document: object) -> object:
     try:
         return expression.evaluate(document)
     except ValueError as error:
-        raise _misfit(key, str(error)) from error
+        raise _misfit(key, error) from error
 
 
-def _misfit(key: str, reason: str) -> PollError:
+def _misfit(key: str, reason: object) -> PollError:
     expression = f"discover.{key}"
-    return PollError(FailureKind.EXPRESSION, 200, expression=expression, reason=reason)
+    return PollError(FailureKind.EXPRESSION, 200, expression=expression, reason=str(reason))
 
 
 def _time(found: object) -> datetime | None:
@@ -179,7 +187,7 @@ def _value(found: object) -> str | None:
     if found is None or found is False or found == "":
         return None
     if isinstance(found, bool) or not isinstance(found, str | int):
-        raise _misfit("next", "must be a text or a whole number")
+        raise _misfit("next", breaks("be a text or a whole number", found))
     value = str(found)
     if len(value) > CURSOR_LIMIT or not value.isprintable():
         raise _misfit("next", f"must be printable, at most {CURSOR_LIMIT} characters")
@@ -198,13 +206,22 @@ class GenericFinder:
     async def find(self, *, now: datetime) -> AsyncGenerator[DiscoveryAnswer, None]:
         """Yield what each request brought; raise PollError also for a list that begins again."""
         walk = _Walk(self._settings)
-        for _ in range(PAGES_LIMIT):
-            page = await self._api.read(walk.url, partial(self._listing.read, now=now))
+        for number in range(1, PAGES_LIMIT + 1):
+            with on_page(number):
+                page = await self._read(walk, now=now)
             yield page.found
-            if page.old or not walk.goes_on(page):
-                return
-        # what is beyond is never found
-        yield DiscoveryAnswer(failure=PollError(FailureKind.TOO_LARGE, 200))
+            with on_page(number):
+                if page.rest_is_old or not walk.turn(page):
+                    return
+        yield DiscoveryAnswer(failure=too_large(PAGES_LIMIT, "pages"))
+
+    async def _read(self, walk: "_Walk", *, now: datetime) -> Page:
+        try:
+            return await self._api.read(walk.url, partial(self._listing.read, now=now))
+        except PollError as error:
+            if error.status_code == 404 and walk.is_beyond_first:
+                return Page(found=DiscoveryAnswer(), next=None, mark=b"")
+            raise
 
 
 class _Walk:
@@ -212,36 +229,43 @@ class _Walk:
 
     def __init__(self, settings: GenericDiscoverySettings) -> None:
         self.url = settings.url
-        """Where the next page is."""
+        """Where the page is."""
         self._next = settings.next
         self._asked: set[str] = set()
         self._marks = {b""}
 
-    def goes_on(self, page: Page) -> bool:
+    @property
+    def is_beyond_first(self) -> bool:
+        """Return whether pages are counted, and one came: some APIs answer 404 after the last."""
+        return len(self._marks) > 1
+
+    def turn(self, page: Page) -> bool:
         """Turn to the page after this one, if there is one; raise PollError if it was read."""
         if self._next is None:
             return False
-        value = page.next if self._next.value else self._count(page, self._next.parameter)
+        parameter, step = self._next
+        value = self._count(page, parameter, step) if isinstance(step, int) else page.next
         if value is None:
             return False
         if value in self._asked:
             raise invalid("the list begins again: check discover.next")
         self._asked.add(value)
-        self.url = _asking(self.url, self._next.parameter, value)
+        self.url = _asking(self.url, parameter, value)
         return True
 
-    def _count(self, page: Page, parameter: str) -> str | None:
-        """Return the next page's number; none after one that is empty, or was there before."""
+    def _count(self, page: Page, parameter: str, step: int) -> str | None:
+        """Return the next page's number or offset; none after one that is empty or came before."""
         if page.mark in self._marks:
             return None
         self._marks.add(page.mark)
-        return str(_number(self.url, parameter) + 1)
+        first = 1 if step == 1 else 0
+        return str(_number(self.url, parameter, first) + step)
 
 
-def _number(url: str, parameter: str) -> int:
-    """Return the number of the page that a URL asks for; the first one is 1 where it has none."""
-    (number, *_) = parse_qs(urlsplit(url).query).get(parameter, ["1"])
-    return int(number) if number.isascii() and number.isdigit() else 1
+def _number(url: str, parameter: str, first: int) -> int:
+    """Return the number of the page that a URL asks for; the first one's where it has none."""
+    (number, *_) = parse_qs(urlsplit(url).query).get(parameter, [""])
+    return int(number) if number.isascii() and number.isdigit() else first
 
 
 def _asking(url: str, parameter: str, value: str) -> str:

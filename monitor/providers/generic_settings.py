@@ -1,11 +1,13 @@
 """What the config file says of an API that it describes itself: URL, keys, expressions, words."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import InitErrorDetails
 
 from monitor.core.batch import STATUS_LIMIT, Outcome, Phase, normalise
 from monitor.headers import Headers, Query, check_header_value
@@ -152,13 +154,15 @@ class GenericSettings(SharedSettings):
         """Refuse a list elsewhere: the key goes nowhere but where its batches are read."""
         if value is None or "url" not in info.data:
             return value
-        check_url(value.url, allow_http=bool(info.data.get("allow_http")))
-        if (origin := _origin(info.data["url"])) != _origin(value.url):
-            raise ValueError(f"url must begin with {origin}, as that of the source does")
         query = info.data.get("query", {})
-        _check_once(query, value.url)
-        if value.next is not None and value.next.parameter in query:
-            raise ValueError(f"next: {value.next.parameter!r} is in query already: give it once")
+        with _naming("url"):
+            check_url(value.url, allow_http=bool(info.data.get("allow_http")))
+            if (origin := _origin(info.data["url"])) != _origin(value.url):
+                raise ValueError(f"must begin with {origin}, as that of the source does")
+            _check_once(query, value.url)
+        with _naming("next"):
+            if value.next is not None and value.next.parameter in query:
+                raise ValueError(f"{value.next.parameter!r} is in query already: give it once")
         return value
 
     @field_validator("bearer", "username")
@@ -197,6 +201,16 @@ class GenericSettings(SharedSettings):
             raise ValueError("is missing: which call statuses in counts are of calls that are over")
         _check_new(words, {"final_calls": info.data.get("final_calls", ())})
         return value
+
+
+@contextmanager
+def _naming(key: str) -> Iterator[None]:
+    """Let a mistake be that of a key of the table within."""
+    try:
+        yield
+    except ValueError as error:
+        found = InitErrorDetails(type="value_error", loc=(key,), input=None, ctx={"error": error})
+        raise ValidationError.from_exception_data("discover", [found]) from None
 
 
 def _check_once(query: Mapping[str, Secret], url: str) -> None:

@@ -6,11 +6,9 @@ from functools import partial
 from typing import Final
 from urllib.parse import quote
 
-from monitor.core.discovery import DiscoveryAnswer
-from monitor.core.errors import PollError
-from monitor.core.failure import FailureKind
+from monitor.core.discovery import DiscoveryAnswer, too_large
 from monitor.providers.api import Api
-from monitor.providers.discovery import DiscoverySettings, Sieve
+from monitor.providers.discovery import DiscoverySettings, Sieve, on_page
 from monitor.providers.document import invalid
 from monitor.providers.entries import EntryReader
 
@@ -30,19 +28,19 @@ class VogentFinder:
         """Yield what each request brought; raise PollError also for a list that begins again."""
         cursors: set[str] = set()
         path = f"/batch_dial_jobs?limit={PAGE}"
-        for _ in range(PAGES_LIMIT):
+        for number in range(1, PAGES_LIMIT + 1):
             sieve = Sieve(self._settings, now=now)
             take = partial(sieve.take_entry, id_="id", created_at="createdAt")
             reader = EntryReader({"id", "createdAt", "status"}, take, paged=True)
-            await self._api.fetch(path, reader.take)
-            reader.close()
+            with on_page(number):
+                await self._api.fetch(path, reader.take)
+                reader.close()
             yield sieve.found()
             cursor = reader.cursor
             if cursor is None:
                 return
             if cursor in cursors:
-                raise invalid()
+                raise invalid("the list begins again")
             cursors.add(cursor)
             path = f"/batch_dial_jobs?limit={PAGE}&cursor={quote(cursor, safe='')}"
-        # what is beyond is never found
-        yield DiscoveryAnswer(failure=PollError(FailureKind.TOO_LARGE, 200))
+        yield DiscoveryAnswer(failure=too_large(PAGES_LIMIT, "pages"))

@@ -339,6 +339,36 @@ def test_mistakes_of_discovery_are_named_with_their_key(
 
 
 GENERIC = "[sources.x]\nprovider = 'generic'\nstatus = 's'\ncompleted = ['done']\n"
+ACME = "https://api.acme.example"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("url", "'list'", "must be a URL"),
+        ("url", "'https://elsewhere.example/'", f"must begin with {ACME}, as that of the source"),
+        ("url", f"'{ACME}/list?v=3'", "'v' is in both url and query: give it once"),
+        ("url", f"'{ACME}/{{id}}'", "must hold no braces"),
+        ("next", "{ v = 'a' }", "'v' is in query already: give it once"),
+        ("next", "'+1'", 'must be a table of one parameter, such as { after = "last_id" } or { p'),
+        ("next", "{ after = 'a b' }", "is no JMESPath expression"),
+        ("items", "'a b'", "is no JMESPath expression"),
+    ],
+)
+def test_a_mistake_about_a_list_names_its_key_and_line(
+    write: Write, key: str, value: str, said: str
+) -> None:
+    fields = {"url": f"'{ACME}/list'", "items": "'data'", "id": "'id'"} | {key: value}
+    table = "".join(f"{name} = {written}\n" for name, written in fields.items())
+    line = 8 + [*fields].index(key)
+
+    found = mistake_in(
+        write(
+            f"{GENERIC}url = '{ACME}/{{id}}'\nquery = {{ v = '2' }}\n[sources.x.discover]\n{table}"
+        )
+    )
+
+    assert found.startswith(f"{line}: sources.x.discover.{key}: {said}")
 
 
 @pytest.mark.parametrize(

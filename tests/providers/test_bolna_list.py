@@ -9,6 +9,7 @@ from monitor.core.discovery import DiscoveryAnswer
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.engine.ports import Provider
+from monitor.providers import bolna_list
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.simulator.faults import Fault
 
@@ -44,8 +45,8 @@ def agents(bolna: SimulatedBolna) -> SimulatedBolna:
 async def test_only_the_named_agents_are_asked(agents: SimulatedBolna, reader: Reader) -> None:
     brought, failure = await found(agents, reader, {"agents": ["a1", "a3"]})
 
-    assert (brought, failure) == (
-        [DiscoveryAnswer(ids=("b1",), agent="a1"), DiscoveryAnswer(ids=("b3",), agent="a3")],
+    assert ([(one.ids, one.agent) for one in brought], failure) == (
+        [(("b1",), "a1"), (("b3",), "a3")],
         None,
     )
     assert [served.batch for served in agents.served] == ["a1/all", "a3/all"]
@@ -70,6 +71,22 @@ async def test_agents_are_known_by_either_name_and_odd_ones_skipped(
     brought, failure = await found(agents, reader, "all")
 
     assert ([one.ids for one in brought], failure) == ([(), ("b1",), ("b2",)], None)
+
+
+async def test_of_too_many_agents_some_are_asked_and_that_is_told(
+    agents: SimulatedBolna, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bolna_list, "AGENTS_LIMIT", 2)
+
+    brought, failure = await found(agents, reader, "all")
+    named, _ = await found(agents, reader, {"agents": ["a1", "a2", "a3"]})
+
+    assert [one.ids for one in brought] == [(), ("b1",), ("b2",), ()]
+    assert [str(one.failure) for one in brought if one.failure] == [
+        "too_large: more than 2 agents (200)"
+    ]
+    assert [one.ids for one in named] == [("b1",), ("b2",), ("b3",)]
+    assert failure is None
 
 
 @pytest.mark.parametrize(

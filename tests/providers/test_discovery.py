@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from monitor.core.discovery import FOUND_LIMIT, Entries
 from monitor.providers import BolnaSettings, VogentSettings
-from monitor.providers.discovery import FOUND_LIMIT, DiscoverySettings, Sieve
+from monitor.providers.discovery import DiscoverySettings, Sieve
 
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)
 
@@ -97,13 +98,13 @@ def test_looking_more_often_than_every_ten_seconds_is_refused() -> None:
     assert 'must be from "10s"' in reason(caught.value)
 
 
-def sifted(*entries: Any, **settings: Any) -> tuple[tuple[str, ...], int]:
+def sifted(*entries: Any, **settings: Any) -> tuple[tuple[str, ...], Entries]:
     wanted = DiscoverySettings.model_validate(settings)
     sieve = Sieve(wanted, now=NOW)
     for entry in entries:
         sieve.take_entry(entry, id_="id", created_at="created")
     found = sieve.found()
-    return found.ids, found.skipped
+    return found.ids, found.entries
 
 
 def test_what_is_too_old_is_left_out_and_what_tells_no_time_passes() -> None:
@@ -115,11 +116,11 @@ def test_what_is_too_old_is_left_out_and_what_tells_no_time_passes() -> None:
         max_age="1h",
     )
 
-    assert found == (("new", "odd", "bare"), 1)
+    assert found == (("new", "odd", "bare"), Entries(number=4, too_old=1, undated=2))
 
 
 def test_statuses_are_compared_as_words_are() -> None:
-    found = sifted(
+    ids, left = sifted(
         {"id": "b1", "status": "IN_PROGRESS"},
         {"id": "b2", "status": "in-progress"},
         {"id": "b3", "status": "done"},
@@ -128,21 +129,29 @@ def test_statuses_are_compared_as_words_are() -> None:
         statuses=["In progress"],
     )
 
-    assert found == (("b1", "b2"), 3)
+    assert ids == ("b1", "b2")
+    assert (left.number, left.other_status, left.no_status) == (5, 3, 1)
 
 
 @pytest.mark.parametrize(
     "id_", [None, 7, True, "", ".", "..", "a/b", "a\\b", "a%b", "a b", "a\nb", "\u202e", "x" * 257]
 )
 def test_entries_without_a_usable_id_are_skipped_and_counted(id_: Any) -> None:
-    assert sifted({"id": id_}, {}, {"id": "b1"}) == (("b1",), 2)
+    ids, left = sifted({"id": id_}, {}, {"id": "b1", "created": "2020-01-01T00:00:00Z"})
+
+    assert ids == ()
+    assert (left.no_id, left.too_old) == (2, 1)
 
 
 def test_an_id_that_comes_twice_is_found_once() -> None:
-    assert sifted({"id": "b1"}, {"id": "b2"}, {"id": "b1"}) == (("b1", "b2"), 0)
+    ids, left = sifted({"id": "b1"}, {"id": "b2"}, {"id": "b1"})
+
+    assert (ids, left.skipped["skipped"]) == (("b1", "b2"), 0)
 
 
-def test_a_list_brings_at_most_ten_thousand() -> None:
-    ids, skipped = sifted(*({"id": f"b{n}"} for n in range(FOUND_LIMIT + 5)))
+def test_of_too_many_one_more_than_a_round_takes_is_kept_and_none_is_skipped() -> None:
+    entries = [{"id": f"b{n}"} for n in range(FOUND_LIMIT + 5)]
 
-    assert (len(ids), skipped) == (FOUND_LIMIT, 5)
+    ids, left = sifted(*entries[:FOUND_LIMIT], *entries)
+
+    assert (len(ids), left.skipped["skipped"]) == (FOUND_LIMIT + 1, 0)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from monitor.core.discovery import DiscoveryAnswer
+from monitor.core.discovery import DiscoveryAnswer, Entries
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.providers import GenericSettings, build, generic_list
@@ -54,13 +54,13 @@ async def found(api: MadeUpApi, **discover: Any) -> list[list[str]]:
     return [list(one.ids) for one in await answers(api, discover=discover)]
 
 
-async def failure(api: MadeUpApi, **discover: Any) -> tuple[FailureKind, str | None]:
+async def failure(api: MadeUpApi, **discover: Any) -> PollError:
     with pytest.raises(PollError) as caught:
         await found(api, **discover)
-    return caught.value.kind, caught.value.expression
+    return caught.value
 
 
-NEXT = (FailureKind.EXPRESSION, "discover.next")
+NEXT = {"next": {"c": "cursor"}}
 
 
 def asked(api: MadeUpApi) -> list[str]:
@@ -112,11 +112,59 @@ async def test_pages_are_counted_until_one_is_empty_or_comes_again(
     assert [target.rpartition("=")[2] for target in asked(api) if "=" in target] == [*pages]
 
 
+@pytest.mark.parametrize(
+    ("url", "step", "targets"),
+    [
+        ("/list", "+50", ["/list", "/list?offset=50", "/list?offset=100"]),
+        ("/list?offset=7&n=2", "+2", ["/list?offset=7&n=2", "/list?n=2&offset=9"]),
+        ("/list?offset=first", "+20", ["/list?offset=first", "/list?offset=20"]),
+        ("/list", "+1", ["/list", "/list?offset=2"]),
+    ],
+)
+async def test_steps_are_counted_from_the_number_in_the_url_or_the_first(
+    api: MadeUpApi, url: str, step: str, targets: list[str]
+) -> None:
+    for number, target in enumerate(targets):
+        api.put(target, page(f"b{number}"))
+    api.answer_all(page())
+
+    pages = await found(api, url=api.origin + url, next={"offset": step})
+
+    assert pages == [[f"b{number}"] for number in range(len(targets))] + [[]]
+    assert asked(api)[:-1] == targets
+
+
+@pytest.mark.parametrize("step", ["+1", "+20"])
+async def test_a_404_after_the_first_page_is_the_end_of_counted_ones(
+    api: MadeUpApi, step: str
+) -> None:
+    api.put("/list", page("b1"))  # all others are answered by a 404
+
+    assert await found(api, next={"page": step}) == [["b1"], []]
+    assert len(asked(api)) == 2
+
+
+async def test_any_other_refusal_and_a_404_of_the_first_page_or_by_a_cursor_fail(
+    api: MadeUpApi,
+) -> None:
+    assert (await failure(api, next={"page": "+1"})).status_code == 404
+
+    api.put("/list", page("b1", cursor="c"))
+    for status in (410, 400, 403, 500):
+        api.put("/list?page=2", b"{}", status=status)
+        error = await failure(api, next={"page": "+1"})
+        assert (error.status_code, error.page) == (status, 2)
+
+    assert (await failure(api, next={"cursor": "cursor"})).status_code == 404
+
+
 async def test_a_list_that_begins_again_fails(api: MadeUpApi) -> None:
     api.answer_all(page("b1", cursor="c"))
 
-    assert await failure(api, next={"cursor": "cursor"}) == (FailureKind.INVALID_BODY, None)
-    assert len(asked(api)) == 2
+    error = await failure(api, next={"cursor": "cursor"})
+
+    assert str(error) == "invalid_body: the list begins again: check discover.next (200)"
+    assert error.page == len(asked(api)) == 2
 
 
 async def test_a_list_without_end_is_read_up_to_a_bound_and_that_is_told(
@@ -130,8 +178,31 @@ async def test_a_list_without_end_is_read_up_to_a_bound_and_that_is_told(
     *pages, last = await answers(api, discover={"next": {"page": "+1"}})
 
     assert [one.ids for one in pages] == [("b1",), ("b2",)]
-    assert last.failure is not None
-    assert last.failure.kind is FailureKind.TOO_LARGE
+    assert str(last.failure) == "too_large: more than 2 pages (200)"
+
+
+@pytest.mark.parametrize("ids", [["b1"], [None], []])
+async def test_an_endless_list_whose_cursor_is_always_new_is_too_large(
+    api: MadeUpApi, ids: list[object]
+) -> None:
+    for number in range(150):
+        target = f"/list?cursor={number}" if number else "/list"
+        api.put(target, page(*ids, cursor=number + 1))
+
+    *_, last = await answers(api, discover={"next": {"cursor": "cursor"}})
+
+    assert str(last.failure) == "too_large: more than 100 pages (200)"
+    assert len(asked(api)) == 100
+
+
+async def test_a_page_of_more_batches_than_a_round_takes_shows_that_there_are_more(
+    api: MadeUpApi,
+) -> None:
+    api.put("/list", page(*range(10_002)))
+
+    (one,) = await answers(api)
+
+    assert len(one.ids) == 10_001
 
 
 @pytest.mark.parametrize(
@@ -179,7 +250,10 @@ async def test_what_is_not_wanted_or_has_no_usable_id_is_left_out(api: MadeUpApi
     )
 
     assert one.ids == ("new", "by-seconds", "undated")
-    assert one.skipped == 8
+    assert one.entries == Entries(
+        number=11, no_id=6, too_old=1, other_status=1, undated=8, no_status=2
+    )
+    assert one.entries.unread == set()
 
 
 async def test_a_list_may_be_the_whole_document_or_null(api: MadeUpApi) -> None:
@@ -191,34 +265,61 @@ async def test_a_list_may_be_the_whole_document_or_null(api: MadeUpApi) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "discover", "expected"),
+    ("discover", "unread"),
     [
-        (b'{"data": {"b1": 1}}', {}, (FailureKind.EXPRESSION, "discover.items")),
-        (b'{"data": []}', {"items": "length(x)"}, (FailureKind.EXPRESSION, "discover.items")),
-        (page("b1"), {"id": "length(x)"}, (FailureKind.EXPRESSION, "discover.id")),
-        (
-            page(cursor={"a": 1}),
-            {"next": {"c": "cursor"}},
-            NEXT,
-        ),
-        (page(cursor=True), {"next": {"c": "cursor"}}, NEXT),
-        (
-            page(cursor="x" * 3000),
-            {"next": {"c": "cursor"}},
-            NEXT,
-        ),
-        (b"<html>", {}, (FailureKind.INVALID_BODY, None)),
+        ({}, set()),
+        ({"created_at": "at", "status": "state", "statuses": ["on"]}, set()),
+        ({"items": "campaigns"}, {"items"}),
+        ({"id": "uuid"}, {"id"}),
+        ({"created_at": "created"}, {"created_at"}),
+        ({"created_at": "state"}, {"created_at"}),
+        ({"status": "phase"}, set()),  # nothing is compared with it
+        ({"status": "phase", "statuses": ["on"]}, {"status"}),
+    ],
+)
+async def test_an_expression_that_finds_nothing_usable_in_any_entry_is_known(
+    api: MadeUpApi, discover: dict[str, Any], unread: set[str]
+) -> None:
+    items = [{"id": f"b{number}", "at": 1_769_000_000, "state": "on"} for number in range(2)]
+    api.put("/list", json.dumps({"data": items}).encode())
+
+    (one,) = await answers(api, discover=discover)
+
+    assert one.entries.unread == unread
+
+
+@pytest.mark.parametrize(
+    ("body", "discover", "said"),
+    [
+        (b'{"data": {"b1": 1}}', {}, "items: must be an array; found an object"),
+        (b'{"data": "b1"}', {}, "items: must be an array; found a text"),
+        (b'{"data": []}', {"items": "length(x)"}, "items: length() wants "),
+        (page("b1"), {"id": "length(x)"}, "id: length() wants "),
+        (page(cursor={}), NEXT, "next: must be a text or a whole number; found an object"),
+        (page(cursor=True), NEXT, "next: must be a text or a whole number; found true or false"),
+        (page(cursor="x" * 3000), NEXT, "next: must be printable, at most 2048 characters"),
     ],
 )
 async def test_what_does_not_fit_names_its_expression(
     api: MadeUpApi,
     body: bytes,
     discover: dict[str, Any],
-    expected: tuple[FailureKind, str | None],
+    said: str,
 ) -> None:
     api.put("/list", body)
 
-    assert await failure(api, **discover) == expected
+    error = await failure(api, **discover)
+
+    assert str(error).startswith(f"expression discover.{said}")
+    assert error.page == 1
+
+
+async def test_what_is_no_json_fails(api: MadeUpApi) -> None:
+    api.put("/list", b"<html>")
+
+    error = await failure(api)
+
+    assert (error.kind, error.expression, error.page) == (FailureKind.INVALID_BODY, None, 1)
 
 
 async def test_a_page_may_be_as_large_as_an_answer(api: MadeUpApi) -> None:
@@ -254,6 +355,8 @@ async def test_the_same_keys_are_sent(api: MadeUpApi) -> None:
         ({"next": {"a": "x", "b": "y"}}, "must be a table of one parameter"),
         ({"next": {"a&b": "x"}}, "is no name of a query parameter"),
         ({"next": {"after": "last id"}}, "is no JMESPath expression"),
+        ({"next": {"page": "+0"}}, "is no JMESPath expression"),
+        ({"next": "+1"}, 'such as { after = "last_id" } or { page = "+1" }'),
         ({"items": "data["}, "is no JMESPath expression"),
     ],
 )

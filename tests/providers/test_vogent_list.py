@@ -62,8 +62,25 @@ async def test_a_cursor_that_comes_again_ends_it_as_a_failure(
     with pytest.raises(PollError) as caught:
         await found(vogent, reader)
 
-    assert caught.value.kind is FailureKind.INVALID_BODY
+    assert (caught.value.kind, caught.value.reason) == (
+        FailureKind.INVALID_BODY,
+        "the list begins again",
+    )
     assert len(vogent.served) == 2
+
+
+async def test_a_failure_says_on_which_page_it_was(vogent: SimulatedVogent, reader: Reader) -> None:
+    show(vogent, *(f"j{n}" for n in range(130)))
+
+    async with reader(vogent, api_key=KEY, discover=True) as provider:
+        assert provider.finder is not None
+        pages = provider.finder.find(now=NOW)
+        await anext(pages)
+        vogent.fault(Fault.html(), batch="")
+        with pytest.raises(PollError) as caught:
+            await anext(pages)
+
+    assert caught.value.page == 2
 
 
 async def test_a_list_without_end_is_read_up_to_a_bound_and_that_is_told(
@@ -78,6 +95,7 @@ async def test_a_list_without_end_is_read_up_to_a_bound_and_that_is_told(
         *_, last = [one async for one in provider.finder.find(now=NOW)]
     assert last.failure is not None
     assert last.failure.kind is FailureKind.TOO_LARGE
+    assert last.failure.reason == "more than 2 pages"
 
 
 async def test_a_cursor_is_sent_as_it_came(vogent: SimulatedVogent, reader: Reader) -> None:

@@ -31,8 +31,6 @@ LOOK: Final = 0.25
 """Seconds after which a round that waits looks whether it may go on."""
 RETRY: Final = timedelta(seconds=5)
 """Between tries while the database fails."""
-FOUND_LIMIT: Final = 10_000
-"""Batches that one round may find."""
 
 log = structlog.stdlib.get_logger()
 
@@ -144,22 +142,23 @@ class Discovery:
         finally:
             plan.round = None
             plan.log.log_found(this_round)
+            plan.log.log_unread(this_round)
 
     async def _look(self, plan: _Plan, this_round: DiscoveryRound) -> None:
         """Go through the account's lists."""
         async with aclosing(plan.finder.find(now=self._clock.now())) as lists:
-            while not plan.over and this_round.new + this_round.seen < FOUND_LIMIT:
+            while not plan.over:
                 probe = await self._wait(plan)
                 found = await self._ask(plan, lists)
                 if found is None:
                     break
-                this_round.add(found)
+                found = this_round.add(found)
                 source, at, failure = plan.source, self._clock.now(), found.failure
                 answer = AccountAnswer(source=source, at=at, failure=failure, probe=probe)
                 await self._writer.note(answer)
+                await self._register(plan, found, this_round)
                 if None in this_round.failures:  # the account's own: it ends the round
                     break
-                await self._register(plan, found, this_round)
         if not plan.over:
             this_round.end()
 
@@ -205,7 +204,6 @@ class Discovery:
         new = await discover_batches(self._database, plan.source.name, found.ids, now=now)
         this_round.new += new
         this_round.seen += len(found.ids) - new
-        this_round.skipped += found.skipped
         if new:
             self._polls.expect(now)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monitor.engine.polling import discovery
+from monitor.engine.polling import discovery, discovery_round
 from monitor.providers.vogent_list import VogentFinder
 from monitor.simulator.bolna import bolna_document
 from monitor.simulator.vogent import vogent_document
@@ -115,6 +115,36 @@ async def test_a_first_round_that_finds_nothing_wanted_says_so(
 
     (line,) = lines(log, "discovery.found")
     assert (line["source"], line["new"], line["seen"], line["skipped"]) == ("vogent", 0, 0, 2)
+
+
+async def test_of_too_many_batches_some_are_watched_and_the_round_fails(
+    vogent: Rig, until: Until, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery_round, "FOUND_LIMIT", 101)
+    show_jobs(vogent, *(f"j{n}" for n in range(250)))  # three pages
+
+    await vogent.start()
+    await until(lambda: bool(lines(log, "discovery.found")))
+
+    assert len(await origins(vogent)) == 101
+    assert vogent.polls(LIST) == 2
+    (line,) = lines(log, "discovery.failed")
+    assert (line["kind"], line["reason"]) == ("too_large", "more than 101 batches")
+    rounds = vogent.engine.metrics.discovery_rounds
+    assert rounds.labels("vogent", "too_large")._value.get() == 1
+    assert rounds.labels("vogent", "ok")._value.get() == 0
+
+
+async def test_a_list_whose_entries_lack_what_is_looked_for_is_warned_of(
+    vogent: Rig, until: Until, log: Log
+) -> None:
+    body = b'{"data": [{"identity": "j1", "createdAt": "soon"}], "cursor": null}'
+    vogent.vogent.fault(Fault.body(body), batch=LIST)
+
+    await vogent.start()
+    await until(lambda: bool(lines(log, "discovery.found")))
+
+    assert [line["key"] for line in lines(log, "discovery.unread")] == ["created_at", "id"]
 
 
 async def test_what_was_removed_stays_removed_and_what_vanishes_stays(
