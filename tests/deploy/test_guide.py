@@ -1,12 +1,16 @@
 """What deploy/README.md tells to type for reload, back-up and restore does what it says."""
 
 import asyncio
+import json
 import os
 import re
 import shlex
 import signal
+import subprocess
+import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,6 +150,93 @@ async def test_a_dump_of_postgres_brings_back_what_it_held(
             await until(lambda: rig.crm.types[2:].count("batch.counts_changed") == 1)
         finally:
             await host.daemon.close()
+
+
+EVERY_KIND = """
+[server]
+listen = "127.0.0.1:8470"
+
+[database]
+# url = "sqlite:///other.db"
+url = "sqlite:///monitor.db"           # beside this file
+
+[sources.bolna-prod]
+provider = "bolna"
+api_key_env = "BOLNA_API_KEY"          # or a file
+
+[sources.vogent]
+provider = "vogent"
+api_key_env = "VOGENT_API_KEY"
+
+[sources.acme]
+provider = "generic"
+url = "https://api.acme.example/batches/{id}"
+bearer_env = "ACME_TOKEN"
+headers = { "X-Team" = "ops" }
+status = "state"
+completed = ["done"]
+
+[sources.acme.discover]
+url = "https://api.acme.example/batches"
+items = "batches"
+id = "id"
+
+[receivers.ops]
+kind = "slack"
+webhook_url_env = "SLACK_WEBHOOK_URL"
+
+[receivers.crm]
+kind = "webhook"
+url = "https://crm.example.com/hooks"
+secret_env = "CRM_SECRET"
+
+[[routes]]
+receiver = "ops"
+"""
+
+
+@pytest.fixture
+def every_kind(tmp_path: Path) -> Path:
+    file = tmp_path / "config.toml"
+    file.write_text(EVERY_KIND)
+    return file
+
+
+def edit(file: Path, section: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Type the `sed` of a section; return what the file said before and after."""
+    text = "\n".join(line for block in console(section) for line in block)
+    (command,) = re.findall(r"^sed -i (?:.*\\\n)*.*$", text, re.MULTILINE)
+    before = tomllib.loads(file.read_text())
+    here = command.replace("/etc/monitor/config.toml", shlex.quote(str(file)))
+    subprocess.run(["/bin/sh", "-c", here], check=True)  # noqa: S603 (the guide's own)
+    return before, tomllib.loads(file.read_text())
+
+
+def test_a_change_of_the_database_changes_nothing_else(every_kind: Path) -> None:
+    before, after = edit(every_kind, "Postgres instead of SQLite")
+
+    assert after.pop("database") == {"url": "postgresql:///monitor?host=/run/postgresql"}
+    assert before.pop("database") == {"url": "sqlite:///monitor.db"}
+    assert after == before
+
+
+def test_a_config_for_a_service_differs_by_the_database_and_where_keys_lie(
+    every_kind: Path,
+) -> None:
+    before, after = edit(every_kind, "Config and keys")
+
+    assert after.pop("database") == {"url": "sqlite:////var/lib/monitor/monitor.db"}
+    del before["database"]
+    assert (
+        json.loads(
+            re.sub(
+                r'"(\w+)_env": "(\w+)"',
+                r'"\1_file": "/run/credentials/monitor.service/\2"',
+                json.dumps(before),
+            )
+        )
+        == after
+    )
 
 
 async def test_a_reload_takes_the_file_and_an_upgrade_backs_it_up(

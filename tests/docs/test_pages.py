@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from docs.generate.bodies import pretty
 from docs.generate.configuration import sentence_on, tables
@@ -23,6 +24,10 @@ from tests.docs.log_events import logged
 
 ROOT = PAGES.parent
 PATHS = all_pages()
+MARKDOWN = [
+    *ROOT.glob("*.md"),
+    *(file for room in ("docs", "deploy", "tests") for file in (ROOT / room).rglob("*.md")),
+]
 every_page = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
 KEYS = [(settings, key) for _, settings in tables() for key in settings.model_fields]
 
@@ -69,6 +74,22 @@ def test_every_link_leads_somewhere(path: Path) -> None:
         assert found.is_relative_to(ROOT)
         assert found.exists(), target
         assert not anchor or anchor in anchors(found), target
+
+
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_shows_as_it_was_meant(path: Path) -> None:
+    """As GitHub shows it: no text that turns into a list, no cell that turns into two."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for token in MarkdownIt("commonmark").enable("table").parse("\n".join(lines)):
+        if token.map is None:
+            continue
+        begin, end = token.map
+        if token.type.endswith("list_open"):
+            before = lines[begin - 1]
+            assert not before or before.startswith("#") or before.endswith(":"), lines[begin]
+        elif token.type == "table_open":
+            (columns,) = {len(re.findall(r"(?<!\\)\|", line)) for line in lines[begin:end]}
+            assert columns >= 3
 
 
 def anchors(path: Path) -> set[str]:
