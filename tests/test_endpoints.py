@@ -12,7 +12,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from docs.generate.metrics import ALERTS
-from monitor import endpoints
+from monitor import __version__, endpoints
 from monitor.core.errors import ConfigError
 from monitor.daemon import liveness
 from monitor.endpoints import Endpoints
@@ -48,8 +48,35 @@ async def test_a_running_daemon_is_healthy_and_ready(rig: Rig, until: Until) -> 
 async def test_nothing_else_is_served(rig: Rig) -> None:
     await rig.start()
 
-    assert (await get(rig, "/"))[0] == 404
+    assert (await get(rig, "/-"))[0] == 404
     assert (await get(rig, "/-/reload"))[0] == 404
+
+
+async def test_the_first_page_leads_to_the_others_and_says_how_it_fares(
+    rig: Rig, until: Until
+) -> None:
+    await rig.start()
+    await rig.add("b1", "b2")
+
+    async def page() -> str:
+        return (await get(rig, "/"))[1]
+
+    async def told() -> bool:
+        return "<p>2 batches watched, 0 deliveries pending" in await page()
+
+    await until(told)
+    assert f"<h1>Batch monitor {__version__}</h1>" in await page()
+    for link in re.findall('href="([^"]+)"', await page()):
+        assert (await get(rig, f"/{link}"))[0] == 200
+
+
+async def test_the_first_page_says_what_is_not_well(rig: Rig, outage: Outage) -> None:
+    await rig.start()
+
+    async with outage():
+        status, text = await get(rig, "/")
+
+    assert (status, "<p>not ready: the database " in text) == (200, True)
 
 
 async def test_while_the_database_takes_no_writes_it_is_healthy_but_not_ready_and_says_why(
@@ -256,7 +283,9 @@ async def test_metrics_are_served_while_the_database_is_away(rig: Rig, outage: O
 
 async def test_a_check_that_hangs_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "CHECK_TIMEOUT", 0.01)
-    served = Endpoints(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
+    served = Endpoints(
+        ready=hang, status=silent, before_scrape=nothing, registry=CollectorRegistry()
+    )
     port = await served.start("127.0.0.1", 0)
     try:
         async with (
@@ -275,13 +304,22 @@ async def hang() -> list[str]:
     return []
 
 
+async def silent() -> str:
+    """Say nothing of how it fares."""
+    return ""
+
+
 async def nothing() -> None:
     """Refresh nothing."""
 
 
 async def test_an_address_that_is_taken_is_named_with_what_to_do() -> None:
-    first = Endpoints(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
-    second = Endpoints(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
+    first = Endpoints(
+        ready=hang, status=silent, before_scrape=nothing, registry=CollectorRegistry()
+    )
+    second = Endpoints(
+        ready=hang, status=silent, before_scrape=nothing, registry=CollectorRegistry()
+    )
     port = await first.start("127.0.0.1", 0)
     try:
         with pytest.raises(ConfigError, match=rf"cannot listen on 127\.0\.0\.1:{port}: .* in use"):
@@ -294,7 +332,9 @@ async def test_an_address_that_is_taken_is_named_with_what_to_do() -> None:
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this system has no IPv6")
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 async def test_every_address_is_of_both_families(host: str) -> None:
-    served = Endpoints(ready=hang, before_scrape=nothing, registry=CollectorRegistry())
+    served = Endpoints(
+        ready=hang, status=silent, before_scrape=nothing, registry=CollectorRegistry()
+    )
     port = await served.start("::", 0)
     try:
         async with aiohttp.request("GET", f"http://{host}:{port}/-/healthy") as answer:

@@ -173,6 +173,7 @@ def build_daemon(
     )
     endpoints = Endpoints(
         ready=readiness.problems,
+        status=status.line,
         before_scrape=Gauges(engine, database, readiness).refresh,
         registry=engine.metrics.registry,
     )

@@ -113,7 +113,9 @@ async def test_the_check_asks_where_the_daemon_listens_whatever_the_proxy(
     async def ready() -> list[str]:
         return problems
 
-    served = Endpoints(ready=ready, before_scrape=nothing, registry=CollectorRegistry())
+    served = Endpoints(
+        ready=ready, status=silent, before_scrape=nothing, registry=CollectorRegistry()
+    )
     port = await served.start("127.0.0.1", 0)
     monkeypatch.setenv("MONITOR_LISTEN", f"{host}:{port}")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
@@ -130,7 +132,9 @@ async def test_the_check_asks_where_the_daemon_listens_whatever_the_proxy(
 async def test_the_check_finds_a_daemon_on_ipv6_whatever_localhost_is(
     listen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = Endpoints(ready=well, before_scrape=nothing, registry=CollectorRegistry())
+    served = Endpoints(
+        ready=well, status=silent, before_scrape=nothing, registry=CollectorRegistry()
+    )
     port = await served.start(listen.strip("[]"), 0)
     monkeypatch.setenv("MONITOR_LISTEN", f"{listen}:{port}")
     try:
@@ -143,6 +147,11 @@ async def test_the_check_finds_a_daemon_on_ipv6_whatever_localhost_is(
 
 async def well() -> list[str]:
     return []
+
+
+async def silent() -> str:
+    """Say nothing of how it fares."""
+    return ""
 
 
 async def nothing() -> None:
