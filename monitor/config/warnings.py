@@ -15,6 +15,7 @@ from monitor.core.event import CONDITION_NAMES, MATCHER_NAMES, EventType
 from monitor.core.matching import Matcher
 from monitor.core.routing import Route
 from monitor.providers import BolnaSettings, GenericSettings
+from monitor.providers.expression import doubtful_fields
 from monitor.secret import Secret
 from monitor.setting_types import NAME, OFF, Settings, write_duration
 
@@ -37,6 +38,7 @@ def warnings_of(config: Config, *, deliberate: bool = True) -> list[str]:
         *_tight_budgets(config),
         *_hasty_conditions(config),
         *_strange_statuses(config),
+        *_quoted_texts(config),
         *missing_secrets(config),
     ]
 
@@ -258,6 +260,17 @@ def _strange_statuses(config: Config) -> Iterator[str]:
                     f"sources.{name}.discover.statuses: {word!r} is no status that we know of "
                     f"{source.provider}: {', '.join(known)}"
                 )
+
+
+def _quoted_texts(config: Config) -> Iterator[str]:
+    for name, source in config.sources.items():
+        if isinstance(source, GenericSettings):
+            for key, expression in source.expressions():
+                for field in doubtful_fields(expression):
+                    yield (
+                        f'sources.{name}.{key}: "{field}" is a field of the answer: a text stands'
+                        f" in single quotes, '{field}'"
+                    )
 
 
 def _number(rate: float) -> str:

@@ -1,7 +1,7 @@
 """What the config file says of an API that it describes itself: URL, keys, expressions, words."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,10 +12,10 @@ from monitor.headers import Headers, Query, check_header_value
 from monitor.providers.account import SharedSettings, check_url
 from monitor.providers.api import Auth
 from monitor.providers.document import VALUES_LIMIT
-from monitor.providers.expression import JmesPath
-from monitor.providers.generic_list import DiscoverByConfig, GenericDiscoverySettings
+from monitor.providers.expression import Expression, JmesPath
+from monitor.providers.generic_list import DiscoverByConfig, GenericDiscoverySettings, Next
 from monitor.secret import Secret
-from monitor.setting_types import MIB, Rate, Size, parse_size, size_between
+from monitor.setting_types import MIB, Rate, Settings, Size, parse_size, size_between
 
 ID: Final = "{id}"
 
@@ -114,6 +114,13 @@ class GenericSettings(SharedSettings):
         """Return how many values an answer may hold."""
         return max(VALUES_LIMIT, VALUES_LIMIT * self.answer_limit // MIB)
 
+    def expressions(self) -> Iterator[tuple[str, Expression]]:
+        """Yield each expression with its key, those of `discover` too."""
+        yield from _expressions(self)
+        if self.discover is not None:
+            for key, expression in _expressions(self.discover):
+                yield f"discover.{key}", expression
+
     def read_auth(self) -> Auth:
         """Read what says who asks; raise SecretMissingError."""
         read = {name: value.read() for name, value in self.headers.items()}
@@ -197,6 +204,13 @@ class GenericSettings(SharedSettings):
             raise ValueError("is missing: which call statuses in counts are of calls that are over")
         _check_new(words, {"final_calls": info.data.get("final_calls", ())})
         return value
+
+
+def _expressions(table: Settings) -> Iterator[tuple[str, Expression]]:
+    for key, value in table:
+        found = value.value if isinstance(value, Next) else value
+        if isinstance(found, Expression):
+            yield key, found
 
 
 def _check_once(query: Mapping[str, Secret], url: str) -> None:
