@@ -94,9 +94,11 @@ def _nearest(word: str, known: Iterable[str]) -> str | None:
 def mistakes_of(error: ValidationError) -> list[Mistake]:
     """Put what pydantic found in our words; its own text would show the values.
 
-    A key that is missing because it is misspelt is one mistake, not two.
+    A key that is missing because it is misspelt is one mistake, not two; so is an array, however
+    many of its values are of a wrong type.
     """
-    found = [_mistake(details) for details in error.errors(include_url=False, include_input=False)]
+    errors = error.errors(include_url=False, include_input=False)
+    found = list(dict.fromkeys(map(_mistake, errors)))
     meant = {mistake.meant for mistake in found}
     return [m for m in found if m.path not in meant or not m.text.startswith(_MISSING)]
 
@@ -118,9 +120,17 @@ def _mistake(found: ErrorDetails) -> Mistake:
                 path=(*path, context["discriminator"].strip("'")), text=f"must be one of {tags}"
             )
         case kind:
-            plain = found["msg"].replace("Input should be", "must be")
-            items = _ARRAYS.get(str(path[-1]), _WORDS)
-            return Mistake(path=path, text=_TEXTS.get(kind, plain).replace("{items}", items))
+            return _misfit(path, kind, found["msg"].replace("Input should be", "must be"))
+
+
+def _misfit(path: KeyPath, kind: str, plain: str) -> Mistake:
+    """Say what a value must be; of a wrong type in an array, what the array must hold."""
+    if kind not in _TEXTS:
+        return Mistake(path=path, text=plain)
+    if isinstance(path[-1], int):
+        path, kind = path[:-1], "tuple_type"
+    items = _ARRAYS.get(str(path[-1]), _WORDS)
+    return Mistake(path=path, text=_TEXTS[kind].replace("{items}", items))
 
 
 def _path(loc: KeyPath) -> KeyPath:
