@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from monitor.config.lines import KeyPath
-from monitor.config.schema import ConfigFile, DeclaredBatch, RouteTable
+from monitor.config.schema import ConfigFile
 from monitor.providers import SourceSettings
 from monitor.providers.hours import DAY_EXAMPLE, SLOT_EXAMPLE
 from monitor.secret import twins_of
@@ -157,18 +157,11 @@ def _allowed(loc: KeyPath) -> list[str]:
 
 
 def _table_at(loc: KeyPath) -> type[Settings]:
-    match loc:
-        case ("batches", int()):
-            return DeclaredBatch
-        case ("routes", int()):
-            return RouteTable
-        case (("sources" | "receivers") as union, _, str(tag), *inner):
-            return reduce(_table_under, filter(_is_key, inner), tables_of(union)[tag])
-        case (str(name),):
-            table: type[Settings] = type(ConfigFile.model_fields[name].default)
-            return table
-        case _:
-            return ConfigFile
+    table: type[Settings] = ConfigFile
+    if loc and loc[0] in _UNIONS:
+        union, _, tag, *inner = loc
+        table, loc = tables_of(str(union))[str(tag)], tuple(inner)
+    return reduce(_table_under, filter(_is_key, loc), table)
 
 
 def _is_key(part: str | int) -> bool:
@@ -176,12 +169,11 @@ def _is_key(part: str | int) -> bool:
 
 
 def _table_under(table: type[Settings], key: str | int) -> type[Settings]:
-    """Return the table that a key holds, or an array of such tables."""
+    """Return the table that a key holds, alone or as one of many."""
     fields = table.model_fields.items()
     field = next(field for name, field in fields if key in (name, field.alias))
-    inner: type[Settings] = next(
-        part for part in get_args(field.annotation) if part is not NoneType
-    )
+    parts = get_args(field.annotation) or (field.annotation,)
+    inner: type[Settings] = next(part for part in parts if part is not NoneType)
     return inner
 
 

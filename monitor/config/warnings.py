@@ -86,23 +86,23 @@ def missing_secrets(config: Config) -> list[str]:
 def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
     """Yield each secret with what its own name lacks of a full key."""
     yield "", config.database.url
-    yield from (("monitor.", secret) for secret in config.monitor.held_secrets())
+    yield from _secrets_in("monitor.", config.monitor)
     tables: dict[str, Mapping[str, Settings]] = {
         "sources": config.sources,
         "receivers": config.receivers,
     }
     for kind, named in tables.items():
         for name, settings in named.items():
-            for secret in settings.held_secrets():
-                yield f"{kind}.{name}.{_table_of(secret, settings)}", secret
+            yield from _secrets_in(f"{kind}.{name}.", settings)
 
 
-def _table_of(secret: Secret, settings: Settings) -> str:
-    """Return the table within a table that holds a secret; empty if none does."""
-    if getattr(settings, secret.name, None) is secret:
-        return ""
-    held = (key for key in ("headers", "query") if secret in getattr(settings, key, {}).values())
-    return f"{next(held, '')}."
+def _secrets_in(prefix: str, settings: Settings) -> Iterator[tuple[str, Secret]]:
+    """Yield those of a table, and of the tables of secrets within it."""
+    for key, value in settings:
+        inner = value.values() if isinstance(value, Mapping) else ()
+        yield from ((f"{prefix}{key}.", held) for held in inner if isinstance(held, Secret))
+        if isinstance(value, Secret):
+            yield prefix, value
 
 
 def _absent_sources(config: Config) -> Iterator[str]:
