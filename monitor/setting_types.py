@@ -119,11 +119,6 @@ def parse_size(value: object) -> int:
     return int(match[1]) * (1024 if match[2] == "KiB" else MIB)
 
 
-def write_size(size: int) -> str:
-    """Write a size as the file does: `512KiB`, `8MiB`."""
-    return f"{size // 1024}KiB" if size % MIB else f"{size // MIB}MiB"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeBounds:
     """Keep a size between two others, written as the file writes them."""

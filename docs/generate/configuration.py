@@ -28,13 +28,13 @@ from monitor.secret import Secret, twins_of
 from monitor.setting_types import (
     INTERVAL_BOUNDS,
     LONGEST_DURATION,
+    MIB,
     OFF,
     Bounds,
     Settings,
     SizeBounds,
     parse_rate,
     write_duration,
-    write_size,
 )
 from monitor.sinks import ReceiverSettings
 
@@ -248,8 +248,12 @@ def _default(field: FieldInfo) -> str:
         return "*required*"
     value = field.get_default(call_default_factory=True)
     if _size(field.metadata) is not None:
-        value = write_size(value)
+        value = _write_size(value)
     return f"`{_toml(value)}`" if value not in (None, {}, ()) else ""
+
+
+def _write_size(size: int) -> str:
+    return f"{size // 1024}KiB" if size % MIB else f"{size // MIB}MiB"
 
 
 def _toml(value: Any) -> str:

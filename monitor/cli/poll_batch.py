@@ -1,7 +1,7 @@
 """A reading taken now and not stored."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from monitor.cli.generic_hints import expression_problems, word_facts
+from monitor.cli.generic_hints import expression_problems, findings_in, hints
 from monitor.cli.options import Output
 from monitor.cli.raw_answer import show_raw
 from monitor.config.schema import Config
@@ -53,7 +53,8 @@ async def poll(config: Config, source: str, batch_id: str, *, raw: bool, output:
     if output == Output.TABLE:
         title = Text.assemble(safe(source), " ", safe(batch_id, "bold"))
         read = f"{write_time(at)}, in {write_latency(took)}; nothing stored"
-        show_page(title, [*_facts(found, settings), ("read", read)])
+        hinted = _hints(found, provider, answers, settings)
+        show_page(title, [*_facts(found, hinted), ("read", read)])
     elif not raw:
         about = {"source": source, "provider": settings.provider, "id": batch_id}
         read_at = {"read_at": stamp(at), "duration_ms": took // timedelta(milliseconds=1)}
@@ -101,7 +102,14 @@ def _document(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _facts(reading: Reading, settings: SourceSettings) -> list[Fact]:
+def _hints(
+    reading: Reading, provider: Provider, answers: list[Answer], settings: SourceSettings
+) -> Iterator[Fact]:
+    if isinstance(provider, Generic) and isinstance(settings, GenericSettings):
+        yield from hints(reading, settings, findings_in(provider, answers[-1].body))
+
+
+def _facts(reading: Reading, hinted: Iterable[Fact]) -> list[Fact]:
     return [
         ("name", reading.name or ""),
         ("phase", list_words(word(reading.phase), word(reading.outcome))),
@@ -110,7 +118,7 @@ def _facts(reading: Reading, settings: SourceSettings) -> list[Fact]:
         ("calls", write_counts(reading.counts)),
         ("uncounted", safe(reading.uncounted or "", "yellow")),
         ("unknown", safe(", ".join(reading.unknown_call_statuses), "red")),
-        *(word_facts(reading, settings) if isinstance(settings, GenericSettings) else ()),
+        *hinted,
         ("contacts", write_contacts(reading)),
         ("scheduled", write_time(reading.scheduled_at)),
     ]

@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import suppress
+from itertools import accumulate
 from typing import Final
 
 import typer
@@ -75,8 +76,18 @@ def _write(finding: Finding, secrets: list[str]) -> Text:
 
 def _write_value(value: object, secrets: list[str]) -> Text:
     try:
-        found = json.dumps(value, ensure_ascii=False)
+        found = redact(json.dumps(value, ensure_ascii=False), secrets)
     except (TypeError, ValueError, RecursionError):
         return safe("nothing that JSON knows", "red")
-    cut = f"{found[:RESULT_LIMIT]} …" if len(found) > RESULT_LIMIT else found
-    return safe(redact(cut, secrets))
+    if len(found) <= RESULT_LIMIT:
+        return safe(found)
+    return safe(found[:RESULT_LIMIT]) + safe(f" … {_left_of(found, value)}", "dim")
+
+
+def _left_of(found: str, value: object) -> str:
+    """Write how much is cut off, of an array the items that do not show to their end."""
+    if not isinstance(value, list):
+        return f"{len(found) - RESULT_LIMIT:,} characters more"
+    sizes = (len(json.dumps(item, ensure_ascii=False)) + len(", ") for item in value)
+    ends = accumulate(sizes, initial=-1)  # before the first one stands only "["
+    return f"{sum(end > RESULT_LIMIT for end in ends):,} more of {len(value):,} items"

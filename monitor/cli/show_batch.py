@@ -17,6 +17,7 @@ from monitor.facts.batch_page import BatchPage, read_batch_page
 from monitor.facts.calls import write_contacts, write_counts
 from monitor.facts.delivery import DeliveryFacts
 from monitor.facts.event_summary import summarise
+from monitor.facts.hours import write_hours
 from monitor.facts.pace import write_forecast
 from monitor.facts.remedy import write_failing
 from monitor.facts.times import write_short_time, write_time
@@ -62,7 +63,7 @@ async def show(
 
 def _show_batch(page: BatchPage) -> None:
     batch, watch = page.batch, page.batch.watch
-    known, failures = watch.known, watch.failures
+    known, failures, now = watch.known, watch.failures, datetime.now(UTC)
     error = batch.last_error
     if error and failures.since is not None:
         error += f", since {write_time(failures.since)}"
@@ -74,12 +75,13 @@ def _show_batch(page: BatchPage) -> None:
             ("phase", write_phase(known)),
             ("status", known.status if known else ""),
             ("progress", draw_progress(progress(known))),
-            ("pace", write_forecast(batch.forecast(page.missing_daemon), now=datetime.now(UTC))),
+            ("pace", write_forecast(batch.forecast(page.missing_daemon), now=now)),
             ("calls", write_counts(known.counts if known else None)),
             ("contacts", write_contacts(known)),
             ("labels", write_labels(batch.data["batch"]["labels"])),
             ("origin", watch.batch.origin.value),
             ("scheduled", write_time(known.scheduled_at if known else None)),
+            ("hours", write_hours(known, now=now)),
             ("last change", write_time(known.changed_at if known else None)),
             ("last poll", write_time(watch.last_poll_at) or "none yet"),
             ("last error", safe(error, "red")),

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from monitor.config.lines import KeyPath
-from monitor.config.schema import ConfigFile, DeclaredBatch, RouteTable
+from monitor.config.schema import ConfigFile
 from monitor.providers import SourceSettings
 from monitor.providers.hours import DAY_EXAMPLE, SLOT_EXAMPLE
 from monitor.secret import twins_of
@@ -94,9 +94,11 @@ def _nearest(word: str, known: Iterable[str]) -> str | None:
 def mistakes_of(error: ValidationError) -> list[Mistake]:
     """Put what pydantic found in our words; its own text would show the values.
 
-    A key that is missing because it is misspelt is one mistake, not two.
+    A key that is missing because it is misspelt is one mistake, not two; so is an array, however
+    many of its values are of a wrong type.
     """
-    found = [_mistake(details) for details in error.errors(include_url=False, include_input=False)]
+    errors = error.errors(include_url=False, include_input=False)
+    found = list(dict.fromkeys(map(_mistake, errors)))
     meant = {mistake.meant for mistake in found}
     return [m for m in found if m.path not in meant or not m.text.startswith(_MISSING)]
 
@@ -118,9 +120,17 @@ def _mistake(found: ErrorDetails) -> Mistake:
                 path=(*path, context["discriminator"].strip("'")), text=f"must be one of {tags}"
             )
         case kind:
-            plain = found["msg"].replace("Input should be", "must be")
-            items = _ARRAYS.get(str(path[-1]), _WORDS)
-            return Mistake(path=path, text=_TEXTS.get(kind, plain).replace("{items}", items))
+            return _misfit(path, kind, found["msg"].replace("Input should be", "must be"))
+
+
+def _misfit(path: KeyPath, kind: str, plain: str) -> Mistake:
+    """Say what a value must be; of a wrong type in an array, what the array must hold."""
+    if kind not in _TEXTS:
+        return Mistake(path=path, text=plain)
+    if isinstance(path[-1], int):
+        path, kind = path[:-1], "tuple_type"
+    items = _ARRAYS.get(str(path[-1]), _WORDS)
+    return Mistake(path=path, text=_TEXTS[kind].replace("{items}", items))
 
 
 def _path(loc: KeyPath) -> KeyPath:
@@ -147,18 +157,11 @@ def _allowed(loc: KeyPath) -> list[str]:
 
 
 def _table_at(loc: KeyPath) -> type[Settings]:
-    match loc:
-        case ("batches", int()):
-            return DeclaredBatch
-        case ("routes", int()):
-            return RouteTable
-        case (("sources" | "receivers") as union, _, str(tag), *inner):
-            return reduce(_table_under, filter(_is_key, inner), tables_of(union)[tag])
-        case (str(name),):
-            table: type[Settings] = type(ConfigFile.model_fields[name].default)
-            return table
-        case _:
-            return ConfigFile
+    table: type[Settings] = ConfigFile
+    if loc and loc[0] in _UNIONS:
+        union, _, tag, *inner = loc
+        table, loc = tables_of(str(union))[str(tag)], tuple(inner)
+    return reduce(_table_under, filter(_is_key, loc), table)
 
 
 def _is_key(part: str | int) -> bool:
@@ -166,12 +169,11 @@ def _is_key(part: str | int) -> bool:
 
 
 def _table_under(table: type[Settings], key: str | int) -> type[Settings]:
-    """Return the table that a key holds, or an array of such tables."""
+    """Return the table that a key holds, alone or as one of many."""
     fields = table.model_fields.items()
     field = next(field for name, field in fields if key in (name, field.alias))
-    inner: type[Settings] = next(
-        part for part in get_args(field.annotation) if part is not NoneType
-    )
+    parts = get_args(field.annotation) or (field.annotation,)
+    inner: type[Settings] = next(part for part in parts if part is not NoneType)
     return inner
 
 

@@ -15,6 +15,7 @@ from monitor.core.event import CONDITION_NAMES, MATCHER_NAMES, EventType
 from monitor.core.matching import Matcher
 from monitor.core.routing import Route
 from monitor.providers import BolnaSettings, GenericSettings
+from monitor.providers.expression import doubtful_fields
 from monitor.secret import Secret
 from monitor.setting_types import NAME, OFF, Settings, write_duration
 
@@ -37,6 +38,7 @@ def warnings_of(config: Config, *, deliberate: bool = True) -> list[str]:
         *_tight_budgets(config),
         *_hasty_conditions(config),
         *_strange_statuses(config),
+        *_quoted_texts(config),
         *missing_secrets(config),
     ]
 
@@ -84,23 +86,23 @@ def missing_secrets(config: Config) -> list[str]:
 def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
     """Yield each secret with what its own name lacks of a full key."""
     yield "", config.database.url
-    yield from (("monitor.", secret) for secret in config.monitor.held_secrets())
+    yield from _secrets_in("monitor.", config.monitor)
     tables: dict[str, Mapping[str, Settings]] = {
         "sources": config.sources,
         "receivers": config.receivers,
     }
     for kind, named in tables.items():
         for name, settings in named.items():
-            for secret in settings.held_secrets():
-                yield f"{kind}.{name}.{_table_of(secret, settings)}", secret
+            yield from _secrets_in(f"{kind}.{name}.", settings)
 
 
-def _table_of(secret: Secret, settings: Settings) -> str:
-    """Return the table within a table that holds a secret; empty if none does."""
-    if getattr(settings, secret.name, None) is secret:
-        return ""
-    held = (key for key in ("headers", "query") if secret in getattr(settings, key, {}).values())
-    return f"{next(held, '')}."
+def _secrets_in(prefix: str, settings: Settings) -> Iterator[tuple[str, Secret]]:
+    """Yield those of a table, and of the tables of secrets within it."""
+    for key, value in settings:
+        inner = value.values() if isinstance(value, Mapping) else ()
+        yield from ((f"{prefix}{key}.", held) for held in inner if isinstance(held, Secret))
+        if isinstance(value, Secret):
+            yield prefix, value
 
 
 def _absent_sources(config: Config) -> Iterator[str]:
@@ -258,6 +260,17 @@ def _strange_statuses(config: Config) -> Iterator[str]:
                     f"sources.{name}.discover.statuses: {word!r} is no status that we know of "
                     f"{source.provider}: {', '.join(known)}"
                 )
+
+
+def _quoted_texts(config: Config) -> Iterator[str]:
+    for name, source in config.sources.items():
+        if isinstance(source, GenericSettings):
+            for key, expression in source.expressions():
+                for field in doubtful_fields(expression):
+                    yield (
+                        f'sources.{name}.{key}: "{field}" is a field of the answer: a text stands'
+                        f" in single quotes, '{field}'"
+                    )
 
 
 def _number(rate: float) -> str:

@@ -84,7 +84,8 @@ class Reading:
     """Call statuses we do not know: they count as open and are only logged."""
     total_contacts: int | None = None
     least_contacts: int | None = None
-    """Where the provider gives no total: the calls seen; the total is the most ever seen."""
+    """Where the counts may lack some calls: as many as there are at least; the total is the most
+    that was ever seen."""
     valid_contacts: int | None = None
     name: str | None = None
     scheduled_at: datetime | None = None

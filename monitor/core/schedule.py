@@ -22,7 +22,7 @@ _Window = tuple[int, int]
 class Slot:
     """One window of a week: from `start` to `end`, minutes after the day's midnight.
 
-    An `end` of more than 1,440 lies in the night after; `day` 0 is Sunday.
+    An `end` of more than 1,440 lies on the day after; `day` 0 is Sunday.
     """
 
     day: int

@@ -88,8 +88,8 @@ def is_answer(kind: FailureKind | None) -> bool:
     return kind is None or matter_of(kind) is Matter.BATCH
 
 
-def was_unasked(kind: FailureKind | None) -> bool:
-    """Return whether a poll failed before anybody was asked, for want of something of our own."""
+def is_ours(kind: FailureKind | None) -> bool:
+    """Return whether a poll failed for want of something of our own: it speaks of nobody else."""
     return kind is not None and matter_of(kind) is Matter.OURS
 
 
@@ -97,7 +97,7 @@ def judge(
     health: Health, poll: Poll, *, watched: int, at: datetime
 ) -> tuple[Health, HealthChange | None]:
     """Move an account's health by one poll; `watched` is how many of its batches are polled."""
-    if was_unasked(poll.kind):
+    if is_ours(poll.kind):
         return health, None
     put_off = health.put_off + 1 if poll.put_off else 0
     if put_off != health.put_off:

@@ -9,7 +9,7 @@ from monitor.core.event import EventType, compose
 from monitor.core.failure import REFUSALS, FailureKind
 from monitor.core.observe import Observation
 from monitor.core.payload import batch_data, batch_subject, failure_data
-from monitor.core.source import Health, Source, was_unasked
+from monitor.core.source import Health, Source, is_ours
 
 UNREACHABLE_POLLS = 5
 UNREACHABLE_AFTER = timedelta(minutes=2)
@@ -30,7 +30,7 @@ def observe_failure(
     Unreachable: 5 refusals in a row, or 2 minutes and 5 polls without a reading while the
     account answers others.
     """
-    if was_unasked(failure.kind):
+    if is_ours(failure.kind):
         return Observation(watch=replace(watch, last_poll_at=at))
     failures = _count(watch, failure, health=health, at=at)
     lost = (

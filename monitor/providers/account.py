@@ -39,7 +39,8 @@ class SharedSettings(Settings):
     """Instead of `[polling]` `overdue_after`."""
     hours: HoursSettings | None = None
     """The hours in which calls are made, for batches whose provider shows none: outside of them
-    nothing stalls, and batches are polled at `idle_interval`."""
+    nothing stalls, and batches that run, or wait after calls were dialled, are polled at
+    `idle_interval`."""
     rate_limit: Rate
     """Requests that the account may spend at most: polls, pages of calls, lists of batches."""
     labels: Labels = Field(default_factory=dict)

@@ -20,7 +20,7 @@ from monitor.providers.document import (
     read_status,
     read_time,
 )
-from monitor.providers.words import dictionary
+from monitor.providers.words import Dictionary
 from monitor.setting_types import Rate
 
 # Two generations of words are in use at once. `executed` is the older one's last word: dispatch
@@ -32,7 +32,7 @@ _PHASES: Final[dict[tuple[Phase, Outcome | None], tuple[str, ...]]] = {
     (Phase.ENDED, Outcome.CANCELLED): ("stopped", "canceled", "cancelled"),
     (Phase.ENDED, Outcome.FAILED): ("failed",),
 }
-_phase: Final = dictionary(_PHASES, other=(Phase.UNKNOWN, None))
+_phase: Final = Dictionary(_PHASES, other=(Phase.UNKNOWN, None))
 
 
 class BolnaSettings(AccountSettings):
@@ -123,5 +123,5 @@ _CALLS: Final[dict[CallStanding, Collection[str]]] = {
         {"initiated", "initiate", "ringing", "inprogress", "calldisconnected", "running"}
     ),
 }
-_standing: Final = dictionary(_CALLS, other=CallStanding.UNKNOWN)
+_standing: Final = Dictionary(_CALLS, other=CallStanding.UNKNOWN)
 _call_status: Final = lru_cache(maxsize=1024)(read_status)

@@ -1,5 +1,6 @@
 """An expression: JMESPath of the config file, compiled once, and what it makes of an answer."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
@@ -8,6 +9,7 @@ import jmespath
 from jmespath import ast
 from jmespath.exceptions import JMESPathError, JMESPathTypeError, LexerError, ParseError
 from jmespath.functions import TYPES_MAP, Functions, signature
+from jmespath.lexer import Lexer
 from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
 from pydantic import PlainValidator
@@ -20,10 +22,18 @@ class _WithMinus(Functions):
 
     @signature({"types": ["number", "null"]}, {"types": ["number", "null"]})
     def _func_minus(self, whole: float | None, part: float | None) -> float | None:
-        """Return what is left, at least 0; null when either is unknown."""
-        return None if whole is None or part is None else max(0, whole - part)
+        """Return what is left, at least 0; null when either is unknown, which -1 says too."""
+        if whole is None or part is None or -1 in (whole, part):
+            return None
+        return max(0, whole - part)
 
 
+_EQUALS: Final = frozenset({"eq", "ne"})
+_JOINS: Final = frozenset({"and", "or"})
+_PATH: Final = frozenset({"dot", "lbracket", "flatten", "filter"})
+"""By their tokens: what compares, what chooses, and what goes on within a field."""
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""A name that needs no quotes."""
 _PROJECTIONS: Final = frozenset({"projection", "filter_projection", "value_projection"})
 _OPTIONS: Final = jmespath.Options(custom_functions=_WithMinus())
 _FAILURES: Final = (ValueError, TypeError, ArithmeticError, LookupError, RecursionError)
@@ -75,6 +85,27 @@ class Expression:
             case _:
                 elements = visit(left, document)
         return [visit(right, one) for one in elements] if isinstance(elements, list) else None
+
+
+def doubtful_fields(expression: Expression) -> list[str]:
+    """Return the fields that were perhaps meant as texts: those in double quotes, compared.
+
+    What `&&` and `||` choose as well, and what stands on the left, if it needs no quotes.
+    """
+    tokens: list[Any] = [{"type": "eof"}, *Lexer().tokenize(expression.text)]
+    return [
+        token["value"]
+        for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        if token["type"] == "quoted_identifier"
+        and _is_doubtful(token["value"], before["type"], after["type"])
+    ]
+
+
+def _is_doubtful(name: str, before: str, after: str) -> bool:
+    if before == "dot" or after in _PATH:
+        return False
+    beside = {before, after} & (_EQUALS | _JOINS)
+    return before in _EQUALS or bool(beside and _PLAIN.fullmatch(name))
 
 
 def parse_expression(value: object) -> Expression:

@@ -26,6 +26,9 @@ _Value = TypeVar("_Value")
 NO_STATUS: Final = "null"
 """The status of a call that has none, in an array: it has not begun, and is open."""
 
+_UNKNOWN: Final = (-1, "-1")
+"""What Google's APIs write for a number that they do not know."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FEWEST_MILLISECONDS: Final = 10**11
 """Smaller numbers are seconds, until the year 5138; as milliseconds this is 1973."""
@@ -71,7 +74,7 @@ def make_finding(key: str, expression: Expression, document: object) -> Finding:
     try:
         found = find(key, expression, document)
         if read_found(key, found) is None and found:
-            note = "not understood: taken for none"
+            note = "stands for unknown" if found in _UNKNOWN else "not understood: taken for none"
     except ValueError as error:
         problem = str(error)
     return Finding(key=key, expression=expression.text, value=found, problem=problem, note=note)
@@ -141,8 +144,8 @@ def _read_counts(found: object) -> Counts:
 
 
 def _read_number(found: object) -> int | None:
-    """Read a number of calls; Google's APIs write -1 for one that they do not know."""
-    return None if found in (-1, "-1") else read_count(found)
+    """Read a number of calls, none for one that is unknown."""
+    return None if found in _UNKNOWN else read_count(found)
 
 
 _read_call_status: Final = partial(_read, read_status, f"name every call status by {_STATUS}")

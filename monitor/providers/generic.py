@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from monitor.core.batch import Knowledge, Reading
+from monitor.core.batch import Knowledge, Phase, Reading
 from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import CallStanding
 from monitor.providers.finding import READERS
 from monitor.providers.generic_list import GenericFinder
 from monitor.providers.generic_settings import ID, PHASES, GenericSettings
 from monitor.providers.meaning import Meaning
+from monitor.providers.words import Dictionary
 
 
 class Generic:
@@ -59,11 +60,17 @@ def meaning_of(settings: GenericSettings) -> Meaning:
         expressions={
             key: expression for key, expression in given.items() if expression is not None
         },
-        phases={phase: getattr(settings, key) for key, phase in PHASES.items()},
-        calls={
-            CallStanding.FINAL: settings.final_calls,
-            CallStanding.PARKED: settings.parked_calls,
-        },
+        phases=Dictionary(
+            {phase: getattr(settings, key) for key, phase in PHASES.items()},
+            other=(Phase.UNKNOWN, None),
+        ),
+        calls=Dictionary(
+            {
+                CallStanding.FINAL: settings.final_calls,
+                CallStanding.PARKED: settings.parked_calls,
+            },
+            other=CallStanding.QUEUED,
+        ),
         rest_calls=settings.rest_calls,
         values_limit=settings.values_limit,
     )

@@ -14,10 +14,10 @@ from monitor.headers import Headers, Query, check_header_value
 from monitor.providers.account import SharedSettings, check_url
 from monitor.providers.api import Auth
 from monitor.providers.document import VALUES_LIMIT
-from monitor.providers.expression import JmesPath
-from monitor.providers.generic_list import DiscoverByConfig, GenericDiscoverySettings
+from monitor.providers.expression import Expression, JmesPath
+from monitor.providers.generic_list import DiscoverByConfig, GenericDiscoverySettings, Next
 from monitor.secret import Secret
-from monitor.setting_types import MIB, Rate, Size, parse_size, size_between
+from monitor.setting_types import MIB, Rate, Settings, Size, parse_size, size_between
 
 ID: Final = "{id}"
 
@@ -116,6 +116,13 @@ class GenericSettings(SharedSettings):
         """Return how many values an answer may hold."""
         return max(VALUES_LIMIT, VALUES_LIMIT * self.answer_limit // MIB)
 
+    def expressions(self) -> Iterator[tuple[str, Expression]]:
+        """Yield each expression with its key, those of `discover` too."""
+        yield from _expressions(self)
+        if self.discover is not None:
+            for key, expression in _expressions(self.discover):
+                yield f"discover.{key}", expression
+
     def read_auth(self) -> Auth:
         """Read what says who asks; raise SecretMissingError."""
         read = {name: value.read() for name, value in self.headers.items()}
@@ -211,6 +218,13 @@ def _naming(key: str) -> Iterator[None]:
     except ValueError as error:
         found = InitErrorDetails(type="value_error", loc=(key,), input=None, ctx={"error": error})
         raise ValidationError.from_exception_data("discover", [found]) from None
+
+
+def _expressions(table: Settings) -> Iterator[tuple[str, Expression]]:
+    for key, value in table:
+        found = value.value if isinstance(value, Next) else value
+        if isinstance(found, Expression):
+            yield key, found
 
 
 def _check_once(query: Mapping[str, Secret], url: str) -> None:

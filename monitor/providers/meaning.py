@@ -1,7 +1,7 @@
 """What the answers of a generic source mean: how they read in our words, by its expressions."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from monitor.providers.calls import CallStanding, weigh
 from monitor.providers.document import check_id, decode_any
 from monitor.providers.expression import Expression
 from monitor.providers.finding import Finding, find, make_finding, read_found
-from monitor.providers.words import dictionary
+from monitor.providers.words import Dictionary
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -21,32 +21,15 @@ class Meaning:
 
     expressions: Mapping[str, Expression]
     """By their keys in the config."""
-    phases: Mapping[tuple[Phase, Outcome | None], Collection[str]]
-    """The status words of batches, by what they mean."""
-    calls: Mapping[CallStanding, Collection[str]]
-    """Those of calls; any other one is of an open call, taken for one that waits: nobody says
-    which are spoken just now."""
+    phases: Dictionary[tuple[Phase, Outcome | None]]
+    """What the status words of batches mean."""
+    calls: Dictionary[CallStanding]
+    """What those of calls mean; any other one is of an open call, taken for one that waits: nobody
+    says which are spoken just now."""
     rest_calls: str | None
     """The status of calls that the counts leave out."""
     values_limit: int
     """How many values an answer may hold."""
-    _phase: Callable[[str], tuple[Phase, Outcome | None]] = field(init=False, repr=False)
-    _standing: Callable[[str], CallStanding] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._phase = dictionary(self.phases, other=(Phase.UNKNOWN, None))
-        self._standing = dictionary(self.calls, other=CallStanding.QUEUED)
-
-    def __reduce__(self) -> tuple[Callable[[], "Meaning"], tuple[()]]:
-        told = partial(
-            Meaning,
-            expressions=self.expressions,
-            phases=self.phases,
-            calls=self.calls,
-            rest_calls=self.rest_calls,
-            values_limit=self.values_limit,
-        )
-        return told, ()
 
     def read(self, document: bytes, batch_id: str) -> Reading:
         """Put a document in our words; raise PollError, which names the expression, if it fits not.
@@ -58,7 +41,7 @@ class Meaning:
         if "id" in self.expressions:
             check_id(find_in("id"), batch_id)
         status: str = find_in("status")
-        phase, outcome = self._phase(status)
+        phase, outcome = self.phases(status)
         shown: Counts | None = find_in("counts")
         total: int | None = find_in("total")
         valid: int | None = find_in("valid")
@@ -74,10 +57,10 @@ class Meaning:
             phase=phase,
             outcome=outcome,
             counts=counts,
-            **weigh(counts or {}, self._standing),
+            **weigh(counts or {}, self.calls),
             tells_live=False,
             counted="counts" in self.expressions,
-            total_contacts=None if lacking else total,
+            total_contacts=total,
             least_contacts=total if lacking else None,
             valid_contacts=valid,
             name=find_in("name"),

@@ -19,7 +19,7 @@ from monitor.providers.vogent_census import Census, Listing, Lists, standing
 from monitor.providers.vogent_list import VogentFinder
 from monitor.providers.vogent_page import QUEUED, Page, PageReader
 from monitor.providers.vogent_schedule import read_schedule
-from monitor.providers.words import dictionary
+from monitor.providers.words import Dictionary
 from monitor.setting_types import Rate
 
 _PHASES: Final[dict[tuple[Phase, Outcome | None], tuple[str, ...]]] = {
@@ -29,7 +29,7 @@ _PHASES: Final[dict[tuple[Phase, Outcome | None], tuple[str, ...]]] = {
     (Phase.ENDED, Outcome.COMPLETED): ("COMPLETE",),
     (Phase.ENDED, Outcome.CANCELLED): ("CANCELLED",),
 }
-_phase: Final = dictionary(_PHASES, other=(Phase.UNKNOWN, None))
+_phase: Final = Dictionary(_PHASES, other=(Phase.UNKNOWN, None))
 
 
 class VogentSettings(AccountSettings):

@@ -12,7 +12,7 @@ from monitor.providers.calls import CallStanding
 from monitor.providers.document import invalid
 from monitor.providers.vogent_page import Page, Rows
 from monitor.providers.vogent_trail import Trail, Trails
-from monitor.providers.words import dictionary
+from monitor.providers.words import Dictionary
 
 PAGES_LIMIT: Final = 200
 ROWS_LIMIT: Final = 50_000
@@ -190,5 +190,5 @@ _DIALS: Final[dict[CallStanding, Collection[str]]] = {
     CallStanding.QUEUED: ("queued",),
     CallStanding.LIVE: ("ringing", "inprogress"),
 }
-standing: Final = dictionary(_DIALS, other=CallStanding.UNKNOWN)
+standing: Final = Dictionary(_DIALS, other=CallStanding.UNKNOWN)
 """Say what a dial's status means."""

@@ -61,8 +61,12 @@ def _slots(days: object) -> Iterator[Slot]:
 
 
 def make_slot(day: int, start: int, end: int) -> Slot:
-    """Make a slot of minutes after midnight; an end not after its start is in the night after."""
-    return Slot(day=day, start=start, end=end if end > start else end + _DAY)
+    """Make a slot of minutes after midnight; it ends when the clock shows its end for the first
+    time after its start: a day later, or two where it starts at 24:00.
+    """
+    while end <= start:
+        end += _DAY
+    return Slot(day=day, start=start, end=end)
 
 
 def _objects(found: object) -> list[dict[str, Any]]:

@@ -1,22 +1,26 @@
 """Words: what a provider calls the same, however it is spelled."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import TypeVar
+from typing import Final, Generic, TypeVar
 
 from monitor.core.batch import normalise
 
 _Meaning = TypeVar("_Meaning")
 
+_normalised: Final = lru_cache(maxsize=4096)(normalise)
+"""Providers repeat their words in every answer."""
 
-def dictionary(
-    words: Mapping[_Meaning, Collection[str]], *, other: _Meaning
-) -> Callable[[str], _Meaning]:
-    """Return what tells a word's meaning; `other` is that of any word that is not among these."""
-    meanings = {normalise(word): meaning for meaning, known in words.items() for word in known}
 
-    @lru_cache(maxsize=1024)
-    def meaning_of(word: str) -> _Meaning:
-        return meanings.get(normalise(word), other)
+class Dictionary(Generic[_Meaning]):
+    """Tell a word's meaning; another process can be told it, too."""
 
-    return meaning_of
+    def __init__(self, words: Mapping[_Meaning, Collection[str]], *, other: _Meaning) -> None:
+        """Take the words by what they mean; `other` is the meaning of any other word."""
+        self._other = other
+        self._meanings = {
+            normalise(word): meaning for meaning, known in words.items() for word in known
+        }
+
+    def __call__(self, word: str) -> _Meaning:
+        return self._meanings.get(_normalised(word), self._other)

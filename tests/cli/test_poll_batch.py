@@ -213,6 +213,107 @@ async def test_words_in_no_list_are_named(
     assert hint in " ".join(ended.out.split())
 
 
+@pytest.mark.parametrize(
+    ("counts", "answer", "hint"),
+    [
+        (
+            "calls[].statuss",
+            {"calls": [{"status": "done"}, {"status": "busy"}]},
+            "hint counts found 2 items, and no status in any of them: is the field's name right?",
+        ),
+        (
+            "map(&statuss, calls)",
+            {"calls": [{"status": "done"}]},
+            "hint counts found 1 item, and no status in any of them",
+        ),
+        ("cals[].status", {"calls": []}, "hint counts finds nothing: is its path right?"),
+        ("cals", {"calls": {"done": 1}}, "hint counts finds nothing: is its path right?"),
+        ("{done: don, busy: bsy}", {"done": 1}, "hint counts found done, busy, and no number for"),
+        ("calls", {"calls": []}, "hint counts finds no calls, though there are 7: is its path"),
+        ("calls", {"calls": {}}, "hint counts finds no calls, though there are 7: is its path"),
+        ("calls", {"calls": {"done": 1}, "all": None}, "hint total finds nothing: is its path"),
+    ],
+)
+async def test_an_expression_that_misses_is_named(
+    counts: str,
+    answer: dict[str, object],
+    hint: str,
+    monitor: Run,
+    rewrite: Callable[[str], None],
+    acme: MadeUpApi,
+) -> None:
+    table = GENERIC.replace("sum(values(calls))", "COUNTS").format(origin=acme.origin)
+    rewrite(table.replace("COUNTS", counts) + 'total = "all"\nrest_calls = "waiting"\n' + ACCESS)
+    acme.put("/v1/x", json.dumps({"state": "done", "all": 7} | answer).encode())
+
+    ended = await monitor("poll", "acme", "x")
+
+    said = " ".join(ended.out.split())
+    assert hint in said
+    assert "final_calls" not in said
+
+
+async def test_a_call_without_a_status_is_never_told_to_be_final(
+    monitor: Run, rewrite: Callable[[str], None], acme: MadeUpApi
+) -> None:
+    rewrite(GENERIC.replace("sum(values(calls))", "calls").format(origin=acme.origin) + ACCESS)
+    calls = ["done", None, "busy"]
+
+    acme.put("/v1/x", json.dumps({"state": "dialing", "calls": calls}).encode())
+    runs = " ".join((await monitor("poll", "acme", "x")).out.split())
+    acme.put("/v1/x", json.dumps({"state": "done", "calls": calls}).encode())
+    ended = " ".join((await monitor("poll", "acme", "x")).out.split())
+
+    assert "open 1 busy: in neither" in runs
+    assert "hint ended with open calls: 1 busy: add to final_calls what is over" in ended
+    assert "hint ended with open calls that have no status: 1" in ended
+
+
+async def test_an_empty_list_of_no_calls_is_in_order(
+    monitor: Run, rewrite: Callable[[str], None], acme: MadeUpApi
+) -> None:
+    rewrite(GENERIC.replace("sum(values(calls))", "calls").format(origin=acme.origin) + ACCESS)
+    acme.put("/v1/x", b'{"state": "done", "calls": []}')
+
+    assert "hint" not in (await monitor("poll", "acme", "x")).out
+
+
+@pytest.mark.parametrize(
+    ("calls", "cut"),
+    [
+        (["answered"] * 3000, "… 2,984 more of 3,000 items"),
+        (["answered" * 30], "… 1 more of 1 items"),
+        ({f"word {number}": number for number in range(30)}, "… 230 characters more"),
+    ],
+)
+async def test_raw_says_how_much_of_a_long_value_it_leaves_out(
+    calls: object,
+    cut: str,
+    monitor: Run,
+    rewrite: Callable[[str], None],
+    acme: MadeUpApi,
+) -> None:
+    rewrite(GENERIC.replace("sum(values(calls))", "calls").format(origin=acme.origin) + ACCESS)
+    acme.put("/v1/x", json.dumps({"state": "done", "calls": calls}).encode())
+
+    ended = await monitor("poll", "acme", "x", "--raw")
+
+    shown = ended.out.split("its expressions find")[1]
+    assert cut in " ".join(shown.split())
+    assert len(shown) < 2000
+
+
+async def test_raw_says_that_minus_one_is_unknown(
+    monitor: Run, rewrite: Callable[[str], None], acme: MadeUpApi
+) -> None:
+    rewrite(GENERIC.format(origin=acme.origin) + 'total = "all"\n' + ACCESS)
+    acme.put("/v1/x", b'{"state": "done", "all": -1, "calls": {"done": 2}}')
+
+    shown = re.sub(" *\n +", " / ", (await monitor("poll", "acme", "x", "--raw")).out)
+
+    assert "all → -1 / stands for unknown" in shown
+
+
 async def test_words_that_are_all_in_a_list_need_no_hint(
     monitor: Run, rewrite: Callable[[str], None], acme: MadeUpApi
 ) -> None:

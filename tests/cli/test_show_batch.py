@@ -4,6 +4,7 @@ import pytest
 
 from monitor.core.batch import Outcome, Phase, Reading
 from monitor.core.delivery import VerdictKind
+from monitor.core.schedule import Schedule, Slot
 from monitor.storage.instances import touch_instance
 from tests.cli.conftest import Run, both, fail_source
 from tests.storage.store import MINUTE, NOW, Store, running
@@ -131,6 +132,14 @@ async def test_a_running_batch_has_a_pace_and_an_end(monitor: Run, store: Store)
     assert "pace         20 calls/min, ends about " in page
     assert batch["forecast"]["calls_per_minute"] == 20
     assert batch["forecast"]["ends_at"].endswith("Z")
+
+
+async def test_hours_are_shown(monitor: Run, store: Store) -> None:
+    noon = Schedule(zone="UTC", slots=tuple(Slot(day=n, start=0, end=1440) for n in range(7)))
+    await store.add("x")
+    await store.tell("x", reading=running(schedule=noon))
+
+    assert "hours        Mon-Sun 00:00-24:00, UTC " in (await monitor("show", "bolna", "x")).out
 
 
 async def test_a_batch_that_stalls_says_since_when(monitor: Run, store: Store) -> None:

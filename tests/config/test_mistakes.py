@@ -143,7 +143,7 @@ SOURCE = '[sources.x]\nprovider = "bolna"\n'
         ),
         ("[[routes]]", "1: routes[0].receiver: is missing"),
         ("[[routes]]\nrecevier = 'x'", "2: routes[0].recevier: is not a known key; did you mean"),
-        ("batches = [1]", "1: batches[0]: must be a table"),
+        ("batches = [1]", "1: batches: must be an array of tables: [[batches]]"),
         ("[[routes]]\nreceiver = 'x'", "2: routes[0].receiver: there is no receiver 'x'; there"),
     ],
 )
@@ -171,7 +171,10 @@ UTC = "timezone = 'UTC'\n"
             "6: sources.x.hours.days: must hold one at least, such as { day",
         ),
         (f"{HOURS}{UTC}days = {{}}", "6: sources.x.hours.days: must be an array of tables such as"),
-        (f"{HOURS}{UTC}days = [1]", "6: sources.x.hours.days[0]: must be a table"),
+        (
+            f"{HOURS}{UTC}days = [1, 2, 3]",
+            "6: sources.x.hours.days: must be an array of tables",
+        ),
         (f"{HOURS}{UTC}{DAY}{SLOT}", "6: sources.x.hours.days[0].dayOfWeek: is missing"),
         (
             f"{HOURS}{UTC}{DAY}dayOfWeek = 7\n{SLOT}",

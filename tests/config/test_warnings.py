@@ -403,3 +403,24 @@ def test_each_source_keeps_its_connections_warm(write: Write) -> None:
 
     assert "takes up to 265 open files" in warning
     assert "60 polls at once are possible" in warning
+
+
+def test_a_field_that_is_compared_like_a_text_is_named(write: Write) -> None:
+    table = """[sources.acme]
+provider = "generic"
+url = "https://api.example.com/{id}"
+status = 'state == "END" && closed || state'
+completed = ["done"]
+[sources.acme.discover]
+url = "https://api.example.com/"
+items = "data[?state != 'OLD']"
+id = "id"
+next = { after = 'more == "yes" && last' }
+"""
+
+    assert warnings_in(write(table + OPS + HEARD)) == [
+        'sources.acme.status: "END" is a field of the answer: a text stands in single quotes,'
+        " 'END'",
+        'sources.acme.discover.next: "yes" is a field of the answer: a text stands in single'
+        " quotes, 'yes'",
+    ]

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from monitor.providers.expression import parse_expression
+from monitor.providers.expression import doubtful_fields, parse_expression
 
 
 @pytest.mark.parametrize(
@@ -15,8 +15,11 @@ from monitor.providers.expression import parse_expression
         ("{done: a, open: minus(b, a)}", {"a": 3, "b": 7.0}, {"done": 3, "open": 4.0}),
         ("minus(a, b)", {"a": 3, "b": 7}, 0),
         ("minus(a, b)", {"a": 3}, None),
+        ("minus(a, b)", {"a": 3, "b": -1}, None),
+        ("minus(a, b)", {"a": -1.0, "b": 3}, None),
         ("not_null(a, b, c)", {"b": 7}, 7),
         ("calls[].status", {"calls": [{"status": "busy"}, {}]}, ["busy"]),
+        ("map(&(is || 'WAITING'), calls)", {"calls": [{"is": "busy"}, {}]}, ["busy", "WAITING"]),
     ],
 )
 def test_an_expression_finds(text: str, document: dict[str, Any], found: object) -> None:
@@ -77,3 +80,24 @@ def test_expressions_are_equal_by_their_text() -> None:
     assert parse_expression("a") == parse_expression("a")
     assert parse_expression("a") != parse_expression("b")
     assert parse_expression(parse_expression("a")) == parse_expression("a")
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ('x == "END"', ["END"]),
+        ('"END" != x', ["END"]),
+        ('x == "in-progress"', ["in-progress"]),
+        ('calls[?state == "END"].id', ["END"]),
+        ('a && "ended" || "waiting"', ["ended", "waiting"]),
+        ("x == 'END' || x == `\"OVER\"`", []),
+        ('"total-calls" == done', []),
+        ('"total-calls" || "all-calls"', []),
+        ('x == a."END"', []),
+        ('x == "a".b', []),
+        ('{"queued": a, "done": b}', []),
+        ('"state"', []),
+    ],
+)
+def test_a_field_in_double_quotes_may_be_meant_as_a_text(text: str, fields: list[str]) -> None:
+    assert doubtful_fields(parse_expression(text)) == fields

@@ -76,3 +76,10 @@ def test_a_text_that_is_no_time_is_marked() -> None:
     finding = make_finding("scheduled_at", X, {"x": "tomorrow"})
 
     assert (finding.problem, finding.note) == (None, "not understood: taken for none")
+
+
+@pytest.mark.parametrize("found", [-1, -1.0, "-1"])
+def test_minus_one_stands_for_unknown(found: object) -> None:
+    finding = make_finding("total", X, {"x": found})
+
+    assert (finding.problem, finding.note) == (None, "stands for unknown")

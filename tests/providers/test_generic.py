@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.batch import Outcome, Phase, Reading
+from monitor.core.batch import Outcome, Phase, Progress, Reading, SettledBy, progress
+from monitor.core.conditions import Limits
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
+from monitor.core.knowledge import learn
 from monitor.providers import GenericSettings, build
 from monitor.providers.finding import Finding
 from monitor.providers.generic import meaning_of
@@ -17,6 +19,7 @@ from monitor.providers.meaning import Meaning
 from tests.patient import HANG
 from tests.providers.made_up_api import MadeUpApi
 
+START, MINUTE = datetime(2026, 1, 29, 8, 30, tzinfo=UTC), timedelta(minutes=1)
 FIELDS = {
     "provider": "generic",
     "url": "https://api.acme.example/v1/batches/{id}",
@@ -149,7 +152,22 @@ def test_an_end_with_calls_left_out_asks_for_a_second_reading() -> None:
     reading = read(shown(state="stopped", calls={"answered": 3}, total=5), rest_calls="waiting")
 
     assert (reading.counts, reading.open_calls) == ({"answered": 3}, 0)
-    assert (reading.total_contacts, reading.least_contacts) == (None, 5)
+    assert (reading.total_contacts, reading.least_contacts) == (5, 5)
+
+
+@pytest.mark.parametrize("state", ["done", "broken", "stopped"])
+@pytest.mark.parametrize("totals", [{"total": 5}, {"total": 9, "valid": 5}])
+def test_an_end_with_calls_left_out_is_not_all_of_them(state: str, totals: dict[str, int]) -> None:
+    limits = Limits(stall_after=None, overdue_after=None, settle_after=timedelta(minutes=15))
+    end = read(shown(state=state, calls={"answered": 3}, **totals), rest_calls="waiting")
+
+    known = learn(None, end, interval=MINUTE, limits=limits, at=START)
+    again = learn(known, end, interval=MINUTE, limits=limits, at=START + MINUTE)
+
+    for one in (end, known, again):
+        assert one.total_contacts == totals["total"]
+        assert progress(one) == Progress(total=5, finished=3, open=0, percent=60.0)
+    assert (known.settled_at, again.settled_by) == (None, SettledBy.CONFIRMED)
 
 
 @pytest.mark.parametrize(

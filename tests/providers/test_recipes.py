@@ -72,7 +72,8 @@ def says(
     """Say a phase or an end, the counts, how many calls are still open, and of how many."""
     end = {"phase": Phase.ENDED, "outcome": how}
     phase = {"phase": how} if isinstance(how, Phase) else end
-    return phase | {"counts": counts, "open_calls": still, "total_contacts": of} | more
+    total = more.get("least_contacts", of)
+    return phase | {"counts": counts, "open_calls": still, "total_contacts": total} | more
 
 
 def anthropic(**counts: int) -> dict[str, int]:

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from monitor.core.schedule import Schedule, Slot
 from monitor.providers.vogent_schedule import read_schedule
 
 NEW_YORK = "America/New_York"
+THURSDAY = datetime(2026, 1, 29, 12, tzinfo=UTC)
 
 
 def shown(*days: Any, **fields: Any) -> dict[str, Any]:
@@ -30,6 +32,8 @@ def day(number: Any, *slots: tuple[Any, Any]) -> dict[str, Any]:
         ("22:00", "00:00", (1320, 1440)),
         ("24:00", "02:00", (1440, 1560)),
         ("08:00", "08:00", (480, 1920)),
+        ("24:00", "00:00", (1440, 2880)),
+        ("24:00", "24:00", (1440, 2880)),
     ],
 )
 def test_a_slot_is_read_in_minutes(start: str, end: str, minutes: tuple[int, int]) -> None:
@@ -45,6 +49,17 @@ def test_a_day_may_have_several_slots_or_none() -> None:
 
     assert hours is not None
     assert [(slot.day, slot.start // 60) for slot in hours.slots] == [(0, 9), (0, 13), (6, 10)]
+
+
+def test_no_slot_is_never_open() -> None:
+    times = [f"{hour:02}:00" for hour in (0, 12, 24)]
+    for start in times:
+        for end in times:
+            hours = read_schedule(shown(day(3, (start, end))))
+            assert hours is not None
+            opens_at = hours.opens_at(THURSDAY)
+            assert opens_at is not None
+            assert hours.opened_at(opens_at) == opens_at
 
 
 NINE_TO_FIVE = day(1, ("09:00", "17:00"))

@@ -11,7 +11,7 @@ from monitor.core.errors import PollError
 from monitor.core.event import stamp
 from monitor.core.failure import FailureKind
 from monitor.core.once import Once
-from monitor.core.source import is_answer, was_unasked
+from monitor.core.source import is_answer, is_ours
 from monitor.engine.source import SourceAtWork
 from monitor.engine.writing.judgement import Result
 
@@ -73,7 +73,7 @@ class PollLog:
         at: datetime,
     ) -> None:
         """Log a batch's failing polls, unless the account as a whole is what fails."""
-        if was_unasked(failure.kind):
+        if is_ours(failure.kind):
             self._log_shortage(failure, at)
             return
         row = watch.batch.row
