@@ -8,7 +8,7 @@ from monitor.core.batch import Knowledge, Phase, Reading
 from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import CallStanding
 from monitor.providers.finding import READERS
-from monitor.providers.generic_list import GenericFinder
+from monitor.providers.generic_finder import GenericFinder
 from monitor.providers.generic_settings import ID, PHASES, GenericSettings
 from monitor.providers.meaning import Meaning
 from monitor.providers.words import Dictionary

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from monitor.providers.generic_list import GenericFinder
+from monitor.providers.generic_finder import GenericFinder
 from tests.providers.made_up_api import MadeUpApi
 from tests.providers.test_recipes import RECIPES, keys, made_by
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from monitor.core.discovery import DiscoveryAnswer, Entries
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
-from monitor.providers import GenericSettings, build, generic_list
+from monitor.providers import GenericSettings, build, generic_finder
 from tests.patient import HANG
 from tests.providers.made_up_api import MadeUpApi
 
@@ -170,7 +170,7 @@ async def test_a_list_that_begins_again_fails(api: MadeUpApi) -> None:
 async def test_a_list_without_end_is_read_up_to_a_bound_and_that_is_told(
     api: MadeUpApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generic_list, "PAGES_LIMIT", 2)
+    monkeypatch.setattr(generic_finder, "PAGES_LIMIT", 2)
     for number in range(1, 4):
         target = "/list" if number == 1 else f"/list?page={number}"
         api.put(target, page(f"b{number}"))
