@@ -50,6 +50,7 @@ class Secret:
             found = os.environ.get(self.env or "", "").strip()
             problem = f"the environment variable {self.env} is not set"
         place = f"the file {self.file}" if self.file else f"the environment variable {self.env}"
+        held = f"what {place} holds" if self.file else f"the value of {place}"
         if found and not found.isprintable():
             found, problem = "", f"{place} holds more than one line, or control characters"
         if not found:
@@ -58,7 +59,7 @@ class Secret:
             if self.check is not None:
                 self.check(found)
         except ValueError as error:
-            raise SecretMalformedError(f"{self.name}: {place} {error}") from None
+            raise SecretMalformedError(f"{self.name}: {held} {error}") from None
         return found
 
     @classmethod

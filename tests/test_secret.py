@@ -88,10 +88,14 @@ def test_a_secret_that_breaks_the_rule_of_its_kind_is_none_wherever_it_is_kept(
 
     with pytest.raises(ValueError, match="must be another"):
         Secret(name="key", value="marked").checked_by(refuse)
-    with pytest.raises(SecretMalformedError, match=r"key: the file .*/key must be another") as no:
+    with pytest.raises(
+        SecretMalformedError, match=r"key: what the file .*/key holds must be another"
+    ) as no:
         Secret(name="key", file=str(file)).checked_by(refuse).read()
     assert "marked" not in str(no.value)
-    with pytest.raises(SecretMalformedError, match="key: the environment variable THE_KEY must be"):
+    with pytest.raises(
+        SecretMalformedError, match="key: the value of the environment variable THE_KEY must be"
+    ):
         Secret(name="key", env="THE_KEY").checked_by(refuse).read()
 
 

@@ -78,10 +78,19 @@ def write_key(key: str) -> str:
     return key if _BARE_KEY.fullmatch(key) else json.dumps(key)
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean "x"?` for the nearest known word, or nothing."""
+def suggest(word: str, known: Iterable[str], rest: str = "") -> str:
+    """Return `; did you mean "x"?` for the nearest known word, or nothing; then the rest."""
     near = _nearest(word, known)
-    return f'; did you mean "{near}"?' if near else ""
+    if near is None:
+        return rest and f"; {rest}"
+    return f'; did you mean "{near}"?' + (rest and f" {rest[0].upper()}{rest[1:]}")
+
+
+def no_such(kind: str, name: str, known: Iterable[str]) -> str:
+    """Write that none is called so, whom it may mean, and who there is."""
+    names = list(known)
+    there_are = f"there are: {', '.join(names)}" if names else f"there are no {kind}s"
+    return f"there is no {kind} {json.dumps(name)}{suggest(name, names, there_are)}"
 
 
 def _nearest(word: str, known: Iterable[str]) -> str | None:
@@ -144,7 +153,7 @@ def _unknown_key(path: KeyPath, allowed: list[str]) -> Mistake:
     near = _nearest(word, allowed)
     return Mistake(
         path=path,
-        text=f"is not a known key{suggest(word, allowed)}; allowed: {', '.join(allowed)}",
+        text="is not a known key" + suggest(word, allowed, f"allowed: {', '.join(allowed)}"),
         meant=(*path[:-1], re.sub("_(env|file)$", "", near)) if near else None,
     )
 

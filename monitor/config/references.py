@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from monitor.config.mistakes import Mistake, suggest
+from monitor.config.mistakes import Mistake, no_such
 from monitor.core.batch_id import identity_of
 
 Tables = Mapping[str, Any]
@@ -28,12 +28,7 @@ def _unknown_names(file: Tables, array: str, key: str) -> Iterator[Mistake]:
     for position, table in tables_in(file, array):
         name = table.get(key)
         if isinstance(name, str) and name not in known:
-            yield Mistake(path=(array, position, key), text=_unknown(key, name, known))
-
-
-def _unknown(key: str, name: str, known: Mapping[str, Any]) -> str:
-    names = f"there are: {', '.join(known)}" if known else f"there are no {key}s"
-    return f"there is no {key} {name!r}{suggest(name, known)}; {names}"
+            yield Mistake(path=(array, position, key), text=no_such(key, name, known))
 
 
 def _repeated_batches(file: Tables) -> Iterator[Mistake]:

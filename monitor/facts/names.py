@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from monitor.config.mistakes import suggest
+from monitor.config.mistakes import no_such
 from monitor.core.batch_id import check_batch_id
 from monitor.core.errors import UnknownNameError
 
@@ -30,6 +30,4 @@ def complaint_of(batch_id: str) -> str:
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """Make the error for a source or receiver that nobody knows; it names those known."""
-    names = sorted(known)
-    there_are = f"there are: {', '.join(names)}" if names else f"the config has no {kind}s"
-    return UnknownNameError(f"there is no {kind} {name!r}{suggest(name, names)}; {there_are}")
+    return UnknownNameError(no_such(kind, name, sorted(known)))

@@ -30,7 +30,7 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
         "{url} leads to an address that is not public; allow_private = true opens private ones"
     ),
     FailureKind.DNS: "the host of {url} has no address: check its spelling and the network",
-    FailureKind.CONNECT: "nobody listens there: check {url}, firewall and proxy",
+    FailureKind.CONNECT: "nobody listens there: check {url}, and the firewall",
     FailureKind.TLS: "its certificate is not trusted: check {url}, or name its CA by ca_file",
     FailureKind.TLS_EXPIRED: (
         "its certificate has expired, or is not valid yet: whoever runs it renews it; check the"
@@ -60,7 +60,7 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.TOO_LARGE: "{too_large}",
     FailureKind.ENCODING: (
         "the answer is packed in a way that nobody asked for, or its letters are in no charset that"
-        " it names: check {url} for a proxy in between"
+        " it names: check {url}, and what stands in between"
     ),
     FailureKind.DESCRIPTORS: (
         "no more files can be opened: raise LimitNOFILE= (`ulimit -n`), or fs.file-max where the"
@@ -94,18 +94,49 @@ _ON_THE_WAY: Final = (
 """What fails on the way to a receiver fails as it does on the way to a provider."""
 URL_KEYS: Final = {"slack": "webhook_url", "webhook": "url"}
 """By the kind of a receiver."""
-_HINTS: Final[Mapping[object, str]] = {
+RECEIVER_REMEDIES: Final[Mapping[object, str]] = {
+    **dict.fromkeys(
+        (301, 302, 303, 307, 308),
+        "it leads elsewhere, where no event is sent: give its own address in {url}",
+    ),
+    400: "it does not take this body: what it answered says why",
     401: "it does not believe who sends: has it another secret, or does it want a header?",
     403: "it does not let this in: has it another secret, or does it want a header?",
     404: "nothing is there: check the path of its {url}",
+    405: "it takes no POST there: check the path of its {url}",
+    410: "it says that it is gone for good: give another {url}, or take the receiver out",
+    413: "the body is too large for it: let it take 64 KiB",
+    429: "it takes no more just now: events wait as long as it asks for",
+    "5xx": "it fails itself: look at its own log; events wait, and are sent once it is well",
     **{kind.value: REMEDIES[FailureKind(kind)] for kind in _ON_THE_WAY},
     "timeout": "no answer in time: let it answer first and work later",
-    "not_ok": "what answers there is not Slack: check its {url}, and for a proxy in between",
+    "not_ok": "what answers there is not Slack: check its {url}, and what stands in between",
     **dict.fromkeys(
         ("invalid_token", "no_active_hooks", "no_service", "no_service_id", "no_team"),
         "Slack has no such webhook any more: make a new one, and put it into its {url}",
     ),
+    **dict.fromkeys(
+        ("channel_not_found", "user_not_found"),
+        "the webhook's channel is gone: make a new webhook, and put it into its {url}",
+    ),
     "channel_is_archived": "the webhook's channel is archived: bring it back, or make another",
+    **dict.fromkeys(
+        ("action_prohibited", "posting_to_general_channel_denied"),
+        "the workspace lets no app post there: ask its admin, or choose another channel",
+    ),
+    "team_disabled": "the workspace is switched off: ask its owner",
+    **dict.fromkeys(
+        ("rate_limited", "rollup_error"),
+        "Slack takes no more just now: events wait, and are sent once it does",
+    ),
+    **dict.fromkeys(
+        (
+            *("invalid_attachments", "invalid_blocks", "invalid_blocks_format", "invalid_payload"),
+            *("missing_text_or_fallback_or_attachments", "msg_blocks_too_long", "msg_too_long"),
+            *("no_text", "too_many_attachments"),
+        ),
+        "Slack takes neither the message nor its text alone: report it",
+    ),
     "secret_malformed": "its secret has the wrong form: config.example.toml shows the right one",
 }
 
@@ -117,7 +148,9 @@ def remedy(kind: FailureKind, *, provider: str) -> str:
 
 def receiver_remedy(failure: object, *, kind: str) -> str:
     """Write what to do about a receiver, by the name or status of its failure; empty if unknown."""
-    return _HINTS.get(failure, "").format(url=URL_KEYS[kind])
+    if isinstance(failure, int) and failure >= 500:
+        failure = "5xx"
+    return RECEIVER_REMEDIES.get(failure, "").format(url=URL_KEYS[kind])
 
 
 def describe(kind: FailureKind, status_code: int | None) -> str:

@@ -43,7 +43,7 @@ _PAYLOAD_REFUSED: Final = frozenset(
 )
 _UNWELL: Final = frozenset({"rate_limited", "rollup_error"})
 """The receiver as a whole, and for a while."""
-_WORDS: Final = (
+WORDS: Final = (
     _PAYLOAD_REFUSED
     | _UNWELL
     | {
@@ -144,7 +144,7 @@ def _word(answer: Answer) -> str | None:
     """Return Slack's word that names a failure; none for any other text."""
     said = _said(answer)
     word = said.get("error") if isinstance(said, dict) else said
-    return word if isinstance(word, str) and word in _WORDS else None
+    return word if isinstance(word, str) and word in WORDS else None
 
 
 def _judge(answer: Answer, url: str, sent_at: datetime) -> Verdict:

@@ -65,8 +65,8 @@ async def test_check_config_tells_what_waits(monitor: Run, in_force: Path) -> No
         (("gone",), 2, "give either --to RECEIVER or --drop"),
         (("gone", "--drop", "--to", "crm"), 2, "give either --to RECEIVER or --drop"),
         (("crm", "--drop"), 1, "what waits for it is sent; only a receiver that left"),
-        (("gone", "--to", "crn"), 1, "there is no receiver 'crn'; did you mean \"crm\"?"),
-        (("gonne", "--drop"), 1, "there is no receiver 'gonne'"),
+        (("gone", "--to", "crn"), 1, 'there is no receiver "crn"; did you mean "crm"?'),
+        (("gonne", "--drop"), 1, 'there is no receiver "gonne"'),
     ],
 )
 async def test_what_makes_no_sense_is_refused(

@@ -388,8 +388,8 @@ async def test_a_source_that_nobody_knows_is_named(monitor: Run, store: Store) -
     shown = " ".join((await monitor("list", "source=bolnaa")).out.split())
 
     assert shown == (
-        "no watched batch matches; there is no source 'bolnaa'; did you mean \"bolna\"?;"
-        " there are: bolna, vogent; `monitor list` shows all"
+        'no watched batch matches; there is no source "bolnaa"; did you mean "bolna"?'
+        " There are: bolna, vogent; `monitor list` shows all"
     )
 
 

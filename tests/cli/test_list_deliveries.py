@@ -168,5 +168,5 @@ async def test_a_receiver_that_nobody_knows_is_named(monitor: Run, store: Store)
     left = await monitor("deliveries", "--receiver", "left")
 
     assert unknown.code == 1
-    assert unknown.err.startswith("there is no receiver 'cmr'; did you mean \"crm\"?")
+    assert unknown.err.startswith('there is no receiver "cmr"; did you mean "crm"?')
     assert left.code == 0

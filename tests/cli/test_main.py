@@ -232,8 +232,8 @@ async def test_an_unknown_source_names_the_known_ones(command: str, monitor: Run
     ended = await monitor(command, "bolnaa", "x")
 
     assert ended.code == 1
-    assert "there is no source 'bolnaa'; did you mean \"bolna\"?" in ended.err
-    assert "there are: bolna, vogent" in ended.err
+    assert 'there is no source "bolnaa"; did you mean "bolna"?' in ended.err
+    assert "There are: bolna, vogent" in ended.err
 
 
 @pytest.mark.usefixtures("in_force")

@@ -427,7 +427,7 @@ async def test_poll_needs_the_key_and_says_where_it_looked(monitor: Run) -> None
 @pytest.mark.parametrize(
     ("source", "batch_id", "reason"),
     [
-        ("nobody", "x", "there is no source 'nobody'; there are: bolna, vogent"),
+        ("nobody", "x", 'there is no source "nobody"; there are: bolna, vogent'),
         ("bolna", "https://app.bolna.ai/batches/3c90c3cc", "this is a URL, not a batch id"),
     ],
 )

@@ -199,4 +199,4 @@ async def test_a_receiver_that_left_is_warned_of(monitor: Run, store: Store) -> 
     assert ended.code == 0
     assert ended.err.endswith("warning: the config has no receiver left; they wait for it\n")
     assert unknown.code == 1
-    assert "there is no receiver 'nobody'" in unknown.err
+    assert 'there is no receiver "nobody"' in unknown.err

@@ -103,7 +103,7 @@ async def test_an_unknown_source_names_the_known_ones(monitor: Run) -> None:
 
     assert ended.code == 1
     assert ended.err == (
-        "there is no source 'bolan'; did you mean \"bolna\"?; there are: bolna, vogent\n"
+        'there is no source "bolan"; did you mean "bolna"? There are: bolna, vogent\n'
     )
 
 
@@ -142,7 +142,7 @@ async def test_batches_of_a_source_that_left_can_be_removed(monitor: Run, store:
     known = await monitor("remove", "old", "x")
 
     assert unknown.code == 1
-    assert "there is no source 'older'" in unknown.err
+    assert 'there is no source "older"' in unknown.err
     assert known.code == 0
 
 

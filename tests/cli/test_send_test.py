@@ -123,7 +123,7 @@ async def test_a_hint_names_the_key_that_the_receiver_has(
     ended = await monitor("test", "ops")
 
     assert ended.out.startswith("ops: failed, connect, ")
-    assert "check webhook_url, firewall and proxy" in ended.out
+    assert "check webhook_url, and the firewall" in ended.out
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ async def test_an_unknown_receiver_names_the_known_ones(monitor: Run) -> None:
     ended = await monitor("test", "cmr")
 
     assert ended.code == 1
-    assert 'did you mean "crm"?; there are: crm, ops' in ended.err
+    assert 'did you mean "crm"? There are: crm, ops' in ended.err
 
 
 @both

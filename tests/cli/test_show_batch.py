@@ -223,7 +223,7 @@ async def test_a_batch_that_was_never_read_has_little_to_show(monitor: Run, stor
     [
         ("bolna", "bolna has no batch 'nine': `monitor add bolna ID` watches one, `monitor list"),
         ("left", "left has no batch 'nine': `monitor list 'source = left'` shows those it has"),
-        ("bolnaa", "there is no source 'bolnaa'; did you mean \"bolna\"?"),
+        ("bolnaa", 'there is no source "bolnaa"; did you mean "bolna"?'),
     ],
 )
 async def test_what_is_not_there_is_named(

@@ -57,16 +57,15 @@ receiver = "opps"
 
     assert mistakes_in(path) == [
         "2: monitor.log_level: must be 'debug', 'info', 'warning' or 'error'",
-        '7: sources.bolna-prod.rate_limt: is not a known key; did you mean "rate_limit"?; '
-        "allowed: allow_http, allow_private, interval, settle_after, stall_after, overdue_after, "
+        '7: sources.bolna-prod.rate_limt: is not a known key; did you mean "rate_limit"? '
+        "Allowed: allow_http, allow_private, interval, settle_after, stall_after, overdue_after, "
         "hours, rate_limit, labels, ca_file, api_key, api_key_env, api_key_file, base_url, "
         "provider, discover",
-        "10: batches[0].source: there is no source 'bolna'; did you mean \"bolna-prod\"?; "
-        "there are: bolna-prod",
+        '10: batches[0].source: there is no source "bolna"; did you mean "bolna-prod"? '
+        "There are: bolna-prod",
         "21: routes[0].matchers[1]: the regular expression '(' does not compile: "
         "missing ): ^(?:()$",
-        "25: routes[1].receiver: there is no receiver 'opps'; did you mean \"ops\"?; "
-        "there are: ops",
+        '25: routes[1].receiver: there is no receiver "opps"; did you mean "ops"? There are: ops',
     ]
 
 
@@ -144,7 +143,7 @@ SOURCE = '[sources.x]\nprovider = "bolna"\n'
         ("[[routes]]", "1: routes[0].receiver: is missing"),
         ("[[routes]]\nrecevier = 'x'", "2: routes[0].recevier: is not a known key; did you mean"),
         ("batches = [1]", "1: batches: must be an array of tables: [[batches]]"),
-        ("[[routes]]\nreceiver = 'x'", "2: routes[0].receiver: there is no receiver 'x'; there"),
+        ("[[routes]]\nreceiver = 'x'", '2: routes[0].receiver: there is no receiver "x"; there'),
     ],
 )
 def test_each_mistake_says_what_is_wrong_and_what_is_allowed(
@@ -183,7 +182,7 @@ UTC = "timezone = 'UTC'\n"
         (
             f"{HOURS}{UTC}{DAY}day_of_week = 1\n{SLOT}",
             "7: sources.x.hours.days[0].day_of_week: is not a known key; did you mean "
-            '"dayOfWeek"?; allowed: dayOfWeek, timeSlots',
+            '"dayOfWeek"? Allowed: dayOfWeek, timeSlots',
         ),
         (
             f"{HOURS}{UTC}{DAY}dayOfWeek = 1\ntimeSlots = '9-18'",
@@ -197,7 +196,7 @@ UTC = "timezone = 'UTC'\n"
         (
             f"{HOURS}{UTC}{DAY}dayOfWeek = 1\n{SLOT.replace('startTime', 'start')}",
             "8: sources.x.hours.days[0].timeSlots[0].start: is not a known key; did you mean "
-            '"startTime"?; allowed: startTime, endTime',
+            '"startTime"? Allowed: startTime, endTime',
         ),
     ],
 )
@@ -223,7 +222,7 @@ def batches(*tables: str) -> str:
             "6: batches[0].id: this is a URL, not a batch id: paste only 'abc-1'",
         ),
         ("source = 'x'\nid = 'a'\nname = ' '", "7: batches[0].name: must be printable, 1 to 256"),
-        ("source = 'y'\nid = 'a'", "5: batches[0].source: there is no source 'y'; there are: x"),
+        ("source = 'y'\nid = 'a'", '5: batches[0].source: there is no source "y"; there are: x'),
         (
             "source = 'x'\nid = 'a'\n[[batches]]\nsource = 'x'\nid = 'b'\n"
             "[[batches]]\nsource = 'x'\nid = 'a'",
@@ -306,14 +305,14 @@ def test_a_secret_never_shows_in_the_config(write: Write) -> None:
         (
             "vogent",
             "{ evry = '5m' }",
-            'sources.x.discover.evry: is not a known key; did you mean "every"?; '
-            "allowed: max_age, statuses, every",
+            'sources.x.discover.evry: is not a known key; did you mean "every"? '
+            "Allowed: max_age, statuses, every",
         ),
         (
             "bolna",
             "{ agents = ['a1'], status = ['x'] }",
-            'sources.x.discover.status: is not a known key; did you mean "statuses"?; '
-            "allowed: max_age, statuses, every, agents",
+            'sources.x.discover.status: is not a known key; did you mean "statuses"? '
+            "Allowed: max_age, statuses, every, agents",
         ),
         ("vogent", "{ max_age = 7 }", "sources.x.discover.max_age: must be a duration such as"),
         ("vogent", "'all'", "sources.x.discover: must be true, false or a table such as"),

@@ -5,12 +5,8 @@ from pathlib import Path
 import pytest
 
 from monitor.config.load import load
-from monitor.config.warnings import (
-    missing_secrets,
-    require_secrets,
-    warnings_at_work,
-    warnings_of,
-)
+from monitor.config.secrets import missing_secrets, require_secrets
+from monitor.config.warnings import warnings_at_work, warnings_of
 from monitor.core.errors import SecretMissingError
 from monitor.core.event import EventType
 
@@ -333,7 +329,7 @@ def test_every_malformed_secret_is_named_by_the_rule_it_breaks_and_never_shown(
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "secret").write_text("marked")
-    variable = "the environment variable"
+    variable = "the value of the environment variable"
 
     config = load(write(MALFORMED))
     told = missing_secrets(config)
@@ -344,7 +340,8 @@ def test_every_malformed_secret_is_named_by_the_rule_it_breaks_and_never_shown(
             f'monitor.heartbeat_url: {variable} BEAT must be a URL such as "https://',
             f"sources.x.api_key: {variable} KEY must be ASCII text",
             f"receivers.ops.webhook_url: {variable} HOOK {reason}",
-            f'receivers.crm.secret: the file {tmp_path}/secret must be "whsec_" and base64',
+            f"receivers.crm.secret: what the file {tmp_path}/secret holds must be "
+            '"whsec_" and base64',
             f"receivers.crm.headers.X-Token: {variable} TOKEN must be ASCII text",
         ],
         strict=True,

@@ -9,10 +9,17 @@ import pytest
 from monitor.core.batch import Failures
 from monitor.core.failure import FailureKind
 from monitor.core.source import Health
-from monitor.facts.remedy import REMEDIES, URL_KEYS, describe_failures, remedy
+from monitor.facts.remedy import (
+    RECEIVER_REMEDIES,
+    REMEDIES,
+    URL_KEYS,
+    describe_failures,
+    receiver_remedy,
+    remedy,
+)
 from monitor.providers import BolnaSettings, GenericSettings, VogentSettings
 from monitor.setting_types import Settings
-from monitor.sinks import SlackSettings, WebhookSettings
+from monitor.sinks import SlackSettings, WebhookSettings, slack
 from monitor.storage.sources import SourceRecord
 from tests.cli.conftest import Run
 from tests.storage.store import NOW, Store
@@ -48,6 +55,22 @@ def test_every_kind_of_failure_has_one() -> None:
     for kind in FailureKind:
         failures = Failures(since=NOW, polls=1, kind=kind, status_code=None)
         assert describe_failures(failures, provider="generic", read_before=False)
+
+
+@pytest.mark.parametrize("word", sorted(slack.WORDS))
+def test_every_word_of_slack_has_one(word: str) -> None:
+    assert receiver_remedy(word, kind="slack")
+
+
+@pytest.mark.parametrize("status", [302, 307, 400, 401, 403, 404, 405, 410, 413, 429, 500, 503])
+def test_every_usual_answer_of_a_receiver_has_one(status: int) -> None:
+    assert receiver_remedy(status, kind="webhook")
+
+
+def test_none_speaks_of_a_proxy_for_none_can_be_set() -> None:
+    told = [*REMEDIES.values(), *RECEIVER_REMEDIES.values()]
+
+    assert not [text for text in told if "proxy" in text]
 
 
 def test_the_key_of_each_kind_of_receiver_is_known() -> None:
