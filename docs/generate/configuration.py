@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -67,8 +68,10 @@ _PURPOSES: Final = {
 
 
 def write_tables() -> str:
-    """Write a section for each table of the file."""
-    return "\n".join(_section(title, settings) for title, settings in tables())
+    """Write an index, and a section for each table of the file."""
+    index = table(("table", "keys"), [_entry(title, settings) for title, settings in tables()])
+    sections = (_section(title, settings) for title, settings in tables())
+    return "\n".join((index, *sections))
 
 
 def write_environment() -> str:
@@ -124,9 +127,21 @@ def _docstrings(owner: type[Settings]) -> dict[str, str]:
     }
 
 
-def _section(title: str, settings: type[Settings]) -> str:
+def _entry(title: str, settings: type[Settings]) -> tuple[str, str]:
+    """Return a table's line in the index: its section, and its keys."""
+    heading = _heading(title)
+    anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+    keys = ", ".join(f"`{key}`" for key in _ordered(settings))
+    return f"[{heading}](#{anchor})", keys
+
+
+def _heading(title: str) -> str:
     heading, _, kind = title.partition(" with ")
-    heading = f"`{heading}` with `{kind}`" if kind else f"`{heading}`"
+    return f"`{heading}` with `{kind}`" if kind else f"`{heading}`"
+
+
+def _section(title: str, settings: type[Settings]) -> str:
+    heading = _heading(title)
     rows = [_row(title, settings, key) for key in _ordered(settings)]
     return (
         f"### {heading}\n\n{_PURPOSES[title]}\n\n"
