@@ -6,7 +6,8 @@ import structlog
 
 from monitor import descriptors
 from monitor.config.schema import Config
-from monitor.config.warnings import require_secrets, warnings_at_work
+from monitor.config.unreadable import require_secrets
+from monitor.config.warnings import warnings_at_work
 from monitor.daemon import process
 from monitor.logs import set_up_logs
 

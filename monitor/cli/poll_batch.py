@@ -13,7 +13,7 @@ from monitor.cli.generic_hints import expression_problems, findings_in, hints
 from monitor.cli.options import Output
 from monitor.cli.raw_answer import show_raw
 from monitor.config.schema import Config
-from monitor.config.warnings import require_secrets
+from monitor.config.unreadable import require_secrets
 from monitor.core.batch import Reading, progress
 from monitor.core.errors import PollError
 from monitor.core.event import stamp

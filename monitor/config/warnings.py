@@ -9,15 +9,14 @@ from monitor import descriptors
 from monitor.config.concurrency import files_needed, polls_at_once
 from monitor.config.mistakes import suggest
 from monitor.config.schema import Config
+from monitor.config.unreadable import missing_secrets
 from monitor.core.batch import normalise
-from monitor.core.errors import DescriptorsError, SecretMissingError
 from monitor.core.event import CONDITION_NAMES, MATCHER_NAMES, EventType
 from monitor.core.matching import Matcher
 from monitor.core.routing import Route
 from monitor.providers import BolnaSettings, GenericSettings
 from monitor.providers.expression import doubtful_fields
-from monitor.secret import Secret
-from monitor.setting_types import NAME, OFF, Settings, write_duration
+from monitor.setting_types import NAME, OFF, write_duration
 
 _MINUTE = timedelta(minutes=1)
 _BOLNA_ROUNDS = timedelta(minutes=10)
@@ -61,50 +60,6 @@ def _scarce_descriptors(config: Config) -> Iterator[str]:
         )
 
 
-def require_secrets(config: Config, *, source: str | None = None) -> None:
-    """Raise SecretMissingError, which names them all, for secrets missing now or malformed.
-
-    Those of one source alone, if it is named.
-    """
-    where = "" if source is None else f"sources.{source}."
-    missing = [problem for problem in missing_secrets(config) if problem.startswith(where)]
-    if missing:
-        raise SecretMissingError("\n".join(missing))
-
-
-def missing_secrets(config: Config) -> list[str]:
-    """List the secrets that are missing now or malformed, each with its key and the reason."""
-    problems = []
-    for prefix, secret in _secrets(config):
-        try:
-            secret.read()
-        except (DescriptorsError, SecretMissingError) as error:
-            problems.append(f"{prefix}{error}")
-    return problems
-
-
-def _secrets(config: Config) -> Iterator[tuple[str, Secret]]:
-    """Yield each secret with what its own name lacks of a full key."""
-    yield "", config.database.url
-    yield from _secrets_in("monitor.", config.monitor)
-    tables: dict[str, Mapping[str, Settings]] = {
-        "sources": config.sources,
-        "receivers": config.receivers,
-    }
-    for kind, named in tables.items():
-        for name, settings in named.items():
-            yield from _secrets_in(f"{kind}.{name}.", settings)
-
-
-def _secrets_in(prefix: str, settings: Settings) -> Iterator[tuple[str, Secret]]:
-    """Yield those of a table, and of the tables of secrets within it."""
-    for key, value in settings:
-        inner = value.values() if isinstance(value, Mapping) else ()
-        yield from ((f"{prefix}{key}.", held) for held in inner if isinstance(held, Secret))
-        if isinstance(value, Secret):
-            yield prefix, value
-
-
 def _absent_sources(config: Config) -> Iterator[str]:
     if not config.sources:
         yield (
@@ -119,15 +74,23 @@ def _silent_types(config: Config, *, deliberate: bool) -> Iterator[str]:
         silent = [kind for kind in silent if not _is_turned_away(kind, config)]
     if not silent:
         return
-    if not config.routes:
-        yield (
-            "there are no routes, so no event goes anywhere: give each receiver a [[routes]] table"
-        )
+    if deaf := deafness(config):
+        yield deaf
         return
     names = ", ".join(kind.value for kind in silent)
     about = {kind.value.partition(".")[0] for kind in silent}
     reason = "" if "source" not in about else " (events of a source carry its labels, no batch's)"
     yield f"no route can match {names}: nobody will hear of it{reason}"
+
+
+def deafness(config: Config) -> str:
+    """Write that nobody can hear of anything, and what to do; empty where there is a route."""
+    if config.routes:
+        return ""
+    wanted = "give each receiver a [[routes]] table"
+    if not config.receivers:
+        wanted = "add a [receivers.NAME] table, and a [[routes]] table that leads to it"
+    return f"there are no routes, so no event goes anywhere: {wanted}"
 
 
 def _heard(kind: EventType, config: Config) -> bool:

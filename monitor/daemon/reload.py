@@ -9,7 +9,8 @@ import structlog
 from monitor.app import prepare_parts
 from monitor.config.load import load
 from monitor.config.schema import Config, database_url
-from monitor.config.warnings import require_secrets, warnings_at_work
+from monitor.config.unreadable import require_secrets
+from monitor.config.warnings import warnings_at_work
 from monitor.core.errors import ConfigError, MonitorError
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.systemd import Systemd

@@ -15,7 +15,8 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
     "generic": {
         "url": "url",
         "key": "bearer, headers, query or password",
-        "too_large": "it is larger than answer_limit: raise that, up to 16MiB",
+        "too_large": "it is more than answer_limit allows, or than can be read in time: raise that"
+        " limit, up to 16MiB",
     },
 }
 """By provider: the keys of its sources' tables that a remedy may name."""

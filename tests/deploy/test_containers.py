@@ -17,7 +17,7 @@ from monitor.config.environment import OVERRIDES
 from monitor.config.load import load
 from monitor.config.schema import INSTANCE, database_url, parse_listen
 from monitor.config.starter import write_starter
-from monitor.config.warnings import missing_secrets
+from monitor.config.unreadable import missing_secrets
 from monitor.daemon.process import LONGEST_END
 from monitor.endpoints import Endpoints
 from monitor.setting_types import parse_duration

@@ -12,7 +12,7 @@ from monitor.cli.main import SECTIONS
 from monitor.config.load import load
 from monitor.config.schema import database_url
 from monitor.config.starter import write_starter
-from monitor.config.warnings import missing_secrets
+from monitor.config.unreadable import missing_secrets
 from monitor.daemon.liveness import HANG
 from monitor.daemon.process import LONGEST_END
 from monitor.setting_types import parse_duration
