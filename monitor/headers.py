@@ -33,12 +33,13 @@ def _parse(
     info: ValidationInfo,
     *,
     noun: str,
+    example: str,
     check_name: Callable[[str, Mapping[str, Secret]], None],
     check_value: Callable[[str], None],
 ) -> dict[str, Secret]:
     """Parse a table of values, each of which its twins may hold."""
     if not isinstance(table, Mapping) or not all(isinstance(key, str) for key in table):
-        raise ValueError('must be a table such as { "X-Token_env" = "CRM_TOKEN" }')
+        raise ValueError(f"must be a table such as {example}")
     left = dict(table)
     parsed: dict[str, Secret] = {}
     for key in table:
@@ -78,10 +79,18 @@ def _check_parameter_value(value: str) -> None:
 
 
 _parse_headers: Final = partial(
-    _parse, noun="header", check_name=_check_header, check_value=check_header_value
+    _parse,
+    noun="header",
+    example='{ "X-Token_env" = "CRM_TOKEN" }',
+    check_name=_check_header,
+    check_value=check_header_value,
 )
 _parse_query: Final = partial(
-    _parse, noun="parameter", check_name=check_parameter, check_value=_check_parameter_value
+    _parse,
+    noun="parameter",
+    example='{ token_env = "API_TOKEN" }',
+    check_name=check_parameter,
+    check_value=_check_parameter_value,
 )
 
 Headers = Annotated[dict[str, Secret], BeforeValidator(_parse_headers)]

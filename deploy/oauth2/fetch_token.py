@@ -30,13 +30,6 @@ ERRORS: Final = {  # RFC 6749, section 5.2; any other text might hold anything
 }
 
 
-class StayHere(urllib.request.HTTPRedirectHandler):
-    """Follow no redirect: the secret would go along."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Refuse it."""
-
-
 def main() -> None:
     """Fetch, check, write; exit 1 with what was wrong."""
     if len(sys.argv) != 2:
@@ -52,7 +45,7 @@ def main() -> None:
 def make_request() -> urllib.request.Request:
     """Make the request of the variables and the secret."""
     url, client, secret = check_url(variable("TOKEN_URL")), variable("CLIENT_ID"), read_secret()
-    form = [("grant_type", "client_credentials"), *parse_qsl(os.environ.get("FORM", ""))]
+    form = [("grant_type", "client_credentials"), *read_form()]
     headers = {"Accept": "application/json"}
     match os.environ.get("CLIENT_AUTH", "basic"):
         case "basic":
@@ -65,6 +58,11 @@ def make_request() -> urllib.request.Request:
     return urllib.request.Request(url, urlencode(form).encode(), headers)  # noqa: S310 (checked)
 
 
+def read_form() -> list[tuple[str, str]]:
+    """Return what else the server wants, also what it wants empty."""
+    return parse_qsl(os.environ.get("FORM", ""), keep_blank_values=True)
+
+
 def variable(name: str) -> str:
     """Return a variable that must be set."""
     return os.environ.get(name, "").strip() or sys.exit(f"{name} is not set")
@@ -72,14 +70,22 @@ def variable(name: str) -> str:
 
 def check_url(url: str) -> str:
     """Return a URL that is fit to carry a secret."""
-    try:
-        parts = urlsplit(url)
-        fit = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL)
-    except ValueError:
-        fit = False
-    if not fit or "@" in url or not url.isascii():
+    if not is_fit(url):
         sys.exit("TOKEN_URL must be a URL that starts with https://, without a user")
     return url
+
+
+def is_fit(url: str) -> bool:
+    """Return whether a URL is whole, and leads the secret over TLS or to this machine."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")  # as who looks it up does: `a..b` is no name, nor what is too long
+    except ValueError:
+        return False
+    written = url.isascii() and url.isprintable() and not {*url} & {*"@ "}
+    safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOCAL)
+    return written and safe and host != "" and port != 0
 
 
 def read_secret() -> str:
@@ -95,13 +101,26 @@ def read_secret() -> str:
 def ask(request: urllib.request.Request) -> bytes:
     """Return the answer to a request."""
     try:
-        with urllib.request.build_opener(StayHere).open(request, timeout=SECONDS) as answer:
+        with open_url(request) as answer:
             return bytes(answer.read(LONGEST_ANSWER + 1))
     except urllib.error.HTTPError as error:
         sys.exit(f"{request.host} refuses a token: {error.code}{reason_of(error)}")
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         why = getattr(error, "reason", None) or type(error).__name__
         sys.exit(f"{request.host} does not answer: {why}")
+
+
+def open_url(request: urllib.request.Request) -> http.client.HTTPResponse:
+    """Send a request, by no proxy; a redirect is not followed: the secret would go along."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPErrorProcessor,
+        urllib.request.HTTPDefaultErrorHandler,
+    ):
+        opener.add_handler(handler())
+    return opener.open(request, timeout=SECONDS)
 
 
 def reason_of(error: urllib.error.HTTPError) -> str:
@@ -139,9 +158,8 @@ def write(file: Path, token: str) -> None:
             os.fchmod(descriptor, 0o640)
             new.write(f"{token}\n")
         Path(name).rename(file)
-    except OSError:
-        Path(name).unlink()
-        raise
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import typer
 from monitor.cli.options import Output
 from monitor.cli.session import check_receiver, reading
 from monitor.config.schema import Config
+from monitor.config.warnings import deafness
 from monitor.core.delivery import DeliveryState
 from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.delivery import DeliveryFacts
@@ -58,10 +59,8 @@ async def list_(
 def _nothing(config: Config, *, filtered: bool) -> Sentence:
     if filtered:
         return Sentence("no such deliveries; `monitor deliveries` shows all")
-    if not config.routes:
-        return Sentence(
-            "no deliveries yet, and no routes: the config says nobody hears of anything"
-        )
+    if deaf := deafness(config):
+        return Sentence(f"no deliveries yet: {deaf}")
     return Sentence("no deliveries yet: `monitor test RECEIVER` sends a first one")
 
 

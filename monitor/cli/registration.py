@@ -8,13 +8,15 @@ import typer
 from pydantic import ValidationError
 
 from monitor.cli.options import Work
-from monitor.cli.session import warn_of_missing_daemon, writing
+from monitor.cli.session import writing
 from monitor.config.mistakes import mistakes_of
 from monitor.config.schema import Config, DeclaredBatch
+from monitor.config.warnings import deafness
 from monitor.core.batch import Origin
 from monitor.core.batch_id import identity_of
 from monitor.core.errors import UnknownNameError
 from monitor.core.event import CONDITION_NAMES
+from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.names import check_known, complaint_of
 from monitor.net.redact import printable
 from monitor.storage.batches.read import has_batches
@@ -54,16 +56,16 @@ async def _add(config: Config, batches: Sequence[Registration]) -> None:
     async with writing(config) as database:
         now = await database.now()
         done = await register_batches(database, batches, origin=Origin.ADDED, now=now)
-        for line in _write_counts(done):
-            typer.echo(line)
-        await warn_of_missing_daemon(database)
-    if not config.routes:
-        typer.echo("the config has no routes, so nobody hears of them: add [[routes]]", err=True)
+        trouble = await missing_daemon(database)
+    for line in _write_counts(done, by="the next daemon" if trouble else "the daemon within 2 s"):
+        typer.echo(line)
+    for lack in filter(None, (trouble, deafness(config))):
+        typer.echo(lack, err=True)
 
 
-def _write_counts(done: RegistrationCounts) -> Iterator[str]:
+def _write_counts(done: RegistrationCounts, *, by: str) -> Iterator[str]:
     if done.new:
-        yield f"{done.new:,} new: picked up by a running daemon within 2 s"
+        yield f"{done.new:,} new: picked up by {by}"
     if done.again:
         yield f"{done.again:,} again: removed once, now watched from a new first reading on"
     if done.woken:

@@ -75,15 +75,23 @@ def _silent_types(config: Config, *, deliberate: bool) -> Iterator[str]:
         silent = [kind for kind in silent if not _is_turned_away(kind, config)]
     if not silent:
         return
-    if not config.routes:
-        yield (
-            "there are no routes, so no event goes anywhere: give each receiver a [[routes]] table"
-        )
+    if deaf := deafness(config):
+        yield deaf
         return
     names = ", ".join(kind.value for kind in silent)
     about = {kind.value.partition(".")[0] for kind in silent}
     reason = "" if "source" not in about else " (events of a source carry its labels, no batch's)"
     yield f"no route can match {names}: nobody will hear of it{reason}"
+
+
+def deafness(config: Config) -> str:
+    """Write that nobody can hear of anything, and what to do; empty where there is a route."""
+    if config.routes:
+        return ""
+    wanted = "give each receiver a [[routes]] table"
+    if not config.receivers:
+        wanted = "add a [receivers.NAME] table, and a [[routes]] table that leads to it"
+    return f"there are no routes, so no event goes anywhere: {wanted}"
 
 
 def _heard(kind: EventType, config: Config) -> bool:

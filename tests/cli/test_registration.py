@@ -159,11 +159,19 @@ async def test_adding_says_what_is_still_missing_for_anybody_to_hear(
 
     ended = await monitor("add", "bolna", "x")
 
-    assert ended.code == 0
+    assert (ended.code, ended.out) == (0, "1 new: picked up by the next daemon\n")
     assert ended.err.splitlines() == [
         "no daemon is alive: `monitor run` starts one",
-        "the config has no routes, so nobody hears of them: add [[routes]]",
+        "there are no routes, so no event goes anywhere: add a [receivers.NAME] table, and a"
+        " [[routes]] table that leads to it",
     ]
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_a_daemon_picks_up_what_is_added(monitor: Run) -> None:
+    assert (await monitor("add", "bolna", "x")).out == (
+        "1 new: picked up by the daemon within 2 s\n"
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from monitor.config.load import load
-from monitor.config.secrets import missing_secrets, require_secrets
-from monitor.config.warnings import warnings_at_work, warnings_of
-from monitor.core.errors import SecretMissingError
+from monitor.config.warnings import (
+    warnings_at_work,
+    warnings_of,
+)
 from monitor.core.event import EventType
 
 Write = Callable[[str], Path]
@@ -41,10 +42,14 @@ def test_a_config_that_hears_everything_has_no_warnings(write: Write) -> None:
 
 
 def test_without_routes_every_type_but_the_test_is_silent(write: Write) -> None:
-    warnings = warnings_in(write(SOURCE))
+    deaf = "there are no routes, so no event goes anywhere:"
 
-    assert warnings == [
-        "there are no routes, so no event goes anywhere: give each receiver a [[routes]] table"
+    assert warnings_in(write(SOURCE)) == [
+        f"{deaf} add a [receivers.NAME] table, and a [[routes]] table that leads to it"
+    ]
+    assert warnings_in(write(SOURCE + OPS)) == [
+        f"{deaf} give each receiver a [[routes]] table",
+        "receivers.ops: no route leads to it",
     ]
 
 
@@ -260,114 +265,6 @@ def test_a_status_that_nobody_knows_is_named_with_those_that_are_known(
     expected = [] if said is None else [f"sources.x.discover.statuses: {said}"]
 
     assert warnings_in(write(f"{source}discover = {discover}\n{OPS}{HEARD}")) == expected
-
-
-SECRETS = """
-[database]
-url_env = "NO_DATABASE_URL"
-[sources.x]
-provider = "bolna"
-api_key_env = "NO_KEY"
-[sources.y]
-provider = "vogent"
-api_key_file = "nowhere"
-[receivers.ops]
-kind = "webhook"
-url = "https://example.com"
-secret_env = "NO_SECRET"
-headers = { "X-Token_env" = "NO_TOKEN", "X-Plain" = "plain" }
-[[routes]]
-receiver = "ops"
-"""
-
-
-def test_every_missing_secret_is_named_with_its_key_and_the_reason(
-    write: Write, tmp_path: Path
-) -> None:
-    missing = [
-        "database.url: the environment variable NO_DATABASE_URL is not set",
-        "sources.x.api_key: the environment variable NO_KEY is not set",
-        f"sources.y.api_key: the file {tmp_path}/nowhere cannot be read: No such file or directory",
-        "receivers.ops.secret: the environment variable NO_SECRET is not set",
-        "receivers.ops.headers.X-Token: the environment variable NO_TOKEN is not set",
-    ]
-
-    config = load(write(SECRETS))
-
-    assert missing_secrets(config) == missing
-    assert warnings_of(config) == missing
-
-
-MALFORMED = """
-[monitor]
-heartbeat_url_env = "BEAT"
-[sources.x]
-provider = "bolna"
-api_key_env = "KEY"
-[receivers.ops]
-kind = "slack"
-webhook_url_env = "HOOK"
-[receivers.crm]
-kind = "webhook"
-url = "https://example.com"
-secret_file = "secret"
-headers = { "X-Token_env" = "TOKEN" }
-"""
-
-
-@pytest.mark.parametrize(
-    ("hook", "reason"),
-    [
-        ("https//hooks.slack.com/marked", 'must be a URL such as "https://'),
-        ("http://hooks.slack.com/marked", 'must start with "https://" ("http://" needs allow_http'),
-    ],
-)
-def test_every_malformed_secret_is_named_by_the_rule_it_breaks_and_never_shown(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: str, reason: str
-) -> None:
-    values = {"BEAT": "marked", "KEY": "schlüssel-marked", "HOOK": hook, "TOKEN": "ü-marked"}
-    for name, value in values.items():
-        monkeypatch.setenv(name, value)
-    (tmp_path / "secret").write_text("marked")
-    variable = "the value of the environment variable"
-
-    config = load(write(MALFORMED))
-    told = missing_secrets(config)
-
-    for line, expected in zip(
-        told,
-        [
-            f'monitor.heartbeat_url: {variable} BEAT must be a URL such as "https://',
-            f"sources.x.api_key: {variable} KEY must be ASCII text",
-            f"receivers.ops.webhook_url: {variable} HOOK {reason}",
-            f"receivers.crm.secret: what the file {tmp_path}/secret holds must be "
-            '"whsec_" and base64',
-            f"receivers.crm.headers.X-Token: {variable} TOKEN must be ASCII text",
-        ],
-        strict=True,
-    ):
-        assert line.startswith(expected)
-    assert "marked" not in "".join(told)
-    with pytest.raises(SecretMissingError, match=r"receivers\.ops\.webhook_url"):
-        require_secrets(config)
-
-
-def test_http_is_fine_where_it_is_allowed(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOOK", "http://slack.example/x")
-    receiver = "[receivers.ops]\nkind = 'slack'\nwebhook_url_env = 'HOOK'\nallow_http = true\n"
-
-    assert missing_secrets(load(write(receiver))) == []
-
-
-def test_a_secret_that_is_there_is_not_missing(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("NO_DATABASE_URL", "NO_KEY", "NO_TOKEN"):
-        monkeypatch.setenv(name, "x")
-    monkeypatch.setenv("NO_SECRET", f"whsec_{'A' * 32}")
-    (tmp_path / "nowhere").write_text("key\n", encoding="utf-8")
-
-    assert missing_secrets(load(write(SECRETS))) == []
 
 
 def test_a_daemon_warns_of_more_polls_than_it_may_have_open_files(write: Write) -> None:

@@ -54,7 +54,9 @@ def server() -> Iterator[TokenServer]:
         def do_POST(self) -> None:
             form = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
             headers = {name.lower(): text for name, text in self.headers.items()}
-            answer.asked.append((f"POST {self.path}", headers, dict(parse_qsl(form))))
+            answer.asked.append(
+                (f"POST {self.path}", headers, dict(parse_qsl(form, keep_blank_values=True)))
+            )
             self.send_response(answer.status)
             for name, text in answer.headers.items():
                 self.send_header(name, text)
@@ -138,6 +140,22 @@ def test_a_token_is_fetched_by_the_clients_id_and_secret(host: Host, server: Tok
     }
 
 
+def test_a_field_of_the_form_may_be_empty(host: Host, server: TokenServer) -> None:
+    assert host.fetch(FORM="scope=&audience=a").returncode == 0
+
+    ((_, _, form),) = server.asked
+    assert (form["scope"], form["audience"]) == ("", "a")
+
+
+def test_no_proxy_gets_the_secret(host: Host, server: TokenServer) -> None:
+    proxy = "http://127.0.0.1:1"
+
+    done = host.fetch(http_proxy=proxy, HTTP_PROXY=proxy, https_proxy=proxy, ALL_PROXY=proxy)
+
+    assert done.returncode == 0
+    assert len(server.asked) == 1
+
+
 def test_the_secret_may_go_into_the_form(host: Host, server: TokenServer) -> None:
     assert host.fetch(CLIENT_AUTH="form").returncode == 0
 
@@ -196,6 +214,10 @@ def redirects(server: TokenServer) -> None:
     server.status, server.headers = 307, {"location": server.url}
 
 
+def redirects_to_nowhere(server: TokenServer) -> None:
+    server.status, server.headers = 302, {"location": "http://[s3cret"}
+
+
 def shows_a_page(server: TokenServer) -> None:
     server.body = f"<html>{SECRET}</html>".encode()
 
@@ -222,6 +244,7 @@ def breaks_off(server: TokenServer) -> None:
         (refuses, "refuses a token: 401, invalid_client\n"),
         (refuses_in_its_own_words, "refuses a token: 400\n"),
         (redirects, "refuses a token: 307\n"),
+        (redirects_to_nowhere, "refuses a token: 302\n"),
         (shows_a_page, "the answer is no JSON object: is TOKEN_URL right?\n"),
         (shows_an_array, "the answer is no JSON object: is TOKEN_URL right?\n"),
         (nests, "the answer is no JSON object: is TOKEN_URL right?\n"),
@@ -263,6 +286,11 @@ def test_a_server_that_is_away_leaves_the_old_token(host: Host) -> None:
         ({"TOKEN_URL": "http://acme.example/"}, "TOKEN_URL must be a URL that starts with https"),
         ({"TOKEN_URL": "https://a:s3cret@b/"}, "TOKEN_URL must be a URL that starts with https"),
         ({"TOKEN_URL": "https://[a/"}, "TOKEN_URL must be a URL that starts with https://"),
+        ({"TOKEN_URL": "https://a..example/"}, "TOKEN_URL must be a URL that starts with https"),
+        ({"TOKEN_URL": f"https://{'a' * 64}.example/"}, "TOKEN_URL must be a URL that starts"),
+        ({"TOKEN_URL": "https:///token"}, "TOKEN_URL must be a URL that starts with https://"),
+        ({"TOKEN_URL": "https://a:port/"}, "TOKEN_URL must be a URL that starts with https://"),
+        ({"TOKEN_URL": "https://a.example/a b"}, "TOKEN_URL must be a URL that starts with"),
     ],
 )
 def test_what_is_set_up_wrong_is_named_and_nobody_asked(
@@ -282,6 +310,15 @@ def test_a_folder_that_is_not_there_is_named(host: Host) -> None:
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{host.file} cannot be written: No such file or directory\n"
+
+
+def test_a_token_that_finds_no_place_leaves_nothing_behind(host: Host) -> None:
+    host.file.mkdir()
+
+    done = host.fetch()
+
+    assert done.stderr == f"{host.file} cannot be written: Is a directory\n"
+    assert [*host.run_folder.iterdir()] == [host.file]
 
 
 def test_a_secret_that_is_empty_is_none(host: Host, server: TokenServer) -> None:

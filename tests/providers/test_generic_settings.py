@@ -68,7 +68,7 @@ def test_a_key_may_go_into_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"token_env": "not a variable"}, "must be the name of an environment variable"),
         ({"token": "a\nb"}, "parameter 'token': must be a text on one line"),
         ({f"p{n}": "x" for n in range(33)}, "at most 32 parameters are allowed"),
-        ("token", "must be a table"),
+        ("token", 'must be a table such as { token_env = "API_TOKEN" }'),
     ],
 )
 def test_a_mistake_in_the_query_is_named(query: Any, said: str) -> None:
@@ -105,7 +105,7 @@ def test_a_bearer_read_later_is_the_key_alone_too(monkeypatch: pytest.MonkeyPatc
         source(bearer_env="ACME_KEY").read_auth()
 
     assert str(caught.value) == (
-        "bearer: the environment variable ACME_KEY must be the key alone: "
+        "bearer: the value of the environment variable ACME_KEY must be the key alone: "
         '"Bearer " is put before it'
     )
 
