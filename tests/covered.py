@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 ROOT: Final = Path(__file__).parents[1]
 BOUNDS: Final = {"monitor/core": 100, "monitor/engine": 95, "monitor": 92}
 """Percent of lines and branches that must be reached."""
@@ -34,8 +36,12 @@ def _follow() -> Any:
 if WORKER is not None:  # the others run no test
     _followed = _follow()
 
-    def pytest_unconfigure() -> None:
-        """Write down what this worker's tests reached."""
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish() -> None:
+        """Write down what this worker's tests reached, while it is still waited for.
+
+        Once it has said that it is done, it has ten seconds before it is killed.
+        """
         (ROOT / f".coverage.{WORKER}").write_text(json.dumps(_followed.get_coverage()))
 
 
