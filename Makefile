@@ -87,12 +87,12 @@ day: .venv/developed ## a day of 50 batches in a minute, and what a day of 200 c
 bench: .venv/developed ## speed and memory against bare loops, target by target (10 minutes)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-docs: .venv/developed ## write the generated parts of docs/ anew
+docs: .venv/developed ## write the generated parts of docs/ anew, and draw what Slack shows
 	$(BIN)/python -m docs.generate
 
-pictures: .venv/developed ## draw the pictures of docs/ anew (needs chromium, fonts-lato, fonts-noto-color-emoji)
+pictures: .venv/developed ## write them, and film the pictures of screens anew (3 minutes)
+	$(BIN)/python -m docs.generate
 	$(BIN)/python -m docs.generate.screens
-	$(BIN)/python -m docs.generate.pictures
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --group dev -o requirements-dev.lock $(LOCK)
