@@ -51,7 +51,7 @@ def test_make_says_first_what_takes_long_and_installs_what_is_needed(
         (tmp_path / name).symlink_to(ROOT / name)
 
     done = subprocess.run(  # noqa: S603 (it tells what it would do)
-        ["make", "--dry-run", target],  # noqa: S607
+        ["make", "--no-print-directory", "--dry-run", target],  # noqa: S607
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from docs.generate.drawing import DARK, MONOSPACE, Theme, frame
+from docs.generate.drawing import MONOSPACE, Theme, frame
 from docs.generate.mrkdwn_runs import Run, clock, lines_of
 from docs.generate.slack_lines import CODE_SIZE, Font, draw, wrap
 
@@ -18,8 +18,6 @@ _SLACK_AVATAR: Final = (
     '<path d="M11 26V18M16 26V14M21 26v-6M26 26V14" stroke="#fff" stroke-width="2.5"'
     ' stroke-linecap="round"/></g>'
 )
-
-
 _HEADER: Final = Font("h", 17, 23, bold=True)
 _BODY: Final = Font("", 14.5, 21)
 _SMALL: Final = Font("s", 12.5, 18)
@@ -106,7 +104,6 @@ def _draw_block(block: Mapping[str, Any], column: _Column) -> None:
 
 
 def _style(theme: Theme) -> dict[str, str]:
-    code = "#e8912d" if theme is DARK else "#c01343"
     return {
         "text": f"font: {_BODY.size}px Helvetica, Arial, sans-serif; fill: {theme.text}",
         ".h": f"font-size: {_HEADER.size}px; font-weight: bold",
@@ -114,8 +111,8 @@ def _style(theme: Theme) -> dict[str, str]:
         ".bold": "font-weight: bold",
         ".italic": "font-style: italic",
         ".link": f"fill: {theme.ansi[4]}",
-        ".code": f"font: {_BODY.size * CODE_SIZE:g}px {MONOSPACE}; fill: {code}",
-        ".s.code": f"font-size: {_SMALL.size * CODE_SIZE:g}px; fill: {code}",
+        ".code": f"font: {_BODY.size * CODE_SIZE:g}px {MONOSPACE}; fill: {theme.code}",
+        ".s.code": f"font-size: {_SMALL.size * CODE_SIZE:g}px; fill: {theme.code}",
         ".box": f"fill: {theme.back}; stroke: {theme.edge}",
         ".rule": f"stroke: {theme.edge}",
         ".full": f"fill: {theme.text}",

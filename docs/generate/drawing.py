@@ -23,13 +23,14 @@ class Theme:
     edge: str
     text: str
     aside: str
+    code: str
     ansi: tuple[str, ...]
     """Of a terminal: black, red, green, yellow, blue, magenta, cyan, white, and grey."""
 
 
 LIGHT: Final = Theme(
     suffix="",
-    back="#ffffff", edge="#d0d7de", text="#1f2328", aside="#656d76",
+    back="#ffffff", edge="#d0d7de", text="#1f2328", aside="#656d76", code="#c01343",
     ansi=(
         "#1f2328", "#cf222e", "#1a7f37", "#b37a00", "#0969da", "#8250df", "#1b7c83", "#1f2328",
         "#656d76",
@@ -37,7 +38,7 @@ LIGHT: Final = Theme(
 )  # fmt: skip
 DARK: Final = Theme(
     suffix="-dark",
-    back="#1a1d21", edge="#3d444d", text="#d1d7e0", aside="#9198a1",
+    back="#1a1d21", edge="#3d444d", text="#d1d7e0", aside="#9198a1", code="#e8912d",
     ansi=(
         "#d1d7e0", "#f47067", "#57ab5a", "#d4a72c", "#6cb6ff", "#b083f0", "#56d4dd", "#d1d7e0",
         "#9198a1",
