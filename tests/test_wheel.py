@@ -1,9 +1,11 @@
 """The built wheel holds what it needs and nothing else, and works far from the checkout."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from email.message import Message
 from email.parser import Parser
@@ -96,6 +98,27 @@ def test_its_metadata_are_complete(wheel: Path) -> None:
     needed = found.get_all("Requires-Dist") or []
     assert any(line.startswith("psycopg") and "extra == 'postgres'" in line for line in needed)
     assert not any("pytest" in line for line in needed)
+
+
+def test_what_an_index_shows_of_it_leads_into_the_repository(wheel: Path) -> None:
+    hooks = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"]
+    home = hooks["hooks"]["custom"]["repository"]
+    found = metadata(wheel)
+    page = found.get_payload()
+    assert isinstance(page, str)
+    pictures = re.findall(r'(?:src|srcset)="([^"]+)"|!\[.*?\]\((.+?)\)', page)
+    links = re.findall(r"(?<!!)\[[^\]]*\]\(([^)]+)\)", page)
+
+    assert found["Author"] == "The batch-monitor authors"
+    assert f"Issues, {home}/issues" in (found.get_all("Project-URL") or [])
+    assert len(pictures) >= 7
+    for address in map("".join, pictures):
+        assert (ROOT / address.removeprefix(f"{home}/raw/main/")).is_file(), address
+        assert address.startswith(home)
+    for address in links:
+        file = address.removeprefix(f"{home}/blob/main/").partition("#")[0]
+        assert address.startswith(("#", "https:"))
+        assert file.startswith("https:") or (ROOT / file).exists(), address
 
 
 def test_it_is_typed_as_its_metadata_say(wheel: Path) -> None:

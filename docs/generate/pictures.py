@@ -1,90 +1,56 @@
-"""The pictures of the Slack messages: what `make pictures` takes."""
+"""The pictures of Slack messages, and of what a poll costs."""
 
-import hashlib
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from docs.generate import chart
+from docs.generate.block_kit import picture
+from docs.generate.drawing import THEMES, Theme, place
 from docs.generate.lives import told
-from docs.generate.regions import PAGES
-from docs.generate.slack_page import page
 from monitor.core.event import EventType
 from monitor.sinks.slack_blocks import message
 
-WIDTH: Final = 640
-SCALE: Final = 1.5
-_BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_QUIET: Final = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars",
+FIRST_SIGHT: Final = "slack-messages"
+"""The picture that README begins with."""
+_FIRST: Final = (
+    EventType.COUNTS_CHANGED, EventType.STALLED, EventType.FAILED, EventType.COMPLETED,
 )  # fmt: skip
-_MEASURE: Final = (
-    "<script>document.title = Math.ceil(document.documentElement.getBoundingClientRect().height)"
-    "</script>"
-)
-_TALL: Final = 2000
-_SHORTEST: Final = 160
-"""Chromium leaves shorter windows half empty."""
+_WIDTH: Final = 600.0
+_FIRST_WIDTH: Final = 880.0
+"""Of a column of text on the pages of most forges."""
+COSTS: Final[dict[str, chart.Points]] = {
+    "sqlite": [(1_000, 257), (10_000, 242), (100_000, 258)],
+    "postgresql": [(1_000, 196), (10_000, 202), (100_000, 214)],
+}
+"""As `make bench` measured them."""
 
 
-def picture_of(event_type: EventType) -> Path:
-    """Return where the picture of a type lies."""
-    return PAGES / "pictures" / f"slack-{event_type.value.replace('.', '-').replace('_', '-')}.png"
+def name_of(event_type: EventType) -> str:
+    """Return what the picture of a type is called."""
+    return f"slack-{event_type.value.replace('.', '-').replace('_', '-')}"
 
 
-DRAWN_FROM: Final = PAGES / "pictures" / "drawn-from.txt"
-"""What the pictures show, in short: a test finds those that no longer show what is sent."""
+def all_pictures() -> Iterator[tuple[Path, str]]:
+    """Draw each picture in each theme."""
+    for theme in THEMES:
+        for event_type in EventType:
+            title = f"The Slack message of {event_type}"
+            drawn = picture([_sent(event_type)], title=title, width=_WIDTH, theme=theme)
+            yield place(name_of(event_type), theme), drawn
+        yield place(FIRST_SIGHT, theme), _draw_first_sight(theme)
+        yield place("cost", theme), chart.draw(COSTS, theme)
 
 
-def digests() -> str:
-    """Write a line per type: its picture's page, hashed."""
-    pages = ((event_type, _page(event_type).encode()) for event_type in EventType)
-    return "".join(f"{name} {hashlib.sha256(text).hexdigest()[:16]}\n" for name, text in pages)
+def _draw_first_sight(theme: Theme) -> str:
+    return picture(
+        [_sent(event_type) for event_type in _FIRST],
+        title="Slack messages of batches that run, stalled, failed and completed",
+        width=_FIRST_WIDTH, columns=2, theme=theme,
+    )  # fmt: skip
 
 
-def main() -> None:
-    """Take all pictures anew; say what is missing when there is no browser."""
-    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if browser is None:
-        sys.exit(
-            "pictures need Chromium, Lato and emoji: "
-            "apt-get install chromium fonts-lato fonts-noto-color-emoji"
-        )
-    for event_type in EventType:
-        _take(browser, _page(event_type), picture_of(event_type))
-    DRAWN_FROM.write_text(digests(), encoding="utf-8")
-
-
-def _page(event_type: EventType) -> str:
+def _sent(event_type: EventType) -> tuple[dict[str, Any], datetime]:
     document = told()[event_type]
-    return page(message(document), at=datetime.fromisoformat(document["time"]))
-
-
-def _take(browser: str, text: str, picture: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "message.html"
-        file.write_text(text + _MEASURE, encoding="utf-8")
-        dom = _run(browser, folder, "--dump-dom", f"--window-size={WIDTH},{_TALL}", file.as_uri())
-        height = re.search(r"<title>(\d+)</title>", dom)
-        if height is None:
-            raise RuntimeError(f"{browser} does not tell how tall the page is")
-        _run(
-            browser, folder, f"--screenshot={picture}", f"--force-device-scale-factor={SCALE}",
-            f"--window-size={WIDTH},{max(_SHORTEST, int(height[1]))}", file.as_uri(),
-        )  # fmt: skip
-
-
-def _run(browser: str, folder: str, *arguments: str) -> str:
-    command = [browser, *_QUIET, f"--user-data-dir={folder}/profile", *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)  # noqa: S603 (ours)
-    return done.stdout
-
-
-if __name__ == "__main__":
-    main()
+    return message(document), datetime.fromisoformat(document["time"])

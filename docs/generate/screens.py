@@ -1,70 +1,95 @@
-"""The pictures of screens: the demo's and `monitor show`'s, drawn by the program itself."""
+"""The pictures of screens, drawn by the program itself: a moving demo, and `monitor show`."""
 
 import asyncio
 import os
-import re
 import sys
-from io import StringIO
-from pathlib import Path
+import time
+from collections.abc import AsyncIterator
 from typing import Final
 
-from rich.console import Console, RenderableType
 from rich.text import Text
 
-from docs.generate.regions import PAGES
+from docs.generate.drawing import THEMES, place
+from docs.generate.terminal import moving, screen_of, still
 from monitor.core.batch import Batch, Phase, progress
 from monitor.demo.drawing import draw
 from monitor.demo.moment import RUNNING, Moment
 from monitor.demo.stage import Stage, set_up
 from monitor.demo.watcher import Watcher
 
-DEMO_SECONDS: Final = 30.0
-"""Of the show that the demo's picture is taken of."""
-DEMO_TAKEN_AT: Final = 14.0
-SHOW_SECONDS: Final = 300.0
-"""Of the one for `monitor show`: batches live for minutes, at a pace that somebody may have."""
-SHOW_TAKEN_AT: Final = 100.0
 WIDTH: Final = 100
-HEIGHT: Final = 30
-_FRAME: Final = 0.2
-_FONT: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
-"""Rich names fonts on a server of somebody else's; the reader's own will do."""
+"""Columns, which fill a page."""
+DEMO_HEIGHT: Final = 25
+DEMO_SECONDS: Final = 30.0
+"""Of the show that is filmed."""
+FILMED: Final = 22.5
+"""Seconds until all batches have ended."""
+TURN: Final = 0.75
+"""Seconds that each of its pictures lasts."""
+BEST: Final = 14.0
+"""Seconds after which the picture is taken that stands for all where nothing moves."""
+HELD: Final = 4
+"""Turns for which the last one is seen."""
+SHOW_SECONDS: Final = 300.0
+"""Of the show for `monitor show`: batches live for minutes, at a pace that somebody may have."""
+SHOW_TAKEN_AT: Final = 100.0
+_FRAME: Final = 0.05
 
 
 def main() -> None:
-    """Take both anew."""
+    """Take both anew, on clocks that say UTC."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
     asyncio.run(_take())
 
 
 async def _take() -> None:
-    await _take_demo()
+    await _film_demo()
     await _take_show()
 
 
-async def _take_demo() -> None:
+async def _film_demo() -> None:
     async with set_up(DEMO_SECONDS) as stage:
-        moment = await _watch(stage, until=DEMO_TAKEN_AT)
-        _write("demo", "monitor demo", draw(moment, width=WIDTH, height=HEIGHT))
+        shown = [
+            draw(moment, width=WIDTH, height=DEMO_HEIGHT)
+            async for moment in _moments(stage, every=TURN, until=FILMED)
+        ]
+    screens = [screen_of(screen, width=WIDTH) for screen in shown]
+    screens += screens[-1:] * (HELD - 1)
+    for theme in THEMES:
+        film = moving(
+            screens, best=round(BEST / TURN), seconds=TURN, columns=WIDTH,
+            title="monitor demo", theme=theme,
+        )  # fmt: skip
+        place("demo", theme).write_text(film, encoding="utf-8")
 
 
 async def _take_show() -> None:
+    """Take what it shows down to the chart; the tables below it are too long for a page."""
     async with set_up(SHOW_SECONDS) as stage:
-        batch = _halfway(await _watch(stage, until=SHOW_TAKEN_AT))
-        shown = await _run(stage, "show", batch.source, batch.id, "--limit", "3")
-        _write("show", f"monitor show {batch.source} {batch.id}", Text.from_ansi(shown))
+        *_, moment = [found async for found in _moments(stage, every=1.0, until=SHOW_TAKEN_AT)]
+        batch = _halfway(moment)
+        shown = await _run(stage, "show", batch.source, batch.id, "--limit", "1")
+    text = Text.from_ansi(shown)
+    screen = screen_of(text[: text.plain.index("\n\nSnapshots")], width=WIDTH)
+    for theme in THEMES:
+        title = f"monitor show {batch.source} {batch.id}"
+        drawn = still(screen, columns=WIDTH, title=title, theme=theme)
+        place("show", theme).write_text(drawn, encoding="utf-8")
 
 
-async def _watch(stage: Stage, *, until: float) -> Moment:
-    """Let the show begin; return the first moment from then on at which nothing is on its way."""
+async def _moments(stage: Stage, *, every: float, until: float) -> AsyncIterator[Moment]:
+    """Let the show begin; look at it again and again, in seconds."""
     while not stage.daemon.has_started():  # noqa: ASYNC110 (it is another process that starts)
         await asyncio.sleep(_FRAME)
     stage.begin()
     watcher = Watcher(stage)
-    while True:
+    turn = 0
+    while turn * every <= until:
         moment = await watcher.look(RUNNING)
-        tally = moment.totals
-        if moment.elapsed >= until and tally.events == tally.delivered == tally.verified:
-            return moment
+        if moment.elapsed >= turn * every:
+            turn += 1
+            yield moment
         await asyncio.sleep(_FRAME)
 
 
@@ -95,14 +120,6 @@ async def _run(stage: Stage, *words: str) -> str:
     if program.returncode:
         sys.exit(f"monitor {words[0]} failed")
     return output.decode()
-
-
-def _write(name: str, title: str, screen: RenderableType) -> None:
-    console = Console(record=True, width=WIDTH, file=StringIO(), color_system="truecolor")
-    console.print(screen)
-    svg = console.export_svg(title=title, unique_id=name)
-    path: Path = PAGES / "pictures" / f"{name}.svg"
-    path.write_text(_FONT.sub("", svg), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def _draw_delivery(line: Line) -> Text:
     if line.state is DeliveryState.DEAD:
         return Text("✗ dead", "bold red")
     if line.latency is None:
-        return Text("· pending", "yellow")
+        return Text("· pending", _DIM)
     return Text("✓ ", "green").append(write_latency(line.latency))
 
 

@@ -19,7 +19,6 @@ Cell = Text | str
 """A text with its colours, or a plain one, which is made safe where it is shown."""
 
 _STYLES: Final[Mapping[str, str]] = {
-    Phase.PENDING: "yellow",
     Phase.RUNNING: "cyan",
     Phase.PAUSED: "magenta",
     Phase.UNKNOWN: "red",

@@ -5,8 +5,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from docs.generate.chart import draw
+from docs.generate.drawing import LIGHT
 from tests.benchmarks.bench import Sizes
-from tests.benchmarks.chart import draw
 from tests.benchmarks.report import as_json, as_text, costs
 from tests.benchmarks.rows import ROWS
 from tests.benchmarks.run import Run, chosen
@@ -33,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if arguments.json:
         arguments.json.write_text(json.dumps(as_json(run), indent=2) + "\n")
     if arguments.chart and (lines := costs(run)):
-        arguments.chart.write_text(draw(lines))
+        arguments.chart.write_text(draw(lines, LIGHT))
 
 
 def _parser() -> argparse.ArgumentParser:

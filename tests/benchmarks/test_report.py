@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from docs.generate.chart import draw
+from docs.generate.drawing import THEMES, Theme
 from tests.benchmarks.bench import Sizes
-from tests.benchmarks.chart import draw
 from tests.benchmarks.report import as_json, as_text, costs
 from tests.benchmarks.rows import MEASUREMENTS, ROWS
 from tests.benchmarks.run import Run
@@ -95,11 +96,12 @@ def test_memory_of_a_batch_is_what_many_have_more_than_few() -> None:
     assert line_of(run, "8")["median"] == pytest.approx(1)
 
 
-def test_the_chart_has_a_line_for_each_kind_of_database() -> None:
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_chart_has_a_line_for_each_kind_of_database(theme: Theme) -> None:
     run = run_of(found())
     run.found["sqlite"] = [found()]
 
-    drawn = draw(costs(run))
+    drawn = draw(costs(run), theme)
 
     assert ">postgresql<" in drawn
     assert ">sqlite<" in drawn
