@@ -1,8 +1,12 @@
-"""Write all regions of all pages anew: `make docs`."""
+"""Write all regions of all pages anew, and the files that are generated: `make docs`."""
 
+from docs.generate.files import FILES
 from docs.generate.pages import WRITERS
 from docs.generate.regions import all_pages, rewrite
 
 for path in all_pages():
     page = path.read_text(encoding="utf-8")
     path.write_text(rewrite(page, WRITERS), encoding="utf-8")
+
+for path, write in FILES.items():
+    path.write_text(write(), encoding="utf-8")

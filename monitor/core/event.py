@@ -114,12 +114,17 @@ def compose(
     )
 
 
+def is_test(document: Document) -> bool:
+    """Return whether `monitor test` sent it: a test of its own type, or an example of another."""
+    return bool(document["type"] == EventType.TEST or document["data"].get("test"))
+
+
 def facts(document: Document) -> dict[str, str]:
     """Lay out what matchers see of an event; what is missing is the empty string to them."""
     data = document["data"]
     about = data.get("batch") or data.get("source") or {}
     own = {
-        "type": document["type"],
+        "type": EventType.TEST.value if is_test(document) else document["type"],
         "source": about.get("source") or (about.get("name") if "source" in data else None),
         "provider": about.get("provider"),
         "batch": about.get("id"),

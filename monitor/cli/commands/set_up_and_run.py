@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import ConfigPath, Work, duration_option, load
+from monitor.cli.options import ConfigPath, Work, duration_option, load, one_of
+from monitor.core.event import EventType
 
 
 def do_demo(
@@ -125,15 +126,27 @@ def do_test(
     receiver: Annotated[
         str, typer.Argument(metavar="RECEIVER", help="A receiver's name in the config.")
     ],
+    event_type: Annotated[
+        str,
+        typer.Option(
+            "--type",
+            metavar="TYPE",
+            callback=one_of(*EventType),
+            help="Send the example of a type, such as batch.failed, marked as a test.",
+        ),
+    ] = EventType.TEST,
     config: ConfigPath = None,
 ) -> Work:
     """Send a `monitor.test` event to a receiver now, by the real path, daemon or not.
+
+    With --type it is the body that docs/events.md shows of it, as if it happened now: its source
+    is the receiver, and `data.test` is true.
 
     Prints status, latency and response. One attempt: a test that fails does not arrive later.
     """
     from monitor.cli.send_test import send
 
-    return send(load(config), receiver)
+    return send(load(config), receiver, event_type)
 
 
 def _leave(_number: int, _frame: object) -> None:
