@@ -114,7 +114,7 @@ def compose(
     )
 
 
-def is_test(document: Document) -> bool:
+def is_test(document: Mapping[str, Any]) -> bool:
     """Return whether `monitor test` sent it: a test of its own type, or an example of another."""
     return bool(document["type"] == EventType.TEST or document["data"].get("test"))
 

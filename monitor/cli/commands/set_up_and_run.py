@@ -9,7 +9,15 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import ConfigPath, Work, duration_option, load, one_of
+from monitor.cli.options import (
+    BodyOutput,
+    ConfigPath,
+    Output,
+    Work,
+    duration_option,
+    load,
+    one_of,
+)
 from monitor.core.event import EventType
 
 
@@ -147,6 +155,40 @@ def do_test(
     from monitor.cli.send_test import send
 
     return send(load(config), receiver, event_type)
+
+
+def do_listen(
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, metavar="PORT", help="0 is any free one [default: 8000]."),
+    ] = 8000,
+    receiver: Annotated[
+        str | None,
+        typer.Option("--receiver", "-r", metavar="R", help="Whose secret: a receiver's."),
+    ] = None,
+    secret_env: Annotated[
+        str | None,
+        typer.Option("--secret-env", metavar="NAME", help="Or that of an environment variable."),
+    ] = None,
+    output: BodyOutput = Output.TABLE,
+    config: ConfigPath = None,
+) -> Work:
+    """Take webhooks on loopback and print them: to develop what is to take them.
+
+    A line each: type, source, subject, sequence, and whether it is verified, seen before or a
+    test; or why it is refused. Any path will do. What to write into the config file, so that
+    webhooks come here, is printed at the start.
+
+    \b
+      monitor listen --receiver crm
+      monitor listen --receiver crm -o json | jq .data.counts
+    """
+    if (receiver is None) == (secret_env is None):
+        raise typer.BadParameter("give one of them", param_hint="--receiver, --secret-env")
+    from monitor.cli.listen import listen, receiver_in, receiver_with
+
+    heard = receiver_in(load(config), receiver) if receiver else receiver_with(secret_env or "")
+    return listen(heard, port=port, output=output)
 
 
 def _leave(_number: int, _frame: object) -> None:
