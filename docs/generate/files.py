@@ -6,6 +6,8 @@ from typing import Final
 
 from docs.generate.bodies import pretty
 from docs.generate.lives import told
+from docs.generate.regions import PAGES
+from docs.generate.schema import write_schema
 from monitor.facts.examples import EXAMPLES
 
 
@@ -16,4 +18,5 @@ def write_examples() -> str:
 
 FILES: Final[dict[Path, Callable[[], str]]] = {
     EXAMPLES: write_examples,
+    PAGES / "events.schema.json": write_schema,
 }

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NewType
 
 Document = dict[str, Any]
 """An event's body as JSON data."""
+
+Stamp = NewType("Stamp", str)
+"""A time as the payload has it."""
 
 
 class EventType(StrEnum):
@@ -82,7 +85,12 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 
 
 def compose(
-    event_type: EventType, subject: Subject, *, sequence: int, at: datetime, data: Document
+    event_type: EventType,
+    subject: Subject,
+    *,
+    sequence: int,
+    at: datetime,
+    data: Mapping[str, object],
 ) -> Event:
     """Serialise an event once; the bytes, and with them the id, never change again.
 
@@ -139,6 +147,7 @@ def facts(document: Document) -> dict[str, str]:
     return {**about.get("labels", {}), **told, **conditions}
 
 
-def stamp(at: datetime) -> str:
+def stamp(at: datetime) -> Stamp:
     """Write an aware time as the payload does: UTC, milliseconds, `Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    text = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return Stamp(text.replace("+00:00", "Z"))

@@ -4,10 +4,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from docs.generate.lives import told
 from docs.generate.regions import PAGES
 from monitor.core.delivery import VerdictKind
 from monitor.core.event import EventType
+from monitor.facts.examples import example_of
 from monitor.sinks.webhook import WebhookSettings
 from tests.documented_consumers import OTHER_SECRET, SECRET, line, running, send
 
@@ -15,10 +18,12 @@ PAGE = (PAGES / "consumers.md").read_text(encoding="utf-8")
 DELIVERED = (VerdictKind.DELIVERED, 204)
 
 
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
 def consumer() -> str:
-    found = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert found is not None
-    return found[1]
+    return blocks("python")[0]
 
 
 def body(event_type: EventType) -> bytes:
@@ -66,6 +71,22 @@ async def test_the_consumer_accepts_either_secret_of_a_rotation_and_no_other(
     async with running(consumer(), tmp_path) as (port, _):
         assert await send(port, event, f"{OTHER_SECRET} {SECRET}") == DELIVERED
         assert await send(port, event, OTHER_SECRET) == (VerdictKind.RETRY, 401)
+
+
+def test_what_the_page_does_with_the_schema_finds_what_is_not_promised(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(PAGES)
+    check = blocks("python")[1]
+    document = example_of(EventType.FAILED)
+
+    exec(check, {"event": document})  # noqa: S102 (our own page)
+    well = capsys.readouterr().out
+    del document["data"]["phase"]
+    exec(check, {"event": document})  # noqa: S102 (our own page)
+
+    assert well == ""
+    assert "phase" in capsys.readouterr().out
 
 
 def test_what_the_page_says_of_the_schedule_is_true() -> None:
