@@ -2,17 +2,21 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from monitor.cli.listen import listen, receiver_in, receiver_with
+from monitor.config.load import load
 from monitor.core.delivery import VerdictKind
+from monitor.facts.examples import example_of
 from tests import programs
 from tests.cli.conftest import Run
+from tests.conftest import Until
 from tests.consumer import SECRET
-from tests.documented_consumers import send
+from tests.documented_consumers import OTHER_SECRET, send
 from tests.patient import HANG
 from tests.programs import PIPE, Program
 
@@ -177,3 +181,41 @@ async def test_whose_secret_is_said_once(monitor: Run, monkeypatch: pytest.Monke
     assert slack.err == "ops is no webhook: nothing that slack gets is signed\n"
     assert unset.err == "--secret-env: the environment variable LOCAL_SECRET is not set\n"
     assert 'the environment variable SHORT must be "whsec_"' in short.err
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+@pytest.mark.parametrize("name", ["crm", "local"])
+async def test_what_is_printed_goes_where_it_belongs(
+    name: str,
+    output: str,
+    in_force: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    until: Until,
+) -> None:
+    monkeypatch.setenv("LOCAL_SECRET", SECRET)
+    receiver = receiver_in(load(in_force), name) if name == "crm" else receiver_with("LOCAL_SECRET")
+    said, body = {"out": "", "err": ""}, json.dumps(example_of("batch.failed")).encode()
+
+    def has(stream: str, text: str) -> bool:
+        shown = capsys.readouterr()
+        said["out"] += shown.out
+        said["err"] += shown.err
+        return text in said[stream]
+
+    listener = asyncio.create_task(listen(receiver, port=0, output=output))
+    await until(lambda: has("err", f"then, elsewhere: monitor test {name} --type batch.failed"))
+    port = int(said["err"].removeprefix(GREETING).split("/")[0])
+    await send(port, body, SECRET)
+    await send(port, body, OTHER_SECRET)
+    await until(lambda: has("out" if output == "table" else "err", "No matching signature found"))
+    listener.cancel()
+    with suppress(asyncio.CancelledError):
+        await listener
+
+    assert ('secret_env = "LOCAL_SECRET"' in said["err"]) is (name == "local")
+    assert "  allow_private = true\n" in said["err"]
+    if output == "json":
+        assert said["out"].encode() == body + b"\n"
+    else:
+        assert "  verified     batch.failed          bolna-prod  " in said["out"]
