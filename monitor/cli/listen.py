@@ -113,7 +113,6 @@ def _line(arrived: Arrival | Refusal) -> Text:
         return _SPACE.join([at, safe("refused    ", "red"), safe(arrived.reason)])
     document = arrived.document
     verdict = safe("seen before", "yellow") if arrived.duplicate else safe("verified   ", "green")
-    subject = f"{source_in(document)}  {document['subject']}"
     number = f"sequence {arrived.sequence}" + (", a test" if is_test(document) else "")
-    parts = (f"{document['type']:<20}", subject, number)
+    parts = (f"{document['type']:<20}", number, source_in(document), document["subject"])
     return _SPACE.join([at, verdict, *map(safe, parts)])

@@ -94,9 +94,9 @@ async def test_what_a_receiver_gets_is_verified_and_printed_a_line_each(
         code, said = await listener.interrupt()
 
     assert newest["state"] == "delivered"
-    assert first.endswith("  verified     monitor.test          crm  crm  sequence 1, a test\n")
+    assert first.endswith("  verified     monitor.test          sequence 1, a test  crm  crm\n")
     assert second.split()[2:4] == ["verified", "batch.failed"]
-    assert second.endswith("  crm  7d1fa0b27c8e4f6b9a3c5e2d4f60718a  sequence 2, a test\n")
+    assert second.endswith("  sequence 2, a test  crm  7d1fa0b27c8e4f6b9a3c5e2d4f60718a\n")
     assert answer.status == 401
     assert refused.endswith("  refused      Missing required headers\n")
     assert (code, said.strip()) == (130, "")
@@ -218,4 +218,4 @@ async def test_what_is_printed_goes_where_it_belongs(
     if output == "json":
         assert said["out"].encode() == body + b"\n"
     else:
-        assert "  verified     batch.failed          bolna-prod  " in said["out"]
+        assert "  verified     batch.failed          sequence 6  bolna-prod  " in said["out"]

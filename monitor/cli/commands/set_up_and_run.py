@@ -175,9 +175,9 @@ def do_listen(
 ) -> Work:
     """Take webhooks on loopback and print them: to develop what is to take them.
 
-    A line each: type, source, subject, sequence, and whether it is verified, seen before or a
-    test; or why it is refused. Any path will do. What to write into the config file, so that
-    webhooks come here, is printed at the start.
+    A line each: whether it is verified or seen before, its type, sequence, source and subject; or
+    why it is refused. Any path will do. What to write into the config file, so that webhooks come
+    here, is printed at the start.
 
     \b
       monitor listen --receiver crm
