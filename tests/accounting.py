@@ -9,11 +9,12 @@ from sqlalchemy import create_engine, text
 
 from monitor.simulator.server import SimulatedApi
 from tests.consumer import Accepted
+from tests.schema import complaints
 
 State = tuple[str, str]
 """A batch as observation compares it: its status, and the calls that there are, by status."""
 
-_WRONG: Final = ("lost", "phantom", "unreceived", "gaps", "bad_signatures", "other_bytes")
+_WRONG: Final = ("lost", "phantom", "unreceived", "gaps", "bad_signatures", "other_bytes", "unfit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Account:
     bad_signatures: int
     other_bytes: int
     """Accepted again under the same id with another body."""
+    unfit: int
+    """Accepted with a body that is not as the published schema says."""
     duplicates: int
 
     @property
@@ -64,7 +67,7 @@ class Account:
             f"{self.events} events: lost {self.lost}, phantom {self.phantom},"
             f" done but never received {self.unreceived}, gaps {self.gaps},"
             f" bad signatures {self.bad_signatures}, other bytes {self.other_bytes},"
-            f" duplicates {self.duplicates}"
+            f" unfit {self.unfit}, duplicates {self.duplicates}"
         )
 
 
@@ -106,6 +109,7 @@ def account(
         gaps=sum(_gaps(events) for events in lanes.values()),
         bad_signatures=bad_signatures,
         other_bytes=other_bytes,
+        unfit=sum(bool(complaints(event)) for events in lanes.values() for event in events),
         duplicates=len(accepted) - len(first),
     )
 

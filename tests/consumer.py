@@ -12,6 +12,8 @@ from typing import Any
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from tests.schema import complaints
+
 SECRET = "whsec_" + base64.b64encode(b"thirty-two bytes of a test key!!").decode()
 Data = dict[str, Any]
 
@@ -63,6 +65,8 @@ class Consumer:
         self.events: list[Data] = []
         """What was accepted, read."""
         self.bad_signatures = 0
+        self.unfit: list[str] = []
+        """What in verified bodies was not as the published schema says."""
         self.status = 200
         self.text = ""
         self.headers: dict[str, str] = {}
@@ -94,8 +98,9 @@ class Consumer:
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}{self._path}"
 
     async def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening; fail if a verified body was not as the published schema says."""
         await self._runner.cleanup()
+        assert self.unfit == []
 
     def hang(self) -> None:
         """Answer nothing until released."""
@@ -117,6 +122,8 @@ class Consumer:
         if not self._is_signed(one):
             self.bad_signatures += 1
             return web.Response(status=401)
+        if self._verifier is not None:
+            self.unfit += complaints(one.event)
         await self._take_time()
         answer = self._decide(request, one)
         if self._verifier is not None and 200 <= answer.status < 300:

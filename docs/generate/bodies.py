@@ -27,9 +27,12 @@ def _body(event_type: EventType) -> str:
 def pretty(value: Any, *, indent: str = "", before: int = 0) -> str:
     """Write JSON so that what fits on a line stands on one."""
     line = json.dumps(value, ensure_ascii=False)
-    if len(indent) + before + len(line) <= _WIDTH or not isinstance(value, dict):
+    if len(indent) + before + len(line) <= _WIDTH or not isinstance(value, dict | list):
         return line
     deeper = indent + "  "
+    if isinstance(value, list):
+        items = [f"{deeper}{pretty(part, indent=deeper)}" for part in value]
+        return "[\n" + ",\n".join(items) + f"\n{indent}]"
     rows = [
         f'{deeper}"{key}": {pretty(part, indent=deeper, before=len(key) + 4)}'
         for key, part in value.items()

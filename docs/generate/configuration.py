@@ -1,13 +1,9 @@
 """The configuration reference: every table and key of the schema, in a user's words."""
 
-import ast
-import inspect
 import json
 import re
-import textwrap
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from itertools import pairwise
 from pathlib import Path
 from types import NoneType
 from typing import Any, Final, Literal, get_args, get_origin
@@ -15,6 +11,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.fields import FieldInfo
 
+from docs.generate.docstrings import docstrings
 from docs.generate.examples import write_example
 from docs.generate.regions import table
 from monitor.config.environment import OVERRIDES
@@ -108,23 +105,9 @@ def _variants(title: str, union: Any) -> Iterator[tuple[str, type[Settings]]]:
 def sentence_on(settings: type[Settings], key: str) -> str:
     """Return the docstring under a key, the nearest class's; raise LookupError if there is none."""
     for owner in settings.__mro__:
-        if issubclass(owner, Settings) and (found := _docstrings(owner).get(key)):
+        if issubclass(owner, Settings) and (found := docstrings(owner).get(key)):
             return found
     raise LookupError(f"{settings.__name__}.{key} needs a docstring that says what it does")
-
-
-def _docstrings(owner: type[Settings]) -> dict[str, str]:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
-    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-    return {
-        key.target.id: inspect.cleandoc(text.value.value).replace("\n", " ")
-        for key, text in pairwise(body)
-        if isinstance(key, ast.AnnAssign)
-        and isinstance(key.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
 
 
 def _entry(title: str, settings: type[Settings]) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from docs.generate import bodies, configuration, metrics
+from docs.generate import bodies, configuration, fields, metrics
 
 WRITERS: Final[dict[str, Callable[[], str]]] = {
     "configuration_tables": configuration.write_tables,
@@ -11,4 +11,5 @@ WRITERS: Final[dict[str, Callable[[], str]]] = {
     "metrics": metrics.write_metrics,
     "alert_rules": metrics.write_alert_rules,
     **bodies.writers(),
+    **fields.writers(),
 }

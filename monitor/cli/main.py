@@ -25,6 +25,7 @@ SECTIONS: Final = {
         "restore": "Put a back-up in the database's place, with the daemon stopped.",
         "run": "Run the daemon: poll, notice, deliver, until SIGTERM or Ctrl-C.",
         "test": "Send a `monitor.test` event to a receiver now, by the real path, daemon or not.",
+        "listen": "Take webhooks on loopback and print them: to develop what is to take them.",
     },
     "Batches": {
         "add": "Watch batches: new ones are read at once.",

@@ -93,6 +93,7 @@ ConfigPath = Annotated[
 ListOutput = Annotated[
     str, _output("json: one array with everything that matches, its times in UTC.")
 ]
+BodyOutput = Annotated[str, _output("json: the verified bodies, one a line, as they came.")]
 PageOutput = Annotated[str, _output("json: one document, its times in UTC.")]
 Limit = Annotated[int | None, limit_option("At most N; else a table has the newest 100, json all.")]
 MatcherArguments = Annotated[

@@ -6,7 +6,9 @@ from monitor.app import build_receiver
 from monitor.cli.session import writing
 from monitor.config.schema import Config
 from monitor.core.errors import SecretMissingError
+from monitor.core.event import EventType
 from monitor.engine.delivering.receiver_test import send_receiver_test
+from monitor.facts.examples import example_of
 from monitor.facts.names import check_known
 from monitor.facts.remedy import receiver_remedy
 from monitor.facts.times import write_latency, write_short_time
@@ -15,18 +17,21 @@ from monitor.storage.deliveries.claim import EndedAttempt
 from monitor.storage.receivers import ReceiverRow, register_receivers
 
 
-async def send(config: Config, receiver: str) -> None:
-    """Send a test; raise Exit(1) when it did not arrive."""
+async def send(config: Config, receiver: str, event_type: str) -> None:
+    """Send a test of a type; raise Exit(1) when it did not arrive."""
     check_known("receiver", receiver, config.receivers)
     _check_secrets(config, receiver)
+    example = None if event_type == EventType.TEST else example_of(event_type)
     async with writing(config) as database:
         row = (await register_receivers(database, [receiver]))[receiver]
         built = build_receiver(config, row)
         try:
-            result = await send_receiver_test(database, built, row)
+            result = await send_receiver_test(database, built, row, example=example)
         finally:
             await built.sink.close()
     _print(row, result, kind=built.kind)
+    if example is not None:
+        put(safe(f"it was the example of {event_type} with `data.test` true", "dim"))
     if not result.arrived:
         raise typer.Exit(1)
 

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NewType
 
 Document = dict[str, Any]
 """An event's body as JSON data."""
+
+Stamp = NewType("Stamp", str)
+"""A time as the payload has it."""
 
 
 class EventType(StrEnum):
@@ -82,7 +85,12 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 
 
 def compose(
-    event_type: EventType, subject: Subject, *, sequence: int, at: datetime, data: Document
+    event_type: EventType,
+    subject: Subject,
+    *,
+    sequence: int,
+    at: datetime,
+    data: Mapping[str, object],
 ) -> Event:
     """Serialise an event once; the bytes, and with them the id, never change again.
 
@@ -114,12 +122,17 @@ def compose(
     )
 
 
+def is_test(document: Mapping[str, Any]) -> bool:
+    """Return whether `monitor test` sent it: a test of its own type, or an example of another."""
+    return bool(document["type"] == EventType.TEST or document["data"].get("test"))
+
+
 def facts(document: Document) -> dict[str, str]:
     """Lay out what matchers see of an event; what is missing is the empty string to them."""
     data = document["data"]
     about = data.get("batch") or data.get("source") or {}
     own = {
-        "type": document["type"],
+        "type": EventType.TEST.value if is_test(document) else document["type"],
         "source": about.get("source") or (about.get("name") if "source" in data else None),
         "provider": about.get("provider"),
         "batch": about.get("id"),
@@ -134,6 +147,7 @@ def facts(document: Document) -> dict[str, str]:
     return {**about.get("labels", {}), **told, **conditions}
 
 
-def stamp(at: datetime) -> str:
+def stamp(at: datetime) -> Stamp:
     """Write an aware time as the payload does: UTC, milliseconds, `Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    text = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return Stamp(text.replace("+00:00", "Z"))

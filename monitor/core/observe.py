@@ -1,12 +1,13 @@
 """Observation: what a reading changes in a batch's state, and the events that report it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.core.batch import NO_FAILURES, Batch, Knowledge, Outcome, Phase, Reading, Watch
+from monitor.core.body import EndData, ProgressingData, ReachableData, StalledData
 from monitor.core.conditions import Limits
-from monitor.core.event import Document, Event, EventType, compose, stamp
+from monitor.core.event import Event, EventType, compose, stamp
 from monitor.core.knowledge import calls_moved, learn
 from monitor.core.payload import batch_data, batch_subject
 from monitor.core.source import Source
@@ -153,28 +154,30 @@ def _events(
             subject,
             sequence=before.sequence + number,
             at=at,
-            data=data | _extra(event_type, before, after, reading),
+            data={**data, **_extra(event_type, before, after, reading)},
         )
         for number, event_type in enumerate(types, start=1)
     )
 
 
-def _extra(event_type: EventType, before: Watch, after: Watch, reading: Reading) -> Document:
+def _extra(
+    event_type: EventType, before: Watch, after: Watch, reading: Reading
+) -> Mapping[str, object]:
     known = after.known
     if event_type in _END.values() and known is not None and known.settled_at is not None:
         started_at = known.started_at
         duration = None if started_at is None else (known.settled_at - started_at).total_seconds()
-        return {
-            "duration_seconds": duration,
-            "late": known.born_final,
-            "settled_by": known.settled_by,
-            "unknown_call_statuses": list(reading.unknown_call_statuses),
-        }
+        return EndData(
+            duration_seconds=duration,
+            late=known.born_final,
+            settled_by=known.settled_by,
+            unknown_call_statuses=list(reading.unknown_call_statuses),
+        )
     if event_type is EventType.REACHABLE and before.failures.since is not None:
-        return {"since": stamp(before.failures.since)}
+        return ReachableData(since=stamp(before.failures.since))
     if event_type is EventType.STALLED and known is not None:
         unknown = list(reading.unknown_call_statuses)
-        return {"since": stamp(known.changed_at), "unknown_call_statuses": unknown}
+        return StalledData(since=stamp(known.changed_at), unknown_call_statuses=unknown)
     if event_type is EventType.PROGRESSING and before.known is not None:
-        return {"since": stamp(before.known.changed_at)}
+        return ProgressingData(since=stamp(before.known.changed_at))
     return {}

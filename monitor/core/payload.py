@@ -1,16 +1,28 @@
 """What an event's `data` says of its batch, source or receiver."""
 
-from dataclasses import asdict
 from datetime import datetime
+from typing import Final
 
 from monitor.core.batch import Batch, Knowledge, Watch, progress
-from monitor.core.event import CONDITION_NAMES, Document, Subject, SubjectKind, stamp
+from monitor.core.body import (
+    BatchData,
+    FailureData,
+    ForecastData,
+    ProgressData,
+    ReceiverData,
+    SourceData,
+)
+from monitor.core.event import CONDITION_NAMES, Stamp, Subject, SubjectKind, stamp
 from monitor.core.failure import FailureKind
 from monitor.core.forecast import forecast
 from monitor.core.knowledge import changes_between
 from monitor.core.source import Source
 
 LABELS_LIMIT = 32
+
+_SEQUENCE: Final = 0
+_OBSERVED_AT: Final = Stamp("")
+"""Both are filled in when the event is composed."""
 
 
 def batch_subject(batch: Batch) -> Subject:
@@ -48,7 +60,7 @@ def labels_of(batch: Batch, source: Source) -> dict[str, str]:
     return dict(list(joined.items())[:LABELS_LIMIT])
 
 
-def batch_data(source: Source, before: Watch, after: Watch) -> Document:
+def batch_data(source: Source, before: Watch, after: Watch) -> BatchData:
     """Lay out a batch's new state beside the last reading's; what is unknown is null."""
     batch, known, last = after.batch, after.known, before.known
     name = batch.name or (known.name if known else None)
@@ -61,7 +73,7 @@ def batch_data(source: Source, before: Watch, after: Watch) -> Document:
             "name": name,
             "labels": labels_of(batch, source),
         },
-        "sequence": 0,
+        "sequence": _SEQUENCE,
         "status": known.status if known else None,
         "previous_status": last.status if last else None,
         "phase": known.phase if known else None,
@@ -73,12 +85,22 @@ def batch_data(source: Source, before: Watch, after: Watch) -> Document:
         "changes": changes,
         "total_contacts": known.total_contacts if known else None,
         "valid_contacts": known.valid_contacts if known else None,
-        "progress": asdict(progress(known)),
+        "progress": _progress(known),
         "conditions": _conditions(after),
         "forecast": forecast_data(after),
         "scheduled_at": stamp(known.scheduled_at) if known and known.scheduled_at else None,
-        "observed_at": None,
+        "observed_at": _OBSERVED_AT,
         "previous_observed_at": stamp(before.observed_at) if before.observed_at else None,
+    }
+
+
+def _progress(known: Knowledge | None) -> ProgressData:
+    measured = progress(known)
+    return {
+        "total": measured.total,
+        "finished": measured.finished,
+        "open": measured.open,
+        "percent": measured.percent,
     }
 
 
@@ -94,7 +116,7 @@ def _conditions(watch: Watch) -> list[str]:
     return [name for name in CONDITION_NAMES if holds[name]]
 
 
-def forecast_data(watch: Watch) -> Document | None:
+def forecast_data(watch: Watch) -> ForecastData | None:
     """Lay out pace and estimated end as of the last reading; null when neither can be computed."""
     if watch.known is None or watch.observed_at is None or watch.failures.unreachable_since:
         return None
@@ -107,23 +129,27 @@ def forecast_data(watch: Watch) -> Document | None:
     }
 
 
-def source_data(source: Source) -> Document:
+def source_data(source: Source) -> SourceData:
     """Lay out a source."""
     return {
         "source": {"name": source.name, "provider": source.provider, "labels": dict(source.labels)},
-        "sequence": 0,
-        "observed_at": None,
+        "sequence": _SEQUENCE,
+        "observed_at": _OBSERVED_AT,
     }
 
 
-def receiver_data(name: str, kind: str) -> Document:
+def receiver_data(name: str, kind: str) -> ReceiverData:
     """Lay out a receiver."""
-    return {"receiver": {"name": name, "kind": kind}, "sequence": 0, "observed_at": None}
+    return {
+        "receiver": {"name": name, "kind": kind},
+        "sequence": _SEQUENCE,
+        "observed_at": _OBSERVED_AT,
+    }
 
 
 def failure_data(
     kind: FailureKind | None, status_code: int | None, since: datetime | None
-) -> Document:
+) -> FailureData:
     """Lay out why polls fail and since when; never the provider's own text."""
     return {
         "error": {"kind": kind, "status_code": status_code},

@@ -51,8 +51,10 @@ def observe_failure(
         batch_subject(watch.batch),
         sequence=after.sequence,
         at=at,
-        data=batch_data(source, watch, after)
-        | failure_data(failure.kind, failure.status_code, failures.since),
+        data={
+            **batch_data(source, watch, after),
+            **failure_data(failure.kind, failure.status_code, failures.since),
+        },
     )
     return Observation(watch=after, events=(event,))
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from monitor.core.event import EventType
 from monitor.core.unreachable import UNREACHABLE_POLLS
+from monitor.demo.arrivals import Arrivals
 from monitor.demo.cast import Role
-from monitor.demo.consumer import Consumer
 from monitor.simulator.record import ServedAnswer
 
 _ENDS: Final = {
@@ -128,11 +128,11 @@ class Reckoning:
         if served.batch in self._courses:
             self._courses[served.batch][1].see(served)
 
-    def missing(self, consumer: Consumer) -> list[str]:
+    def missing(self, arrivals: Arrivals) -> list[str]:
         """Name what has not arrived; a life that is over must have been reported to its end."""
         found = []
         for role, course in self._courses.values():
-            accepted = consumer.events_of((f"/sources/{role.source}", role.id))
+            accepted = arrivals.of((f"/sources/{role.source}", role.id))
             marks = [*course.marks, *_end_of(role)]
             lost = unreported(marks, [event.document for event in accepted])
             found += [f"{role.source} {role.name}: {mark}" for mark in lost]

@@ -143,7 +143,7 @@ class _Show:
         stage = self._stage
         patience = time.monotonic() + LAST_TIMEOUT
         while True:
-            missing = stage.reckoning.missing(stage.consumer)
+            missing = stage.reckoning.missing(stage.arrivals)
             moment = await self._look("waiting for the last events")
             all_reported = not missing and moment.totals.delivered == moment.totals.events
             if all_reported or time.monotonic() > patience:

@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from monitor.config.starter import fresh_webhook_secret
+from monitor.consumer import Consumer
 from monitor.core.errors import DemoError
 from monitor.core.unreachable import UNREACHABLE_POLLS
+from monitor.demo.arrivals import Arrivals
 from monitor.demo.cast import BOLNA, LIVED, VOGENT, Role, cast
-from monitor.demo.consumer import Consumer
 from monitor.demo.daemon import Daemon
 from monitor.demo.reckoning import Reckoning
 from monitor.simulator.bolna import SimulatedBolna
@@ -65,6 +66,7 @@ class Stage:
     roles: Sequence[Role]
     apis: Mapping[str, SimulatedApi]
     consumer: Consumer
+    arrivals: Arrivals
     reckoning: Reckoning
     daemon: Daemon
     database: Database
@@ -94,7 +96,8 @@ async def set_up(seconds: float) -> AsyncIterator[Stage]:
     secret = fresh_webhook_secret()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(_temporary_folder()))
-        reckoning, consumer = Reckoning(roles), Consumer(secret)
+        reckoning, arrivals = Reckoning(roles), Arrivals()
+        consumer = Consumer(secret, arrivals.note)
         apis = {BOLNA: SimulatedBolna(key=KEY), VOGENT: SimulatedVogent(key=KEY)}
         try:
             for api in apis.values():
@@ -116,6 +119,7 @@ async def set_up(seconds: float) -> AsyncIterator[Stage]:
             roles=roles,
             apis=apis,
             consumer=consumer,
+            arrivals=arrivals,
             reckoning=reckoning,
             daemon=Daemon(config),
             database=Database(_url(folder / "monitor.db")),

@@ -79,7 +79,7 @@ class Watcher:
 
     def _delivered(self) -> list[Line]:
         """Set each line beside what became of it by now."""
-        latencies = {event.id: event.latency for event in self._stage.consumer.accepted}
+        latencies = {event.id: event.latency for event in self._stage.arrivals.accepted}
         return [
             replace(
                 line,
@@ -90,7 +90,7 @@ class Watcher:
         ]
 
     def _totals(self) -> Totals:
-        consumer = self._stage.consumer
+        arrivals = self._stage.arrivals
         polls = sum(api.record.answers for api in self._stage.apis.values())
         states = list(self._states.values())
         return Totals(
@@ -98,11 +98,11 @@ class Watcher:
             polls_per_second=self._pace(polls),
             events=self._events,
             delivered=states.count(DeliveryState.DELIVERED),
-            verified=len(consumer.accepted),
-            duplicates=consumer.duplicates,
-            bad_signatures=consumer.bad_signatures,
-            gaps=consumer.gaps,
-            median_latency=_median([event.latency for event in consumer.accepted]),
+            verified=len(arrivals.accepted),
+            duplicates=arrivals.duplicates,
+            bad_signatures=arrivals.bad_signatures,
+            gaps=arrivals.gaps,
+            median_latency=_median([event.latency for event in arrivals.accepted]),
         )
 
     def _pace(self, polls: int) -> float:

@@ -10,6 +10,11 @@ from monitor.facts.times import write_wait
 
 def summarise(document: Mapping[str, Any]) -> str:
     """Write the heart of an event: `queued -> executed`, `71.4%: completed +5, ringing -5`."""
+    test = "test: " if document["data"].get("test") else ""
+    return test + _heart(document)
+
+
+def _heart(document: Mapping[str, Any]) -> str:
     data = document["data"]
     match document["type"]:
         case (

@@ -9,7 +9,7 @@ from typing import Any
 from monitor.config.schema import Config
 from monitor.core.delivery import DeliveryState
 from monitor.core.errors import UnknownNameError
-from monitor.core.event import Document, EventType, facts
+from monitor.core.event import Document, facts, is_test
 from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.delivery import DeliveryFacts, Wait, parse_row
 from monitor.facts.event_id import whole_id
@@ -40,13 +40,13 @@ class Explanation:
     @property
     def is_test(self) -> bool:
         """Return whether the event is a test."""
-        return bool(self.document["type"] == EventType.TEST)
+        return is_test(self.document)
 
     @property
     def about(self) -> str:
         """Write what the event is about: `batch b1 of bolna`, `source bolna`."""
         kind, _, owner = self.document["source"].strip("/").partition("/")
-        if self.document["data"].get("batch"):
+        if kind == "sources" and self.document["data"].get("batch"):
             return f"batch {self.document['subject']} of {owner}"
         return f"{kind.rstrip('s')} {owner}"
 
@@ -70,7 +70,7 @@ async def explain(database: Database, config: Config, event_id: str) -> Explanat
     """Explain the event that an id, or its beginning, names; raise UnknownNameError for none."""
     event = await _find(database, event_id)
     document = json.loads(event.body)
-    test = document["type"] == EventType.TEST
+    test = is_test(document)
     seen = facts(document)
     routes = [
         RouteFacts(number=number, route=route, facts=seen)

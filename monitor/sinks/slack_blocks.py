@@ -45,6 +45,11 @@ def _mrkdwn(text: str) -> dict[str, Any]:
 
 
 def _what(document: Document) -> str:
+    what = _happened(document)
+    return f"{HEADLINES['monitor.test']}: {what}" if document["data"].get("test") else what
+
+
+def _happened(document: Document) -> str:
     if document["data"].get("removed"):
         return SOURCE_REMOVED
     return HEADLINES.get(document["type"]) or inert(document["type"], 64)
@@ -84,6 +89,8 @@ def _facts(document: Document) -> str:
     lines += [_status_line(document), _ending(data), _left_open(data), _unknown_words(data)]
     if document["type"] == "monitor.test":
         lines.append("This receiver works: events that its routes match arrive here.")
+    if data.get("test"):
+        lines.append("An example that `monitor test` sends: nothing of it has happened.")
     return join([line for line in lines if line], separator="\n", limit=SECTION_LIMIT)
 
 

@@ -36,7 +36,7 @@ async def test_help_lists_every_command_of_this_version(monitor: Run) -> None:
     shown = (await monitor("--help")).out
 
     assert set(COMMANDS) == {
-        *("demo", "init", "check-config", "migrate", "run", "test"),
+        *("demo", "init", "check-config", "migrate", "run", "test", "listen"),
         *("add", "remove", "list", "show", "wait", "poll"),
         *("events", "explain", "deliveries", "delivery", "redeliver", "clear"),
         *("backup", "restore"),
@@ -114,7 +114,7 @@ async def test_a_command_that_reads_the_database_brings_no_engine() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["lst"], "Did you mean 'list'?"),
+        (["lst"], "Did you mean 'list', 'listen'?"),
         (["explain"], "Missing argument 'EVENT-ID"),
         (["events", "--follow", "--since", "ever"], "must be a duration"),
         (["wait", "bolna", "x", "--for", "done"], "not one of completed, failed, cancelled, ended"),

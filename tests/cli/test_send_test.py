@@ -81,6 +81,37 @@ async def test_each_test_has_the_receivers_next_sequence(
     assert await store.value("SELECT sequence FROM receivers WHERE name = 'crm'") == 3
 
 
+@both
+async def test_an_example_arrives_marked_and_counts_as_a_test(
+    monitor: Run, consumer: Consumer, store: Store
+) -> None:
+    await monitor("test", "crm")
+    ended = await monitor("test", "crm", "--type", "batch.failed")
+
+    _, event = (one.event for one in consumer.arrived)
+    assert ended.code == 0
+    assert "it was the example of batch.failed with `data.test` true" in ended.out
+    assert (event["type"], event["source"]) == ("batch.failed", "/receivers/crm")
+    assert (event["data"]["test"], event["data"]["sequence"]) == (True, 2)
+    assert event["data"]["batch"]["name"] == "reminders.csv"
+    assert await store.rows("SELECT DISTINCT subject_kind, type FROM events") == [
+        ("receiver", "monitor.test")
+    ]
+    assert await store.value("SELECT count(*) FROM batches") == 0
+    assert (await monitor("events", "type = batch.failed", "-o", "json")).json == []
+    shown = " ".join((await monitor("explain", event["id"])).out.split())
+    assert "about receiver crm" in shown
+    assert "what test: failed, 100%" in shown
+    assert "a test goes to its receiver, whatever the routes say" in shown
+
+
+async def test_a_type_that_there_is_not_is_wrong_usage(monitor: Run) -> None:
+    ended = await monitor("test", "crm", "--type", "batch.faild")
+
+    assert ended.code == 2
+    assert "batch.failed" in ended.err
+
+
 async def test_a_test_that_fails_is_dead_and_says_why(
     monitor: Run, consumer: Consumer, store: Store
 ) -> None:

@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -18,6 +19,7 @@ from tests.core.names import (
     STILL,
 )
 from tests.lives.stage import stored
+from tests.schema import complaints
 
 if TYPE_CHECKING:
     from tests.core.conftest import Life
@@ -69,6 +71,17 @@ def test_sequence_counts_the_events_from_1_without_gaps(
 
     assert [event.sequence for event in life.events] == list(range(1, len(life.events) + 1))
     assert len({event.id for event in life.events}) == len(life.events)
+
+
+@settings(max_examples=50)
+@given(lives)
+def test_every_body_fits_the_published_schema(new_life: NewLife, life_: list[Step]) -> None:
+    life = new_life()
+
+    for step in life_:
+        play(life, step)
+
+    assert [complaints(json.loads(event.body)) for event in life.events] == [[]] * len(life.events)
 
 
 @settings(max_examples=50)

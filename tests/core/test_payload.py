@@ -221,7 +221,7 @@ def test_a_sources_event_has_data_source_and_no_batch(source: MakeSource) -> Non
         source_subject(account),
         sequence=3,
         at=AT,
-        data=source_data(account) | failure_data(FailureKind.UNAUTHORIZED, 401, since),
+        data={**source_data(account), **failure_data(FailureKind.UNAUTHORIZED, 401, since)},
     )
 
     document = json.loads(event.body)

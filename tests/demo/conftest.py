@@ -1,14 +1,17 @@
 """What tests of the demo share: documents of events, and the demo as a process."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor.consumer import Arrival
 from tests import programs
 from tests.cli.conftest import bare_environment
 from tests.programs import PIPE, STDOUT, Program
@@ -57,6 +60,12 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
             await process.wait()
+
+
+def arrival(document: Document, *, event_id: str = "evt_A", duplicate: bool = False) -> Arrival:
+    """Return an event as the consumer tells of it."""
+    body, at = json.dumps(document).encode(), datetime.now(UTC)
+    return Arrival(id=event_id, body=body, document=document, at=at, duplicate=duplicate)
 
 
 async def processes_naming(text: str) -> list[int]:

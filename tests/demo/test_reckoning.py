@@ -5,16 +5,14 @@ from itertools import groupby
 import pytest
 
 from monitor.core.unreachable import UNREACHABLE_POLLS
+from monitor.demo.arrivals import Arrivals
 from monitor.demo.cast import BOLNA, Role
-from monitor.demo.consumer import Consumer
 from monitor.demo.reckoning import Reckoning
 from monitor.simulator.bolna import bolna_document
 from monitor.simulator.lives import Life, Step, step
 from monitor.simulator.record import ServedAnswer
 from monitor.simulator.vogent import vogent_document
-from tests.demo.conftest import Document, event
-
-SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+from tests.demo.conftest import Document, arrival, event
 
 
 def shown(status: str, **counts: int) -> Document:
@@ -46,15 +44,15 @@ def reckon(
     steps = [shown if isinstance(shown, Step) else step(shown) for shown in life or STORY]
     role = Role(source=BOLNA, id="b1", name="a.csv", team="care", life=Life(steps))
     role.life.advance(max(sum(document is not None for document in served) - 1, 0))
-    reckoning, consumer = Reckoning([role]), Consumer(SECRET)
+    reckoning, arrivals = Reckoning([role]), Arrivals()
     for document in served:
         body = None if document is None else json.dumps(document).encode()
         reckoning.note(ServedAnswer(0.0, "b1", 404 if body is None else 200, body=body))
     for second, (_, reading) in enumerate(groupby(told, key=lambda document: document["data"])):
         for number, document in enumerate(reading):
             timed = document | {"time": f"2026-01-29T08:31:{second:02}Z"}
-            consumer._take(f"evt_{second}_{number}", timed)
-    return reckoning.missing(consumer)
+            arrivals.note(arrival(timed, event_id=f"evt_{second}_{number}"))
+    return reckoning.missing(arrivals)
 
 
 def test_a_whole_story_lacks_nothing() -> None:

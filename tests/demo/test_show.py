@@ -9,20 +9,20 @@ import stat
 import struct
 import termios
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from rich.console import Console
 
+from monitor.consumer import Arrival, Refusal
 from monitor.core.errors import DemoError
 from monitor.demo import show, stage
-from monitor.demo.consumer import Consumer
+from monitor.demo.arrivals import Arrivals
 from monitor.demo.moment import RUNNING, Moment, Totals
 from monitor.demo.presenter import Lines, Present
 from monitor.demo.show import Summary, perform
@@ -199,14 +199,14 @@ async def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
     assert "\x1b" not in seen.text
 
 
-class Forgetful(Consumer):
-    """A consumer that loses the first `batch.failed` without a word."""
+class Forgetful(Arrivals):
+    """The account of a consumer that loses the first `batch.failed` without a word."""
 
     lost = 0
 
-    def _take(self, event_id: str, document: Mapping[str, Any]) -> None:
-        super()._take(event_id, document)
-        if self.lost == 0 and document["type"] == "batch.failed":
+    def note(self, arrived: Arrival | Refusal) -> None:
+        super().note(arrived)
+        if self.lost == 0 and self.accepted[-1].document["type"] == "batch.failed":
             self.lost += 1
             self.accepted.pop()
 
@@ -218,7 +218,7 @@ def silence() -> Present:
 
 async def test_a_consumer_that_loses_an_end_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(show, "LAST_TIMEOUT", 1.0)
-    monkeypatch.setattr(stage, "Consumer", Forgetful)
+    monkeypatch.setattr(stage, "Arrivals", Forgetful)
 
     found = await perform(5.0, nullcontext(silence()))
 

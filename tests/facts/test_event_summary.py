@@ -3,6 +3,14 @@ from typing import Any
 import pytest
 
 from monitor.facts.event_summary import summarise
+from monitor.facts.examples import example_of
+
+
+def test_an_example_is_told_as_a_test() -> None:
+    document = example_of("batch.failed")
+    document["data"]["test"] = True
+
+    assert summarise(document) == "test: failed, 100%"
 
 
 @pytest.mark.parametrize(

@@ -135,8 +135,8 @@ MISTAKES = (
     Mistake(
         name="an end is never late",
         module=OBSERVE,
-        old='"late": known.born_final,',
-        new='"late": False,',
+        old="late=known.born_final,",
+        new="late=False,",
     ),
     Mistake(
         name="previous is what is new",

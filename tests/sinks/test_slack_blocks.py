@@ -449,6 +449,16 @@ def test_a_test_says_that_it_is_one(document: Document) -> None:
     assert "This receiver works" in payload["blocks"][1]["text"]["text"]
 
 
+def test_an_example_says_first_that_it_is_a_test(document: Document) -> None:
+    document["data"]["test"] = True
+
+    payload = message(document)
+
+    assert payload["text"].startswith("🔔 Test: 🔄 Status changed: customers.csv")
+    assert payload["blocks"][0]["text"]["text"].startswith("🔔 Test: 🔄 Status changed")
+    assert "nothing of it has happened" in payload["blocks"][1]["text"]["text"]
+
+
 @pytest.mark.parametrize("event_type", EventType)
 def test_every_type_of_event_has_its_headline(document: Document, event_type: str) -> None:
     document["type"] = event_type

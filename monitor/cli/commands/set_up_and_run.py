@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import ConfigPath, Work, duration_option, load
+from monitor.cli.options import (
+    BodyOutput,
+    ConfigPath,
+    Output,
+    Work,
+    duration_option,
+    load,
+    one_of,
+)
+from monitor.core.event import EventType
 
 
 def do_demo(
@@ -125,15 +134,61 @@ def do_test(
     receiver: Annotated[
         str, typer.Argument(metavar="RECEIVER", help="A receiver's name in the config.")
     ],
+    event_type: Annotated[
+        str,
+        typer.Option(
+            "--type",
+            metavar="TYPE",
+            callback=one_of(*EventType),
+            help="Send the example of a type, such as batch.failed, marked as a test.",
+        ),
+    ] = EventType.TEST,
     config: ConfigPath = None,
 ) -> Work:
     """Send a `monitor.test` event to a receiver now, by the real path, daemon or not.
+
+    With --type it is the body that docs/events.md shows of it, as if it happened now: its source
+    is the receiver, and `data.test` is true.
 
     Prints status, latency and response. One attempt: a test that fails does not arrive later.
     """
     from monitor.cli.send_test import send
 
-    return send(load(config), receiver)
+    return send(load(config), receiver, event_type)
+
+
+def do_listen(
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, metavar="PORT", help="0 is any free one [default: 8000]."),
+    ] = 8000,
+    receiver: Annotated[
+        str | None,
+        typer.Option("--receiver", "-r", metavar="R", help="Whose secret: a receiver's."),
+    ] = None,
+    secret_env: Annotated[
+        str | None,
+        typer.Option("--secret-env", metavar="NAME", help="Or that of an environment variable."),
+    ] = None,
+    output: BodyOutput = Output.TABLE,
+    config: ConfigPath = None,
+) -> Work:
+    """Take webhooks on loopback and print them: to develop what is to take them.
+
+    A line each: whether it is verified or seen before, its type, sequence, source and subject; or
+    why it is refused. Any path will do. What to write into the config file, so that webhooks come
+    here, is printed at the start.
+
+    \b
+      monitor listen --receiver crm
+      monitor listen --receiver crm -o json | jq .data.counts
+    """
+    if (receiver is None) == (secret_env is None):
+        raise typer.BadParameter("give one of them", param_hint="--receiver, --secret-env")
+    from monitor.cli.listen import listen, receiver_in, receiver_with
+
+    heard = receiver_in(load(config), receiver) if receiver else receiver_with(secret_env or "")
+    return listen(heard, port=port, output=output)
 
 
 def _leave(_number: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""The test of a receiver: a `monitor.test` owed, sent once by the real path, and settled."""
+"""The test of a receiver: one event owed, sent once by the real path, and settled."""
 
 import os
 import secrets
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.core.delivery import Delivery, DeliveryState, Settlement, Verdict, VerdictKind
 from monitor.core.errors import DataRefusedError
+from monitor.core.event import Document
 from monitor.engine.receiver import ReceiverAtWork
 from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import EndedAttempt, settle_deliveries
@@ -16,19 +17,25 @@ from monitor.storage.receivers import ReceiverRow, lift_hold
 
 
 async def send_receiver_test(
-    database: Database, receiver: ReceiverAtWork, row: ReceiverRow
+    database: Database,
+    receiver: ReceiverAtWork,
+    row: ReceiverRow,
+    *,
+    example: Document | None = None,
 ) -> EndedAttempt:
-    """Send a test, daemon or not; one that arrives lifts the receiver's hold.
+    """Send a `monitor.test` or an example, daemon or not; an arrival lifts the receiver's hold.
 
     Raises StorageError while another test of it is under way, or when the database fails.
     """
-    result = await _send(database, receiver, await _owe(database, receiver, row))
+    result = await _send(database, receiver, await _owe(database, receiver, row, example))
     if result.arrived and row.hold is not None:
         await lift_hold(database, row.name, now=await database.now())
     return result
 
 
-async def _owe(database: Database, receiver: ReceiverAtWork, row: ReceiverRow) -> Delivery:
+async def _owe(
+    database: Database, receiver: ReceiverAtWork, row: ReceiverRow, example: Document | None
+) -> Delivery:
     reservation = Reservation(
         owner=f"test-{os.getpid()}-{secrets.token_hex(4)}",
         lease={row.name: receiver.lease},
@@ -36,7 +43,7 @@ async def _owe(database: Database, receiver: ReceiverAtWork, row: ReceiverRow) -
     )
     now = await database.now()
     return await owe_receiver_test(
-        database, row, kind=receiver.kind, reservation=reservation, now=now
+        database, row, kind=receiver.kind, example=example, reservation=reservation, now=now
     )
 
 

@@ -223,9 +223,11 @@ def source_event(
         source_subject(source),
         sequence=sequence,
         at=at,
-        data=source_data(source)
-        | failure_data(why.kind, why.status_code, why.failing_since)
-        | more,
+        data={
+            **source_data(source),
+            **failure_data(why.kind, why.status_code, why.failing_since),
+            **more,
+        },
     )
 
 

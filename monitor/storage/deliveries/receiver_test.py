@@ -7,8 +7,9 @@ from sqlalchemy import Connection, text
 
 from monitor.core.delivery import Delivery
 from monitor.core.errors import StorageError
-from monitor.core.event import EventType, SubjectKind, compose
-from monitor.core.payload import receiver_data, receiver_subject
+from monitor.core.event import Document, EventType, SubjectKind
+from monitor.core.payload import receiver_subject
+from monitor.core.receiver_test import compose_receiver_test
 from monitor.storage.database import writing
 from monitor.storage.deliveries.lanes import FREE, GIVE_UP, lock_subjects
 from monitor.storage.deliveries.outbox import Reservation, RoutedEvent, enqueue
@@ -33,12 +34,13 @@ def owe_receiver_test(
     receiver: ReceiverRow,
     *,
     kind: str,
+    example: Document | None = None,
     reservation: Reservation,
     now: datetime,
 ) -> Delivery:
     """Store the event under the receiver's next sequence number, and its delivery, claimed.
 
-    `kind` is the receiver's, such as `webhook`.
+    `kind` is the receiver's, such as `webhook`; without an example it is a `monitor.test`.
 
     Earlier tests that nobody sends any more are given up: one that was cut off must not block
     this one, nor arrive later. Raises StorageError while another test is under way.
@@ -52,12 +54,12 @@ def owe_receiver_test(
     }
     connection.execute(_GIVE_UP, values)
     sequence = connection.execute(_COUNT, {"row": receiver.row}).scalar_one()
-    event = compose(
-        EventType.TEST,
+    event = compose_receiver_test(
         receiver_subject(receiver.row, receiver.name, receiver.key),
+        kind=kind,
+        example=example,
         sequence=sequence,
         at=now,
-        data=receiver_data(receiver.name, kind),
     )
     owed = RoutedEvent(event=event, receivers=(receiver.name,))
     reserved = enqueue(connection, [owed], now=now, reservation=reservation)
