@@ -18,6 +18,7 @@ class Output(StrEnum):
     """How a command prints."""
 
     TABLE = "table"
+    WIDE = "wide"
     JSON = "json"
 
 
@@ -75,9 +76,9 @@ def _read_duration(text: object) -> timedelta:
     return wanted
 
 
-def _output(help_: str) -> Any:
+def _output(*ways: Output, help_: str) -> Any:
     return typer.Option(
-        "--output", "-o", metavar="table|json", callback=one_of(*Output), help=help_
+        "--output", "-o", metavar="|".join(ways), callback=one_of(*ways), help=help_
     )
 
 
@@ -91,9 +92,16 @@ ConfigPath = Annotated[
     ),
 ]
 ListOutput = Annotated[
-    str, _output("json: one array with everything that matches, its times in UTC.")
+    str,
+    _output(
+        *Output,
+        help_="wide: all columns, ids and texts whole, however long the lines; json: one array with"
+        " everything that matches, its times in UTC.",
+    ),
 ]
-PageOutput = Annotated[str, _output("json: one document, its times in UTC.")]
+PageOutput = Annotated[
+    str, _output(Output.TABLE, Output.JSON, help_="json: one document, its times in UTC.")
+]
 Limit = Annotated[int | None, limit_option("At most N; else a table has the newest 100, json all.")]
 MatcherArguments = Annotated[
     list[str] | None,

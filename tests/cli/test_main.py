@@ -13,6 +13,7 @@ import pytest
 from monitor import __version__
 from monitor.cli import commands
 from monitor.cli.main import SECTIONS
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.cli.conftest import Run
 
 COMMANDS = [name for section in SECTIONS.values() for name in section]
@@ -111,6 +112,24 @@ async def test_a_command_that_reads_the_database_brings_no_engine() -> None:
     assert await last_line(script) == "HEAVY []"
 
 
+@pytest.mark.usefixtures("in_force", "sqlite_url")
+async def test_a_listing_imports_nothing_that_it_does_not_need() -> None:
+    """Most of what it costs is what it imports."""
+    script = (
+        "import sys\n"
+        "from monitor.cli.main import app\n"
+        "try:\n    app(['list'], prog_name='monitor')\n"
+        "except SystemExit: pass\n"
+        "idle = {'alembic', 'sqlalchemy.dialects.postgresql', 'sqlalchemy.ext.asyncio', 'psycopg',"
+        " 'httpx', 'aiohttp', 'apscheduler', 'prometheus_client', 'structlog', 'uvloop',"
+        " 'rich.live', 'rich.progress', 'rich.markdown', 'pygments', 'standardwebhooks',"
+        " 'monitor.storage.schema.tables', 'monitor.engine.engine', 'monitor.app',"
+        " 'monitor.daemon', 'monitor.demo', 'monitor.simulator', 'monitor.net.http'}\n"
+        "print('IDLE', sorted(idle & set(sys.modules)))\n"
+    )
+    assert await last_line(script) == "IDLE []"
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -120,7 +139,7 @@ async def test_a_command_that_reads_the_database_brings_no_engine() -> None:
         (["wait", "bolna", "x", "--for", "done"], "not one of completed, failed, cancelled, ended"),
         (["wait", "bolna", "x", "--timeout", "soon"], "must be a duration"),
         (["show", "bolna"], "Missing argument 'ID"),
-        (["list", "-o", "yaml"], "'yaml' is not one of table, json"),
+        (["list", "-o", "yaml"], "'yaml' is not one of table, wide, json"),
         (["list", "--limit", "0"], "must be a whole number from 1 on"),
         (["list", "--limit", "some"], "must be a whole number from 1 on"),
         (["list", "phase running"], "needs an operator"),
@@ -284,7 +303,7 @@ async def test_a_standard_stream_that_is_closed_leads_nowhere(closed: str, monit
 async def test_a_terminal_that_is_not_utf_8_gets_all_the_same(process: Run, monitor: Run) -> None:
     await monitor("add", "bolna", "x", "--name", "Köln 東京.csv")
 
-    ended = await process("list", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    ended = await process("list", COLUMNS="100", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
 
     assert ended.code == 0
     assert "K?ln ??.csv" in ended.out
@@ -297,3 +316,23 @@ async def test_a_page_is_one_document_and_no_list(command: str, monitor: Run) ->
     assert "json: one document, its times in UTC." in " ".join(page.out.split())
     assert "array" not in page.out
     assert "one array with everything that matches" in " ".join(listing.out.split())
+
+
+@pytest.mark.parametrize("command", ["show", "wait", "poll", "remove"])
+@pytest.mark.usefixtures("in_force", "sqlite_url")
+async def test_the_beginning_of_an_id_names_a_batch_or_the_candidates(
+    command: str, monitor: Run, bolna: SimulatedBolna
+) -> None:
+    ids = ["3c90c3cc0d444b5088888dd25736052a", "3c90ffff0d444b5088888dd25736052a"]
+    for id_ in ids:
+        bolna.put(id_, bolna_document(id_, status="executed"))
+    await monitor("add", "bolna", *ids)
+    more = ["--timeout", "10ms"] if command == "wait" else []
+
+    several = await monitor(command, "bolna", "3c90", *more)
+    one = await monitor(command, "bolna", "3c90c", *more)
+
+    assert several.code == 1
+    assert several.err == f"3c90 begins the ids of several batches of bolna: {', '.join(ids)}\n"
+    assert one.code == (3 if command == "wait" else 0)
+    assert command == "wait" or ids[0] in one.out

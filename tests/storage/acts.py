@@ -14,7 +14,14 @@ from monitor.storage.batches.claim import (
     unclaim_batches,
 )
 from monitor.storage.batches.identify import identify_batches
-from monitor.storage.batches.read import has_batches, newest_snapshots, read_batch, watched_batches
+from monitor.storage.batches.read import (
+    has_batches,
+    ids_beginning,
+    newest_snapshots,
+    read_batch,
+    shared_beginnings,
+    watched_batches,
+)
 from monitor.storage.batches.register import (
     Registration,
     declare_batches,
@@ -202,6 +209,10 @@ ACTS: dict[str, Act] = {
     "old events": lambda s: prune(s.database, before=NOW - timedelta(days=30)),
     "lists": list_some,
     "a batch": lambda s: read_batch(s.database, "s4", "b7"),
+    "batches by the beginning of their id": lambda s: ids_beginning(
+        s.database, "s4", "b77", limit=2
+    ),
+    "how far ids are alike": lambda s: shared_beginnings(s.database, "s4", ["b7"], length=2),
     "whether a source has batches": lambda s: has_batches(s.database, "s4"),
     "the snapshots of a batch": lambda s: newest_snapshots(s.database, 77, limit=9),
     "the events of a batch": lambda s: newest_events(s.database, 77, limit=9),

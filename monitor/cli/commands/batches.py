@@ -24,7 +24,10 @@ from monitor.core.batch import Outcome
 SourceArgument = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A source's name in the config.")
 ]
-BatchArgument = Annotated[str, typer.Argument(metavar="ID", help="The provider's id of the batch.")]
+BatchArgument = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The provider's id of the batch, or the beginning of it."),
+]
 BatchArguments = Annotated[
     list[str],
     typer.Argument(
@@ -75,22 +78,38 @@ def do_remove(source: SourceArgument, ids: BatchArguments, config: ConfigPath = 
 
 def do_list(
     matchers: MatcherArguments = None,
+    trouble: Annotated[
+        bool,
+        typer.Option(
+            "--trouble",
+            help="Only batches that are stalled, unreachable or overdue, whose last poll failed,"
+            " or whose source left the config.",
+        ),
+    ] = False,
     limit: Limit = None,
     output: ListOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
-    """List the watched batches, the newest first.
+    """List the watched batches: those in trouble first, then the newest.
+
+    Those in trouble come first: stalled, unreachable, overdue, with a last poll that failed, or
+    without a source. Ids are shown as short as each stands for one batch; all commands take them
+    so. The phase of one that settled is how it ended.
 
     Matchers are those of routes: name, then =, !=, =~ or !~, then a value; all must hold. Names:
-    source, provider, batch, name, status, phase, outcome and any label.
+    source, provider, batch, name, status, phase, outcome, any label, and stalled, unreachable,
+    overdue and late, which are true or empty.
 
     \b
-      monitor list 'phase = running' 'team = collections'
+      monitor list --trouble
+      monitor list 'phase = running' 'team = collections' -o wide
+      monitor list 'stalled = true' 'source = vogent'
       monitor list 'source =~ "bolna-.+"' -o json
     """
     from monitor.cli.list_batches import list_batches
 
-    return list_batches(load(config), matchers or [], limit=limit, output=output)
+    chosen = matchers or []
+    return list_batches(load(config), chosen, trouble=trouble, limit=limit, output=output)
 
 
 def do_show(

@@ -49,7 +49,8 @@ def do_events(
     """List the events, the newest first; -o json prints the documents as they were sent.
 
     Matchers are those of routes: name, then =, !=, =~ or !~, then a value; all must hold. Names:
-    type, source, provider, batch, name, status, phase, outcome and any label.
+    type, source, provider, batch, name, status, phase, outcome, any label, and stalled,
+    unreachable, overdue and late, which are true or empty.
 
     --follow prints a line an event, the oldest first: the last 10 (--limit N, or all of --since),
     then each as it is committed; with -o json one document a line.

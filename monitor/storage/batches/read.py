@@ -1,12 +1,13 @@
 """Batches and their snapshots, read for people."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from monitor.core.batch import Phase, Watch
 from monitor.core.batch_id import identity_of
@@ -14,6 +15,8 @@ from monitor.storage.batches.row import READ_COLUMNS, watch_of
 from monitor.storage.database import Database, pages, reading
 from monitor.storage.fields import Field, Fields
 from monitor.storage.sql import NEWEST, from_milliseconds
+
+_HEX: Final = re.compile("[0-9a-fA-F-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,40 @@ _OF_SOURCE: Final = text(
 def has_batches(connection: Connection, source: str) -> bool:
     """Return whether any batch of a source was ever registered."""
     return connection.execute(_OF_SOURCE, {"source": source}).first() is not None
+
+
+# by the beginning of an id as it is shown, or as other notations of a UUID have it
+_BEGINNING: Final = text(
+    "SELECT external_id FROM batches WHERE source = :source AND"
+    " (substr(external_id, 1, :length) = :prefix"
+    " OR substr(identity, 1, :bare_length) = :bare)"
+    " ORDER BY external_id LIMIT :limit"
+)
+
+
+@reading
+def ids_beginning(connection: Connection, source: str, prefix: str, *, limit: int) -> list[str]:
+    """Return ids of a source's batches, removed or not, that begin so, in their order."""
+    bare = prefix.replace("-", "").lower() if _HEX.fullmatch(prefix) else prefix
+    lengths = {"length": len(prefix), "bare_length": len(bare), "limit": limit}
+    values = {"source": source, "prefix": prefix, "bare": bare, **lengths}
+    return list(connection.execute(_BEGINNING, values).scalars().all())
+
+
+# of some beginnings, those that several ids of a source share
+_SHARED: Final = text(
+    "SELECT head FROM (SELECT substr(external_id, 1, :length) AS head FROM batches"
+    " WHERE source = :source) AS heads WHERE head IN :heads GROUP BY head HAVING count(*) > 1"
+).bindparams(bindparam("heads", expanding=True))
+
+
+@reading
+def shared_beginnings(
+    connection: Connection, source: str, ids: Collection[str], *, length: int
+) -> set[str]:
+    """Return which beginnings of this length several of a source's batches share."""
+    values = {"source": source, "length": length, "heads": [id_[:length] for id_ in ids]}
+    return set(connection.execute(_SHARED, values).scalars())
 
 
 _SNAPSHOT: Final = Fields(
