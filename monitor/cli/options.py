@@ -47,16 +47,16 @@ def one_of(*allowed: str) -> Callable[[str | None], str | None]:
     return check
 
 
-def limit_option(help_: str) -> Any:
+def limit_option(help_: str, *, least: int = 1) -> Any:
     """Return the option that bounds how much is shown."""
-    return typer.Option("--limit", "-n", metavar="N", parser=_parse_limit, help=help_)
 
+    def parse(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else -1
+        if number < least:
+            raise typer.BadParameter(f"must be a whole number from {least} on")
+        return number
 
-def _parse_limit(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
-    if number < 1:
-        raise typer.BadParameter("must be a whole number from 1 on")
-    return number
+    return typer.Option("--limit", "-n", metavar="N", parser=parse, help=help_)
 
 
 def duration_option(name: str, help_: str) -> Any:

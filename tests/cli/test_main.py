@@ -142,6 +142,8 @@ async def test_a_listing_imports_nothing_that_it_does_not_need() -> None:
         (["list", "-o", "yaml"], "'yaml' is not one of table, wide, json"),
         (["list", "--limit", "0"], "must be a whole number from 1 on"),
         (["list", "--limit", "some"], "must be a whole number from 1 on"),
+        (["events", "-n", "0"], "0 is for --follow"),
+        (["events", "--follow", "-n", "x"], "must be a whole number from 0 on"),
         (["list", "phase running"], "needs an operator"),
         (["events", "--since", "yesterday"], "must be a duration"),
         (["events", "--since", "9999999d"], "out of range"),

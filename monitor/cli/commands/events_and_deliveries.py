@@ -14,6 +14,7 @@ from monitor.cli.options import (
     PageOutput,
     Work,
     duration_option,
+    limit_option,
     load,
     one_of,
 )
@@ -42,7 +43,13 @@ def do_events(
         bool,
         typer.Option("--follow", "-f", help="Go on with each event as it comes, until Ctrl-C."),
     ] = False,
-    limit: Limit = None,
+    limit: Annotated[
+        int | None,
+        limit_option(
+            "At most N; else a table has the newest 100, json all. With --follow N old ones first.",
+            least=0,
+        ),
+    ] = None,
     output: ListOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
@@ -53,13 +60,16 @@ def do_events(
     unreachable, overdue and late, which are true or empty.
 
     --follow prints a line an event, the oldest first: the last 10 (--limit N, or all of --since),
-    then each as it is committed; with -o json one document a line.
+    then each as it is committed; with -n 0 only new ones, as tail does. With -o json one document
+    a line.
 
     \b
       monitor events 'type = batch.completed' --since 24h
       monitor events 'type =~ "source\\..+"'
       monitor events 'team = collections' --follow -o json
     """
+    if limit == 0 and not follow:
+        raise typer.BadParameter("0 is for --follow: only new ones", param_hint="--limit")
     if follow:
         from monitor.cli.follow_events import follow_events as print_events
     else:
