@@ -25,6 +25,7 @@ SECTIONS: Final = {
         "backup": "Back up the SQLite database, while the daemon runs or not.",
         "restore": "Put a back-up in the database's place, with the daemon stopped.",
         "run": "Run the daemon: poll, notice, deliver, until SIGTERM or Ctrl-C.",
+        "status": "Show how the whole fares: daemons, batches, sources, receivers, deliveries.",
         "test": "Send a `monitor.test` event to a receiver now, by the real path, daemon or not.",
     },
     "Batches": {

@@ -37,7 +37,7 @@ async def test_help_lists_every_command_of_this_version(monitor: Run) -> None:
     shown = (await monitor("--help")).out
 
     assert set(COMMANDS) == {
-        *("demo", "init", "check-config", "migrate", "run", "test"),
+        *("demo", "init", "check-config", "migrate", "run", "status", "test"),
         *("add", "remove", "list", "show", "wait", "poll"),
         *("events", "explain", "deliveries", "delivery", "redeliver", "clear"),
         *("backup", "restore"),

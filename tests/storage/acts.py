@@ -31,7 +31,7 @@ from monitor.storage.batches.register import (
 )
 from monitor.storage.counts import count_batches, count_due, count_pending
 from monitor.storage.deliveries.claim import due_receivers, release_deliveries, unclaim_deliveries
-from monitor.storage.deliveries.debts import debts_of_gone, hand_over
+from monitor.storage.deliveries.debts import debts_of_gone, hand_over, undelivered
 from monitor.storage.deliveries.read import (
     attempts_of,
     deliveries_of_events,
@@ -204,6 +204,7 @@ ACTS: dict[str, Act] = {
     "the gauges": lambda s: count_due(s.database, now=NOW),
     "the gauge of batches": lambda s: count_batches(s.database),
     "the gauge of deliveries": lambda s: count_pending(s.database),
+    "what was not delivered": lambda s: undelivered(s.database),
     "lanes without a head": mend_a_lane,
     "deliveries that are given up": expire,
     "old events": lambda s: prune(s.database, before=NOW - timedelta(days=30)),

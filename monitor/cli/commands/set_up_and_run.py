@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import ConfigPath, Work, duration_option, load
+from monitor.cli.options import ConfigPath, Output, PageOutput, Work, duration_option, load
 
 
 def do_demo(
@@ -119,6 +119,16 @@ def do_run(config: ConfigPath = None) -> None:
     from monitor.cli.launch import launch
 
     launch(load(config))
+
+
+def do_status(output: PageOutput = Output.TABLE, config: ConfigPath = None) -> Work:
+    """Show how the whole fares: daemons, batches, sources, receivers, deliveries.
+
+    Exits with 0 however it fares: /-/ready is there for machines.
+    """
+    from monitor.cli.show_status import status
+
+    return status(load(config), output=output)
 
 
 def do_test(
