@@ -97,7 +97,6 @@ app = typer.Typer(
     epilog="`monitor COMMAND --help` says more. Exit codes: 0 done, 1 failed, 2 wrong usage,"
     " 3 time-out (wait).",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain help starts quickly and reads the same in a pipe
     pretty_exceptions_enable=False,  # rich would show locals: keys and phone numbers
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},

@@ -1,14 +1,15 @@
 """Options and arguments that several commands share, and how the config is read for one."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from monitor.core.batch import Outcome, Phase
+from monitor.core.errors import MonitorError
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
@@ -36,15 +37,31 @@ def load(path: Path | None) -> "Config":
     return load_file(path)
 
 
-def one_of(*allowed: str) -> Callable[[str | None], str | None]:
-    """Return the check that an option's value is one of the words allowed."""
+def one_of(*allowed: str) -> dict[str, Any]:
+    """Return the settings of an option whose value is one of the words allowed."""
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in allowed:
             raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
         return value
 
-    return check
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in allowed if word.startswith(incomplete)]
+
+    return {"callback": check, "autocompletion": complete}
+
+
+def name_of(kind: Literal["sources", "receivers"]) -> dict[str, Any]:
+    """Return the settings of what names a source or a receiver: a shell completes it."""
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        try:
+            config = load(ctx.params.get("config"))
+        except MonitorError:  # not while somebody types
+            return []
+        return [name for name in getattr(config, kind) if name.startswith(incomplete)]
+
+    return {"autocompletion": complete}
 
 
 def limit_option(help_: str, *, least: int = 1) -> Any:
@@ -77,9 +94,7 @@ def _read_duration(text: object) -> timedelta:
 
 
 def _output(*ways: Output, help_: str) -> Any:
-    return typer.Option(
-        "--output", "-o", metavar="|".join(ways), callback=one_of(*ways), help=help_
-    )
+    return typer.Option("--output", "-o", metavar="|".join(ways), help=help_, **one_of(*ways))
 
 
 ConfigPath = Annotated[

@@ -338,3 +338,38 @@ async def test_the_beginning_of_an_id_names_a_batch_or_the_candidates(
     assert several.err == f"3c90 begins the ids of several batches of bolna: {', '.join(ids)}\n"
     assert one.code == (3 if command == "wait" else 0)
     assert command == "wait" or ids[0] in one.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("monitor sta", ["status"]),
+        ("monitor list --tr", ["--trouble"]),
+        ("monitor list -o ", ["table", "wide", "json"]),
+        ("monitor show -o ", ["table", "json"]),
+        ("monitor show ", ["bolna", "vogent"]),
+        ("monitor show b", ["bolna"]),
+        ("monitor show --config /nowhere.toml ", []),
+        ("monitor test ", ["crm", "ops"]),
+        ("monitor deliveries --state d", ["delivered", "dead"]),
+        ("monitor wait bolna x --for c", ["completed", "cancelled"]),
+    ],
+)
+@pytest.mark.usefixtures("in_force")
+async def test_a_shell_completes_commands_options_words_and_names(
+    typed: str, offered: list[str], process: Run
+) -> None:
+    ended = await process(
+        _MONITOR_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=str(typed.count(" "))
+    )
+
+    assert ended.out.split() == offered
+    assert ended.err == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_each_shell_gets_a_script_for_its_completion(shell: str, process: Run) -> None:
+    ended = await process(_MONITOR_COMPLETE=f"source_{shell}")
+
+    assert ended.code == 0
+    assert f"_MONITOR_COMPLETE=complete_{shell}" in ended.out

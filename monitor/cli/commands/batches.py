@@ -17,12 +17,14 @@ from monitor.cli.options import (
     duration_option,
     limit_option,
     load,
+    name_of,
     one_of,
 )
 from monitor.core.batch import Outcome
 
 SourceArgument = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A source's name in the config.")
+    str,
+    typer.Argument(metavar="SOURCE", help="A source's name in the config.", **name_of("sources")),
 ]
 BatchArgument = Annotated[
     str,
@@ -138,8 +140,8 @@ def do_wait(
         typer.Option(
             "--for",
             metavar="completed|failed|cancelled|ended",
-            callback=one_of(*ENDS),
             help="The end to wait for; ended: any [default: completed].",
+            **one_of(*ENDS),
         ),
     ] = Outcome.COMPLETED,
     timeout: Annotated[

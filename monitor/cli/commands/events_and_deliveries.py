@@ -16,6 +16,7 @@ from monitor.cli.options import (
     duration_option,
     limit_option,
     load,
+    name_of,
     one_of,
 )
 from monitor.core.delivery import DeliveryState
@@ -23,12 +24,12 @@ from monitor.core.delivery import DeliveryState
 
 def _state_option(help_: str) -> Any:
     return typer.Option(
-        "--state", metavar="pending|delivered|dead", callback=one_of(*DeliveryState), help=help_
+        "--state", metavar="pending|delivered|dead", help=help_, **one_of(*DeliveryState)
     )
 
 
 def _receiver_option(help_: str) -> Any:
-    return typer.Option("--receiver", "-r", metavar="R", help=help_)
+    return typer.Option("--receiver", "-r", metavar="R", help=help_, **name_of("receivers"))
 
 
 Since = Annotated[
@@ -167,7 +168,13 @@ def do_clear(
         str, typer.Argument(metavar="RECEIVER", help="A receiver that left the config.")
     ],
     to: Annotated[
-        str | None, typer.Option("--to", metavar="R", help="Move the deliveries to this receiver.")
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="R",
+            help="Move the deliveries to this receiver.",
+            **name_of("receivers"),
+        ),
     ] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Give the deliveries up.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import ConfigPath, Output, PageOutput, Work, duration_option, load
+from monitor.cli.options import ConfigPath, Output, PageOutput, Work, duration_option, load, name_of
 
 
 def do_demo(
@@ -133,7 +133,10 @@ def do_status(output: PageOutput = Output.TABLE, config: ConfigPath = None) -> W
 
 def do_test(
     receiver: Annotated[
-        str, typer.Argument(metavar="RECEIVER", help="A receiver's name in the config.")
+        str,
+        typer.Argument(
+            metavar="RECEIVER", help="A receiver's name in the config.", **name_of("receivers")
+        ),
     ],
     config: ConfigPath = None,
 ) -> Work:
