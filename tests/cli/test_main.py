@@ -1,6 +1,8 @@
 import asyncio
 import os
 import pkgutil
+import re
+import shlex
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -12,6 +14,7 @@ import pytest
 
 from monitor import __version__
 from monitor.cli import commands
+from monitor.cli.command import make_command
 from monitor.cli.main import SECTIONS
 from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.cli.conftest import Run
@@ -86,6 +89,27 @@ async def test_each_help_fits_80_columns_and_names_its_config_option(
     assert shown.code == 0
     assert all(len(line) <= 80 for line in shown.out.splitlines())
     assert ("-c, --config PATH" in shown.out) is (command not in ("init", "demo"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_each_help_has_examples_that_can_be_typed_and_exit_codes(
+    command: str, monitor: Run
+) -> None:
+    shown = (await monitor(command, "--help")).out
+
+    described, _, rest = shown.partition("  Examples:\n")
+    examples = [line for line in rest.partition("\n\n")[0].splitlines() if "monitor" in line]
+    assert len(described.splitlines()) >= 3
+    assert examples
+    for example in examples:
+        ours = re.split(r" \| (?!monitor)| && | < ", example.partition("monitor ")[2])[0]
+        name, *arguments = shlex.split(ours)
+        assert name == command
+        function = make_command(name, functions()[name])
+        with function.make_context(name, arguments):
+            pass
+    assert "\n  Exit codes: 0 " in shown
+    assert "2 " in shown.rpartition("Exit codes: ")[2]
 
 
 async def test_no_help_imports_anything_heavy() -> None:

@@ -61,6 +61,11 @@ def do_add(
     A running daemon picks them up within 2 s. Batches that are watched already go on
     undisturbed; forgotten ones are polled again; removed ones start anew from a first reading.
     One UUID names one batch, with its dashes or without, in capitals or not.
+
+    \b
+    Examples:
+      monitor add bolna-prod 3c90c3cc0d444b5088888dd25736052a -l team=collections
+      cut -d, -f1 batches.csv | monitor add vogent -
     """
     from monitor.cli.registration import add, parse_labels
 
@@ -72,6 +77,11 @@ def do_remove(source: SourceArgument, ids: BatchArguments, config: ConfigPath = 
     """Stop watching batches; their history stays.
 
     Adding one again goes on with its sequence, from a new first reading.
+
+    \b
+    Examples:
+      monitor remove bolna-prod 3c90c3cc
+      monitor remove vogent - < ids.txt
     """
     from monitor.cli.registration import remove
 
@@ -103,6 +113,7 @@ def do_list(
     overdue and late, which are true or empty.
 
     \b
+    Examples:
       monitor list --trouble
       monitor list 'phase = running' 'team = collections' -o wide
       monitor list 'stalled = true' 'source = vogent'
@@ -126,6 +137,11 @@ def do_show(
     """Show one batch: its state, pace and timeline, snapshots, events and deliveries.
 
     Works for removed batches too.
+
+    \b
+    Examples:
+      monitor show bolna-prod 3c90c3cc
+      monitor show bolna-prod 3c90c3cc --limit 50 -o json
     """
     from monitor.cli.show_batch import show
 
@@ -151,11 +167,14 @@ def do_wait(
 ) -> Work:
     """Wait until a batch ended and settled, with its progress, pace and estimated end.
 
-    It looks at the database, where a running daemon stores what it reads. Exits with 0 when the
-    end is the one waited for, 1 on another one or when the batch is removed, 3 on time-out.
+    It looks at the database, where a running daemon stores what it reads.
 
     \b
+    Examples:
       monitor wait bolna-prod 3c90c3cc0d44 --timeout 2h && ./send-report
+
+    Exit codes: 0 when the end is the one waited for, 1 on another one or when the batch is
+    removed, 2 on wrong usage, 3 on time-out.
     """
     from monitor.cli.wait_for_batch import wait
 
@@ -180,6 +199,11 @@ def do_poll(
     """Read one batch from its provider now and store nothing: the way to try a key.
 
     Needs no database and no running daemon.
+
+    \b
+    Examples:
+      monitor poll bolna-prod 3c90c3cc0d444b5088888dd25736052a
+      monitor poll acme c-42 --raw -o json
     """
     from monitor.cli.poll_batch import poll
 

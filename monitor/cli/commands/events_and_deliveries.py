@@ -65,6 +65,7 @@ def do_events(
     a line.
 
     \b
+    Examples:
       monitor events 'type = batch.completed' --since 24h
       monitor events 'type =~ "source\\..+"'
       monitor events 'team = collections' --follow -o json
@@ -90,6 +91,10 @@ def do_explain(
 
     Shows which routes match or which matcher fails, and what became of each delivery: delivered,
     pending and what it waits for, or dead.
+
+    \b
+    Examples:
+      monitor explain evt_BKLBLXXR
     """
     from monitor.cli.explain_event import show
 
@@ -107,6 +112,11 @@ def do_deliveries(
 
     A delivery is the debt of one event to one receiver: pending, delivered or dead (given up;
     see `monitor redeliver`).
+
+    \b
+    Examples:
+      monitor deliveries --state dead
+      monitor deliveries --receiver crm -o json
     """
     from monitor.cli.list_deliveries import list_
 
@@ -120,7 +130,13 @@ def do_delivery(
     output: PageOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
-    """Show one delivery with all its attempts and the body that is sent."""
+    """Show one delivery with all its attempts and the body that is sent.
+
+    \b
+    Examples:
+      monitor delivery 4711
+      monitor delivery evt_BKLBLXXR
+    """
     from monitor.cli.show_delivery import show
 
     return show(load(config), delivery_id, output=output)
@@ -148,6 +164,7 @@ def do_redeliver(
     for their next try are due at once.
 
     \b
+    Examples:
       monitor redeliver 4711
       monitor redeliver --receiver crm --since 2h --state dead
     """
@@ -186,6 +203,7 @@ def do_clear(
     schedule. Left alone they wait until it returns, or expire after 75 hours.
 
     \b
+    Examples:
       monitor clear crm --to crm-eu
       monitor clear crm --drop --yes
     """

@@ -21,7 +21,13 @@ def do_demo(
 
     Simulated Bolna and Vogent APIs, the daemon on SQLite in a temporary folder, and a consumer
     that verifies every webhook. Ten batches live, one is lost for a while; then a summary.
-    Ctrl-C ends it before. Exits with 1 unless everything that was served has arrived.
+    Ctrl-C ends it before.
+
+    \b
+    Examples:
+      monitor demo --duration 30s
+
+    Exit codes: 0 when everything that was served has arrived, 1 otherwise, 2 on wrong usage.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(ValueError):  # only a main thread takes signals
@@ -39,6 +45,11 @@ def do_init(
     """Write a commented config with a fresh webhook secret, for your eyes only (mode 0600).
 
     An existing file is never overwritten.
+
+    \b
+    Examples:
+      monitor init
+      monitor init /etc/monitor/config.toml
     """
     from monitor.config.starter import write_starter
     from monitor.core.errors import ConfigError
@@ -61,7 +72,14 @@ def do_check_config(
 ) -> None:
     """Check config files: every mistake with its line, and warnings.
 
-    Exits with 1 if any file has a mistake. A warning is no mistake, nor is a missing secret.
+    A warning is no mistake, nor is a missing secret.
+
+    \b
+    Examples:
+      monitor check-config
+      monitor check-config new.toml && systemctl reload monitor
+
+    Exit codes: 0 without any mistake, 1 if any file has one, 2 on wrong usage.
     """
     from monitor.cli.checkup import check
 
@@ -72,6 +90,10 @@ def do_migrate(config: ConfigPath = None) -> Work:
     """Bring the database to the newest schema, or make it; `run` does so by itself.
 
     Refused while a daemon holds the SQLite file.
+
+    \b
+    Examples:
+      monitor migrate --config /etc/monitor/config.toml
     """
     from monitor.cli.database_file import migrate
 
@@ -87,6 +109,10 @@ def do_backup(
 
     One state as of now, checked, in one file that only you can read; the daemon goes on
     meanwhile. On Postgres it says how.
+
+    \b
+    Examples:
+      monitor backup /backups/monitor.db --force
     """
     from monitor.cli.database_file import back_up
 
@@ -101,6 +127,10 @@ def do_restore(
 
     Checks it first. What stood there is kept beside it, as NAME.replaced. On Postgres it says
     how.
+
+    \b
+    Examples:
+      monitor restore /backups/monitor.db
     """
     from monitor.cli.database_file import restore
 
@@ -112,6 +142,11 @@ def do_run(config: ConfigPath = None) -> None:
 
     Logs go to standard output. Health and metrics: http://127.0.0.1:8470/-/ready and /metrics
     unless [server] says otherwise.
+
+    \b
+    Examples:
+      monitor run
+      monitor run --config /etc/monitor/config.toml
     """
     with suppress(ValueError):  # only a main thread takes signals
         signal.signal(signal.SIGTERM, _leave)
@@ -124,7 +159,12 @@ def do_run(config: ConfigPath = None) -> None:
 def do_status(output: PageOutput = Output.TABLE, config: ConfigPath = None) -> Work:
     """Show how the whole fares: daemons, batches, sources, receivers, deliveries.
 
-    Exits with 0 however it fares: /-/ready is there for machines.
+    For people, and with json for scripts: whether the daemon is well says /-/ready.
+
+    \b
+    Examples:
+      monitor status
+      monitor status -o json
     """
     from monitor.cli.show_status import status
 
@@ -143,6 +183,12 @@ def do_test(
     """Send a `monitor.test` event to a receiver now, by the real path, daemon or not.
 
     Prints status, latency and response. One attempt: a test that fails does not arrive later.
+
+    \b
+    Examples:
+      monitor test ops
+
+    Exit codes: 0 when the receiver took it, 1 when it did not, 2 on wrong usage.
     """
     from monitor.cli.send_test import send
 
