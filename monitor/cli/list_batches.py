@@ -24,7 +24,7 @@ from monitor.facts.pace import write_course, write_forecast
 from monitor.facts.remedy import describe_account
 from monitor.facts.sentence import Sentence, Tone
 from monitor.facts.times import write_clock, write_short_time
-from monitor.facts.trouble import BatchCounts, troubles_of, write_troubles
+from monitor.facts.trouble import BatchCounts, take_watched, troubles_of, write_troubles
 from monitor.screen.console import has_room, is_piped, put, safe, word
 from monitor.screen.documents import write_array
 from monitor.screen.listing import TABLE_LIMIT
@@ -50,11 +50,14 @@ async def list_batches(
         if output == Output.JSON:
             await write_array(matching, lambda one: json.dumps(one.document(no_daemon)), limit)
             return
-        found, counts = await _take(matching, limit or TABLE_LIMIT)
+        wanted, chosen = limit or TABLE_LIMIT, bool(matchers) or trouble
+        if chosen:
+            found, counts = await _take(matching, wanted)
+        else:
+            found, counts = await take_watched(database, config, wanted)
         now, accounts = await database.now(), await all_sources(database)
         due = {} if no_daemon else await count_due(database, now=now)
         shown = await _shown_ids(database, found)
-    chosen = bool(matchers) or trouble
     looks = {} if chosen else _looks(config)
     named = accounts.keys() & ({batch.watch.batch.source for batch in found} | looks.keys())
     standings = [one for name in sorted(named) for one in describe_account(accounts[name], now=now)]
@@ -77,7 +80,7 @@ async def list_batches(
 async def _matching(
     database: Database, config: Config, matchers: Sequence[Matcher], *, trouble: bool
 ) -> AsyncIterator[BatchFacts]:
-    async for batch in all_batches(database, config):
+    async for batch in all_batches(database, config, suspect=trouble):
         if trouble and not troubles_of(batch):
             continue
         if not matchers or all(matcher.matches(batch.facts) for matcher in matchers):

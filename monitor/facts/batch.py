@@ -18,7 +18,13 @@ from monitor.facts.batch_id import whole_id
 from monitor.facts.names import check_id, check_known
 from monitor.facts.remedy import describe_failures, name_failures
 from monitor.facts.times import stamp_if
-from monitor.storage.batches.read import BatchView, has_batches, read_batch, watched_batches
+from monitor.storage.batches.read import (
+    BatchView,
+    has_batches,
+    read_batch,
+    suspect_batches,
+    watched_batches,
+)
 from monitor.storage.database import Database
 from monitor.storage.sources import SourceRow, all_sources
 
@@ -162,10 +168,13 @@ class BatchFacts:
         }
 
 
-async def all_batches(database: Database, config: Config) -> AsyncIterator[BatchFacts]:
-    """Yield the batches that are watched, the newest first."""
+async def all_batches(
+    database: Database, config: Config, *, suspect: bool = False
+) -> AsyncIterator[BatchFacts]:
+    """Yield the batches that are watched, or those of them that may be in trouble, newest first."""
     sources, accounts = sources_of(config), await all_sources(database)
-    async for view in watched_batches(database):
+    found = suspect_batches(database, sources) if suspect else watched_batches(database)
+    async for view in found:
         name = view.watch.batch.source
         yield BatchFacts(view=view, source=sources.get(name), account=accounts.get(name))
 

@@ -9,13 +9,12 @@ from monitor.config.schema import Config
 from monitor.core.delivery import DeliveryState
 from monitor.core.event import stamp
 from monitor.core.pause import Hold
-from monitor.facts.batch import all_batches
 from monitor.facts.daemon_seen import is_alive
 from monitor.facts.lateness import describe_lateness
 from monitor.facts.remedy import describe_account
 from monitor.facts.sentence import Sentence, Tone
 from monitor.facts.times import stamp_if, write_short_time, write_wait
-from monitor.facts.trouble import BatchCounts
+from monitor.facts.trouble import BatchCounts, take_watched
 from monitor.storage.counts import count_due
 from monitor.storage.database import Database
 from monitor.storage.deliveries.debts import Debt, undelivered
@@ -122,9 +121,8 @@ class Overview:
 
 async def read_overview(database: Database, config: Config) -> Overview:
     """Read and count all of it."""
-    batches, now = BatchCounts(), await database.now()
-    async for batch in all_batches(database, config):
-        batches.count(batch)
+    now = await database.now()
+    _, batches = await take_watched(database, config, 0)
     return Overview(
         config=config,
         at=now,

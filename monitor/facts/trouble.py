@@ -7,9 +7,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, assert_never
 
+from monitor.config.schema import Config
 from monitor.core.batch import Phase
-from monitor.facts.batch import BatchFacts, Polling
+from monitor.facts.batch import BatchFacts, Polling, all_batches
 from monitor.facts.times import write_wait
+from monitor.storage.counts import NOT_READ, count_batches
+from monitor.storage.database import Database
 
 
 class Trouble(StrEnum):
@@ -23,8 +26,6 @@ class Trouble(StrEnum):
     NO_SOURCE = "no source"
 
 
-NOT_READ: Final = "not read"
-"""Stands for the phase of a batch that was never read."""
 _PHASES: Final = (
     *(Phase.RUNNING, Phase.PENDING, Phase.PAUSED, Phase.ENDED, Phase.UNKNOWN),
     NOT_READ,
@@ -89,11 +90,36 @@ class BatchCounts:
 
     def write_phases(self) -> str:
         """Write how many are in which phase."""
-        return ", ".join(_counted(self.phases, _PHASES))
+        return ", ".join(_counted(self.phases, _PHASES)).replace("_", " ")
 
     def write_troubles(self) -> str:
         """Write how many are in which trouble; empty for none."""
         return ", ".join(_counted(self.troubles, Trouble))
+
+
+async def take_watched(
+    database: Database, config: Config, limit: int
+) -> tuple[list[BatchFacts], BatchCounts]:
+    """Return so many watched batches, those in trouble first, and a count of all.
+
+    The database counts all and finds those that may be in trouble: a million are soon counted.
+    """
+    counts = BatchCounts()
+    for (_, phase), watched in (await count_batches(database)).items():
+        counts.number += watched.number
+        counts.phases[phase] += watched.number
+    taken = list[BatchFacts]()
+    async for batch in all_batches(database, config, suspect=True):
+        troubles = troubles_of(batch)
+        counts.troubles.update(troubles)
+        if troubles and len(taken) < limit:
+            taken.append(batch)
+    async for batch in all_batches(database, config):
+        if len(taken) >= limit:
+            break
+        if not troubles_of(batch):
+            taken.append(batch)
+    return taken, counts
 
 
 def _counted(numbers: Counter[str], words: Iterable[str]) -> Iterator[str]:

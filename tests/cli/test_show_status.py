@@ -75,7 +75,7 @@ async def test_json_has_numbers_and_times(monitor: Run, store: Store) -> None:
     ]
     assert found["batches"] == {
         "watched": 3,
-        "phases": {"running": 1, "not read": 2},
+        "phases": {"running": 1, "not_read": 2},
         "troubles": {"no source": 1},
     }
     bolna, vogent = found["sources"]

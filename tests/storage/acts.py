@@ -20,6 +20,7 @@ from monitor.storage.batches.read import (
     newest_snapshots,
     read_batch,
     shared_beginnings,
+    suspect_batches,
     watched_batches,
 )
 from monitor.storage.batches.register import (
@@ -169,6 +170,7 @@ async def list_some(store: Store) -> None:
     """List what people list, a page or two of it."""
     database = store.database
     await first_of(watched_batches(database))
+    await first_of(suspect_batches(database, ["s4"]))
     await first_of(list_deliveries(database))
     await first_of(list_deliveries(database, state="pending", receiver="crm"))
     await first_of(events_since(database, NOW - 20 * DAY))

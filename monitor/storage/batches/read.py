@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -54,11 +54,32 @@ _WATCHED: Final = text(
 )
 
 
+# a page of those with which something may be the matter
+_SUSPECT: Final = text(
+    f"SELECT {_BATCH_COLUMNS} FROM batches WHERE watched AND id < :before"
+    " AND (failures IS NOT NULL OR stalled_at IS NOT NULL OR overdue_at IS NOT NULL"
+    " OR source NOT IN :sources) ORDER BY id DESC LIMIT :limit"
+).bindparams(bindparam("sources", expanding=True))
+
+
 async def watched_batches(database: Database) -> AsyncIterator[BatchView]:
     """Yield the batches that are watched, the last registered first."""
-    async for page in pages(database, _WATCHED, lambda last: {"before": last.id}, before=NEWEST):
+    async for page in pages(database, _WATCHED, _place_of, before=NEWEST):
         for row in page:
             yield _batch_of(row)
+
+
+async def suspect_batches(database: Database, sources: Iterable[str]) -> AsyncIterator[BatchView]:
+    """Yield those whose polls fail, that stalled or were overdue, or are of none of the sources."""
+    # Postgres does not know the type of an empty list
+    values = {"before": NEWEST, "sources": [*sources, ""]}
+    async for page in pages(database, _SUSPECT, _place_of, **values):
+        for row in page:
+            yield _batch_of(row)
+
+
+def _place_of(last: Any) -> dict[str, Any]:
+    return {"before": last.id}
 
 
 # one batch, however its id is written
