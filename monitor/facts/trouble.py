@@ -10,6 +10,7 @@ from typing import Final, assert_never
 from monitor.config.schema import Config
 from monitor.core.batch import Phase
 from monitor.facts.batch import BatchFacts, Polling, all_batches
+from monitor.facts.remedy import name_failures
 from monitor.facts.times import write_wait
 from monitor.storage.counts import NOT_READ, count_batches
 from monitor.storage.database import Database
@@ -56,7 +57,7 @@ def _write(trouble: Trouble, batch: BatchFacts, now: datetime) -> str:
     known = batch.watch.known
     match trouble:
         case Trouble.UNREACHABLE:
-            return f"{trouble}, {batch.last_error_in_short}"
+            return f"{trouble}: {name_failures(batch.watch.failures, read_before=True)}"
         case Trouble.FAILING:
             return batch.last_error_in_short
         case Trouble.NO_SOURCE:

@@ -532,7 +532,7 @@ async def test_trouble_comes_first_and_is_counted(
             "no source",
             "overdue 1 h 10 min",
             "never read: 404",
-            "unreachable, never read: 404",
+            "unreachable: 404",
             "stalled 25 min",
         ),
         strict=False,
