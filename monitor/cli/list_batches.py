@@ -35,6 +35,8 @@ from monitor.storage.database import Database
 from monitor.storage.sources import all_sources
 
 _CUT: Final = ("Source", "Name", "State")
+_KEPT_WHOLE: Final = 36
+"""Characters up to which an id is not broken over two lines: those of a UUID."""
 _KINDS_SHOWN: Final = 3
 _FORGOTTEN: Final = Sentence(NOT_POLLED[Polling.FORGOTTEN], Tone.ASIDE)
 
@@ -66,7 +68,9 @@ async def list_batches(
             show_table([_wide_row(one, no_daemon, now=now) for one in found], wide=True)
         else:
             rows = [_row(*one, no_daemon, now=now) for one in zip(found, shown, strict=True)]
-            show_table(rows, cut=_CUT, without=() if has_room() else ("Name",))
+            without = () if has_room() else ("Name",)
+            broken = ("Batch",) if any(len(id_) > _KEPT_WHOLE for id_ in shown) else ()
+            show_table(rows, cut=_CUT, fold=broken, without=without)
         forgotten = any(batch.polling is Polling.FORGOTTEN for batch in found)
         late = [] if chosen else describe_lateness(config, due, accounts, now=now)
         put(*([_FORGOTTEN] if forgotten else []), *_remedies(found), *standings, *late)

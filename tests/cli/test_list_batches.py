@@ -203,6 +203,20 @@ async def test_what_a_screen_cuts_is_whole_in_a_wide_table_and_in_a_pipe(
         assert lines[2].split()[:3] == ["bolna", batch_id, name]
 
 
+async def test_an_id_that_is_too_long_is_broken_and_all_else_stays(
+    monitor: Run, store: Store
+) -> None:
+    ids = ["a" * 200 + "1", "a" * 200 + "2"]
+    await store.add(*ids)
+
+    lines = (await monitor("list")).out.splitlines()
+
+    assert all(len(line) <= 80 for line in lines)
+    assert sum("not read" in line for line in lines[2:-1]) == 2
+    shown = "".join(line[8:].replace("not read", "").strip() for line in lines[2:-1])
+    assert shown == ids[1] + ids[0]
+
+
 async def test_ids_are_as_short_as_each_stands_for_one_batch(monitor: Run, store: Store) -> None:
     like = ("3c90c3cc0d444b5088888dd25736052a", "3c90c3ccffff4b5088888dd25736052a")
     others = ("9999999999999999999999", "campaign-12", "f" * 32)
