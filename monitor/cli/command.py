@@ -1,10 +1,13 @@
 """One command: how its usage, arguments and options are laid out, and how it runs."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import typer
 from typer.core import TyperCommand
+
+_EXIT_CODES: Final = "Exit codes:"
+_USUAL_CODES: Final = " 0 done, 1 failed, 2 wrong usage."
 
 
 def make_command(name: str, function: Callable[..., Any]) -> Any:
@@ -15,10 +18,15 @@ def make_command(name: str, function: Callable[..., Any]) -> Any:
 
 
 class Command(TyperCommand):
-    """One command, whose help has arguments as their metavars say, without types or defaults."""
+    """One command, whose help has arguments as their metavars say, without types or defaults.
+
+    What it says of exit codes stands at its end.
+    """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+        help_, _, codes = str(settings.get("help") or "").partition(_EXIT_CODES)
+        epilog = f"{_EXIT_CODES}{codes or _USUAL_CODES}"
+        super().__init__(*arguments, **settings | {"help": help_, "epilog": epilog})
         parameters: list[Any] = self.params
         for parameter in parameters:
             parameter.show_default = False

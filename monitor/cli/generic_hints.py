@@ -25,7 +25,7 @@ def expression_problems(provider: Generic, document: bytes) -> list[str]:
 def findings_in(provider: Generic, document: bytes) -> list[Finding]:
     """Return what each expression finds in a document; nothing in one that is no object."""
     try:
-        return list(provider.meaning.findings(document))
+        return list(provider.findings(document))
     except PollError:
         return []
 
@@ -54,10 +54,11 @@ def _doubt(found: object, total: int | None) -> str:
         return ""
     if not found:
         return f"finds no calls, though there are {total:,}: is its path right?" if total else ""
-    if any(one is not None for one in (found.values() if isinstance(found, dict) else found)):
-        return ""
     if isinstance(found, dict):
-        return f"found {', '.join(found)}, and no number for any of them: are their paths right?"
+        lacking = ", ".join(word for word, number in found.items() if number is None)
+        return lacking and f"found no number for {lacking}: is the path right?"
+    if any(one is not None for one in found):
+        return ""
     items = f"{len(found):,} item{'' if len(found) == 1 else 's'}"
     return f"found {items}, and no status in any of them: is the field's name right?"
 

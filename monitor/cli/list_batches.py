@@ -1,6 +1,7 @@
 """The overview of all batches."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from typing import Final
@@ -12,112 +13,180 @@ from monitor.cli.options import Output
 from monitor.cli.session import parse_matchers, reading
 from monitor.config.schema import Config
 from monitor.core.batch import Knowledge, progress
-from monitor.core.forecast import Forecast
 from monitor.core.matching import Matcher, Operator
-from monitor.facts.batch import NOT_POLLED, BatchFacts, Polling, sources_of
-from monitor.facts.calls import write_calls, write_left_open, write_percent
+from monitor.facts.batch import NOT_POLLED, BatchFacts, Polling, all_batches
+from monitor.facts.batch_id import short_ids
+from monitor.facts.calls import write_calls, write_left_open, write_percent, write_share
 from monitor.facts.daemon_seen import missing_daemon
+from monitor.facts.lateness import describe_lateness
 from monitor.facts.names import unknown
-from monitor.facts.pace import write_forecast
+from monitor.facts.pace import write_course, write_forecast
 from monitor.facts.remedy import describe_account
 from monitor.facts.sentence import Sentence, Tone
-from monitor.facts.times import write_short_time, write_wait
-from monitor.screen.console import put, safe, whole, word
+from monitor.facts.times import write_clock, write_short_time
+from monitor.facts.trouble import BatchCounts, take_watched, troubles_of, write_troubles
+from monitor.screen.console import has_room, is_piped, put, safe, word
 from monitor.screen.documents import write_array
-from monitor.screen.listing import take
+from monitor.screen.listing import TABLE_LIMIT
 from monitor.screen.table import Row, show_table
 from monitor.setting_types import write_duration
-from monitor.storage.batches.read import watched_batches
+from monitor.storage.counts import count_due
 from monitor.storage.database import Database
 from monitor.storage.sources import all_sources
 
-_STACKS: Final = (
-    ("Source", "Origin"),
-    ("Batch", "Name", "Pace", "Last error"),
-    ("Phase", "State", "Outcome"),
-    ("Calls", "Percent"),
-    ("Last poll", "Next poll"),
-)
+_CUT: Final = ("Source", "Name", "State")
+_KEPT_WHOLE: Final = 36
+"""Characters up to which an id is not broken over two lines: those of a UUID."""
+_KINDS_SHOWN: Final = 3
 _FORGOTTEN: Final = Sentence(NOT_POLLED[Polling.FORGOTTEN], Tone.ASIDE)
 
 
 async def list_batches(
-    config: Config, texts: Sequence[str], *, limit: int | None, output: str
+    config: Config, texts: Sequence[str], *, trouble: bool, limit: int | None, output: str
 ) -> None:
-    """List the watched batches that match."""
+    """List the watched batches that match, on a screen those in trouble first."""
     matchers = parse_matchers(texts)
     async with reading(config) as database:
-        trouble = await missing_daemon(database)
-        matching = _matching(database, config, matchers)
+        no_daemon = await missing_daemon(database)
+        matching = _matching(database, config, matchers, trouble=trouble)
         if output == Output.JSON:
-            await write_array(matching, lambda one: json.dumps(one.document(trouble)), limit)
+            await write_array(matching, lambda one: json.dumps(one.document(no_daemon)), limit)
             return
-        found, more = await take(matching, limit)
+        wanted, chosen = limit or TABLE_LIMIT, bool(matchers) or trouble
+        if chosen:
+            found, counts = await _take(matching, wanted)
+        else:
+            found, counts = await take_watched(database, config, wanted)
         now, accounts = await database.now(), await all_sources(database)
-    looks = {} if matchers else _looks(config)
+        due = {} if no_daemon else await count_due(database, now=now)
+        shown = await _shown_ids(database, found)
+    looks = {} if chosen else _looks(config)
     named = accounts.keys() & ({batch.watch.batch.source for batch in found} | looks.keys())
     standings = [one for name in sorted(named) for one in describe_account(accounts[name], now=now)]
     if found:
-        rows = [_row(batch, batch.forecast(trouble), now=now) for batch in found]
-        show_table(rows, stacks=_STACKS)
+        if output == Output.WIDE:
+            show_table([_wide_row(one, no_daemon, now=now) for one in found], wide=True)
+        else:
+            rows = [_row(*one, no_daemon, now=now) for one in zip(found, shown, strict=True)]
+            without = () if has_room() else ("Name",)
+            broken = ("Batch",) if any(len(id_) > _KEPT_WHOLE for id_ in shown) else ()
+            show_table(rows, cut=_CUT, fold=broken, without=without)
         forgotten = any(batch.polling is Polling.FORGOTTEN for batch in found)
-        put(*more, *([_FORGOTTEN] if forgotten else []), *standings)
+        late = [] if chosen else describe_lateness(config, due, accounts, now=now)
+        put(*([_FORGOTTEN] if forgotten else []), *_remedies(found), *standings, *late)
+        put(_sum_up(len(found), counts))
     else:
-        put(_nothing(config, matchers), *looks.values(), *standings)
-    if trouble and (found or looks):
-        typer.echo(trouble, err=True)
+        put(_nothing(config, matchers, trouble=trouble), *looks.values(), *standings)
+    if no_daemon and (found or looks):
+        typer.echo(no_daemon, err=True)
 
 
 async def _matching(
-    database: Database, config: Config, matchers: Sequence[Matcher]
+    database: Database, config: Config, matchers: Sequence[Matcher], *, trouble: bool
 ) -> AsyncIterator[BatchFacts]:
-    sources, accounts = sources_of(config), await all_sources(database)
-    async for view in watched_batches(database):
-        name = view.watch.batch.source
-        batch = BatchFacts(view=view, source=sources.get(name), account=accounts.get(name))
+    async for batch in all_batches(database, config, suspect=trouble):
+        if trouble and not troubles_of(batch):
+            continue
         if not matchers or all(matcher.matches(batch.facts) for matcher in matchers):
             yield batch
 
 
-def _row(batch: BatchFacts, found: Forecast | None, *, now: datetime) -> Row:
-    watch, known = batch.watch, batch.watch.known
-    measured = progress(known)
+async def _take(
+    matching: AsyncIterator[BatchFacts], limit: int
+) -> tuple[list[BatchFacts], BatchCounts]:
+    """Return as many as are shown, those in trouble first, and a count of all."""
+    counts = BatchCounts()
+    troubled, well = list[BatchFacts](), list[BatchFacts]()
+    async for batch in matching:
+        kind = troubled if counts.count(batch) else well
+        if len(kind) < limit:
+            kind.append(batch)
+    return [*troubled, *well][:limit], counts
+
+
+def _remedies(batches: Sequence[BatchFacts]) -> list[Sentence]:
+    """Write once what each kind of failure asks to do, the most frequent first."""
+    errors = Counter(one.last_error for one in batches if one.last_error != one.last_error_in_short)
+    return [
+        Sentence(error if number == 1 else f"{number} x {error}", Tone.BAD)
+        for error, number in errors.most_common(_KINDS_SHOWN)
+    ]
+
+
+def _sum_up(shown: int, counts: BatchCounts) -> Sentence:
+    """Write how many are shown of how many, and how those fare."""
+    if shown == counts.number:
+        return Sentence(f"{shown:,} in all: {counts.write()}")
+    return Sentence(f"{shown:,} of {counts.number:,}: {counts.write()}; --limit N shows more")
+
+
+async def _shown_ids(database: Database, batches: Sequence[BatchFacts]) -> list[str]:
+    """Return how the ids are shown: in short where somebody says how wide the screen is."""
+    ids: dict[str, dict[str, str]] = {}
+    for one in batches:
+        ids.setdefault(one.watch.batch.source, {})[one.watch.batch.id] = one.watch.batch.id
+    if not is_piped():
+        ids = {source: await short_ids(database, source, its) for source, its in ids.items()}
+    return [ids[one.watch.batch.source][one.watch.batch.id] for one in batches]
+
+
+def _row(batch: BatchFacts, shown_id: str, no_daemon: str, *, now: datetime) -> Row:
+    known = batch.watch.known
     return {
-        "Source": watch.batch.source,
-        "Batch": watch.batch.id,
+        "Source": batch.watch.batch.source,
+        "Batch": shown_id,
+        "Name": safe(batch.name, "dim"),
+        "Phase": _phase(known),
+        "Calls": write_share(progress(known)),
+        f"Polled {now.astimezone():%Z}": write_clock(batch.watch.last_poll_at, now=now),
+        "State": _state(batch, no_daemon, now=now),
+    }
+
+
+def _wide_row(batch: BatchFacts, no_daemon: str, *, now: datetime) -> Row:
+    known = batch.watch.known
+    measured, found = progress(known), batch.forecast(no_daemon)
+    return {
+        "Source": batch.watch.batch.source,
+        "Batch": batch.watch.batch.id,
         "Name": safe(batch.name, "dim"),
         "Phase": word(known.phase) if known else safe("not read", "dim"),
-        "State": _state(known, now=now) if known else "",
         "Outcome": word(known.outcome if known else None),
         "Calls": write_calls(measured),
         "Percent": write_percent(measured),
         "Pace": write_forecast(found, now=now, short=True),
-        "Origin": safe(watch.batch.origin.value, "dim"),
-        "Last poll": whole(write_short_time(watch.last_poll_at)),
-        "Next poll": _next_poll(batch),
-        "Last error": safe(batch.last_error, "red"),
+        "Origin": safe(batch.watch.batch.origin.value, "dim"),
+        "Last poll": write_short_time(batch.watch.last_poll_at),
+        "Next poll": safe(write_short_time(batch.next_poll_at), "dim"),
+        "State": _state(batch, "", now=now),
     }
 
 
-def _state(known: Knowledge, *, now: datetime) -> Text:
-    """Write for how long it stalls, or is overdue, or how many calls its end left open."""
-    if known.stalled_at is not None:
-        return safe(f"stalled {write_wait(now - known.changed_at)}", "red")
-    if known.is_overdue and known.scheduled_at is not None:
-        return safe(f"overdue {write_wait(now - known.scheduled_at)}", "red")
-    return safe(write_left_open(known), "yellow")
+def _phase(known: Knowledge | None) -> Text:
+    """Write the phase, or how a batch ended once that is settled."""
+    if known is None:
+        return safe("not read", "dim")
+    return word(known.outcome if known.settled_at and known.outcome else known.phase)
 
 
-def _next_poll(batch: BatchFacts) -> Text:
+def _state(batch: BatchFacts, no_daemon: str, *, now: datetime) -> Text:
+    """Write what is the matter with a batch, else what is to come or was left open."""
+    if troubles := write_troubles(batch, now=now):
+        return safe(troubles, "red")
+    known = batch.watch.known
+    if known and (left_open := write_left_open(known)):
+        return safe(left_open, "yellow")
     if batch.polling is not Polling.POLLED:
-        return safe(batch.polling, "yellow" if batch.polling is Polling.NO_SOURCE else "dim")
-    return whole(write_short_time(batch.next_poll_at), "dim")
+        return safe(batch.polling, "dim")
+    return safe((known and write_course(known, batch.forecast(no_daemon), now=now)) or "")
 
 
-def _nothing(config: Config, matchers: Sequence[Matcher]) -> Sentence:
-    if matchers:
+def _nothing(config: Config, matchers: Sequence[Matcher], *, trouble: bool) -> Sentence:
+    if matchers or trouble:
+        parts = [*(["matches"] if matchers else []), *(["is in trouble"] if trouble else [])]
+        which = " and ".join(parts)
         wrong = "".join(_unknown_sources(config, matchers))
-        return Sentence(f"no watched batch matches; {wrong}`monitor list` shows all")
+        return Sentence(f"no watched batch {which}; {wrong}`monitor list` shows all")
     source = next(iter(config.sources), None)
     if source is None:
         return Sentence("no batches yet: give the config a source (see `monitor init`), then `add`")

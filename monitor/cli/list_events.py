@@ -1,22 +1,23 @@
 """The event log as a table."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from monitor.cli.options import Output
 from monitor.cli.session import parse_matchers, reading, time_ago
 from monitor.config.schema import Config
+from monitor.facts.event_id import short_id
 from monitor.facts.event_log import LoggedEvent, matching
 from monitor.facts.event_summary import name_in, source_in, summarise
 from monitor.facts.sentence import Sentence
-from monitor.facts.times import write_short_time
-from monitor.screen.console import put, safe, whole
+from monitor.facts.times import write_clock, write_short_time
+from monitor.screen.console import has_room, is_piped, put, safe
 from monitor.screen.documents import write_array
 from monitor.screen.listing import take
 from monitor.screen.table import Row, show_table
 
-_STACKS: Final = (("Time", "Source"), ("Type", "What", "Event"), ("Subject", "Name"))
+_CUT: Final = ("Source", "Subject", "What")
 _NOTHING: Final = (
     "no events yet: `monitor add SOURCE ID` watches a batch, a running `monitor run` reads it"
 )
@@ -37,16 +38,33 @@ async def list_events(
             return
         listed, more = await take(found, limit)
     if listed:
-        show_table([_row(logged) for logged in listed], stacks=_STACKS, cut="What")
+        if output == Output.WIDE:
+            show_table([_wide_row(logged) for logged in listed], wide=True)
+        else:
+            now = datetime.now(UTC)
+            rows = [_row(logged, now=now) for logged in listed]
+            show_table(rows, cut=_CUT, without=() if has_room() else ("Source",))
         put(*more)
     else:
         put(Sentence(_NO_MATCH if matchers or since is not None else _NOTHING))
 
 
-def _row(logged: LoggedEvent) -> Row:
+def _row(logged: LoggedEvent, *, now: datetime) -> Row:
     event, document = logged
     return {
-        "Time": whole(write_short_time(event.at)),
+        f"Time {now.astimezone():%Z}": write_clock(event.at, now=now),
+        "Type": document["type"],
+        "Source": safe(source_in(document), "dim"),
+        "Subject": name_in(document) or document["subject"],
+        "What": summarise(document),
+        "Event": safe(event.id if is_piped() else short_id(event.id), "dim"),
+    }
+
+
+def _wide_row(logged: LoggedEvent) -> Row:
+    event, document = logged
+    return {
+        "Time": write_short_time(event.at),
         "Type": document["type"],
         "Source": safe(source_in(document), "dim"),
         "Subject": document["subject"],

@@ -1,5 +1,6 @@
 """The command line: every command, how errors end one, and what becomes of a closed pipe."""
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -24,13 +25,14 @@ SECTIONS: Final = {
         "backup": "Back up the SQLite database, while the daemon runs or not.",
         "restore": "Put a back-up in the database's place, with the daemon stopped.",
         "run": "Run the daemon: poll, notice, deliver, until SIGTERM or Ctrl-C.",
+        "status": "Show how the whole fares: daemons, batches, sources, receivers, deliveries.",
         "test": "Send a `monitor.test` event to a receiver now, by the real path, daemon or not.",
         "listen": "Take webhooks on loopback and print them: to develop what is to take them.",
     },
     "Batches": {
         "add": "Watch batches: new ones are read at once.",
         "remove": "Stop watching batches; their history stays.",
-        "list": "List the watched batches, the newest first.",
+        "list": "List the watched batches: those in trouble first, then the newest.",
         "show": "Show one batch: its state, pace and timeline, snapshots, events and deliveries.",
         "wait": "Wait until a batch ended and settled, with its progress, pace and estimated end.",
         "poll": "Read one batch from its provider now and store nothing: the way to try a key.",
@@ -49,6 +51,9 @@ SECTIONS: Final = {
 
 The module of a section is called as its title, the function of a command `do_NAME`.
 """
+
+_COLLECT_AFTER: Final = 50_000
+"""Objects made and not freed: what imports make stays, and looking through it took a tenth."""
 
 
 class _Monitor(TyperGroup):
@@ -93,7 +98,6 @@ app = typer.Typer(
     epilog="`monitor COMMAND --help` says more. Exit codes: 0 done, 1 failed, 2 wrong usage,"
     " 3 time-out (wait).",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain help starts quickly and reads the same in a pipe
     pretty_exceptions_enable=False,  # rich would show locals: keys and phone numbers
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
@@ -119,6 +123,7 @@ def _root(
 
 def main() -> None:
     """Run the command that the arguments name; raise SystemExit."""
+    gc.set_threshold(_COLLECT_AFTER)
     _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         fall_back(stream)
@@ -126,6 +131,7 @@ def main() -> None:
         try:
             app(prog_name="monitor")
         finally:
+            gc.freeze()  # at its end Python looks for garbage in all that was imported
             sys.stdout.flush()
     except OSError as error:  # a closed pipe is quiet: whoever reads us has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,14 +1,15 @@
 """Options and arguments that several commands share, and how the config is read for one."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from monitor.core.batch import Outcome, Phase
+from monitor.core.errors import MonitorError
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
@@ -18,6 +19,7 @@ class Output(StrEnum):
     """How a command prints."""
 
     TABLE = "table"
+    WIDE = "wide"
     JSON = "json"
 
 
@@ -35,27 +37,43 @@ def load(path: Path | None) -> "Config":
     return load_file(path)
 
 
-def one_of(*allowed: str) -> Callable[[str | None], str | None]:
-    """Return the check that an option's value is one of the words allowed."""
+def one_of(*allowed: str) -> dict[str, Any]:
+    """Return the settings of an option whose value is one of the words allowed."""
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in allowed:
             raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
         return value
 
-    return check
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in allowed if word.startswith(incomplete)]
+
+    return {"callback": check, "autocompletion": complete}
 
 
-def limit_option(help_: str) -> Any:
+def name_of(kind: Literal["sources", "receivers"]) -> dict[str, Any]:
+    """Return the settings of what names a source or a receiver: a shell completes it."""
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        try:
+            config = load(ctx.params.get("config"))
+        except MonitorError:  # not while somebody types
+            return []
+        return [name for name in getattr(config, kind) if name.startswith(incomplete)]
+
+    return {"autocompletion": complete}
+
+
+def limit_option(help_: str, *, least: int = 1) -> Any:
     """Return the option that bounds how much is shown."""
-    return typer.Option("--limit", "-n", metavar="N", parser=_parse_limit, help=help_)
 
+    def parse(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else -1
+        if number < least:
+            raise typer.BadParameter(f"must be a whole number from {least} on")
+        return number
 
-def _parse_limit(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
-    if number < 1:
-        raise typer.BadParameter("must be a whole number from 1 on")
-    return number
+    return typer.Option("--limit", "-n", metavar="N", parser=parse, help=help_)
 
 
 def duration_option(name: str, help_: str) -> Any:
@@ -75,10 +93,8 @@ def _read_duration(text: object) -> timedelta:
     return wanted
 
 
-def _output(help_: str) -> Any:
-    return typer.Option(
-        "--output", "-o", metavar="table|json", callback=one_of(*Output), help=help_
-    )
+def _output(*ways: Output, help_: str) -> Any:
+    return typer.Option("--output", "-o", metavar="|".join(ways), help=help_, **one_of(*ways))
 
 
 ConfigPath = Annotated[
@@ -91,10 +107,22 @@ ConfigPath = Annotated[
     ),
 ]
 ListOutput = Annotated[
-    str, _output("json: one array with everything that matches, its times in UTC.")
+    str,
+    _output(
+        *Output,
+        help_="wide: all columns, ids and texts whole, however long the lines; json: one array with"
+        " everything that matches, its times in UTC.",
+    ),
 ]
-BodyOutput = Annotated[str, _output("json: the verified bodies, one a line, as they came.")]
-PageOutput = Annotated[str, _output("json: one document, its times in UTC.")]
+PageOutput = Annotated[
+    str, _output(Output.TABLE, Output.JSON, help_="json: one document, its times in UTC.")
+]
+BodyOutput = Annotated[
+    str,
+    _output(
+        Output.TABLE, Output.JSON, help_="json: the verified bodies, one a line, as they came."
+    ),
+]
 Limit = Annotated[int | None, limit_option("At most N; else a table has the newest 100, json all.")]
 MatcherArguments = Annotated[
     list[str] | None,

@@ -12,6 +12,7 @@ from rich.text import Text
 from monitor.cli.generic_hints import expression_problems, findings_in, hints
 from monitor.cli.options import Output
 from monitor.cli.raw_answer import show_raw
+from monitor.cli.session import known_id
 from monitor.config.schema import Config
 from monitor.config.secrets import require_secrets
 from monitor.core.batch import Reading, progress
@@ -36,6 +37,7 @@ async def poll(config: Config, source: str, batch_id: str, *, raw: bool, output:
     """Read one batch and show it; raise Exit(1) when the poll fails."""
     check_known("source", source, config.sources)
     check_id(batch_id)
+    batch_id = await known_id(config, source, batch_id)
     require_secrets(config, source=source)
     settings, answers = config.sources[source], list[Answer]()
     provider = build(settings, deadline=config.polling.deadline, on_answer=answers.append)

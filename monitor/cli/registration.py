@@ -1,7 +1,7 @@
 """Registration: batches watched from now on, or no longer."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -16,6 +16,7 @@ from monitor.core.batch import Origin
 from monitor.core.batch_id import identity_of
 from monitor.core.errors import UnknownNameError
 from monitor.core.event import CONDITION_NAMES
+from monitor.facts.batch_id import whole_id
 from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.names import check_known, complaint_of
 from monitor.net.redact import printable
@@ -75,18 +76,27 @@ def _write_counts(done: RegistrationCounts, *, by: str) -> Iterator[str]:
 
 
 def remove(config: Config, source: str, texts: Sequence[str]) -> Work:
-    """Stop watching batches; raise UnknownNameError for those that were not watched."""
-    return _remove(config, source, _read_ids(texts))
+    """Stop watching batches; raise UnknownNameError for those that were not watched.
+
+    Ids that are arguments may be only begun: those of standard input are many, and a program's.
+    """
+    return _remove(config, source, _read_ids(texts), given=frozenset(texts))
 
 
-async def _remove(config: Config, source: str, ids: Sequence[str]) -> None:
+async def _remove(
+    config: Config, source: str, texts: Sequence[str], *, given: Collection[str]
+) -> None:
     async with writing(config) as database:
+        ids = [await whole_id(database, source, text) if text in given else text for text in texts]
         possible = [id_ for id_ in ids if not complaint_of(id_)]
         removed = await unregister_batches(database, source, possible)
         if not await has_batches(database, source):
             check_known("source", source, config.sources)
     if removed:
         typer.echo(f"{len(removed):,} no longer watched; history and sequence are kept")
+    for text, id_ in zip(texts, ids, strict=True):
+        if text != id_:
+            typer.echo(f"{text} was {id_}")
     for batch in config.batches:
         if batch.source == source and identity_of(batch.id) in removed:
             typer.echo(

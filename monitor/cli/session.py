@@ -8,7 +8,9 @@ import typer
 
 from monitor.config.schema import Config, database_url
 from monitor.core import matcher_text
+from monitor.core.errors import MonitorError, UnknownNameError
 from monitor.core.matching import Matcher
+from monitor.facts.batch_id import LONGEST_SHOWN, whole_id
 from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.names import check_known
 from monitor.net.redact import printable
@@ -49,6 +51,22 @@ def parse_matchers(texts: Iterable[str]) -> list[Matcher]:
         return [matcher for text in texts for matcher in matcher_text.parse_matchers(text)]
     except ValueError as error:
         raise typer.BadParameter(printable(str(error)), param_hint="MATCHER") from None
+
+
+async def known_id(config: Config, source: str, given: str) -> str:
+    """Return the id that a text begins, if the database knows one; else the text itself.
+
+    Raises UnknownNameError when it begins several. There need be no database.
+    """
+    if len(given) > LONGEST_SHOWN:
+        return given
+    try:
+        async with reading(config) as database:
+            return await whole_id(database, source, given)
+    except UnknownNameError:
+        raise
+    except MonitorError:
+        return given
 
 
 async def time_ago(database: Database, span: timedelta | None) -> datetime | None:

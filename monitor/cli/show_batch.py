@@ -13,15 +13,16 @@ from monitor.cli.session import reading
 from monitor.config.schema import Config
 from monitor.core.batch import progress
 from monitor.facts.batch import NOT_POLLED, BatchFacts, Polling, find_batch
-from monitor.facts.batch_page import BatchPage, read_batch_page
+from monitor.facts.batch_page import ENOUGH, BatchPage, read_batch_page
 from monitor.facts.calls import write_contacts, write_counts
 from monitor.facts.delivery import DeliveryFacts
+from monitor.facts.event_id import short_id
 from monitor.facts.event_summary import summarise
 from monitor.facts.hours import write_hours
 from monitor.facts.pace import write_forecast
 from monitor.facts.remedy import write_failing
-from monitor.facts.times import write_short_time, write_time
-from monitor.screen.console import make_console, put, safe, say, whole, word
+from monitor.facts.times import write_clock, write_time
+from monitor.screen.console import is_piped, make_console, put, safe, say, word
 from monitor.screen.documents import write_json
 from monitor.screen.page import (
     draw_progress,
@@ -34,7 +35,6 @@ from monitor.screen.page import (
 )
 from monitor.screen.table import Row, show_table
 from monitor.screen.timeline import LEGEND, draw_timeline
-from monitor.storage.batches.read import SnapshotView
 
 SHOWN: Final = 10
 _WIDEST_TIMELINE: Final = 160
@@ -54,8 +54,9 @@ async def show(
         return
     _show_batch(page)
     _show_timeline(page)
-    _show_snapshots(page.snapshots[:limit])
-    _show_events(page)
+    now = datetime.now(UTC)
+    _show_snapshots(page, limit, now=now)
+    _show_events(page, now=now)
     _show_pending(page.pending)
     if page.missing_daemon:
         typer.echo(page.missing_daemon, err=True)
@@ -112,39 +113,48 @@ def _show_timeline(page: BatchPage) -> None:
         width=min(console.width, _WIDEST_TIMELINE) if console.is_terminal else _PIPED_TIMELINE,
     )
     if lines:
-        show_heading(f"Timeline: {LEGEND}")
+        cut = len(page.snapshots) >= ENOUGH and page.snapshots[-1].number > 1
+        of = f", of the newest {len(page.snapshots):,} snapshots" if cut else ""
+        show_heading(f"Timeline: {LEGEND}{of}")
         put(Text("\n").join(lines))
 
 
-def _show_snapshots(snapshots: Sequence[SnapshotView]) -> None:
+def _title(what: str, shown: int, *, more: bool) -> str:
+    """Write a heading that says whether all are shown."""
+    return (
+        f"{what}, the newest {shown}; --limit N shows more" if more else f"{what}, the newest first"
+    )
+
+
+def _show_snapshots(page: BatchPage, limit: int, *, now: datetime) -> None:
     rows: list[Row] = [
         {
             "#": str(snapshot.number),
-            "Time": whole(write_short_time(snapshot.at)),
+            f"Time {now.astimezone():%Z}": write_clock(snapshot.at, now=now),
             "Status": snapshot.status,
             "Phase": word(snapshot.phase),
             "Calls": write_counts(snapshot.counts),
         }
-        for snapshot in snapshots
+        for snapshot in page.snapshots[:limit]
     ]
-    stacks = (("#",), ("Time",), ("Status", "Phase"), ("Calls",))
-    show_table(rows, stacks=stacks, heading="Snapshots, the newest first")
+    title = _title("Snapshots", limit, more=page.more_snapshots(limit))
+    show_table(rows, fold=("Calls",), heading=title)
 
 
-def _show_events(page: BatchPage) -> None:
+def _show_events(page: BatchPage, *, now: datetime) -> None:
     rows: list[Row] = [
         {
             "#": str(event.sequence),
-            "Time": whole(write_short_time(event.at)),
+            f"Time {now.astimezone():%Z}": write_clock(event.at, now=now),
             "Type": document["type"],
             "What": summarise(document),
             "Deliveries": list_words(*map(_write_delivery, page.deliveries_of(event))),
-            "Event": safe(event.id, "dim"),
+            "Event": safe(event.id if is_piped() else short_id(event.id), "dim"),
         }
         for event, document in ((event, json.loads(event.body)) for event in page.events)
     ]
-    stacks = (("#",), ("Time", "Deliveries"), ("Type", "What", "Event"))
-    show_table(rows, stacks=stacks, cut="What", heading="Events, the newest first")
+    title = _title("Events", len(rows), more=page.more_events)
+    show_table(rows, fold=("What", "Deliveries"), heading=title)
 
 
 def _write_delivery(delivery: DeliveryFacts) -> Text:
@@ -163,5 +173,4 @@ def _show_pending(pending: Sequence[DeliveryFacts]) -> None:
         }
         for delivery in pending
     ]
-    stacks = (("Delivery",), ("Receiver", "Type"), ("Attempts",), ("State",))
-    show_table(rows, stacks=stacks, heading="Deliveries pending")
+    show_table(rows, fold=("State",), heading="Deliveries pending")

@@ -13,7 +13,7 @@ from monitor.core.errors import UnknownNameError
 from monitor.facts.delivery import DeliveryFacts, attempt_document, parse_row
 from monitor.facts.event_id import whole_id
 from monitor.facts.times import write_latency, write_time
-from monitor.screen.console import put, safe, whole, word
+from monitor.screen.console import put, safe, word
 from monitor.screen.documents import write_json
 from monitor.screen.page import show_heading, show_page, write_standing
 from monitor.screen.table import Row, show_table
@@ -97,7 +97,7 @@ def _show_attempts(attempts: Sequence[AttemptView]) -> None:
         put(Text("\nno attempt yet"))
     rows: list[Row] = [
         {
-            "Time": whole(write_time(attempt.at)),
+            "Time": write_time(attempt.at),
             "Took": write_latency(attempt.duration),
             "Verdict": word(attempt.verdict),
             "Status": str(attempt.status_code or ""),
@@ -106,5 +106,4 @@ def _show_attempts(attempts: Sequence[AttemptView]) -> None:
         }
         for attempt in attempts
     ]
-    stacks = (("Time", "Took"), ("Verdict", "Status", "Error"), ("Response",))
-    show_table(rows, stacks=stacks, heading="Attempts")
+    show_table(rows, fold=("Response",), heading="Attempts")

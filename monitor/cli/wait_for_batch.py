@@ -18,6 +18,7 @@ from monitor.cli.waiting import End, Sight
 from monitor.config.schema import Config
 from monitor.core.errors import StorageError
 from monitor.facts.batch import FORGOTTEN, BatchFacts, Polling, find_batch
+from monitor.facts.batch_id import whole_id
 from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.remedy import describe_account
 from monitor.facts.sentence import Sentence, Tone
@@ -53,7 +54,8 @@ async def wait_for_end(
     began = time.monotonic()
     last = math.inf if patience is None else began + patience.total_seconds()
     async with reading(config) as database:
-        lookout = Lookout(database, config, source, batch_id)
+        whole = await whole_id(database, source, batch_id)
+        lookout = Lookout(database, config, source, whole)
         sight = await lookout.look()
         with _screen(_hope(wanted, patience)) as show:
             while True:

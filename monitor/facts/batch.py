@@ -1,9 +1,10 @@
 """A batch beside its source: whether it is polled, what fails, its JSON, what matchers see."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final
 
 from monitor.config.schema import Config
@@ -13,10 +14,17 @@ from monitor.core.event import facts
 from monitor.core.forecast import Forecast, forecast
 from monitor.core.payload import batch_data
 from monitor.core.source import Source
+from monitor.facts.batch_id import whole_id
 from monitor.facts.names import check_id, check_known
-from monitor.facts.remedy import describe_failures
+from monitor.facts.remedy import describe_failures, name_failures
 from monitor.facts.times import stamp_if
-from monitor.storage.batches.read import BatchView, has_batches, read_batch
+from monitor.storage.batches.read import (
+    BatchView,
+    has_batches,
+    read_batch,
+    suspect_batches,
+    watched_batches,
+)
 from monitor.storage.database import Database
 from monitor.storage.sources import SourceRow, all_sources
 
@@ -49,7 +57,7 @@ NOT_POLLED: Final = {
 """Why a batch is not polled, and what to do about it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class BatchFacts:
     """A batch beside its source, which the config may have no longer."""
 
@@ -57,13 +65,13 @@ class BatchFacts:
     source: Source | None
     account: SourceRow | None
     """How the source fares; none before a daemon knew it."""
-    data: Mapping[str, Any] = field(init=False, repr=False)
-    """The batch as the events about it lay it out."""
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def data(self) -> Mapping[str, Any]:
+        """Lay the batch out as the events about it do."""
         watch = self.view.watch
         source = self.source or Source(row=0, key="", name=watch.batch.source, provider="")
-        object.__setattr__(self, "data", batch_data(source, watch, watch))
+        return batch_data(source, watch, watch)
 
     @property
     def watch(self) -> Watch:
@@ -73,7 +81,8 @@ class BatchFacts:
     @property
     def name(self) -> str:
         """Return what it is called; empty when nobody named it."""
-        return str(self.data["batch"]["name"] or "")
+        known = self.watch.known
+        return self.watch.batch.name or (known and known.name) or ""
 
     @property
     def facts(self) -> Mapping[str, str]:
@@ -102,6 +111,11 @@ class BatchFacts:
             provider=self.account.provider if self.account else "",
             read_before=self.watch.known is not None,
         )
+
+    @property
+    def last_error_in_short(self) -> str:
+        """Write why its polls fail without what to do; empty if they work."""
+        return name_failures(self.watch.failures, read_before=self.watch.known is not None)
 
     @property
     def next_poll_at(self) -> datetime | None:
@@ -154,9 +168,23 @@ class BatchFacts:
         }
 
 
+async def all_batches(
+    database: Database, config: Config, *, suspect: bool = False
+) -> AsyncIterator[BatchFacts]:
+    """Yield the batches that are watched, or those of them that may be in trouble, newest first."""
+    sources, accounts = sources_of(config), await all_sources(database)
+    found = suspect_batches(database, sources) if suspect else watched_batches(database)
+    async for view in found:
+        name = view.watch.batch.source
+        yield BatchFacts(view=view, source=sources.get(name), account=accounts.get(name))
+
+
 async def find_batch(database: Database, config: Config, source: str, batch_id: str) -> BatchFacts:
-    """Return a registered batch, removed or not; raise UnknownNameError that says what to do."""
-    view = await read_batch(database, source, batch_id)
+    """Return a registered batch, removed or not, whose id may be only begun.
+
+    Raises UnknownNameError that says what to do.
+    """
+    view = await read_batch(database, source, await whole_id(database, source, batch_id))
     if view is not None:
         account = (await all_sources(database)).get(source)
         return BatchFacts(view=view, source=sources_of(config).get(source), account=account)

@@ -29,18 +29,26 @@ class BatchPage:
     deliveries: Sequence[DeliveryFacts]
     """Of these events."""
     pending: Sequence[DeliveryFacts]
+    more_events: bool
+    """There are older ones."""
     missing_daemon: str
 
     def deliveries_of(self, event: EventView) -> list[DeliveryFacts]:
         """Return the deliveries of one event."""
         return [one for one in self.deliveries if one.view.event_id == event.id]
 
+    def more_snapshots(self, limit: int) -> bool:
+        """Return whether there are more snapshots than so many."""
+        return len(self.snapshots) > limit
+
     def document(self, limit: int) -> dict[str, Any]:
         """Lay it out as JSON."""
         return {
             **self.batch.document(self.missing_daemon),
             "snapshots": [_snapshot_document(one) for one in self.snapshots[:limit]],
+            "more_snapshots": self.more_snapshots(limit),
             "events": [json.loads(event.body) for event in self.events],
+            "more_events": self.more_events,
             "deliveries": [delivery.document() for delivery in self.deliveries],
             "pending_deliveries": [delivery.document() for delivery in self.pending],
         }
@@ -51,15 +59,17 @@ async def read_batch_page(
 ) -> BatchPage:
     """Read the newest events and snapshots, and of the latter enough for a timeline."""
     row = batch.watch.batch.row
-    events = await newest_events(database, row, limit=limit)
+    found = await newest_events(database, row, limit=limit + 1)
+    events = found[:limit]
     owed = await deliveries_of_events(database, [event.id for event in events])
     pending = await pending_of_batch(database, row)
     return BatchPage(
         batch=batch,
-        snapshots=await newest_snapshots(database, row, limit=max(limit, ENOUGH)),
+        snapshots=await newest_snapshots(database, row, limit=max(limit + 1, ENOUGH)),
         events=events,
         deliveries=[DeliveryFacts.of(view, config) for view in owed],
         pending=[DeliveryFacts.of(view, config) for view in pending],
+        more_events=len(found) > limit,
         missing_daemon=await missing_daemon(database),
     )
 

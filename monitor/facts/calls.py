@@ -24,6 +24,12 @@ def write_percent(measured: Progress) -> str:
     return "" if measured.percent is None else f"{measured.percent:g}%"
 
 
+def write_share(measured: Progress) -> str:
+    """Write both in short: `5/7 71%`; all but all of the calls are not 100%."""
+    percent = "" if measured.percent is None else f"{int(measured.percent)}%"
+    return f"{write_calls(measured)} {percent}".rstrip()
+
+
 def write_progress(measured: Progress) -> str:
     """Write how far the calls are: percent, finished and open calls."""
     if measured.finished is None or measured.open is None:

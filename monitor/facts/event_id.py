@@ -12,12 +12,19 @@ NAMED: Final = 5
 _PREFIX: Final = "evt_"
 _GIVEN: Final = re.compile(f"{_PREFIX}[a-z2-7]{{1,26}}", re.IGNORECASE)
 _WHOLE: Final = len(_PREFIX) + 26
+_SHORT: Final = len(_PREFIX) + 8
+"""As Slack's messages show it."""
+
+
+def short_id(event_id: str) -> str:
+    """Return the beginning that a screen shows; it stands for the event in all commands."""
+    return event_id[:_SHORT]
 
 
 async def whole_id(database: Database, given: str) -> str | None:
     """Return the id that a text, in any case, is or begins; none when there is no such event.
 
-    Slack's messages show the first 8 letters. Raises UnknownNameError that names the candidates.
+    Raises UnknownNameError that names the candidates.
     """
     if not _GIVEN.fullmatch(given):
         return None

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from monitor.core.batch import Knowledge
 from monitor.core.forecast import Forecast, write_rate
 from monitor.facts.times import write_short_time, write_wait
 
@@ -18,3 +19,11 @@ def write_forecast(found: Forecast | None, *, now: datetime, short: bool = False
         return pace
     about = "" if short else f" about {write_short_time(found.ends_at)},"
     return f"{pace}, ends{about} in {write_wait(found.ends_at - now)}"
+
+
+def write_course(known: Knowledge, found: Forecast | None, *, now: datetime) -> str:
+    """Write in short what is to come: `ends in 12 min`, else `25/min`, or `starts in 3 h`."""
+    if found is not None:
+        return write_forecast(found, now=now, short=True).rpartition(", ")[2]
+    start = known.scheduled_at
+    return f"starts in {write_wait(start - now)}" if start and start > now else ""

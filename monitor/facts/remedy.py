@@ -15,7 +15,8 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
     "generic": {
         "url": "url",
         "key": "bearer, headers, query or password",
-        "too_large": "ask its API for less at a time, or raise answer_limit, up to 16MiB",
+        "too_large": "raise answer_limit, up to 16MiB, if that is what it exceeds; ask its API for"
+        " less at a time; simplify the expressions",
     },
 }
 """By provider: the keys of its sources' tables that a remedy may name."""
@@ -159,16 +160,22 @@ def describe(kind: FailureKind, status_code: int | None) -> str:
 
 
 def describe_failures(failures: Failures, *, provider: str, read_before: bool) -> str:
-    """Write why a batch's polls fail; empty when they do not."""
+    """Write why a batch's polls fail, and mostly what to do; empty when they do not."""
+    brief = name_failures(failures, read_before=read_before)
+    # what passes by itself needs no remedy
+    if failures.kind is None or (read_before and failures.kind is not FailureKind.TOO_LARGE):
+        return brief
+    return f"{brief}, {remedy(failures.kind, provider=provider)}"
+
+
+def name_failures(failures: Failures, *, read_before: bool) -> str:
+    """Write in short why a batch's polls fail; empty when they do not."""
     if failures.kind is None:
         return ""
     name = describe(failures.kind, failures.status_code)
     if failures.reason is not None:
         name += f" ({failures.reason})"
-    if read_before and failures.kind is not FailureKind.TOO_LARGE:  # it does not pass by itself
-        return name
-    name = name if read_before else f"never read: {name}"
-    return f"{name}, {remedy(failures.kind, provider=provider)}"
+    return name if read_before else f"never read: {name}"
 
 
 def write_failing(source: SourceRow) -> str:

@@ -29,6 +29,20 @@ def write_short_time(at: datetime | None) -> str:
     return write_time(at)
 
 
+def write_clock(at: datetime | None, *, now: datetime) -> str:
+    """Write a time by the clock of here and `now`, whose zone is to be said once beside it.
+
+    Today's as `09:31:02`, this year's as `Jan 28 09:31`, an older one as `2025-12-31`.
+    """
+    if at is None:
+        return ""
+    today = now.astimezone()
+    local = at.astimezone(today.tzinfo)
+    if local.date() == today.date():
+        return local.strftime("%H:%M:%S")
+    return local.strftime("%b %e %H:%M" if local.year == today.year else "%Y-%m-%d")
+
+
 def stamp_if(at: datetime | None) -> str | None:
     """Write a time as JSON has it, in UTC; null for none."""
     return None if at is None else stamp(at)

@@ -1,12 +1,16 @@
 """Text that strangers wrote, made fit to show: without secrets, without control characters."""
 
 import base64
+import html
+import json
 import re
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote_plus
 
+Redact = Callable[[str], str]
+"""Replaces secrets in a text."""
 REDACTED: Final = "[redacted]"
 
 _NO_SECRET: Final = re.compile(r"\d{4}-\d{2}-\d{2}|v?\d{1,2}(\.\d{1,3})*|.{,3}")
@@ -32,18 +36,22 @@ def without_numbers(text: str) -> str:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Replace the secrets, as they are and as URLs, JSON and base64 write them."""
+    """Replace the secrets, as they are and as URLs, JSON, HTML and base64 write them."""
     return redacting(secrets)(text)
 
 
-def redacting(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Return what redacts these secrets, for many texts."""
+def redacting(secrets: Iterable[str]) -> Redact:
+    """Return what redacts these secrets, for many texts; another process can be told it."""
     forms = {form for secret in secrets for form in _forms(secret)}
     if not forms:
         return str
     longest_first = sorted(forms, key=len, reverse=True)
-    pattern = "|".join(re.escape(form) for form in longest_first)
-    return partial(re.compile(pattern, re.IGNORECASE).sub, REDACTED)
+    pattern = "|".join("".join(map(_spellings, form)) for form in longest_first)
+    return partial(_replace, re.compile(pattern, re.IGNORECASE), min(map(len, forms)))
+
+
+def _replace(pattern: re.Pattern[str], shortest: int, text: str) -> str:
+    return text if len(text) < shortest else pattern.sub(REDACTED, text)
 
 
 def tellable(values: Iterable[str]) -> list[str]:
@@ -61,8 +69,27 @@ def _forms(secret: str) -> Iterable[str]:
     words = {word for word in secret.split() if len(word) >= _SHORTEST_WORD}
     for part in {secret, *words} - {""}:
         yield part
-        yield quote(part, safe="")
-        yield quote(part)
-        yield quote_plus(part)
-        yield part.replace("/", "\\/")
         yield base64.b64encode(part.encode(errors="replace")).decode().rstrip("=")
+
+
+@cache
+def _spellings(character: str) -> str:
+    """Return the pattern of a character as it is, in a URL, in one within a URL, JSON and HTML."""
+    octets = character.encode(errors="surrogatepass")
+    units = character.encode("utf-16-be", errors="surrogatepass")
+    written = {
+        character,
+        "".join(f"%{octet:02x}" for octet in octets),
+        "".join(f"%25{octet:02x}" for octet in octets),
+        "".join(
+            f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)
+        ),
+        json.dumps(character)[1:-1],
+        f"\\{character}",
+        f"&#{ord(character)};",
+        f"&#x{ord(character):x};",
+        html.escape(character),
+        quote_plus(character, errors="replace"),
+    }
+    longest_first = sorted(written, key=len, reverse=True)
+    return f"(?:{'|'.join(map(re.escape, longest_first))})"

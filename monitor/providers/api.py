@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
@@ -11,7 +12,7 @@ from urllib.parse import quote, urlencode
 from monitor.core.errors import DescriptorsError, NetworkError, PollError, SecretMissingError
 from monitor.core.failure import FailureKind, kind_of_status
 from monitor.net.answer import USABLE, Answer, Take
-from monitor.net.redact import redacting
+from monitor.net.redact import Redact, redacting, tellable
 from monitor.net.retry_after import parse_retry_after
 from monitor.providers.aside import read_aside
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 _KEY_REFUSED: Final = frozenset({FailureKind.UNAUTHORIZED, FailureKind.FORBIDDEN})
 """Bolna answers a bad key with either."""
-_SHORTEST_KEY: Final = 12
-"""In characters: a shorter parameter, such as a region or a date, may well be part of a name."""
 _Read = TypeVar("_Read")
 
 
@@ -32,6 +31,9 @@ class Auth(NamedTuple):
     headers: Mapping[str, str]
     query: Mapping[str, str] = MappingProxyType({})
     """Parameters, as they are before they are percent-encoded."""
+    keys: tuple[str, ...] = ()
+    """What of them is secret: it may show nowhere, though some APIs tell the URL that was asked
+    for."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False, repr=False)  # it holds the key
@@ -47,8 +49,8 @@ class Api:
     """Of each request."""
     on_answer: Callable[[Answer], object] | None
     """See every answer as it came."""
-    hide: Callable[[str], str] = field(default=str, init=False)
-    """Redact the key in what is shown of an answer: some APIs tell the URL that was asked for."""
+    hide: Redact = field(default=str, init=False)
+    """Redact the key in what is shown of an answer."""
     _auth: Auth | None = field(default=None, init=False)
 
     async def fetch(
@@ -77,15 +79,17 @@ class Api:
         except TimeoutError as error:
             raise PollError(FailureKind.TIMEOUT) from error
 
-    async def read(self, path: str, read: Callable[[bytes], _Read]) -> _Read:
+    async def read(self, path: str, read: Callable[[bytes, Redact], _Read]) -> _Read:
         """Return what `read` makes of a document, within two deadlines; a large one is read aside.
 
-        For sources that have an `answer_limit`. Raises PollError, as `fetch` and `read` do.
+        It is told how to redact the key. For sources that have an `answer_limit`. Raises PollError,
+        as `fetch` and `read` do.
         """
         until = self._until()
         place = self.client.place()
         try:
-            return await read_aside(read, await self.fetch(path, place=place), until=until)
+            document = await self.fetch(path, place=place)
+            return await read_aside(partial(_hiding, read, self.hide), document, until=until)
         except PollError as error:
             if error.reason is None:
                 raise
@@ -95,6 +99,7 @@ class Api:
             raise error.because(reason) from error
         finally:
             place.leave()
+            document = b""
 
     def _until(self) -> float:
         """Return when a poll that begins now is over, by the loop's clock."""
@@ -111,8 +116,7 @@ class Api:
             raise PollError(FailureKind.KEY_MISSING) from error
         except DescriptorsError as error:
             raise PollError(FailureKind.DESCRIPTORS) from error
-        keys = (*auth.headers.values(), *auth.query.values())
-        self.hide = redacting(key for key in keys if len(key) >= _SHORTEST_KEY)
+        self.hide = redacting(tellable(auth.keys))
         if "accept" not in map(str.lower, auth.headers):
             auth = auth._replace(headers={"Accept": "application/json", **auth.headers})
         self._auth = auth
@@ -132,6 +136,10 @@ class Api:
         if answer.status_code not in USABLE:
             raise _failure(answer)
         return answer.body
+
+
+def _hiding(read: Callable[[bytes, Redact], _Read], hide: Redact, document: bytes) -> _Read:
+    return read(document, hide)
 
 
 def quote_id(batch_id: str) -> str:

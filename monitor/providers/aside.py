@@ -1,8 +1,7 @@
 """Reading aside: a large answer is read in a process of its own, so that nothing waits for it.
 
 A thread would not do: it holds the interpreter (an answer of 13.6 MiB stopped all others for
-0.17 s). There is one such process, started when it is needed; it reads one answer at a time, of
-those that wait the shortest first.
+0.17 s). There is one such process, started when it is needed; it reads one answer at a time.
 """
 
 import asyncio
@@ -23,6 +22,8 @@ from monitor.providers.document import values_in
 
 _Read = TypeVar("_Read")
 
+LONG: Final = 2**20
+"""In bytes: shorter documents go first."""
 FEW: Final = 1_000
 """Values: an expression takes up to 20 µs for each."""
 LONGEST_READ: Final = 5.0
@@ -52,11 +53,15 @@ async def read_aside(read: Callable[[bytes], _Read], document: bytes, *, until: 
 
 
 class _Desk:
-    """Where the process reads: one at a time, of those who wait the shortest first."""
+    """Where the process reads: one at a time, in their order, but for long ones, which come last.
+
+    No further order of their lengths: where there is more than can be read, the longest batch
+    would not be read at all.
+    """
 
     def __init__(self) -> None:
         self._is_taken = False
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
         self._order = count()
         self._starting: asyncio.Task[None] | None = None
 
@@ -65,7 +70,7 @@ class _Desk:
         """Wait for one's turn."""
         if self._is_taken:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            heappush(self._waiting, (length, next(self._order), turn))
+            heappush(self._waiting, (length > LONG, next(self._order), turn))
             try:
                 await turn
             except asyncio.CancelledError:
@@ -112,10 +117,13 @@ _desk: Final = _Desk()
 
 async def _start() -> None:
     """Start the process, if it is not there."""
-    from anyio import to_process
+    from anyio import BrokenWorkerProcess, to_process
 
     os.environ.setdefault("PYTHONSAFEPATH", "1")  # it begins by `-m`: with no module of this folder
-    await to_process.run_sync(_prepare)
+    try:
+        await to_process.run_sync(_prepare)
+    except (KeyboardInterrupt, SystemExit) as error:  # the process was told to end, not this one
+        raise BrokenWorkerProcess from error
 
 
 async def _read_in_process(read: Callable[[bytes], _Read], document: bytes) -> _Read:
@@ -152,7 +160,8 @@ _kept: Final[list[bytes]] = []
 
 
 def _prepare() -> None:
-    """Let no answer take more memory than it may."""
+    """Let no answer take more memory than it may, and Ctrl-C be for the daemon alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError, ValueError):  # some systems know no such limit
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
 
@@ -160,6 +169,7 @@ def _prepare() -> None:
 def _keep(part: bytes, begin: int) -> None:
     """Keep one more part of the document."""
     if begin == 0:
+        _prepare()  # another process may have been started meanwhile
         _kept.clear()
     _kept.append(part)
 

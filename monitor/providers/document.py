@@ -15,6 +15,7 @@ from monitor.core.batch import NAME_LIMIT, STATUS_LIMIT
 from monitor.core.batch_id import ID_LIMIT
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
+from monitor.net.redact import Redact
 
 LARGEST_COUNT: Final = 2**63 - 1
 """Both databases hold 64-bit integers."""
@@ -60,7 +61,7 @@ def values_in(document: bytes) -> int:
     return 1 + sum(map(document.count, (b",", b"[", b"{")))
 
 
-def check_id(found: object, batch_id: str) -> None:
+def check_id(found: object, batch_id: str, hide: Redact = str) -> None:
     """Raise PollError for another batch's document (trust no proxy); no id at all is fine.
 
     Case and dashes are not compared: a UUID pasted in another notation names the same batch. Of a
@@ -71,7 +72,7 @@ def check_id(found: object, batch_id: str) -> None:
     if not isinstance(found, str):
         raise invalid("its id is no text")
     if _bare(last_segment(found)) != _bare(batch_id):
-        raise invalid(f"its id is {_quoted(found)}, not {_quoted(batch_id)}")
+        raise invalid(f"its id is {_quoted(hide(found))}, not {_quoted(batch_id)}")
 
 
 def last_segment(name: str) -> str:

@@ -30,8 +30,11 @@ class _WithMinus(Functions):
 
 _EQUALS: Final = frozenset({"eq", "ne"})
 _JOINS: Final = frozenset({"and", "or"})
+_OPENS: Final = frozenset({"lparen", "comma"})
+_CLOSES: Final = frozenset({"rparen", "comma"})
 _PATH: Final = frozenset({"dot", "lbracket", "flatten", "filter"})
-"""By their tokens: what compares, what chooses, and what goes on within a field."""
+"""By their tokens: what compares, what chooses, what an argument lies between, and what goes on
+within a field."""
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """A name that needs no quotes."""
 _PROJECTIONS: Final = frozenset({"projection", "filter_projection", "value_projection"})
@@ -90,7 +93,8 @@ class Expression:
 def doubtful_fields(expression: Expression) -> list[str]:
     """Return the fields that were perhaps meant as texts: those in double quotes, compared.
 
-    What `&&` and `||` choose as well, and what stands on the left, if it needs no quotes.
+    What `&&` and `||` choose as well, an argument, and what stands on the left, if it needs no
+    quotes.
     """
     tokens: list[Any] = [{"type": "eof"}, *Lexer().tokenize(expression.text)]
     return [
@@ -105,7 +109,8 @@ def _is_doubtful(name: str, before: str, after: str) -> bool:
     if before == "dot" or after in _PATH:
         return False
     beside = {before, after} & (_EQUALS | _JOINS)
-    return before in _EQUALS or bool(beside and _PLAIN.fullmatch(name))
+    argument = before in _OPENS and after in _CLOSES
+    return before in _EQUALS or bool((beside or argument) and _PLAIN.fullmatch(name))
 
 
 def parse_expression(value: object) -> Expression:

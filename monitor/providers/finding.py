@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from monitor.core.batch import COUNTS_LIMIT, STATUS_LIMIT, Counts
 from monitor.core.errors import PollError
+from monitor.net.redact import Redact
 from monitor.providers.document import (
     LARGEST_COUNT,
     read_count,
@@ -67,12 +68,33 @@ def find(key: str, expression: Expression, document: object) -> object:
     return expression.evaluate(document, nulls=key == "counts")
 
 
-def make_finding(key: str, expression: Expression, document: object) -> Finding:
+def without_keys(found: object, hide: Redact) -> object:
+    """Return what was found with the texts in it redacted, before any is cut to size."""
+    match found:
+        case _ if hide is str:
+            return found
+        case str():
+            return hide(found)
+        case list():
+            return [hide(item) if isinstance(item, str) else item for item in found]
+        case dict():
+            hidden: dict[str, Any] = {}
+            for word, number in found.items():
+                shown = hide(word)
+                known = hidden.get(shown)
+                both = isinstance(known, int) and isinstance(number, int)
+                hidden[shown] = known + number if both else number
+            return hidden
+        case _:
+            return found
+
+
+def make_finding(key: str, expression: Expression, document: object, hide: Redact = str) -> Finding:
     """Say what a key's expression finds in a document, and whether it fits."""
     found: object = None
     problem = note = None
     try:
-        found = find(key, expression, document)
+        found = without_keys(find(key, expression, document), hide)
         if read_found(key, found) is None and found:
             note = "stands for unknown" if found in _UNKNOWN else "not understood: taken for none"
     except ValueError as error:

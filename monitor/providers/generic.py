@@ -1,13 +1,12 @@
 """Any JSON API that the config file describes: one request for a batch, and what it means."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
 
 from monitor.core.batch import Knowledge, Phase, Reading
 from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import CallStanding
-from monitor.providers.finding import READERS
+from monitor.providers.finding import READERS, Finding
 from monitor.providers.generic_finder import GenericFinder
 from monitor.providers.generic_settings import ID, PHASES, GenericSettings
 from monitor.providers.meaning import Meaning
@@ -30,27 +29,15 @@ class Generic:
     async def read(self, batch_id: str, known: Knowledge | None = None) -> Reading:
         """Return one reading of one batch, or raise PollError, within two deadlines."""
         url = self._url.replace(ID, quote_id(batch_id))
-        reading = await self._api.read(url, partial(self.meaning.read, batch_id=batch_id))
-        return _hide(reading, self._api.hide)
+        return await self._api.read(url, partial(self.meaning.read, batch_id=batch_id))
+
+    def findings(self, document: bytes) -> Iterator[Finding]:
+        """Yield what each expression makes of a document; raise PollError if it is none."""
+        return self.meaning.findings(document, self._api.hide)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._api.close()
-
-
-def _hide(reading: Reading, hide: Callable[[str], str]) -> Reading:
-    """Return a reading whose texts show no key."""
-    name, counts = reading.name, reading.counts
-    shown = (reading.status, name or "", *(counts or ()), *reading.unknown_call_statuses)
-    if all(hide(text) == text for text in shown):
-        return reading
-    return replace(
-        reading,
-        status=hide(reading.status),
-        name=name and hide(name),
-        counts=counts and {hide(word): number for word, number in counts.items()},
-        unknown_call_statuses=tuple(map(hide, reading.unknown_call_statuses)),
-    )
 
 
 def meaning_of(settings: GenericSettings) -> Meaning:

@@ -10,10 +10,11 @@ from monitor.core.discovery import DiscoveryAnswer, too_large
 from monitor.core.errors import PollError
 from monitor.providers.api import Api
 from monitor.providers.discovery import on_page
-from monitor.providers.document import invalid
+from monitor.providers.document import LARGEST_COUNT, invalid
 from monitor.providers.generic_list import GenericDiscoverySettings, Listing, Page
 
 PAGES_LIMIT: Final = 100
+_GONE: Final = frozenset({404, 410})
 
 
 class GenericFinder:
@@ -41,7 +42,7 @@ class GenericFinder:
         try:
             return await self._api.read(walk.url, partial(self._listing.read, now=now))
         except PollError as error:
-            if error.status_code == 404 and walk.is_beyond_first:
+            if error.status_code in _GONE and walk.is_beyond_first:
                 return Page(found=DiscoveryAnswer(), next=None, mark=b"")
             raise
 
@@ -55,6 +56,8 @@ class _Walk:
         self._next = settings.next
         self._asked: set[str] = set()
         self._marks = {b""}
+        self._entries = LARGEST_COUNT
+        """How many batches the page before held."""
 
     @property
     def is_beyond_first(self) -> bool:
@@ -76,10 +79,16 @@ class _Walk:
         return True
 
     def _count(self, page: Page, parameter: str, step: int) -> str | None:
-        """Return the next page's number or offset; none after one that is empty or came before."""
+        """Return the next page's number or offset; none after one that is empty or came before.
+
+        Raises PollError where batches were passed over.
+        """
         if page.mark in self._marks:
             return None
+        if self._entries < step > 1:
+            raise invalid(f"a page holds {self._entries} batches: discover.next adds {step}")
         self._marks.add(page.mark)
+        self._entries = page.entries
         first = 1 if step == 1 else 0
         return str(_number(self.url, parameter, first) + step)
 

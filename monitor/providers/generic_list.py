@@ -14,6 +14,7 @@ from monitor.core.discovery import DiscoveryAnswer, Entries
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.headers import check_parameter
+from monitor.net.redact import Redact
 from monitor.providers.discovery import DiscoverySettings, Sieve
 from monitor.providers.document import decode_any, last_segment
 from monitor.providers.entries import CURSOR_LIMIT
@@ -65,7 +66,7 @@ class GenericDiscoverySettings(DiscoverySettings):
     the [expression](#expressions) that finds its value in this page; null, false or nothing is the
     end. `{ page = "+1" }` counts the pages instead, from the number in `url` or 1;
     `{ offset = "+50" }` adds as many as a page holds, from the number in `url` or 0. Both go on
-    until a page is empty, comes again, or is answered by a 404. Where the newest come first, no
+    until a page is empty, comes again, or is answered by a 404 or 410. Where the newest come first, no
     page is asked for beyond `max_age`."""
 
     @field_validator("url")
@@ -99,6 +100,8 @@ class Page(NamedTuple):
     """The value that the next page is asked by; none after the last, or where they are counted."""
     mark: bytes
     """The same for pages with the same batches; empty for one without any."""
+    entries: int = 0
+    """How many batches it holds."""
     rest_is_old: bool = False
     """The newest come first, and the last of these is older than what is wanted."""
 
@@ -110,7 +113,7 @@ class Listing:
     settings: GenericDiscoverySettings
     values_limit: int
 
-    def read(self, document: bytes, *, now: datetime) -> Page:
+    def read(self, document: bytes, hide: Redact, *, now: datetime) -> Page:
         """Read a page; raise PollError, which names the expression, if it fits not."""
         page = decode_any(document, values_limit=self.values_limit)
         items = _find("items", self.settings.items, page)
@@ -121,13 +124,16 @@ class Listing:
         times: list[datetime | None] = []
         for item in items or ():
             batch_id, created_at, status = self._read_item(item)
+            mark.update(f"{batch_id or item}\n".encode(errors="replace"))
+            if batch_id is not None and hide(batch_id) != batch_id:
+                batch_id = None  # it holds the key
             sieve.take(batch_id, created_at=created_at, status=status)
-            mark.update(f"{batch_id}\n".encode(errors="replace"))
             times.append(created_at)
         return Page(
             found=sieve.found() if items is not None else _NO_LIST,
             next=self._next(page),
             mark=mark.digest() if items else b"",
+            entries=len(items or ()),
             rest_is_old=_descends_below(now - self.settings.max_age, times),
         )
 

@@ -20,6 +20,8 @@ from monitor.secret import Secret
 from monitor.setting_types import MIB, Rate, Settings, Size, parse_size, size_between
 
 ID: Final = "{id}"
+_KEY_LENGTH: Final = 16
+"""In characters: shorter ones are mostly no keys."""
 
 PHASES: Final[Mapping[str, tuple[Phase, Outcome | None]]] = {
     "pending": (Phase.PENDING, None),
@@ -125,14 +127,24 @@ class GenericSettings(SharedSettings):
 
     def read_auth(self) -> Auth:
         """Read what says who asks; raise SecretMissingError."""
-        read = {name: value.read() for name, value in self.headers.items()}
+        headers = {name: value.read() for name, value in self.headers.items()}
+        query = {name: value.read() for name, value in self.query.items()}
+        keys = [value.read() for value in self.held_secrets() if self._is_key(value)]
         if self.bearer is not None:
-            read["Authorization"] = f"Bearer {self.bearer.read()}"
+            headers["Authorization"] = f"Bearer {self.bearer.read()}"
         if self.username is not None:
             password = "" if self.password is None else self.password.read()
             pair = f"{self.username.read()}:{password}".encode()
-            read["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-        return Auth(read, {name: value.read() for name, value in self.query.items()})
+            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        return Auth(headers, query, tuple(keys))
+
+    def _is_key(self, value: Secret) -> bool:
+        """Return whether it is secret: what stands in the file may well be a region or a format."""
+        return (
+            value.value is None
+            or value in (self.bearer, self.password)
+            or (len(value.value) >= _KEY_LENGTH and not value.name.lower().startswith("accept"))
+        )
 
     def held_secrets(self) -> list[Secret]:
         """List the secrets of this table, those of headers and query too."""

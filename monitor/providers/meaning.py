@@ -8,10 +8,11 @@ from typing import Any
 from monitor.core.batch import COUNTS_LIMIT, Counts, Outcome, Phase, Reading
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
+from monitor.net.redact import Redact
 from monitor.providers.calls import CallStanding, weigh
 from monitor.providers.document import check_id, decode_any
 from monitor.providers.expression import Expression
-from monitor.providers.finding import Finding, find, make_finding, read_found
+from monitor.providers.finding import Finding, find, make_finding, read_found, without_keys
 from monitor.providers.words import Dictionary
 
 
@@ -31,15 +32,16 @@ class Meaning:
     values_limit: int
     """How many values an answer may hold."""
 
-    def read(self, document: bytes, batch_id: str) -> Reading:
+    def read(self, document: bytes, hide: Redact = str, *, batch_id: str) -> Reading:
         """Put a document in our words; raise PollError, which names the expression, if it fits not.
 
-        No status word, another batch's id and what is no number of calls fail; a name or a start
-        may be missing.
+        Its texts show no key. No status word, another batch's id and what is no number of calls
+        fail; a name or a start may be missing.
         """
-        find_in = partial(self._find, self._decode(document))
+        fields = self._decode(document)
+        find_in = partial(self._find, fields, hide=hide)
         if "id" in self.expressions:
-            check_id(find_in("id"), batch_id)
+            check_id(self._find(fields, "id", hide=str), batch_id, hide)
         status: str = find_in("status")
         phase, outcome = self.phases(status)
         shown: Counts | None = find_in("counts")
@@ -67,22 +69,22 @@ class Meaning:
             scheduled_at=find_in("scheduled_at"),
         )
 
-    def findings(self, document: bytes) -> Iterator[Finding]:
+    def findings(self, document: bytes, hide: Redact = str) -> Iterator[Finding]:
         """Yield what each expression makes of a document; raise PollError if it is none."""
         fields = self._decode(document)
         for key, expression in self.expressions.items():
-            yield make_finding(key, expression, fields)
+            yield make_finding(key, expression, fields, hide)
 
     def _decode(self, document: bytes) -> object:
         return decode_any(document, values_limit=self.values_limit)
 
-    def _find(self, fields: object, key: str) -> Any:
+    def _find(self, fields: object, key: str, *, hide: Redact) -> Any:
         """Return what an expression finds; none for null, or where no expression is given."""
         expression = self.expressions.get(key)
         if expression is None:
             return None
         try:
-            return read_found(key, find(key, expression, fields))
+            return read_found(key, without_keys(find(key, expression, fields), hide))
         except ValueError as error:
             raise PollError(FailureKind.EXPRESSION, 200, expression=key) from error
 

@@ -62,11 +62,11 @@ def _slots(days: object) -> Iterator[Slot]:
 
 def make_slot(day: int, start: int, end: int) -> Slot:
     """Make a slot of minutes after midnight; it ends when the clock shows its end for the first
-    time after its start: a day later, or two where it starts at 24:00.
+    time after its start. 24:00 is 0:00 of the next day.
     """
-    while end <= start:
-        end += _DAY
-    return Slot(day=day, start=start, end=end)
+    if start == _DAY:
+        day, start = (day + 1) % 7, 0
+    return Slot(day=day, start=start, end=end if end > start else end + _DAY)
 
 
 def _objects(found: object) -> list[dict[str, Any]]:

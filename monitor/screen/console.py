@@ -12,8 +12,10 @@ from monitor.core.delivery import DeliveryState, VerdictKind
 from monitor.facts.sentence import Sentence, Tone
 from monitor.net.redact import printable
 
-PIPE_WIDTH: Final = 400
+PIPE_WIDTH: Final = 100_000
 """Columns where nobody says: one line a row, whatever its length."""
+ROOMY: Final = 100
+"""Columns from which on a table has all that is shown by default."""
 
 Cell = Text | str
 """A text with its colours, or a plain one, which is made safe where it is shown."""
@@ -42,9 +44,19 @@ _COLOURS: Final[Mapping[Tone, str]] = {
 def make_console() -> Console:
     """Return the console on standard output; into a pipe it breaks no lines."""
     console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+    if is_piped():
         console.width = PIPE_WIDTH
     return console
+
+
+def is_piped() -> bool:
+    """Return whether nobody says how wide the output is: all of it is to be whole."""
+    return not Console().is_terminal and not os.environ.get("COLUMNS", "").isdigit()
+
+
+def has_room() -> bool:
+    """Return whether a table has room for what is only good to know."""
+    return make_console().width >= ROOMY
 
 
 def put(*lines: RenderableType | Sentence) -> None:
@@ -76,10 +88,3 @@ def word(value: str | None) -> Text:
 def style_of(value: str) -> str:
     """Return the colour of a phase, an outcome, a state or a verdict; empty for any other word."""
     return _STYLES.get(value, "")
-
-
-def whole(value: str, style: str = "") -> Text:
-    """Return a time, or whatever else no column may break over two lines if there is room."""
-    text = safe(value, style)
-    text.no_wrap = True
-    return text

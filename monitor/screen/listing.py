@@ -15,7 +15,7 @@ async def take(
     found: AsyncIterator[Item], limit: int | None, *, usual: int = TABLE_LIMIT
 ) -> tuple[list[Item], list[Sentence]]:
     """Return the first items, as many as are shown, and what to do if there are more."""
-    wanted = limit or usual
+    wanted = usual if limit is None else limit
     items: list[Item] = []
     async for item in found:
         if len(items) == wanted:

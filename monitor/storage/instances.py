@@ -31,6 +31,16 @@ def forget_instance(connection: Connection, name: str) -> None:
     connection.execute(_GONE, {"name": name})
 
 
+# all that have not ended
+_ALL: Final = text("SELECT name, seen_at FROM instances ORDER BY name")
+
+
+@reading
+def daemons_seen(connection: Connection) -> dict[str, datetime]:
+    """Return when each daemon that has not ended said last that it is alive, by name."""
+    return {name: from_milliseconds(at) for name, at in connection.execute(_ALL)}
+
+
 # the one that spoke last
 _LAST: Final = text("SELECT max(seen_at) FROM instances")
 

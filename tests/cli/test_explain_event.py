@@ -125,7 +125,7 @@ async def test_one_whose_daemon_ended_amid_it_is_not_being_sent(monitor: Run, st
     (claimed,) = await store.take(at=NOW)
 
     shown = " ".join((await monitor("explain", event)).out.split())
-    listed = (await monitor("deliveries")).out
+    listed = (await monitor("deliveries", "-o", "wide")).out
 
     assert f"delivery {claimed.row} was being sent when its daemon ended; the next one" in shown
     assert "abandoned by its daemon" in " ".join(listed.split())

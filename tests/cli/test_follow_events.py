@@ -182,3 +182,16 @@ async def test_without_a_database_there_is_nothing_to_follow(process: Run, in_fo
 
     assert ended.code == 1
     assert ended.err.startswith(f"no database at {in_force.parent}/monitor.db yet")
+
+
+async def test_of_no_old_ones_only_the_new_ones_come_as_with_tail(store: Store) -> None:
+    start = datetime.now(UTC) - timedelta(hours=1)
+    await lived(store, 3, start=start)
+
+    async with following("-n", "0", "-o", "json") as follow:
+        assert (await follow.complaint()).startswith("no daemon is alive")  # it has begun
+        await store.tell("x", at=start + 13 * MINUTE)
+        new = json.loads(await follow.line())
+        await follow.interrupt()
+
+    assert new["data"]["sequence"] == 4

@@ -4,6 +4,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from rich.cells import cell_len
 
 from monitor.core.batch import Failures, Outcome, Phase, Reading
 from monitor.core.errors import PollError
@@ -101,7 +102,8 @@ async def test_a_running_batch_has_a_pace_and_an_end(monitor: Run, store: Store)
     (batch,) = (await monitor("list", "-o", "json")).json
 
     assert batch["forecast"]["calls_per_minute"] == 20
-    assert "20/min, ends in 1 min" in table or "20/min, ends in 2 min" in table
+    assert "ends in 1 min" in table or "ends in 2 min" in table
+    assert "20/min, ends in " in (await monitor("list", "-o", "wide")).out
 
 
 async def test_nothing_is_foretold_while_nobody_reads(monitor: Run, store: Store) -> None:
@@ -160,27 +162,70 @@ async def test_a_table_shows_provider_text_as_text(
     monkeypatch.setenv("COLUMNS", "200")
 
     shown = (await monitor("list")).out
+    wide = (await monitor("list", "-o", "wide")).out
 
-    _, _, row = shown.splitlines()
-    assert " ".join(row.split()) == (
+    assert " ".join(shown.splitlines()[2].split()) == (
+        "bolna x a[/b].csv \ufffd[31m completed 7/7 100% Jan 29 08:31"
+    )
+    assert " ".join(wide.splitlines()[2].split()) == (
         "bolna x a[/b].csv \ufffd[31m ended completed 7/7 100% added "
         "2026-01-29 08:31:00 UTC 2026-01-29 08:31:00 UTC"
     )
 
 
 @pytest.mark.parametrize("columns", [80, 100, 160])
-async def test_a_table_fits_the_screen_and_keeps_ids_whole(
-    columns: int, monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["n" * 60, "東京のお客様リスト" * 6, "🎉" * 40])
+async def test_a_batch_is_one_line_that_fits_the_screen(
+    columns: int, name: str, monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch_id = "3c90c3cc0d444b5088888dd25736052a"
-    await store.add(batch_id, name="n" * 60)
-    await store.tell(batch_id)
+    source = "a-source-of-quite-a-long-name"
+    await store.add("3c90c3cc0d444b5088888dd25736052a", name=name, source=source)
     monkeypatch.setenv("COLUMNS", str(columns))
+
+    _, _, row, summary = (await monitor("list")).out.splitlines()
+
+    assert "3c90c3cc " in row
+    assert cell_len(row) <= columns
+    assert summary == "1 in all: 1 not read · 1 no source"
+
+
+async def test_what_a_screen_cuts_is_whole_in_a_wide_table_and_in_a_pipe(
+    process: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id, name = "3c90c3cc0d444b5088888dd25736052a", "n" * 250
+    await store.add(batch_id, name=name)
+
+    wide = (await process("list", "-o", "wide")).out.splitlines()
+    monkeypatch.delenv("COLUMNS")
+    piped = (await process("list")).out.splitlines()
+
+    for lines in (wide, piped):
+        assert lines[2].split()[:3] == ["bolna", batch_id, name]
+
+
+async def test_an_id_that_is_too_long_is_broken_and_all_else_stays(
+    monitor: Run, store: Store
+) -> None:
+    ids = ["a" * 200 + "1", "a" * 200 + "2"]
+    await store.add(*ids)
+
+    lines = (await monitor("list")).out.splitlines()
+
+    assert all(len(line) <= 80 for line in lines)
+    assert sum("not read" in line for line in lines[2:-1]) == 2
+    shown = "".join(line[8:].replace("not read", "").strip() for line in lines[2:-1])
+    assert shown == ids[1] + ids[0]
+
+
+async def test_ids_are_as_short_as_each_stands_for_one_batch(monitor: Run, store: Store) -> None:
+    like = ("3c90c3cc0d444b5088888dd25736052a", "3c90c3ccffff4b5088888dd25736052a")
+    others = ("9999999999999999999999", "campaign-12", "f" * 32)
+    await store.add(*like, *others)
 
     shown = (await monitor("list")).out
 
-    assert batch_id in shown
-    assert all(len(line) <= columns for line in shown.splitlines())
+    ids = {line.split()[1] for line in shown.splitlines()[2:-1]}
+    assert ids == {"3c90c3cc0d44", "3c90c3ccffff", "9999999999999999999999", "campaign-12", "f" * 8}
 
 
 async def test_into_a_pipe_a_batch_is_one_line(
@@ -192,16 +237,19 @@ async def test_into_a_pipe_a_batch_is_one_line(
 
     shown = (await process("list")).out
 
-    assert [line.split()[0] for line in shown.splitlines()[2:]] == ["bolna"]
+    assert [line.split()[0] for line in shown.splitlines()[2:-1]] == ["bolna"]
 
 
 async def test_times_on_screen_are_local_with_their_zone(process: Run, store: Store) -> None:
     await store.add("x")
     await store.tell("x")
 
-    shown = (await process("list", TZ="Asia/Kolkata", COLUMNS="200")).out
+    shown = (await process("list", TZ="Asia/Kolkata")).out
+    wide = (await process("list", "-o", "wide", TZ="Asia/Kolkata")).out
 
-    assert "2026-01-29 14:01:00 IST" in shown
+    assert "Polled IST" in shown
+    assert " Jan 29 14:01" in shown
+    assert "2026-01-29 14:01:00 IST" in wide
 
 
 @both
@@ -216,7 +264,7 @@ async def test_the_newest_come_first_up_to_the_limit(monitor: Run, store: Store)
     assert table.count("bolna") == 100
     assert "x119" in table
     assert "x019" not in table
-    assert "the newest 100; --limit N shows more" in table
+    assert table.endswith("100 of 120: 120 not read; --limit N shows more\n")
     assert limited.count("bolna") == 2
     assert [batch["id"] for batch in everything] == [f"x{n:03}" for n in reversed(range(120))]
     assert [batch["id"] for batch in some] == ["x119", "x118", "x117"]
@@ -408,7 +456,8 @@ async def test_at_80_columns_a_time_stays_on_its_line(
     shown = (await process("list", TZ=zone, COLUMNS="80")).out
 
     local = now.astimezone(ZoneInfo(zone))
-    assert f"{local:%H:%M:%S %Z}" in shown
+    assert f"Polled {local:%Z}" in shown
+    assert f"{local:%H:%M:%S} " in shown
     assert "check api_key" in shown
     assert all(len(line) <= 80 for line in shown.splitlines())
 
@@ -452,3 +501,119 @@ async def test_batches_that_no_daemon_reads_are_told(monitor: Run, store: Store)
     assert never == "no daemon is alive: `monitor run` starts one\n"
     assert gone.startswith("no daemon is alive: the last was seen at 2026-01-29 08:31:00 UTC;")
     assert alive == ""
+
+
+async def trouble(store: Store) -> None:
+    """Let there be batches in each kind of trouble, and newer ones that are well."""
+    now = datetime.now(UTC)
+    still = running(counts={"ringing": 2}, open_calls=2, live_calls=2)
+    await store.add("stalled", "lost", "failing", "overdue")
+    await store.tell("stalled", reading=still, at=now - 25 * MINUTE)
+    start = Reading(status="scheduled", phase=Phase.PENDING, scheduled_at=now - 70 * MINUTE)
+    await store.tell("overdue", reading=start, at=now - 2 * MINUTE)
+    await store.tell("stalled", reading=still, at=now - MINUTE)
+    for batch_id, since in (("lost", now), ("failing", None)):
+        failures = Failures(
+            polls=5, kind=FailureKind.NOT_FOUND, status_code=404, unreachable_since=since
+        )
+        await store.run(
+            "UPDATE batches SET failures = :failures WHERE external_id = :id",
+            failures=failures_column(failures),
+            id=batch_id,
+        )
+    await store.add("orphan", source="left")
+    await store.add("well")
+    await store.tell("well", at=now)
+
+
+@both
+async def test_trouble_comes_first_and_is_counted(
+    monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    await trouble(store)
+
+    lines = (await monitor("list")).out.splitlines()
+    some = (await monitor("list", "-n", "1")).out.splitlines()
+
+    rows = [" ".join(line.split()) for line in lines[2:8]]
+    assert [row.split()[1] for row in rows] == [
+        *("orphan", "overdue", "failing", "lost", "stalled", "well")
+    ]
+    for row, state in zip(
+        rows,
+        (
+            "no source",
+            "overdue 1 h 10 min",
+            "never read: 404",
+            "unreachable: 404",
+            "stalled 25 min",
+        ),
+        strict=False,
+    ):
+        assert state in row
+    assert lines[8] == "2 x never read: 404, wrong id, key or account?"
+    counted = (
+        "2 running, 1 pending, 3 not read ·"
+        " 1 stalled, 1 unreachable, 1 overdue, 1 failing, 1 no source"
+    )
+    assert " ".join(" ".join(lines[9:]).split()) == f"6 in all: {counted}"
+    assert " ".join(" ".join(some[3:]).split()) == f"1 of 6: {counted}; --limit N shows more"
+    assert "orphan" in some[2]
+
+
+@both
+async def test_trouble_alone_can_be_chosen(monitor: Run, store: Store) -> None:
+    await trouble(store)
+
+    listed = (await monitor("list", "--trouble", "-o", "json")).json
+    running_ones = (await monitor("list", "--trouble", "phase = running", "-o", "json")).json
+    none = (await monitor("list", "--trouble", "phase = ended")).out
+
+    assert [batch["id"] for batch in listed] == [
+        *("orphan", "overdue", "failing", "lost", "stalled")
+    ]
+    assert [batch["id"] for batch in running_ones] == ["stalled"]
+    assert none == "no watched batch matches and is in trouble; `monitor list` shows all\n"
+
+
+@pytest.mark.parametrize(
+    ("matcher", "ids"),
+    [
+        ("stalled = true", ["stalled"]),
+        ("unreachable = true", ["lost"]),
+        ("overdue = true", ["overdue"]),
+        ("late = true", []),
+        ('stalled = "", unreachable = "", overdue = ""', ["well", "orphan", "failing"]),
+    ],
+)
+async def test_matchers_know_conditions(
+    matcher: str, ids: list[str], monitor: Run, store: Store
+) -> None:
+    await trouble(store)
+
+    listed = (await monitor("list", matcher, "-o", "json")).json
+
+    assert [batch["id"] for batch in listed] == ids
+
+
+@pytest.fixture
+def tight(in_force: Path) -> None:
+    """Let a source be asked once a second, and no batch more often than every 30 s."""
+    text = in_force.read_text().replace('interval = "100ms"', 'interval = "30s"')
+    in_force.write_text(text.replace("[sources.bolna]", '[sources.bolna]\nrate_limit = "60/min"'))
+
+
+@pytest.mark.usefixtures("daemon", "tight")
+async def test_polls_that_the_budget_makes_late_are_told(monitor: Run, store: Store) -> None:
+    await store.add(*(f"x{number}" for number in range(90)))
+
+    shown = (await monitor("list")).out
+    await store.run("UPDATE sources SET blocked_until = 4102444800000")
+    paused = (await monitor("list")).out
+
+    assert " ".join(shown.split()).endswith(
+        "bolna: polls are late, 90 are due, for which its rate_limit of 60/min takes 1 min"
+        " 90 in all: 90 not read"
+    )
+    assert "polls are late" not in paused

@@ -117,7 +117,7 @@ async def test_a_test_that_failed_is_marked_and_no_redelivery_advised(
     consumer.status = 500
     await monitor("test", "crm")
 
-    shown = (await monitor("deliveries", "--state", "dead")).out
+    shown = (await monitor("deliveries", "--state", "dead", "-o", "wide")).out
 
     assert "a test, not sent again" in " ".join(shown.split())
     assert "redeliver" not in shown

@@ -34,14 +34,16 @@ async def test_a_table_says_what_happened_in_a_few_words(monitor: Run, store: St
     paused = Reading(status="PAUSED\x07", phase=Phase.PAUSED)
     await store.tell("x", reading=paused, at=NOW + 2 * MINUTE)
 
-    shown = (await monitor("events")).out
+    shown = (await monitor("events", "-o", "wide")).out
+    narrow = (await monitor("events")).out
 
     at = [
         shown.index(text) for text in ("running -> PAUSED\ufffd", "25%: ringing -1, completed +1")
     ]
     assert at == sorted(at)
     assert "batch.first_seen" in shown
-    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert all(len(line) <= 80 for line in narrow.splitlines())
+    assert "evt_" in narrow.splitlines()[2]
 
 
 async def test_on_a_wide_terminal_an_event_is_one_line(

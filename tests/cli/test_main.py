@@ -1,6 +1,8 @@
 import asyncio
 import os
 import pkgutil
+import re
+import shlex
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -12,7 +14,9 @@ import pytest
 
 from monitor import __version__
 from monitor.cli import commands
+from monitor.cli.command import make_command
 from monitor.cli.main import SECTIONS
+from monitor.simulator.bolna import SimulatedBolna, bolna_document
 from tests.cli.conftest import Run
 
 COMMANDS = [name for section in SECTIONS.values() for name in section]
@@ -36,7 +40,7 @@ async def test_help_lists_every_command_of_this_version(monitor: Run) -> None:
     shown = (await monitor("--help")).out
 
     assert set(COMMANDS) == {
-        *("demo", "init", "check-config", "migrate", "run", "test", "listen"),
+        *("demo", "init", "check-config", "migrate", "run", "status", "test", "listen"),
         *("add", "remove", "list", "show", "wait", "poll"),
         *("events", "explain", "deliveries", "delivery", "redeliver", "clear"),
         *("backup", "restore"),
@@ -87,6 +91,27 @@ async def test_each_help_fits_80_columns_and_names_its_config_option(
     assert ("-c, --config PATH" in shown.out) is (command not in ("init", "demo"))
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_each_help_has_examples_that_can_be_typed_and_exit_codes(
+    command: str, monitor: Run
+) -> None:
+    shown = (await monitor(command, "--help")).out
+
+    described, _, rest = shown.partition("  Examples:\n")
+    examples = [line for line in rest.partition("\n\n")[0].splitlines() if "monitor" in line]
+    assert len(described.splitlines()) >= 3
+    assert examples
+    for example in examples:
+        ours = re.split(r" \| (?!monitor)| && | < ", example.partition("monitor ")[2])[0]
+        name, *arguments = shlex.split(ours)
+        assert name == command
+        function = make_command(name, functions()[name])
+        with function.make_context(name, arguments):
+            pass
+    assert "\n  Exit codes: 0 " in shown
+    assert "2 " in shown.rpartition("Exit codes: ")[2]
+
+
 async def test_no_help_imports_anything_heavy() -> None:
     script = (
         "import sys\n"
@@ -111,6 +136,24 @@ async def test_a_command_that_reads_the_database_brings_no_engine() -> None:
     assert await last_line(script) == "HEAVY []"
 
 
+@pytest.mark.usefixtures("in_force", "sqlite_url")
+async def test_a_listing_imports_nothing_that_it_does_not_need() -> None:
+    """Most of what it costs is what it imports."""
+    script = (
+        "import sys\n"
+        "from monitor.cli.main import app\n"
+        "try:\n    app(['list'], prog_name='monitor')\n"
+        "except SystemExit: pass\n"
+        "idle = {'alembic', 'sqlalchemy.dialects.postgresql', 'sqlalchemy.ext.asyncio', 'psycopg',"
+        " 'httpx', 'aiohttp', 'apscheduler', 'prometheus_client', 'structlog', 'uvloop',"
+        " 'rich.live', 'rich.progress', 'rich.markdown', 'pygments', 'standardwebhooks',"
+        " 'monitor.storage.schema.tables', 'monitor.engine.engine', 'monitor.app',"
+        " 'monitor.daemon', 'monitor.demo', 'monitor.simulator', 'monitor.net.http'}\n"
+        "print('IDLE', sorted(idle & set(sys.modules)))\n"
+    )
+    assert await last_line(script) == "IDLE []"
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -120,9 +163,11 @@ async def test_a_command_that_reads_the_database_brings_no_engine() -> None:
         (["wait", "bolna", "x", "--for", "done"], "not one of completed, failed, cancelled, ended"),
         (["wait", "bolna", "x", "--timeout", "soon"], "must be a duration"),
         (["show", "bolna"], "Missing argument 'ID"),
-        (["list", "-o", "yaml"], "'yaml' is not one of table, json"),
+        (["list", "-o", "yaml"], "'yaml' is not one of table, wide, json"),
         (["list", "--limit", "0"], "must be a whole number from 1 on"),
         (["list", "--limit", "some"], "must be a whole number from 1 on"),
+        (["events", "-n", "0"], "0 is for --follow"),
+        (["events", "--follow", "-n", "x"], "must be a whole number from 0 on"),
         (["list", "phase running"], "needs an operator"),
         (["events", "--since", "yesterday"], "must be a duration"),
         (["events", "--since", "9999999d"], "out of range"),
@@ -284,7 +329,7 @@ async def test_a_standard_stream_that_is_closed_leads_nowhere(closed: str, monit
 async def test_a_terminal_that_is_not_utf_8_gets_all_the_same(process: Run, monitor: Run) -> None:
     await monitor("add", "bolna", "x", "--name", "Köln 東京.csv")
 
-    ended = await process("list", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    ended = await process("list", COLUMNS="100", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
 
     assert ended.code == 0
     assert "K?ln ??.csv" in ended.out
@@ -297,3 +342,58 @@ async def test_a_page_is_one_document_and_no_list(command: str, monitor: Run) ->
     assert "json: one document, its times in UTC." in " ".join(page.out.split())
     assert "array" not in page.out
     assert "one array with everything that matches" in " ".join(listing.out.split())
+
+
+@pytest.mark.parametrize("command", ["show", "wait", "poll", "remove"])
+@pytest.mark.usefixtures("in_force", "sqlite_url")
+async def test_the_beginning_of_an_id_names_a_batch_or_the_candidates(
+    command: str, monitor: Run, bolna: SimulatedBolna
+) -> None:
+    ids = ["3c90c3cc0d444b5088888dd25736052a", "3c90ffff0d444b5088888dd25736052a"]
+    for id_ in ids:
+        bolna.put(id_, bolna_document(id_, status="executed"))
+    await monitor("add", "bolna", *ids)
+    more = ["--timeout", "10ms"] if command == "wait" else []
+
+    several = await monitor(command, "bolna", "3c90", *more)
+    one = await monitor(command, "bolna", "3c90c", *more)
+
+    assert several.code == 1
+    assert several.err == f"3c90 begins the ids of several batches of bolna: {', '.join(ids)}\n"
+    assert one.code == (3 if command == "wait" else 0)
+    assert command == "wait" or ids[0] in one.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("monitor sta", ["status"]),
+        ("monitor list --tr", ["--trouble"]),
+        ("monitor list -o ", ["table", "wide", "json"]),
+        ("monitor show -o ", ["table", "json"]),
+        ("monitor show ", ["bolna", "vogent"]),
+        ("monitor show b", ["bolna"]),
+        ("monitor show --config /nowhere.toml ", []),
+        ("monitor test ", ["crm", "ops"]),
+        ("monitor deliveries --state d", ["delivered", "dead"]),
+        ("monitor wait bolna x --for c", ["completed", "cancelled"]),
+    ],
+)
+@pytest.mark.usefixtures("in_force")
+async def test_a_shell_completes_commands_options_words_and_names(
+    typed: str, offered: list[str], process: Run
+) -> None:
+    ended = await process(
+        _MONITOR_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=str(typed.count(" "))
+    )
+
+    assert ended.out.split() == offered
+    assert ended.err == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_each_shell_gets_a_script_for_its_completion(shell: str, process: Run) -> None:
+    ended = await process(_MONITOR_COMPLETE=f"source_{shell}")
+
+    assert ended.code == 0
+    assert f"_MONITOR_COMPLETE=complete_{shell}" in ended.out

@@ -228,7 +228,11 @@ async def test_words_in_no_list_are_named(
         ),
         ("cals[].status", {"calls": []}, "hint counts finds nothing: is its path right?"),
         ("cals", {"calls": {"done": 1}}, "hint counts finds nothing: is its path right?"),
-        ("{done: don, busy: bsy}", {"done": 1}, "hint counts found done, busy, and no number for"),
+        (
+            "{done: don, busy: bsy}",
+            {"done": 1},
+            "hint counts found no number for done, busy: is the path",
+        ),
         ("calls", {"calls": []}, "hint counts finds no calls, though there are 7: is its path"),
         ("calls", {"calls": {}}, "hint counts finds no calls, though there are 7: is its path"),
         ("calls", {"calls": {"done": 1}, "all": None}, "hint total finds nothing: is its path"),

@@ -187,3 +187,18 @@ async def test_one_ctrl_c_ends_a_read_of_ids_that_do_not_come(command: str, unti
     assert await asyncio.wait_for(child.wait(), HANG) == 130
     os.close(reading)
     os.close(writing)
+
+
+async def test_remove_takes_the_beginning_of_an_id_as_an_argument_alone(monitor: Run) -> None:
+    batch_id = "3c90c3cc0d444b5088888dd25736052a"
+    await monitor("add", "bolna", batch_id)
+
+    piped = await monitor("remove", "bolna", "-", stdin="3c90c3cc")
+    given = await monitor("remove", "bolna", "3c90c3cc")
+
+    assert (piped.code, given.code) == (1, 0)
+    assert "bolna watches no such batch" in piped.err
+    assert given.out.splitlines() == [
+        "1 no longer watched; history and sequence are kept",
+        f"3c90c3cc was {batch_id}",
+    ]

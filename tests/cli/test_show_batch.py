@@ -2,9 +2,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from monitor.cli import show_batch
 from monitor.core.batch import Outcome, Phase, Reading
 from monitor.core.delivery import VerdictKind
 from monitor.core.schedule import Schedule, Slot
+from monitor.facts import batch_page
 from monitor.storage.instances import touch_instance
 from tests.cli.conftest import Run, both, fail_source
 from tests.storage.store import MINUTE, NOW, Store, running
@@ -30,9 +32,13 @@ async def live(store: Store) -> None:
     await store.tell("x", reading=ENDED, at=NOW + MINUTE)
 
 
-async def test_show_tells_all_of_a_batch(monitor: Run, store: Store) -> None:
+async def test_show_tells_all_of_a_batch(
+    monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await live(store)
 
+    narrow = (await monitor("show", "bolna", "x")).out
+    monkeypatch.setenv("COLUMNS", "120")
     shown = (await monitor("show", "bolna", "x")).out
 
     for fact in (
@@ -55,7 +61,7 @@ async def test_show_tells_all_of_a_batch(monitor: Run, store: Store) -> None:
         "pending, behind an earlier one",
     ):
         assert fact in shown
-    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert all(len(line) <= 80 for line in narrow.splitlines())
 
 
 @both
@@ -85,8 +91,14 @@ async def test_the_limit_is_for_snapshots_and_for_events(monitor: Run, store: St
     await live(store)
 
     batch = (await monitor("show", "bolna", "x", "-o", "json", "--limit", "1")).json
+    page = (await monitor("show", "bolna", "x", "--limit", "1")).out
+    whole = (await monitor("show", "bolna", "x", "--limit", "4")).out
 
     assert len(batch["snapshots"]) == len(batch["events"]) == 1
+    assert (batch["more_snapshots"], batch["more_events"]) == (True, True)
+    assert "Snapshots, the newest 1; --limit N shows more" in page
+    assert "Events, the newest 1; --limit N shows more" in page
+    assert "shows more" not in whole
 
 
 @both
@@ -100,7 +112,10 @@ async def test_delivered_ones_are_not_pending(monitor: Run, store: Store) -> Non
     assert batch["pending_deliveries"] == []
 
 
-async def test_each_event_says_how_it_fares_at_each_receiver(monitor: Run, store: Store) -> None:
+async def test_each_event_says_how_it_fares_at_each_receiver(
+    monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     await store.add("x")
     await store.receivers("crm", "ops")
     await store.tell("x", receivers=("crm", "ops", "left"))
@@ -142,7 +157,10 @@ async def test_hours_are_shown(monitor: Run, store: Store) -> None:
     assert "hours        Mon-Sun 00:00-24:00, UTC " in (await monitor("show", "bolna", "x")).out
 
 
-async def test_a_batch_that_stalls_says_since_when(monitor: Run, store: Store) -> None:
+async def test_a_batch_that_stalls_says_since_when(
+    monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     still = running(counts={"ringing": 2}, open_calls=2, live_calls=2)
     await store.add("x")
     await store.tell("x", reading=still, at=NOW)
@@ -235,3 +253,16 @@ async def test_what_is_not_there_is_named(
 
     assert ended.code == 1
     assert reason in ended.err
+
+
+async def test_a_timeline_of_the_newest_snapshots_alone_says_so(
+    monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_page, "ENOUGH", 2)
+    monkeypatch.setattr(show_batch, "ENOUGH", 2)
+    await live(store)
+    await store.tell("x", reading=running(calls=9), at=NOW + 2 * MINUTE)
+
+    shown = (await monitor("show", "bolna", "x", "-n", "1")).out
+
+    assert "Timeline: █ finished  ░ open calls, of the newest 2 snapshots" in shown

@@ -30,8 +30,11 @@ async def live(store: Store) -> str:
     return event
 
 
-async def test_all_attempts_and_the_body_are_shown(monitor: Run, store: Store) -> None:
+async def test_all_attempts_and_the_body_are_shown(
+    monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     event = await live(store)
+    monkeypatch.setenv("COLUMNS", "120")
 
     shown = (await monitor("delivery", "1")).out
 

@@ -95,7 +95,7 @@ async def test_a_wait_and_the_pages_say_what_was_left_open(store: Store, monitor
     waited = await monitor("wait", "bolna", "x", "--for", "cancelled")
     listed = await monitor("list")
     shown = await monitor("show", "bolna", "x")
-    told = await monitor("events")
+    told = await monitor("events", "-o", "wide")
 
     assert waited.code == 0
     assert waited.out.splitlines()[-1].endswith(", 3 calls left open")

@@ -31,7 +31,6 @@ WEEK = tuple((day, 9, 18) for day in range(1, 6))
         ([(1, 13, 17), (1, 9, 12)], "Mon 09:00-12:00 and 13:00-17:00, Europe/Berlin"),
         ([(0, 9, 26), (1, 9, 26)], "Mon 09:00-02:00, Sun 09:00-02:00, Europe/Berlin"),
         ([(6, 0, 24), (0, 0, 24), (1, 9, 10)], "Mon 09:00-10:00, Sat-Sun 00:00-24:00, Europe/"),
-        ([(0, 24, 48)], "Sun 24:00-24:00, Europe/Berlin"),
     ],
 )
 def test_hours_are_days_and_times(slots: list[tuple[int, int, int]], written: str) -> None:

@@ -46,25 +46,26 @@ BOLNA: Final = Api(name="bolna", parse=bolna.parse, batch_id="b1")
 VOGENT: Final = Api(name="vogent", parse=vogent.parse, batch_id="j1")
 
 
+_meaning: Final = meaning_of(
+    GenericSettings.model_validate(
+        {
+            "provider": "generic",
+            "url": "https://api.example.com/batches/{id}",
+            "id": "id",
+            "status": "state",
+            "counts": "counters",
+            "total": "totals.all",
+            "name": "title",
+            "scheduled_at": "starts",
+            "running": ["in_progress"],
+            "completed": ["done"],
+            "final_calls": ["done"],
+        }
+    )
+)
 GENERIC: Final = Api(
     name="generic",
-    parse=meaning_of(
-        GenericSettings.model_validate(
-            {
-                "provider": "generic",
-                "url": "https://api.example.com/batches/{id}",
-                "id": "id",
-                "status": "state",
-                "counts": "counters",
-                "total": "totals.all",
-                "name": "title",
-                "scheduled_at": "starts",
-                "running": ["in_progress"],
-                "completed": ["done"],
-                "final_calls": ["done"],
-            }
-        )
-    ).read,
+    parse=lambda body, batch_id: _meaning.read(body, batch_id=batch_id),
     batch_id="g1",
 )
 APIS: Final = (BOLNA, VOGENT, GENERIC)

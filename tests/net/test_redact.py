@@ -1,4 +1,6 @@
 import base64
+import html
+import json
 import unicodedata
 from urllib.parse import quote, quote_plus
 
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.net.redact import printable, redact, without_numbers
 
-SECRET = "whsec_a/b+c=="
+SECRET = 'whsec_a/b+c=="\\&<~!*'
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,11 @@ SECRET = "whsec_a/b+c=="
         quote(SECRET),
         quote(SECRET, safe=""),
         quote_plus(SECRET),
+        quote(quote(SECRET, safe=""), safe=""),
+        "".join(f"%{ord(character):02X}" for character in SECRET),
+        "".join(f"\\u{ord(character):04x}" for character in SECRET),
+        html.escape(SECRET),
+        json.dumps(SECRET)[1:-1],
         quote(SECRET, safe="").lower(),
         SECRET.replace("/", "\\/"),
         base64.b64encode(SECRET.encode()).decode(),

@@ -196,7 +196,7 @@ async def test_a_short_answer_of_many_values_is_read_elsewhere() -> None:
     assert there != os.getpid()
 
 
-async def test_the_shortest_is_next(tmp_path: Path, until: Until) -> None:
+async def test_each_has_its_turn_but_long_ones_come_last(tmp_path: Path, until: Until) -> None:
     order: list[int] = []
 
     async def wait_for(length: int) -> None:
@@ -207,12 +207,20 @@ async def test_the_shortest_is_next(tmp_path: Path, until: Until) -> None:
     hanging = asyncio.create_task(read_aside(Hanging(file), LARGE))
     await until(file.exists)
     async with asyncio.TaskGroup() as waiting:
-        for length in (300_000, 100_000, 200_000):
+        for length in (2 * aside.LONG, 200_000, 3 * aside.LONG, 100_000):
             waiting.create_task(wait_for(length))
         await asyncio.sleep(0)
         hanging.cancel()
 
-    assert order == [100_000, 200_000, 300_000]
+    assert order == [200_000, 100_000, 2 * aside.LONG, 3 * aside.LONG]
+
+
+async def test_a_signal_to_the_process_is_none_to_the_daemon() -> None:
+    there, _ = await read_aside(whose, LARGE)
+
+    os.kill(there, signal.SIGINT)
+
+    assert (await read_aside(whose, LARGE))[0] == there
 
 
 async def test_no_error_keeps_what_it_is_about() -> None:

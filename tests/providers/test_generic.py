@@ -51,7 +51,7 @@ WHOLE = meaning()
 
 def read(document: object, **fields: Any) -> Reading:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return (meaning(**fields) if fields else WHOLE).read(body, "b1")
+    return (meaning(**fields) if fields else WHOLE).read(body, batch_id="b1")
 
 
 def shown(**fields: Any) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def test_minus_one_is_an_unknown_number(unknown: object) -> None:
 
 
 def test_an_id_may_be_a_number() -> None:
-    assert WHOLE.read(b'{"id": 42, "state": "done"}', "42").phase is Phase.ENDED
+    assert WHOLE.read(b'{"id": 42, "state": "done"}', batch_id="42").phase is Phase.ENDED
 
 
 @pytest.mark.parametrize(

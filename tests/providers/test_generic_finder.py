@@ -124,21 +124,24 @@ async def test_pages_are_counted_until_one_is_empty_or_comes_again(
 async def test_steps_are_counted_from_the_number_in_the_url_or_the_first(
     api: MadeUpApi, url: str, step: str, targets: list[str]
 ) -> None:
-    for number, target in enumerate(targets):
-        api.put(target, page(f"b{number}"))
+    whole = [[f"b{number}-{one}" for one in range(int(step))] for number in range(len(targets))]
+    for target, ids in zip(targets, whole, strict=True):
+        api.put(target, page(*ids))
     api.answer_all(page())
 
     pages = await found(api, url=api.origin + url, next={"offset": step})
 
-    assert pages == [[f"b{number}"] for number in range(len(targets))] + [[]]
+    assert pages == [*whole, []]
     assert asked(api)[:-1] == targets
 
 
 @pytest.mark.parametrize("step", ["+1", "+20"])
+@pytest.mark.parametrize("status", [404, 410])
 async def test_a_404_after_the_first_page_is_the_end_of_counted_ones(
-    api: MadeUpApi, step: str
+    api: MadeUpApi, step: str, status: int
 ) -> None:
-    api.put("/list", page("b1"))  # all others are answered by a 404
+    api.put("/list", page("b1"))
+    api.put(f"/list?page={step[1:].replace('1', '2')}", b"{}", status=status)
 
     assert await found(api, next={"page": step}) == [["b1"], []]
     assert len(asked(api)) == 2
@@ -150,7 +153,7 @@ async def test_any_other_refusal_and_a_404_of_the_first_page_or_by_a_cursor_fail
     assert (await failure(api, next={"page": "+1"})).status_code == 404
 
     api.put("/list", page("b1", cursor="c"))
-    for status in (410, 400, 403, 500):
+    for status in (400, 403, 500):
         api.put("/list?page=2", b"{}", status=status)
         error = await failure(api, next={"page": "+1"})
         assert (error.status_code, error.page) == (status, 2)
@@ -165,6 +168,25 @@ async def test_a_list_that_begins_again_fails(api: MadeUpApi) -> None:
 
     assert str(error) == "invalid_body: the list begins again: check discover.next (200)"
     assert error.page == len(asked(api)) == 2
+
+
+async def test_pages_that_hold_less_than_what_is_added_are_told(api: MadeUpApi) -> None:
+    api.put("/list", page("b1", "b2"))
+    api.put("/list?offset=3", page("b4", "b5"))
+
+    error = await failure(api, next={"offset": "+3"})
+
+    assert error.reason == "a page holds 2 batches: discover.next adds 3"
+
+
+async def test_the_last_page_may_hold_less_than_what_is_added(api: MadeUpApi) -> None:
+    api.put("/list", page("b1", "b2", "b3"))
+    api.put("/list?offset=3", page("b4"))
+    api.put("/list?offset=6", page())
+
+    pages = await found(api, next={"offset": "+3"})
+
+    assert pages == [["b1", "b2", "b3"], ["b4"], []]
 
 
 async def test_a_list_without_end_is_read_up_to_a_bound_and_that_is_told(

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from monitor.config.load import load
 from monitor.core.errors import ConfigError, SecretMalformedError
 from monitor.providers import GenericSettings
+from monitor.providers.api import Auth
 
 URL = "https://api.acme.example/v1/batches/{id}"
 
@@ -27,7 +28,7 @@ def test_a_url_a_status_and_a_word_are_enough() -> None:
     settings = source()
 
     assert settings.rate_limit == pytest.approx(1)
-    assert settings.read_auth() == ({}, {})
+    assert settings.read_auth() == Auth({})
     assert settings.held_secrets() == []
 
 
@@ -48,7 +49,7 @@ def test_a_url_a_status_and_a_word_are_enough() -> None:
 def test_keys_go_into_headers(fields: dict[str, Any], headers: dict[str, str]) -> None:
     settings = source(**fields)
 
-    assert settings.read_auth() == (headers, {})
+    assert settings.read_auth()[:2] == (headers, {})
     assert "'k'" not in repr(settings)
 
 
@@ -56,7 +57,7 @@ def test_a_key_may_go_into_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME_TOKEN", "a&b")
     settings = source(query={"token_env": "ACME_TOKEN", "region": "eu"})
 
-    assert settings.read_auth() == ({}, {"token": "a&b", "region": "eu"})
+    assert settings.read_auth() == Auth({}, {"token": "a&b", "region": "eu"}, ("a&b",))
     assert [secret.name for secret in settings.held_secrets()] == ["token", "region"]
 
 

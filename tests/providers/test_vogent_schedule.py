@@ -30,16 +30,29 @@ def day(number: Any, *slots: tuple[Any, Any]) -> dict[str, Any]:
         ("00:00", "24:00", (0, 1440)),
         ("22:00", "02:00", (1320, 1560)),
         ("22:00", "00:00", (1320, 1440)),
-        ("24:00", "02:00", (1440, 1560)),
         ("08:00", "08:00", (480, 1920)),
-        ("24:00", "00:00", (1440, 2880)),
-        ("24:00", "24:00", (1440, 2880)),
     ],
 )
 def test_a_slot_is_read_in_minutes(start: str, end: str, minutes: tuple[int, int]) -> None:
     hours = read_schedule(shown(day(1, (start, end))))
 
     assert hours == Schedule(zone=NEW_YORK, slots=(Slot(day=1, start=minutes[0], end=minutes[1]),))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "minutes"),
+    [
+        ("24:00", "02:00", (0, 120)),
+        ("24:00", "00:00", (0, 1440)),
+        ("24:00", "24:00", (0, 1440)),
+    ],
+)
+def test_a_slot_from_midnight_at_the_end_of_a_day_is_the_next_days(
+    start: str, end: str, minutes: tuple[int, int]
+) -> None:
+    hours = read_schedule(shown(day(6, (start, end))))
+
+    assert hours == Schedule(zone=NEW_YORK, slots=(Slot(day=0, start=minutes[0], end=minutes[1]),))
 
 
 def test_a_day_may_have_several_slots_or_none() -> None:

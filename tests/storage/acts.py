@@ -14,7 +14,15 @@ from monitor.storage.batches.claim import (
     unclaim_batches,
 )
 from monitor.storage.batches.identify import identify_batches
-from monitor.storage.batches.read import has_batches, newest_snapshots, read_batch, watched_batches
+from monitor.storage.batches.read import (
+    has_batches,
+    ids_beginning,
+    newest_snapshots,
+    read_batch,
+    shared_beginnings,
+    suspect_batches,
+    watched_batches,
+)
 from monitor.storage.batches.register import (
     Registration,
     declare_batches,
@@ -24,7 +32,7 @@ from monitor.storage.batches.register import (
 )
 from monitor.storage.counts import count_batches, count_due, count_pending
 from monitor.storage.deliveries.claim import due_receivers, release_deliveries, unclaim_deliveries
-from monitor.storage.deliveries.debts import debts_of_gone, hand_over
+from monitor.storage.deliveries.debts import debts_of_gone, hand_over, undelivered
 from monitor.storage.deliveries.read import (
     attempts_of,
     deliveries_of_events,
@@ -162,6 +170,7 @@ async def list_some(store: Store) -> None:
     """List what people list, a page or two of it."""
     database = store.database
     await first_of(watched_batches(database))
+    await first_of(suspect_batches(database, ["s4"]))
     await first_of(list_deliveries(database))
     await first_of(list_deliveries(database, state="pending", receiver="crm"))
     await first_of(events_since(database, NOW - 20 * DAY))
@@ -197,11 +206,16 @@ ACTS: dict[str, Act] = {
     "the gauges": lambda s: count_due(s.database, now=NOW),
     "the gauge of batches": lambda s: count_batches(s.database),
     "the gauge of deliveries": lambda s: count_pending(s.database),
+    "what was not delivered": lambda s: undelivered(s.database),
     "lanes without a head": mend_a_lane,
     "deliveries that are given up": expire,
     "old events": lambda s: prune(s.database, before=NOW - timedelta(days=30)),
     "lists": list_some,
     "a batch": lambda s: read_batch(s.database, "s4", "b7"),
+    "batches by the beginning of their id": lambda s: ids_beginning(
+        s.database, "s4", "b77", limit=2
+    ),
+    "how far ids are alike": lambda s: shared_beginnings(s.database, "s4", ["b7"], length=2),
     "whether a source has batches": lambda s: has_batches(s.database, "s4"),
     "the snapshots of a batch": lambda s: newest_snapshots(s.database, 77, limit=9),
     "the events of a batch": lambda s: newest_events(s.database, 77, limit=9),

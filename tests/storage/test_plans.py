@@ -25,6 +25,8 @@ MAY_READ_ALL = {
     "deliveries.read._CHOSEN": "for people: it goes back from the newest until a page is full",
     "deliveries.read._PENDING": "for people, of what is pending, by the index of it",
     "deliveries.read._LAST_HOLD": "for people: it goes back from the newest attempt",
+    "batches.read._SUSPECT": "for people: it goes back from the newest until a page is full",
+    "deliveries.debts._UNDELIVERED": "for people: all that is pending or dead",
     "events.read._IDS": "for people: no index knows how ids begin in every collation",
     "deliveries.redeliver._OF_RECEIVER": "for people, a redelivery of all that is dead, say",
     "batches.identify._UNIDENTIFIED": "what an older program registered, by the index of it",

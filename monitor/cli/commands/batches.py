@@ -17,14 +17,19 @@ from monitor.cli.options import (
     duration_option,
     limit_option,
     load,
+    name_of,
     one_of,
 )
 from monitor.core.batch import Outcome
 
 SourceArgument = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A source's name in the config.")
+    str,
+    typer.Argument(metavar="SOURCE", help="A source's name in the config.", **name_of("sources")),
 ]
-BatchArgument = Annotated[str, typer.Argument(metavar="ID", help="The provider's id of the batch.")]
+BatchArgument = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The provider's id of the batch, or the beginning of it."),
+]
 BatchArguments = Annotated[
     list[str],
     typer.Argument(
@@ -56,6 +61,11 @@ def do_add(
     A running daemon picks them up within 2 s. Batches that are watched already go on
     undisturbed; forgotten ones are polled again; removed ones start anew from a first reading.
     One UUID names one batch, with its dashes or without, in capitals or not.
+
+    \b
+    Examples:
+      monitor add bolna-prod 3c90c3cc0d444b5088888dd25736052a -l team=collections
+      cut -d, -f1 batches.csv | monitor add vogent -
     """
     from monitor.cli.registration import add, parse_labels
 
@@ -67,6 +77,11 @@ def do_remove(source: SourceArgument, ids: BatchArguments, config: ConfigPath = 
     """Stop watching batches; their history stays.
 
     Adding one again goes on with its sequence, from a new first reading.
+
+    \b
+    Examples:
+      monitor remove bolna-prod 3c90c3cc
+      monitor remove vogent - < ids.txt
     """
     from monitor.cli.registration import remove
 
@@ -75,22 +90,39 @@ def do_remove(source: SourceArgument, ids: BatchArguments, config: ConfigPath = 
 
 def do_list(
     matchers: MatcherArguments = None,
+    trouble: Annotated[
+        bool,
+        typer.Option(
+            "--trouble",
+            help="Only batches that are stalled, unreachable or overdue, whose last poll failed,"
+            " or whose source left the config.",
+        ),
+    ] = False,
     limit: Limit = None,
     output: ListOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
-    """List the watched batches, the newest first.
+    """List the watched batches: those in trouble first, then the newest.
+
+    Those in trouble come first: stalled, unreachable, overdue, with a last poll that failed, or
+    without a source. Ids are shown as short as each stands for one batch; all commands take them
+    so. The phase of one that settled is how it ended.
 
     Matchers are those of routes: name, then =, !=, =~ or !~, then a value; all must hold. Names:
-    source, provider, batch, name, status, phase, outcome and any label.
+    source, provider, batch, name, status, phase, outcome, any label, and stalled, unreachable,
+    overdue and late, which are true or empty.
 
     \b
-      monitor list 'phase = running' 'team = collections'
+    Examples:
+      monitor list --trouble
+      monitor list 'phase = running' 'team = collections' -o wide
+      monitor list 'stalled = true' 'source = vogent'
       monitor list 'source =~ "bolna-.+"' -o json
     """
     from monitor.cli.list_batches import list_batches
 
-    return list_batches(load(config), matchers or [], limit=limit, output=output)
+    chosen = matchers or []
+    return list_batches(load(config), chosen, trouble=trouble, limit=limit, output=output)
 
 
 def do_show(
@@ -105,6 +137,11 @@ def do_show(
     """Show one batch: its state, pace and timeline, snapshots, events and deliveries.
 
     Works for removed batches too.
+
+    \b
+    Examples:
+      monitor show bolna-prod 3c90c3cc
+      monitor show bolna-prod 3c90c3cc --limit 50 -o json
     """
     from monitor.cli.show_batch import show
 
@@ -119,8 +156,8 @@ def do_wait(
         typer.Option(
             "--for",
             metavar="completed|failed|cancelled|ended",
-            callback=one_of(*ENDS),
             help="The end to wait for; ended: any [default: completed].",
+            **one_of(*ENDS),
         ),
     ] = Outcome.COMPLETED,
     timeout: Annotated[
@@ -130,11 +167,14 @@ def do_wait(
 ) -> Work:
     """Wait until a batch ended and settled, with its progress, pace and estimated end.
 
-    It looks at the database, where a running daemon stores what it reads. Exits with 0 when the
-    end is the one waited for, 1 on another one or when the batch is removed, 3 on time-out.
+    It looks at the database, where a running daemon stores what it reads.
 
     \b
+    Examples:
       monitor wait bolna-prod 3c90c3cc0d44 --timeout 2h && ./send-report
+
+    Exit codes: 0 when the end is the one waited for, 1 on another one or when the batch is
+    removed, 2 on wrong usage, 3 on time-out.
     """
     from monitor.cli.wait_for_batch import wait
 
@@ -159,6 +199,11 @@ def do_poll(
     """Read one batch from its provider now and store nothing: the way to try a key.
 
     Needs no database and no running daemon.
+
+    \b
+    Examples:
+      monitor poll bolna-prod 3c90c3cc0d444b5088888dd25736052a
+      monitor poll acme c-42 --raw -o json
     """
     from monitor.cli.poll_batch import poll
 

@@ -14,7 +14,9 @@ from monitor.cli.options import (
     PageOutput,
     Work,
     duration_option,
+    limit_option,
     load,
+    name_of,
     one_of,
 )
 from monitor.core.delivery import DeliveryState
@@ -22,12 +24,12 @@ from monitor.core.delivery import DeliveryState
 
 def _state_option(help_: str) -> Any:
     return typer.Option(
-        "--state", metavar="pending|delivered|dead", callback=one_of(*DeliveryState), help=help_
+        "--state", metavar="pending|delivered|dead", help=help_, **one_of(*DeliveryState)
     )
 
 
 def _receiver_option(help_: str) -> Any:
-    return typer.Option("--receiver", "-r", metavar="R", help=help_)
+    return typer.Option("--receiver", "-r", metavar="R", help=help_, **name_of("receivers"))
 
 
 Since = Annotated[
@@ -42,23 +44,34 @@ def do_events(
         bool,
         typer.Option("--follow", "-f", help="Go on with each event as it comes, until Ctrl-C."),
     ] = False,
-    limit: Limit = None,
+    limit: Annotated[
+        int | None,
+        limit_option(
+            "At most N; else a table has the newest 100, json all. With --follow N old ones first.",
+            least=0,
+        ),
+    ] = None,
     output: ListOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
     """List the events, the newest first; -o json prints the documents as they were sent.
 
     Matchers are those of routes: name, then =, !=, =~ or !~, then a value; all must hold. Names:
-    type, source, provider, batch, name, status, phase, outcome and any label.
+    type, source, provider, batch, name, status, phase, outcome, any label, and stalled,
+    unreachable, overdue and late, which are true or empty.
 
     --follow prints a line an event, the oldest first: the last 10 (--limit N, or all of --since),
-    then each as it is committed; with -o json one document a line.
+    then each as it is committed; with -n 0 only new ones, as tail does. With -o json one document
+    a line.
 
     \b
+    Examples:
       monitor events 'type = batch.completed' --since 24h
       monitor events 'type =~ "source\\..+"'
       monitor events 'team = collections' --follow -o json
     """
+    if limit == 0 and not follow:
+        raise typer.BadParameter("0 is for --follow: only new ones", param_hint="--limit")
     if follow:
         from monitor.cli.follow_events import follow_events as print_events
     else:
@@ -78,6 +91,10 @@ def do_explain(
 
     Shows which routes match or which matcher fails, and what became of each delivery: delivered,
     pending and what it waits for, or dead.
+
+    \b
+    Examples:
+      monitor explain evt_BKLBLXXR
     """
     from monitor.cli.explain_event import show
 
@@ -95,6 +112,11 @@ def do_deliveries(
 
     A delivery is the debt of one event to one receiver: pending, delivered or dead (given up;
     see `monitor redeliver`).
+
+    \b
+    Examples:
+      monitor deliveries --state dead
+      monitor deliveries --receiver crm -o json
     """
     from monitor.cli.list_deliveries import list_
 
@@ -108,7 +130,13 @@ def do_delivery(
     output: PageOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
-    """Show one delivery with all its attempts and the body that is sent."""
+    """Show one delivery with all its attempts and the body that is sent.
+
+    \b
+    Examples:
+      monitor delivery 4711
+      monitor delivery evt_BKLBLXXR
+    """
     from monitor.cli.show_delivery import show
 
     return show(load(config), delivery_id, output=output)
@@ -136,6 +164,7 @@ def do_redeliver(
     for their next try are due at once.
 
     \b
+    Examples:
       monitor redeliver 4711
       monitor redeliver --receiver crm --since 2h --state dead
     """
@@ -156,7 +185,13 @@ def do_clear(
         str, typer.Argument(metavar="RECEIVER", help="A receiver that left the config.")
     ],
     to: Annotated[
-        str | None, typer.Option("--to", metavar="R", help="Move the deliveries to this receiver.")
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="R",
+            help="Move the deliveries to this receiver.",
+            **name_of("receivers"),
+        ),
     ] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Give the deliveries up.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -168,6 +203,7 @@ def do_clear(
     schedule. Left alone they wait until it returns, or expire after 75 hours.
 
     \b
+    Examples:
       monitor clear crm --to crm-eu
       monitor clear crm --drop --yes
     """

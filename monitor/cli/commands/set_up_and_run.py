@@ -13,9 +13,11 @@ from monitor.cli.options import (
     BodyOutput,
     ConfigPath,
     Output,
+    PageOutput,
     Work,
     duration_option,
     load,
+    name_of,
     one_of,
 )
 from monitor.core.event import EventType
@@ -30,7 +32,13 @@ def do_demo(
 
     Simulated Bolna and Vogent APIs, the daemon on SQLite in a temporary folder, and a consumer
     that verifies every webhook. Ten batches live, one is lost for a while; then a summary.
-    Ctrl-C ends it before. Exits with 1 unless everything that was served has arrived.
+    Ctrl-C ends it before.
+
+    \b
+    Examples:
+      monitor demo --duration 30s
+
+    Exit codes: 0 when everything that was served has arrived, 1 otherwise, 2 on wrong usage.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(ValueError):  # only a main thread takes signals
@@ -48,6 +56,11 @@ def do_init(
     """Write a commented config with a fresh webhook secret, for your eyes only (mode 0600).
 
     An existing file is never overwritten.
+
+    \b
+    Examples:
+      monitor init
+      monitor init /etc/monitor/config.toml
     """
     from monitor.config.starter import write_starter
     from monitor.core.errors import ConfigError
@@ -70,7 +83,14 @@ def do_check_config(
 ) -> None:
     """Check config files: every mistake with its line, and warnings.
 
-    Exits with 1 if any file has a mistake. A warning is no mistake, nor is a missing secret.
+    A warning is no mistake, nor is a missing secret.
+
+    \b
+    Examples:
+      monitor check-config
+      monitor check-config new.toml && systemctl reload monitor
+
+    Exit codes: 0 without any mistake, 1 if any file has one, 2 on wrong usage.
     """
     from monitor.cli.checkup import check
 
@@ -81,6 +101,10 @@ def do_migrate(config: ConfigPath = None) -> Work:
     """Bring the database to the newest schema, or make it; `run` does so by itself.
 
     Refused while a daemon holds the SQLite file.
+
+    \b
+    Examples:
+      monitor migrate --config /etc/monitor/config.toml
     """
     from monitor.cli.database_file import migrate
 
@@ -96,6 +120,10 @@ def do_backup(
 
     One state as of now, checked, in one file that only you can read; the daemon goes on
     meanwhile. On Postgres it says how.
+
+    \b
+    Examples:
+      monitor backup /backups/monitor.db --force
     """
     from monitor.cli.database_file import back_up
 
@@ -110,6 +138,10 @@ def do_restore(
 
     Checks it first. What stood there is kept beside it, as NAME.replaced. On Postgres it says
     how.
+
+    \b
+    Examples:
+      monitor restore /backups/monitor.db
     """
     from monitor.cli.database_file import restore
 
@@ -121,6 +153,11 @@ def do_run(config: ConfigPath = None) -> None:
 
     Logs go to standard output. Health and metrics: http://127.0.0.1:8470/-/ready and /metrics
     unless [server] says otherwise.
+
+    \b
+    Examples:
+      monitor run
+      monitor run --config /etc/monitor/config.toml
     """
     with suppress(ValueError):  # only a main thread takes signals
         signal.signal(signal.SIGTERM, _leave)
@@ -130,16 +167,34 @@ def do_run(config: ConfigPath = None) -> None:
     launch(load(config))
 
 
+def do_status(output: PageOutput = Output.TABLE, config: ConfigPath = None) -> Work:
+    """Show how the whole fares: daemons, batches, sources, receivers, deliveries.
+
+    For people, and with json for scripts: whether the daemon is well says /-/ready.
+
+    \b
+    Examples:
+      monitor status
+      monitor status -o json
+    """
+    from monitor.cli.show_status import status
+
+    return status(load(config), output=output)
+
+
 def do_test(
     receiver: Annotated[
-        str, typer.Argument(metavar="RECEIVER", help="A receiver's name in the config.")
+        str,
+        typer.Argument(
+            metavar="RECEIVER", help="A receiver's name in the config.", **name_of("receivers")
+        ),
     ],
     event_type: Annotated[
         str,
         typer.Option(
             "--type",
             metavar="TYPE",
-            callback=one_of(*EventType),
+            **one_of(*EventType),
             help="Send the example of a type, such as batch.failed, marked as a test.",
         ),
     ] = EventType.TEST,
@@ -151,6 +206,13 @@ def do_test(
     is the receiver, and `data.test` is true.
 
     Prints status, latency and response. One attempt: a test that fails does not arrive later.
+
+    \b
+    Examples:
+      monitor test ops
+      monitor test crm --type batch.failed
+
+    Exit codes: 0 when the receiver took it, 1 when it did not, 2 on wrong usage.
     """
     from monitor.cli.send_test import send
 
@@ -180,6 +242,7 @@ def do_listen(
     here, is printed at the start.
 
     \b
+    Examples:
       monitor listen --receiver crm
       monitor listen --receiver crm -o json | jq .data.counts
     """

@@ -74,7 +74,7 @@ class PollLog:
     ) -> None:
         """Log a batch's failing polls, unless the account as a whole is what fails."""
         if is_ours(failure.kind):
-            self._log_shortage(failure, at)
+            self._log_shortage(source, watch, failure, at)
             return
         row = watch.batch.row
         if row not in self._batches and not self._is_first(source, failure):
@@ -111,14 +111,17 @@ class PollLog:
             self._uncounted.add(key)
             log.warning("counts.unread", source=source.name, kind=reason)
 
-    def _log_shortage(self, failure: PollError, at: datetime) -> None:
+    def _log_shortage(
+        self, source: SourceAtWork, watch: Watch, failure: PollError, at: datetime
+    ) -> None:
         """Log that polls fail for want of something of our own, whoever is asked."""
         if not self._shortage.is_news(failure.kind, at=at.timestamp()):
             return
         if failure.kind is FailureKind.DESCRIPTORS:
             log.error("descriptors.exhausted", limit=descriptors.limit())
         else:
-            log.error("room.exhausted", **failure.details)
+            batch = {"source": source.name, "batch": watch.batch.id}
+            log.error("room.exhausted", **batch, **failure.details)
 
     def _is_first(self, source: SourceAtWork, failure: PollError) -> bool:
         """Return whether this failure is new: the first of the account's, or one batch's alone."""

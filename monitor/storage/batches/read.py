@@ -1,12 +1,13 @@
 """Batches and their snapshots, read for people."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from monitor.core.batch import Phase, Watch
 from monitor.core.batch_id import identity_of
@@ -14,6 +15,8 @@ from monitor.storage.batches.row import READ_COLUMNS, watch_of
 from monitor.storage.database import Database, pages, reading
 from monitor.storage.fields import Field, Fields
 from monitor.storage.sql import NEWEST, from_milliseconds
+
+_HEX: Final = re.compile("[0-9a-fA-F-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +54,32 @@ _WATCHED: Final = text(
 )
 
 
+# a page of those with which something may be the matter
+_SUSPECT: Final = text(
+    f"SELECT {_BATCH_COLUMNS} FROM batches WHERE watched AND id < :before"
+    " AND (failures IS NOT NULL OR stalled_at IS NOT NULL OR overdue_at IS NOT NULL"
+    " OR source NOT IN :sources) ORDER BY id DESC LIMIT :limit"
+).bindparams(bindparam("sources", expanding=True))
+
+
 async def watched_batches(database: Database) -> AsyncIterator[BatchView]:
     """Yield the batches that are watched, the last registered first."""
-    async for page in pages(database, _WATCHED, lambda last: {"before": last.id}, before=NEWEST):
+    async for page in pages(database, _WATCHED, _place_of, before=NEWEST):
         for row in page:
             yield _batch_of(row)
+
+
+async def suspect_batches(database: Database, sources: Iterable[str]) -> AsyncIterator[BatchView]:
+    """Yield those whose polls fail, that stalled or were overdue, or are of none of the sources."""
+    # Postgres does not know the type of an empty list
+    values = {"before": NEWEST, "sources": [*sources, ""]}
+    async for page in pages(database, _SUSPECT, _place_of, **values):
+        for row in page:
+            yield _batch_of(row)
+
+
+def _place_of(last: Any) -> dict[str, Any]:
+    return {"before": last.id}
 
 
 # one batch, however its id is written
@@ -89,6 +113,40 @@ _OF_SOURCE: Final = text(
 def has_batches(connection: Connection, source: str) -> bool:
     """Return whether any batch of a source was ever registered."""
     return connection.execute(_OF_SOURCE, {"source": source}).first() is not None
+
+
+# by the beginning of an id as it is shown, or as other notations of a UUID have it
+_BEGINNING: Final = text(
+    "SELECT external_id FROM batches WHERE source = :source AND"
+    " (substr(external_id, 1, :length) = :prefix"
+    " OR substr(identity, 1, :bare_length) = :bare)"
+    " ORDER BY external_id LIMIT :limit"
+)
+
+
+@reading
+def ids_beginning(connection: Connection, source: str, prefix: str, *, limit: int) -> list[str]:
+    """Return ids of a source's batches, removed or not, that begin so, in their order."""
+    bare = prefix.replace("-", "").lower() if _HEX.fullmatch(prefix) else prefix
+    lengths = {"length": len(prefix), "bare_length": len(bare), "limit": limit}
+    values = {"source": source, "prefix": prefix, "bare": bare, **lengths}
+    return list(connection.execute(_BEGINNING, values).scalars().all())
+
+
+# of some beginnings, those that several ids of a source share
+_SHARED: Final = text(
+    "SELECT head FROM (SELECT substr(external_id, 1, :length) AS head FROM batches"
+    " WHERE source = :source) AS heads WHERE head IN :heads GROUP BY head HAVING count(*) > 1"
+).bindparams(bindparam("heads", expanding=True))
+
+
+@reading
+def shared_beginnings(
+    connection: Connection, source: str, ids: Collection[str], *, length: int
+) -> set[str]:
+    """Return which beginnings of this length several of a source's batches share."""
+    values = {"source": source, "length": length, "heads": [id_[:length] for id_ in ids]}
+    return set(connection.execute(_SHARED, values).scalars())
 
 
 _SNAPSHOT: Final = Fields(

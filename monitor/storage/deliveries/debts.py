@@ -1,4 +1,4 @@
-"""Debts: what is owed to receivers that left the config, counted and handed over to others."""
+"""Debts: what is owed to receivers, counted, and handed over from those that left the config."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from monitor.core.delivery import DeliveryState
 from monitor.storage.database import Database, reading, writing
 from monitor.storage.deliveries.lanes import FREE, GIVE_UP, lock_lanes, promote
 from monitor.storage.receivers import RECEIVER_NAMES
@@ -48,6 +49,22 @@ _DEBT: Final = text(
 def _debt(connection: Connection, receiver: str) -> Debt | None:
     number, oldest = connection.execute(_DEBT, {"receiver": receiver}).one()
     return Debt(deliveries=number, oldest=from_milliseconds(oldest)) if number else None
+
+
+# of all receivers
+_UNDELIVERED: Final = text(
+    "SELECT receiver, state, count(*), min(enqueued_at) FROM deliveries"
+    " WHERE state <> 'delivered' GROUP BY receiver, state"
+)
+
+
+@reading
+def undelivered(connection: Connection) -> dict[tuple[str, DeliveryState], Debt]:
+    """Return what is pending or dead, by receiver and state."""
+    return {
+        (receiver, DeliveryState(state)): Debt(deliveries=number, oldest=from_milliseconds(oldest))
+        for receiver, state, number, oldest in connection.execute(_UNDELIVERED)
+    }
 
 
 async def hand_over(database: Database, receiver: str, *, to: str, now: datetime) -> Handover:

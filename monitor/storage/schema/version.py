@@ -7,7 +7,6 @@ from sqlalchemy import Connection, inspect, text
 
 from monitor.core.errors import NoDatabaseError, SchemaError
 from monitor.storage.database import Database
-from monitor.storage.schema.tables import metadata
 from monitor.storage.servers.fitness import check_server, check_tables_may_be_made
 from monitor.storage.servers.postgres import lift_limits
 
@@ -38,6 +37,8 @@ def _folder() -> Path:
 
 def _config() -> "Config":
     from alembic.config import Config
+
+    from monitor.storage.schema.tables import metadata
 
     config = Config()
     config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
