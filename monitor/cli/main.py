@@ -27,6 +27,7 @@ SECTIONS: Final = {
         "test": "Send a `monitor.test` event to a receiver now, by the real path, daemon or not.",
     },
     "Batches": {
+        "batches": "List the batches that a provider has, watched or not, and store nothing.",
         "add": "Watch batches: new ones are read at once.",
         "remove": "Stop watching batches; their history stays.",
         "list": "List the watched batches, the newest first.",

@@ -59,7 +59,10 @@ class GenericDiscoverySettings(DiscoverySettings):
     """[Expression](#expressions), of each of the items: when it was created, for `max_age`; written
     as under `scheduled_at`."""
     status: Annotated[JmesPath | None, Field(validate_default=True)] = None
-    """[Expression](#expressions), of each of the items: its status, for `statuses`."""
+    """[Expression](#expressions), of each of the items: its status, for `statuses` and
+    `monitor batches`."""
+    name: JmesPath | None = None
+    """[Expression](#expressions), of each of the items: its name, for `monitor batches`."""
     next: Annotated[Next | None, PlainValidator(_parse_next)] = None
     """How the next page is asked for: `{ after = "last_id" }` names the parameter of the query, and
     the [expression](#expressions) that finds its value in this page; null, false or nothing is the
@@ -121,7 +124,8 @@ class Listing:
         times: list[datetime | None] = []
         for item in items or ():
             batch_id, created_at, status = self._read_item(item)
-            sieve.take(batch_id, created_at=created_at, status=status)
+            name = self.settings.name and _find("name", self.settings.name, item)
+            sieve.take(batch_id, created_at=created_at, status=status, name=name)
             mark.update(f"{batch_id}\n".encode(errors="replace"))
             times.append(created_at)
         return Page(

@@ -14,7 +14,13 @@ from monitor.storage.batches.claim import (
     unclaim_batches,
 )
 from monitor.storage.batches.identify import identify_batches
-from monitor.storage.batches.read import has_batches, newest_snapshots, read_batch, watched_batches
+from monitor.storage.batches.read import (
+    has_batches,
+    newest_snapshots,
+    read_batch,
+    registered_among,
+    watched_batches,
+)
 from monitor.storage.batches.register import (
     Registration,
     declare_batches,
@@ -203,6 +209,7 @@ ACTS: dict[str, Act] = {
     "lists": list_some,
     "a batch": lambda s: read_batch(s.database, "s4", "b7"),
     "whether a source has batches": lambda s: has_batches(s.database, "s4"),
+    "which batches are registered": lambda s: registered_among(s.database, "bolna", ["b1", "b2"]),
     "the snapshots of a batch": lambda s: newest_snapshots(s.database, 77, limit=9),
     "the events of a batch": lambda s: newest_events(s.database, 77, limit=9),
     "events by id": lambda s: read_events(s.database, ["evt_7", "evt_8"]),
