@@ -32,6 +32,7 @@ from monitor.daemon.readiness import Readiness
 from monitor.daemon.reload import Reload
 from monitor.daemon.status import Status
 from monitor.daemon.systemd import Systemd
+from monitor.daemon.terminal import Terminal
 from monitor.endpoints import Endpoints
 from monitor.engine.clock import Clock
 from monitor.engine.engine import Engine
@@ -67,12 +68,16 @@ Done = TypeVar("Done")
 
 
 async def run(config: Config) -> None:
-    """Run until SIGTERM or SIGINT. Raises MonitorError when it cannot start."""
-    stop, reload_bell = asyncio.Event(), Bell()
+    """Run until SIGTERM, SIGINT or a hang-up. Raises MonitorError when it cannot start."""
+    stop, reload_bell, terminal = asyncio.Event(), Bell(), Terminal()
+
+    def hang_up() -> None:
+        (stop.set if terminal.is_gone else reload_bell.ring)()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reload_bell.ring)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one may have come meanwhile
     database = Database(database_url(config))
     with hold_file(database.file):
@@ -80,6 +85,7 @@ async def run(config: Config) -> None:
             await _run(config, database, stop, reload_bell)
         finally:
             await database.close()
+            terminal.close()
 
 
 async def _run(config: Config, database: Database, stop: asyncio.Event, reload_bell: Bell) -> None:
