@@ -11,6 +11,12 @@ import typer
 
 from monitor.cli.options import ConfigPath, Work, duration_option, load
 
+RECIPES = (
+    *("anthropic", "bedrock", "bolna-campaigns", "cartesia", "elevenlabs", "gemini"),
+    *("mistral", "openai", "sinch", "synthflow", "vapi", "vapi-v1"),
+)
+"""Their names, for a help text: it looks at no files."""
+
 
 def do_demo(
     duration: Annotated[
@@ -35,21 +41,36 @@ def do_init(
     path: Annotated[
         Path, typer.Argument(metavar="[PATH]", help="Where to write it [default: config.toml].")
     ] = Path("config.toml"),
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            "--provider",
+            "-p",
+            metavar="bolna|vogent|generic|RECIPE",
+            help=f"A source of this provider, or by a recipe: {', '.join(RECIPES)}.",
+        ),
+    ] = None,
+    discover: Annotated[
+        bool, typer.Option("--discover", help="Let it find its batches by itself.")
+    ] = False,
+    slack: Annotated[bool, typer.Option("--slack", help="A receiver in Slack.")] = False,
+    webhook: Annotated[
+        bool, typer.Option("--webhook", help="A receiver of signed webhooks.")
+    ] = False,
 ) -> None:
     """Write a commented config with a fresh webhook secret, for your eyes only (mode 0600).
 
-    An existing file is never overwritten.
-    """
-    from monitor.config.starter import write_starter
-    from monitor.core.errors import ConfigError
-    from monitor.net.redact import printable
+    With options just what they ask for, else a bit of everything. An existing file is never
+    overwritten.
 
-    shown = printable(str(path))
-    if not path.parent.is_dir():
-        raise ConfigError([f"{shown}: there is no folder {path.parent}; make it first (mkdir -p)"])
-    write_starter(path)
-    typer.echo(f"wrote {shown}: its first lines say how to get to the first message")
-    typer.echo(f"check it with `monitor check-config {shown}`")
+    \b
+      monitor init --provider bolna --discover --slack
+    """
+    from monitor.cli.init_config import init
+
+    asked = {"slack": slack, "webhook": webhook}
+    receivers = [kind for kind, wanted in asked.items() if wanted]
+    init(path, provider=provider, discover=discover, receivers=receivers)
 
 
 def do_check_config(
