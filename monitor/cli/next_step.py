@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ from monitor.config.load import find
 from monitor.config.schema import Config
 from monitor.core.errors import ConfigError
 from monitor.facts.sentence import Sentence, Tone
+from monitor.providers import BolnaSettings
 from monitor.screen.console import make_console, say
 
 _MODULE: Final = "__main__.py"
@@ -22,6 +24,18 @@ def show_next(*steps: str) -> None:
     """
     line = Sentence(f"next: {', or '.join(steps)}", Tone.ASIDE)
     make_console().print(say(line), soft_wrap=True)
+
+
+def ways_to_watch(config: Config, source: str, batch_id: str = "ID") -> Iterator[str]:
+    """Write how a source's batches, or one of them, come to be watched."""
+    settings = config.sources[source]
+    if settings.discover is not None:
+        yield f"{command('run', config)} watches what discover finds at {source}"
+        return
+    switch = '"all"' if isinstance(settings, BolnaSettings) else "true"
+    yield f"{command(f'add {source} {shlex.quote(batch_id)}', config)} watches one"
+    if settings.listing().discover is not None:
+        yield f"discover = {switch} in [sources.{source}] all of them, and those to come"
 
 
 def program() -> str:

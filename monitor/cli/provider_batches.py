@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from monitor.cli.next_step import command, show_next
+from monitor.cli.next_step import command, show_next, ways_to_watch
 from monitor.cli.options import Output
 from monitor.cli.provider_lists import Draw, Lists, Purse, look
 from monitor.cli.session import reading
@@ -23,7 +23,7 @@ from monitor.facts.remedy import remedy
 from monitor.facts.sentence import Sentence, Tone
 from monitor.facts.times import stamp_if, write_short_time
 from monitor.net.redact import printable
-from monitor.providers import BolnaSettings, GenericSettings, SourceSettings, build
+from monitor.providers import GenericSettings, SourceSettings, build
 from monitor.providers.discovery import DiscoverySettings
 from monitor.screen.console import put, safe, whole
 from monitor.screen.documents import write_json
@@ -73,7 +73,7 @@ async def list_batches(config: Config, source: str, *, limit: int | None, output
     for line in _complaints(source, lists, settings):
         typer.echo(printable(line), err=True)
     if output == Output.TABLE and batches:
-        show_next(*_next_steps(config, source))
+        show_next(*ways_to_watch(config, source))
     if lists.failures:
         raise typer.Exit(1)
 
@@ -184,14 +184,3 @@ def _complaints(source: str, lists: Lists, settings: SourceSettings) -> Iterator
         yield _REMEDIES.get(error.kind) or remedy(error.kind, provider=settings.provider)
     for key in sorted(lists.entries.unread) if isinstance(settings, GenericSettings) else ():
         yield f"sources.{source}.discover.{key} finds nothing in all that the list holds"
-
-
-def _next_steps(config: Config, source: str) -> Iterator[str]:
-    """Say how its batches come to be watched."""
-    settings = config.sources[source]
-    if settings.discover is not None:
-        yield f"{command('run', config)} watches them all by itself: {source} has discover"
-        return
-    switch = '"all"' if isinstance(settings, BolnaSettings) else "true"
-    yield f"{command(f'add {source} ID', config)} watches one"
-    yield f"discover = {switch} in [sources.{source}] all of them, and those to come"

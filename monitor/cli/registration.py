@@ -7,14 +7,16 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
+from monitor.cli.next_step import command, show_next
 from monitor.cli.options import Work
-from monitor.cli.session import warn_of_missing_daemon, writing
+from monitor.cli.session import writing
 from monitor.config.mistakes import mistakes_of
 from monitor.config.schema import Config, DeclaredBatch
 from monitor.core.batch import Origin
 from monitor.core.batch_id import identity_of
 from monitor.core.errors import UnknownNameError
 from monitor.core.event import CONDITION_NAMES
+from monitor.facts.daemon_seen import missing_daemon
 from monitor.facts.names import check_known, complaint_of
 from monitor.net.redact import printable
 from monitor.storage.batches.read import has_batches
@@ -56,9 +58,12 @@ async def _add(config: Config, batches: Sequence[Registration]) -> None:
         done = await register_batches(database, batches, origin=Origin.ADDED, now=now)
         for line in _write_counts(done):
             typer.echo(line)
-        await warn_of_missing_daemon(database)
+        trouble = await missing_daemon(database)
+    if trouble:
+        typer.echo(trouble, err=True)
     if not config.routes:
         typer.echo("the config has no routes, so nobody hears of them: add [[routes]]", err=True)
+    show_next(command("run" if trouble else "list", config))
 
 
 def _write_counts(done: RegistrationCounts) -> Iterator[str]:

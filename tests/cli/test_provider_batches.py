@@ -100,7 +100,7 @@ async def test_with_discover_it_looks_as_discovery_does_and_says_what_is_left_ou
 
     assert [row.split()[0] for row in ended.out.splitlines()[2:3]] == ["b2"]
     assert "left out: 1 created more than 1h30m ago (max_age)\n" in ended.out
-    assert "next: `monitor run` watches them all by itself: bolna has discover" in ended.out
+    assert "next: `monitor run` watches what discover finds at bolna" in ended.out
     assert [served.batch for served in two.served] == ["a1/all"]
 
 
