@@ -14,7 +14,7 @@ from monitor.facts.sentence import Sentence, Tone
 from monitor.providers import BolnaSettings
 from monitor.screen.console import make_console, say
 
-_MODULE: Final = "__main__.py"
+_MODULE: Final = ("monitor", "__main__.py")
 
 
 def show_next(*steps: str) -> None:
@@ -41,7 +41,7 @@ def ways_to_watch(config: Config, source: str, batch_id: str = "ID") -> Iterator
 def program() -> str:
     """Write how this program is called: `monitor` where the shell finds it, else its path."""
     called = Path(sys.argv[0])
-    if called.name == _MODULE:
+    if called.parts[-2:] == _MODULE:
         return shlex.join([_nearer(Path(sys.executable)), "-m", "monitor"])
     found = shutil.which(called.name)
     if called.name != "monitor" or (found and Path(found).samefile(called)):

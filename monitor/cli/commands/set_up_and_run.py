@@ -132,8 +132,8 @@ def do_run(config: ConfigPath = None) -> None:
     """Run the daemon: poll, notice, deliver, until SIGTERM or Ctrl-C.
 
     SIGHUP reloads the config; if it comes because the terminal is gone, the daemon stops.
-    Logs go to standard output. Health and metrics: http://127.0.0.1:8470/-/ready and /metrics
-    unless [server] says otherwise.
+    Logs go to standard output; on a terminal a line for each event too. Health and metrics:
+    http://127.0.0.1:8470/-/ready and /metrics unless [server] says otherwise.
     """
     with suppress(ValueError):  # only a main thread takes signals
         signal.signal(signal.SIGTERM, _leave)
