@@ -48,7 +48,7 @@ def set_up_logs(
             *_renderers(console=console, colors=out.isatty(), journal=_is_journal(out)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _way_out(out))),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", way_out(out))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_ForeignHandler()], level=logging.WARNING, force=True)
@@ -59,7 +59,7 @@ def lines_dropped() -> int:
     return sum(queue.dropped for queue in _queues.values())
 
 
-def _way_out(out: TextIO) -> "LogQueue | _Lasting":
+def way_out(out: TextIO) -> "LogQueue | _Lasting":
     """Return what takes lines for an output, and never waits."""
     try:
         return _queue(out.fileno())

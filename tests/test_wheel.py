@@ -18,6 +18,7 @@ from monitor import __version__
 from tests.patient import HANG
 
 ROOT = Path(__file__).parent.parent
+RECIPES = "deploy/recipes"
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +71,12 @@ def metadata(wheel: Path) -> Message:
     return Parser().parsestr(text)
 
 
-def test_it_holds_the_package_the_migrations_and_nothing_else(wheel: Path) -> None:
+def test_it_holds_the_package_the_migrations_the_recipes_and_nothing_else(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
 
-    assert names == files("monitor") | {f"monitor/{name}" for name in files("migrations")}
+    beside = {*files("migrations"), *(name.removeprefix("deploy/") for name in files(RECIPES))}
+    assert names == files("monitor") | {f"monitor/{name}" for name in beside}
     assert "monitor/config/starter.toml" in names
     assert "monitor/migrations/versions/0001_first_tables.py" in names
 
@@ -145,6 +147,15 @@ def test_it_takes_a_newcomer_to_a_database(program: Path, tmp_path: Path) -> Non
     assert "monitor.db: made, with schema" in run(str(program), "migrate", cwd=tmp_path)
     assert "no batches yet" in run(str(program), "list", cwd=tmp_path)
     assert {file.name for file in tmp_path.iterdir()} >= {"config.toml", "monitor.db"}
+
+
+def test_its_recipes_are_at_hand(program: Path, tmp_path: Path) -> None:
+    options = ("--provider", "vapi", "--discover", "--webhook")
+
+    run(str(program), "init", *options, cwd=tmp_path)
+
+    assert "SUCCESS" in run(str(program), "check-config", cwd=tmp_path)
+    assert "api.vapi.ai" in (tmp_path / "config.toml").read_text()
 
 
 def test_its_demo_shows_the_whole_path(program: Path, tmp_path: Path) -> None:

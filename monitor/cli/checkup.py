@@ -8,9 +8,11 @@ from typing import Final
 
 import typer
 
+from monitor.cli.next_step import command, show_next
 from monitor.cli.session import reading
 from monitor.config.load import find, load
 from monitor.config.schema import Config, database_url
+from monitor.config.secrets import missing_secrets
 from monitor.config.warnings import warnings_of
 from monitor.core.errors import ConfigError, MonitorError, SecretMissingError
 from monitor.facts.delivery import write_debt
@@ -25,12 +27,16 @@ DATABASE_TIMEOUT: Final = 2.0
 
 def check(paths: Sequence[Path]) -> None:
     """Check the files, or the one in force; raise Exit(1) when any has a mistake."""
-    good = [_check(path) for path in paths or [find()]]
-    if not all(good):
+    checked = [_check(path) for path in paths or [find()]]
+    good = [config for config in checked if config is not None]
+    if len(good) < len(checked):
         raise typer.Exit(1)
+    if len(good) == 1 and good[0].sources:
+        show_next(_next_step(good[0]))
 
 
-def _check(path: Path) -> bool:
+def _check(path: Path) -> Config | None:
+    """Check a file; return its config unless it has a mistake."""
     shown = printable(str(path))
     try:
         config = load(path)
@@ -39,11 +45,20 @@ def _check(path: Path) -> bool:
         typer.echo(f"Checking '{shown}'  FAILED")
         for mistake in error.mistakes:
             typer.echo(f"  {printable(mistake)}")
-        return False
+        return None
     typer.echo(f"Checking '{shown}'  SUCCESS")
     for warning in [*warnings_of(config), *asyncio.run(_debts(config))]:
         typer.echo(f"  warning: {printable(warning)}")
-    return True
+    return config
+
+
+def _next_step(config: Config) -> str:
+    """Write how to try the first source, whose secrets may be missing yet."""
+    source, settings = next(iter(config.sources.items()))
+    before = "set what is missing, then " if missing_secrets(config) else ""
+    if settings.listing().discover is None:
+        return f"{before}{command(f'poll {source} ID --raw', config)} reads a batch"
+    return f"{before}{command(f'batches {source}', config)} lists what it has"
 
 
 async def _debts(config: Config) -> list[str]:

@@ -1,6 +1,7 @@
 """The launch of the daemon."""
 
 import asyncio
+import sys
 
 import structlog
 
@@ -35,5 +36,10 @@ def launch(config: Config) -> None:
 
 
 async def _serve(config: Config) -> None:
-    await process.run(config)
+    if sys.stdout.isatty():
+        from monitor.cli.narrator import Narrator  # nobody else has a use for what it imports
+
+        await process.run(config, narrate=Narrator)
+    else:
+        await process.run(config)
     process.leave()

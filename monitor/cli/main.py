@@ -30,6 +30,7 @@ SECTIONS: Final = {
         "listen": "Take webhooks on loopback and print them: to develop what is to take them.",
     },
     "Batches": {
+        "batches": "List the batches that a provider has, watched or not, and store nothing.",
         "add": "Watch batches: new ones are read at once.",
         "remove": "Stop watching batches; their history stays.",
         "list": "List the watched batches: those in trouble first, then the newest.",

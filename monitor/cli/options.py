@@ -28,6 +28,11 @@ Work = Coroutine[Any, Any, None]
 ANY_END: Final = Phase.ENDED.value
 ENDS: Final = (*(outcome.value for outcome in Outcome), ANY_END)
 """What a wait can be for."""
+RECIPES: Final = (
+    *("anthropic", "bedrock", "bolna-campaigns", "cartesia", "elevenlabs", "gemini"),
+    *("mistral", "openai", "sinch", "synthflow", "vapi", "vapi-v1"),
+)
+"""Their names, for a help text: it looks at no files."""
 
 
 def load(path: Path | None) -> "Config":

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from monitor.cli.generic_hints import expression_problems, findings_in, hints
+from monitor.cli.next_step import show_next, ways_to_watch
 from monitor.cli.options import Output
 from monitor.cli.raw_answer import show_raw
 from monitor.cli.session import known_id
@@ -57,6 +58,7 @@ async def poll(config: Config, source: str, batch_id: str, *, raw: bool, output:
         read = f"{write_time(at)}, in {write_latency(took)}; nothing stored"
         hinted = _hints(found, provider, answers, settings)
         show_page(title, [*_facts(found, hinted), ("read", read)])
+        show_next(*ways_to_watch(config, source, batch_id))
     elif not raw:
         about = {"source": source, "provider": settings.provider, "id": batch_id}
         read_at = {"read_at": stamp(at), "duration_ms": took // timedelta(milliseconds=1)}

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
+from monitor.cli.next_step import command, show_next
 from monitor.cli.options import Work
 from monitor.cli.session import writing
 from monitor.config.mistakes import mistakes_of
@@ -62,6 +63,8 @@ async def _add(config: Config, batches: Sequence[Registration]) -> None:
         typer.echo(line)
     for lack in filter(None, (trouble, deafness(config))):
         typer.echo(lack, err=True)
+    if not trouble:
+        show_next(command("list", config))
 
 
 def _write_counts(done: RegistrationCounts, *, by: str) -> Iterator[str]:

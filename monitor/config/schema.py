@@ -53,7 +53,8 @@ class MonitorTable(Settings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important lines that are still logged."""
     log_format: Literal["auto", "console", "json"] = "auto"
-    """`auto` is coloured on a terminal and JSON elsewhere."""
+    """`auto` is JSON, but on a terminal coloured lines, and among them what is watched, who is
+    told, and each event with its deliveries; `console` and `json` are the log alone, anywhere."""
     retention: Annotated[Span, duration_between("1m", LONGEST_DURATION)] = parse_duration("30d")
     """How long events (with their deliveries and attempts) and snapshots are kept; what is still
     owed stays."""

@@ -1,6 +1,7 @@
 """What was found: batches of an account that nobody registered one by one."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from operator import add
 from typing import Final, NamedTuple
 
@@ -9,6 +10,16 @@ from monitor.core.failure import FailureKind
 
 FOUND_LIMIT: Final = 10_000
 """Batches that one round may find."""
+
+
+class ListEntry(NamedTuple):
+    """A batch as a list shows it; what the list does not say is None."""
+
+    id: str
+    name: str | None = None
+    status: str | None = None
+    """The provider's word, or what should be one: nobody judges by it."""
+    created_at: datetime | None = None
 
 
 class Entries(NamedTuple):
@@ -59,13 +70,18 @@ NO_ENTRIES: Final = Entries()
 class DiscoveryAnswer:
     """What one request for a list brought."""
 
-    ids: tuple[str, ...] = ()
+    batches: tuple[ListEntry, ...] = ()
     entries: Entries = NO_ENTRIES
     agent: str | None = None
     """Whose list it is, where each agent has one of its own."""
     failure: PollError | None = None
     """Why it brought nothing, or not all; if it is an agent's list, others of the account may well
     come."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of the batches that it brought."""
+        return tuple(batch.id for batch in self.batches)
 
 
 def too_large(limit: int, things: str) -> PollError:

@@ -23,7 +23,7 @@ from monitor.core.errors import (
     StorageError,
 )
 from monitor.daemon.bells import Bells
-from monitor.daemon.daemon import Daemon
+from monitor.daemon.daemon import Daemon, Watcher
 from monitor.daemon.gauges import Gauges
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.instance_watch import InstanceWatch
@@ -32,6 +32,7 @@ from monitor.daemon.readiness import Readiness
 from monitor.daemon.reload import Reload
 from monitor.daemon.status import Status
 from monitor.daemon.systemd import Systemd
+from monitor.daemon.terminal import Terminal
 from monitor.endpoints import Endpoints
 from monitor.engine.clock import Clock
 from monitor.engine.engine import Engine
@@ -64,27 +65,43 @@ TRACEBACKS: Final = 1.0
 log = structlog.stdlib.get_logger()
 
 Done = TypeVar("Done")
+Narrate = Callable[[Reload], Watcher]
+"""Makes who tells a terminal what goes on, by the config in force."""
 
 
-async def run(config: Config) -> None:
-    """Run until SIGTERM or SIGINT. Raises MonitorError when it cannot start."""
-    stop, reload_bell = asyncio.Event(), Bell()
+async def run(config: Config, *, narrate: Narrate | None = None) -> None:
+    """Run until SIGTERM, SIGINT or a hang-up. Raises MonitorError when it cannot start."""
+    stop, reload_bell, terminal = asyncio.Event(), Bell(), Terminal()
+
+    def hang_up() -> None:
+        (stop.set if terminal.is_gone else reload_bell.ring)()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reload_bell.ring)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one may have come meanwhile
     database = Database(database_url(config))
     with hold_file(database.file):
         try:
-            await _run(config, database, stop, reload_bell)
+            await _run(config, database, stop, reload_bell, narrate=narrate)
         finally:
             await database.close()
+            terminal.close()
 
 
-async def _run(config: Config, database: Database, stop: asyncio.Event, reload_bell: Bell) -> None:
+async def _run(
+    config: Config,
+    database: Database,
+    stop: asyncio.Event,
+    reload_bell: Bell,
+    *,
+    narrate: Narrate | None,
+) -> None:
     systemd, name = Systemd(), InstanceName(database, config.monitor.instance)
-    prepare = partial(_prepare, config, database, name, systemd, reload_bell)
+    prepare = partial(
+        _prepare, config, database, name, systemd=systemd, reload_bell=reload_bell, narrate=narrate
+    )
     preparing = asyncio.create_task(_patiently(prepare, database, systemd))
     stopping = asyncio.create_task(stop.wait())
     under_way: list[asyncio.Task[Any]] = [preparing, stopping]
@@ -123,7 +140,13 @@ def _calm_collector() -> None:
 
 
 async def _prepare(
-    config: Config, database: Database, name: InstanceName, systemd: Systemd, reload_bell: Bell
+    config: Config,
+    database: Database,
+    name: InstanceName,
+    *,
+    systemd: Systemd,
+    reload_bell: Bell,
+    narrate: Narrate | None,
 ) -> Daemon:
     """Bring the database up to date and build all parts; nothing runs yet."""
     found, newest = await migrate(database)
@@ -140,11 +163,19 @@ async def _prepare(
         log.warning("clock.stepped", seconds=-round(ahead.total_seconds(), 1))
     await touch_instance(database, config.monitor.instance, now=clock.now())
     engine = await build_engine(config, database, clock)
-    return build_daemon(config, database, engine, systemd=systemd, reload_bell=reload_bell)
+    return build_daemon(
+        config, database, engine, systemd=systemd, reload_bell=reload_bell, narrate=narrate
+    )
 
 
 def build_daemon(
-    config: Config, database: Database, engine: Engine, *, systemd: Systemd, reload_bell: Bell
+    config: Config,
+    database: Database,
+    engine: Engine,
+    *,
+    systemd: Systemd,
+    reload_bell: Bell,
+    narrate: Narrate | None = None,
 ) -> Daemon:
     """Put what watches an engine round it; nothing runs yet."""
     bells = Bells(
@@ -177,6 +208,14 @@ def build_daemon(
         before_scrape=Gauges(engine, database, readiness).refresh,
         registry=engine.metrics.registry,
     )
+    watchers: dict[str, Watcher] = {
+        "liveness": liveness,
+        "reload": reload,
+        "heartbeat": heartbeat,
+        "status": status,
+    }
+    if narrate is not None:
+        watchers["narrator"] = narrate(reload)
     return Daemon(
         config=config,
         database=database,
@@ -185,7 +224,7 @@ def build_daemon(
         endpoints=endpoints,
         readiness=readiness,
         systemd=systemd,
-        watchers={"liveness": liveness, "reload": reload, "heartbeat": heartbeat, "status": status},
+        watchers=watchers,
     )
 
 

@@ -21,11 +21,6 @@ LAST_TIMEOUT: Final = 10.0
 """Seconds that the last events get to arrive."""
 _FRAME: Final = 0.2
 """Seconds between two looks."""
-_NEXT: Final = (
-    "monitor init                    writes a config.toml to begin with",
-    "monitor poll bolna-prod BATCH   reads one of your batches: is the key right?",
-    "monitor run                     starts the daemon; more: `monitor --help`",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +38,13 @@ class Summary:
         return not (self.missing or totals.gaps or totals.bad_signatures)
 
     def lines(self) -> Iterator[str]:
-        """Write it, and what to do next."""
+        """Write it."""
         yield self._verdict()
         yield ""
         for name, value in self._facts().items():
             yield f"  {name:<15}{value:>8}"
         for lost in self.missing:
             yield f"  missing: {lost}"
-        yield ""
-        yield "Next, with an account of your own:"
-        for line in _NEXT:
-            yield f"  {line}"
 
     def _verdict(self) -> str:
         if not self.well:

@@ -1,6 +1,6 @@
 """What the config file says of any account, whichever its provider."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -52,6 +52,10 @@ class SharedSettings(Settings):
     def requests_per_poll(self) -> int:
         """Return how many requests a poll of a running batch takes at least."""
         return 1
+
+    def listing(self) -> Self:
+        """Return what lists the account's batches, as far as anything says how."""
+        return self
 
 
 class AccountSettings(SharedSettings):

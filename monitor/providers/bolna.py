@@ -3,14 +3,14 @@
 from collections.abc import Collection
 from functools import lru_cache
 from itertools import chain
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal, Self
 
 from monitor.core.batch import COUNTS_LIMIT, Counts, Knowledge, Outcome, Phase, Reading
 from monitor.providers.account import AccountSettings
 from monitor.providers.api import Api, quote_id
 from monitor.providers.bolna_list import BolnaFinder
 from monitor.providers.calls import CallStanding, weigh
-from monitor.providers.discovery import BolnaDiscoverySettings, DiscoverAgents
+from monitor.providers.discovery import ALL, BolnaDiscoverySettings, DiscoverAgents
 from monitor.providers.document import (
     check_id,
     decode,
@@ -48,6 +48,12 @@ class BolnaSettings(AccountSettings):
     rate_limit: Rate = 1000 / 60
     """Requests that the account may spend at most, those of `discover` too; Bolna answers 429
     beyond 1,000 a minute per organisation."""
+
+    def listing(self) -> Self:
+        """Return what lists the account's batches: as `discover` says, else those of all agents."""
+        if self.discover is not None:
+            return self
+        return self.model_copy(update={"discover": BolnaDiscoverySettings(agents=ALL)})
 
 
 class Bolna:

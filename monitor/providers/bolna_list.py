@@ -58,8 +58,8 @@ class BolnaFinder:
 
     async def _batches_of(self, agent: str, *, now: datetime) -> DiscoveryAnswer:
         sieve = Sieve(self._settings, now=now)
-        take = partial(sieve.take_entry, id_="batch_id", created_at="created_at")
-        reader = EntryReader({"batch_id", "created_at", "status"}, take)
+        take = partial(sieve.take_entry, id_="batch_id", created_at="created_at", name="file_name")
+        reader = EntryReader({"batch_id", "created_at", "status", "file_name"}, take)
         await self._read(f"/batches/{quote_id(agent)}/all", reader)
         return replace(sieve.found(), agent=agent)
 

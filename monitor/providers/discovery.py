@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final, TypeGuard
 
 from pydantic import BeforeValidator, PlainValidator
 
-from monitor.core.batch import normalise
+from monitor.core.batch import NAME_LIMIT, normalise
 from monitor.core.batch_id import check_batch_id
-from monitor.core.discovery import FOUND_LIMIT, DiscoveryAnswer, Entries
+from monitor.core.discovery import FOUND_LIMIT, DiscoveryAnswer, Entries, ListEntry
 from monitor.core.errors import PollError
 from monitor.providers.document import read_time
 from monitor.setting_types import (
@@ -97,17 +97,24 @@ DiscoverAgents = Annotated[BolnaDiscoverySettings | None, BeforeValidator(_read_
 
 
 class Sieve:
-    """Take the batches of a list one by one; keep the ids of those that are wanted, each once."""
+    """Take the batches of a list one by one; keep those that are wanted, each once."""
 
     def __init__(self, settings: DiscoverySettings, *, now: datetime, dated: bool = True) -> None:
         self._oldest = now - settings.max_age
         self._statuses = frozenset(map(normalise, settings.statuses))
         self._dated = dated
         """The list should say when each was created."""
-        self._ids: dict[str, None] = {}
+        self._kept: dict[str, ListEntry] = {}
         self._numbers: Counter[str] = Counter()
 
-    def take(self, batch_id: object, *, created_at: datetime | None, status: object) -> None:
+    def take(
+        self,
+        batch_id: object,
+        *,
+        created_at: datetime | None,
+        status: object,
+        name: object = None,
+    ) -> None:
         """Judge one batch: what a list says of it may be missing or nonsense."""
         self._numbers["number"] += 1
         self._numbers["undated"] += self._dated and created_at is None
@@ -118,17 +125,26 @@ class Sieve:
             self._numbers["too_old"] += 1
         elif self._statuses and normalise(str(status)) not in self._statuses:
             self._numbers["other_status"] += 1
-        elif len(self._ids) <= FOUND_LIMIT:  # one more than is wanted says that there are more
-            self._ids[batch_id] = None
+        elif len(self._kept) <= FOUND_LIMIT:  # one more than is wanted says that there are more
+            self._kept[batch_id] = ListEntry(batch_id, _text(name), _text(status), created_at)
 
-    def take_entry(self, entry: Mapping[str, Any], *, id_: str, created_at: str) -> None:
+    def take_entry(self, entry: Mapping[str, Any], *, id_: str, created_at: str, name: str) -> None:
         """Judge one entry by its fields of these names, and its `status`."""
-        created = read_time(entry.get(created_at))
-        self.take(entry.get(id_), created_at=created, status=entry.get("status"))
+        self.take(
+            entry.get(id_),
+            created_at=read_time(entry.get(created_at)),
+            status=entry.get("status"),
+            name=entry.get(name),
+        )
 
     def found(self) -> DiscoveryAnswer:
         """Return what was kept."""
-        return DiscoveryAnswer(ids=tuple(self._ids), entries=Entries(**self._numbers))
+        return DiscoveryAnswer(batches=tuple(self._kept.values()), entries=Entries(**self._numbers))
+
+
+def _text(value: object) -> str | None:
+    """Return what a list says in words, cut to what a name may have; anything else is nothing."""
+    return str(value)[:NAME_LIMIT] or None if isinstance(value, str | int) else None
 
 
 @contextmanager

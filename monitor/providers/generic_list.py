@@ -19,7 +19,7 @@ from monitor.providers.discovery import DiscoverySettings, Sieve
 from monitor.providers.document import decode_any, last_segment
 from monitor.providers.entries import CURSOR_LIMIT
 from monitor.providers.expression import Expression, JmesPath, parse_expression
-from monitor.providers.finding import breaks, read_start
+from monitor.providers.finding import breaks, read_start, without_keys
 
 _NO_LIST: Final = DiscoveryAnswer(entries=Entries(unlisted=1))
 _STEP: Final = re.compile(r"\+([1-9][0-9]{0,5})")
@@ -60,14 +60,17 @@ class GenericDiscoverySettings(DiscoverySettings):
     """[Expression](#expressions), of each of the items: when it was created, for `max_age`; written
     as under `scheduled_at`."""
     status: Annotated[JmesPath | None, Field(validate_default=True)] = None
-    """[Expression](#expressions), of each of the items: its status, for `statuses`."""
+    """[Expression](#expressions), of each of the items: its status, for `statuses` and
+    `monitor batches`."""
+    name: JmesPath | None = None
+    """[Expression](#expressions), of each of the items: its name, for `monitor batches`."""
     next: Annotated[Next | None, PlainValidator(_parse_next)] = None
     """How the next page is asked for: `{ after = "last_id" }` names the parameter of the query, and
     the [expression](#expressions) that finds its value in this page; null, false or nothing is the
     end. `{ page = "+1" }` counts the pages instead, from the number in `url` or 1;
     `{ offset = "+50" }` adds as many as a page holds, from the number in `url` or 0. Both go on
-    until a page is empty, comes again, or is answered by a 404 or 410. Where the newest come first, no
-    page is asked for beyond `max_age`."""
+    until a page is empty, comes again, or is answered by a 404 or 410. Where the newest come first,
+    no page is asked for beyond `max_age`."""
 
     @field_validator("url")
     @classmethod
@@ -127,7 +130,9 @@ class Listing:
             mark.update(f"{batch_id or item}\n".encode(errors="replace"))
             if batch_id is not None and hide(batch_id) != batch_id:
                 batch_id = None  # it holds the key
-            sieve.take(batch_id, created_at=created_at, status=status)
+            name = self.settings.name and _find("name", self.settings.name, item)
+            name = without_keys(name, hide)
+            sieve.take(batch_id, created_at=created_at, status=status, name=name)
             times.append(created_at)
         return Page(
             found=sieve.found() if items is not None else _NO_LIST,

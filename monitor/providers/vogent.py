@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from itertools import chain
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal, Self
 from urllib.parse import urlencode
 
 from monitor.core.batch import COUNTS_LIMIT, Knowledge, Outcome, Phase, Reading
@@ -13,7 +13,7 @@ from monitor.core.failure import FailureKind, Matter, matter_of
 from monitor.providers.account import AccountSettings
 from monitor.providers.api import Api, quote_id
 from monitor.providers.calls import weigh
-from monitor.providers.discovery import Discover
+from monitor.providers.discovery import Discover, DiscoverySettings
 from monitor.providers.document import check_id, decode, invalid, read_name, read_status
 from monitor.providers.vogent_census import Census, Listing, Lists, standing
 from monitor.providers.vogent_list import VogentFinder
@@ -54,6 +54,12 @@ class VogentSettings(AccountSettings):
     def requests_per_poll(self) -> int:
         """Count the job itself, its queue and its dials."""
         return {"full": 3, "queue": 2, "off": 1}[self.counts]
+
+    def listing(self) -> Self:
+        """Return what lists the workspace's jobs: as `discover` says, else by its defaults."""
+        if self.discover is not None:
+            return self
+        return self.model_copy(update={"discover": DiscoverySettings()})
 
 
 PAGE_SIZE: Final = 100

@@ -30,8 +30,8 @@ class VogentFinder:
         path = f"/batch_dial_jobs?limit={PAGE}"
         for number in range(1, PAGES_LIMIT + 1):
             sieve = Sieve(self._settings, now=now)
-            take = partial(sieve.take_entry, id_="id", created_at="createdAt")
-            reader = EntryReader({"id", "createdAt", "status"}, take, paged=True)
+            take = partial(sieve.take_entry, id_="id", created_at="createdAt", name="name")
+            reader = EntryReader({"id", "createdAt", "status", "name"}, take, paged=True)
             with on_page(number):
                 await self._api.fetch(path, reader.take)
                 reader.close()

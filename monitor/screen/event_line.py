@@ -1,6 +1,6 @@
 """An event as one line: aligned columns that fit the terminal, whole in a pipe."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from rich.text import Text
@@ -14,6 +14,8 @@ _MEDIUM: Final = 110
 """Columns from which on the source has room."""
 _WIDE: Final = 160
 """Columns from which on the event's id has room, and a batch's is whole."""
+_SHORTEST: Final = 16
+"""Columns that are left of what happened, however much there is to say of its deliveries."""
 _SPACE: Final = Text("  ")
 _AS_IT_IS: Final = 0
 
@@ -44,10 +46,28 @@ def write_event(event: EventView, document: Any, *, width: int | None) -> Text:
     return _fit([*head, (what, room), tail], width)
 
 
+def write_told(event: EventView, document: Any, tail: Text, *, width: int) -> Text:
+    """Write an event as it comes, and what became of it; only what happened is cut to fit."""
+    kind = str(document["type"])
+    at = safe(event.at.astimezone().strftime("%H:%M:%S"), "dim")
+    typed = safe(kind.removeprefix("batch."), style_of(kind.rpartition(".")[2]))
+    about = safe(name_in(document) or document["subject"])
+    head = [(at, _AS_IT_IS), (typed, 16), (about, 20)]
+    taken = len(at) + 16 + 20 + len(tail) + len(_SPACE) * 4
+    what = safe(summarise(document))
+    what.truncate(max(_SHORTEST, width - taken), overflow="ellipsis")
+    return _SPACE.join((*_cells(head), *([what] if what else []), tail))
+
+
 def _fit(cells: Sequence[_Cell], width: int) -> Text:
+    line = _SPACE.join(_cells(cells))
+    line.truncate(width, overflow="ellipsis")
+    return line
+
+
+def _cells(cells: Sequence[_Cell]) -> Iterator[Text]:
+    """Yield the texts, each cut or filled up to its columns."""
     for text, columns in cells:
         if columns != _AS_IT_IS:
             text.truncate(columns, overflow="ellipsis", pad=True)
-    line = _SPACE.join(text for text, _ in cells)
-    line.truncate(width, overflow="ellipsis")
-    return line
+        yield text

@@ -41,7 +41,7 @@ async def test_help_lists_every_command_of_this_version(monitor: Run) -> None:
 
     assert set(COMMANDS) == {
         *("demo", "init", "check-config", "migrate", "run", "status", "test", "listen"),
-        *("add", "remove", "list", "show", "wait", "poll"),
+        *("batches", "add", "remove", "list", "show", "wait", "poll"),
         *("events", "explain", "deliveries", "delivery", "redeliver", "clear"),
         *("backup", "restore"),
     }

@@ -37,6 +37,7 @@ async def test_add_says_what_is_new_what_again_and_what_known(monitor: Run, stor
         "1 again",
         "1 woken",
         "1 already watched",
+        "next",
     ]
 
 
@@ -169,9 +170,10 @@ async def test_adding_says_what_is_still_missing_for_anybody_to_hear(
 
 @pytest.mark.usefixtures("daemon")
 async def test_a_daemon_picks_up_what_is_added(monitor: Run) -> None:
-    assert (await monitor("add", "bolna", "x")).out == (
-        "1 new: picked up by the daemon within 2 s\n"
-    )
+    assert (await monitor("add", "bolna", "x")).out.splitlines() == [
+        "1 new: picked up by the daemon within 2 s",
+        "next: `monitor list`",
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

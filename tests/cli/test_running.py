@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.config.starter import recipes
 from monitor.storage.servers.lock import hold_file
 from tests import programs
 from tests.cli.conftest import Run
@@ -28,6 +29,65 @@ async def test_init_writes_a_config_that_passes_and_only_its_owner_reads(
     assert "whsec_" in file.read_text()
     assert checked.code == 0
     assert checked.out.startswith("Checking 'config.toml'  SUCCESS\n  warning: ")
+
+
+async def test_init_says_what_comes_next_as_this_shell_takes_it(
+    monitor: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = await monitor("init")
+    elsewhere = await monitor("init", "mine.toml", "-p", "bolna", "--discover")
+    monkeypatch.setattr(sys, "argv", ["bin/monitor"])
+    off_the_path = await monitor("init", "its own.toml", "--slack")
+
+    both = "`export BOLNA_API_KEY=... SLACK_WEBHOOK_URL=...`, then "
+    assert usual.out.splitlines()[-1] == f"next: {both}`monitor check-config`"
+    assert elsewhere.out.splitlines() == [
+        "wrote mine.toml, readable by you alone",
+        "next: `export BOLNA_API_KEY=...`, then `monitor check-config --config mine.toml`",
+    ]
+    assert off_the_path.out.splitlines()[-1] == (
+        "next: `export SLACK_WEBHOOK_URL=...`, then"
+        " `bin/monitor check-config --config 'its own.toml'`"
+    )
+
+
+async def test_a_program_that_is_a_module_is_called_as_one(process: Run, tmp_path: Path) -> None:
+    ended = await process("init")
+
+    assert f"`{sys.executable} -m monitor check-config`" in ended.out
+
+
+async def test_init_names_what_only_its_reader_knows(monitor: Run) -> None:
+    made_up = await monitor("init", "a.toml", "--provider", "generic", "--webhook")
+    to_put_in = await monitor("init", "b.toml", "--provider", "bedrock")
+
+    assert "sources.acme is made up: put an API of yours in its place\n" in made_up.out
+    assert "the url of receivers.crm is made up: put your consumer's in its place" in made_up.out
+    assert "put yours in place of REGION in its URLs\n" in to_put_in.out
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--discover"], "needs --provider"),
+        (["--provider", "bolnaa"], "'bolnaa' is not one of bolna, vogent, generic, anthropic"),
+        (["--provider", "sinch", "--discover"], "sinch has no list to discover batches from"),
+    ],
+)
+async def test_init_refuses_what_it_cannot_write(
+    options: list[str], reason: str, monitor: Run, tmp_path: Path
+) -> None:
+    ended = await monitor("init", *options)
+
+    assert ended.code == 2
+    assert reason in " ".join(ended.err.split())
+    assert os.listdir(tmp_path) == []  # noqa: PTH208  async
+
+
+async def test_the_help_of_init_names_every_recipe(monitor: Run) -> None:
+    shown = "".join((await monitor("init", "--help")).out.split())
+
+    assert f"byarecipe:{','.join(recipes())}." in shown
 
 
 async def test_init_never_overwrites(monitor: Run, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from monitor.config.load import load
-from monitor.config.starter import write_starter
+from monitor.config.schema import Config
+from monitor.config.starter import PROVIDERS, recipes, starter_of, variables_in, write_starter
 from monitor.config.warnings import warnings_of
 from monitor.core.errors import ConfigError
 
@@ -95,3 +96,85 @@ def test_a_file_that_could_not_be_filled_is_removed(
         write_starter(path)
 
     assert not path.exists()
+
+
+@pytest.fixture
+def every_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set all that any starter asks for."""
+    texts = [starter_of(name, discover=False, receivers=RECEIVERS) for name in NAMES]
+    for name in {name for text in texts for name in variables_in(text)}:
+        monkeypatch.setenv(name, "https://hooks.slack.com/services/x" if "URL" in name else "k")
+
+
+RECEIVERS = ("slack", "webhook")
+NAMES = (*PROVIDERS, *recipes())
+LISTED = [name for name in NAMES if name not in ("sinch", "vapi-v1")]
+
+
+def loaded(text: str, tmp_path: Path) -> Config:
+    path = tmp_path / "of.toml"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+@pytest.mark.usefixtures("every_secret")
+@pytest.mark.parametrize("provider", NAMES)
+def test_just_what_is_asked_for_is_written_and_passes(provider: str, tmp_path: Path) -> None:
+    text = starter_of(provider, discover=False, receivers=RECEIVERS)
+    config = loaded(text, tmp_path)
+
+    assert len(config.sources) == 1
+    assert [source.discover for source in config.sources.values()] == [None]
+    assert list(config.receivers) == [route.receiver for route in config.routes] == ["ops", "crm"]
+    assert not [said for said in warnings_of(config, deliberate=False) if "URL" not in said]
+    assert ("discover" in text) is (provider in LISTED)
+
+
+@pytest.mark.parametrize("provider", LISTED)
+def test_discovery_is_there_when_it_is_asked_for(provider: str, tmp_path: Path) -> None:
+    config = loaded(starter_of(provider, discover=True, receivers=()), tmp_path)
+
+    (source,) = config.sources.values()
+    assert source.discover is not None
+    assert not config.receivers
+
+
+@pytest.mark.parametrize("provider", LISTED)
+def test_what_is_commented_out_of_discovery_works_as_soon_as_it_is_not(
+    provider: str, tmp_path: Path
+) -> None:
+    text = starter_of(provider, discover=False, receivers=())
+    parts = re.split(r"(?m)^(?=# (?:discover = |\[sources\.))", text)
+
+    config = loaded(
+        "".join([parts[0], *(re.sub("(?m)^# ", "", part) for part in parts[1:])]), tmp_path
+    )
+
+    (source,) = config.sources.values()
+    assert source.discover is not None
+
+
+def test_a_provider_that_there_is_not_is_named_with_those_there_are() -> None:
+    with pytest.raises(
+        ValueError, match="'bolnaa' is not one of bolna, vogent, generic, anthropic"
+    ):
+        starter_of("bolnaa", discover=False, receivers=())
+
+
+def test_discovery_without_a_list_is_refused() -> None:
+    with pytest.raises(ValueError, match="sinch has no list to discover batches from"):
+        starter_of("sinch", discover=True, receivers=())
+
+
+def test_receivers_alone_name_their_variables() -> None:
+    text = starter_of(None, discover=False, receivers=["slack"])
+
+    assert variables_in(text) == ["SLACK_WEBHOOK_URL"]
+    assert "[sources" not in text
+
+
+def test_the_secret_of_a_webhook_is_fresh_each_time() -> None:
+    one, other = (starter_of(None, discover=False, receivers=["webhook"]) for _ in range(2))
+
+    assert one != other
+    assert "whsec_" in one

@@ -102,7 +102,7 @@ def sifted(*entries: Any, **settings: Any) -> tuple[tuple[str, ...], Entries]:
     wanted = DiscoverySettings.model_validate(settings)
     sieve = Sieve(wanted, now=NOW)
     for entry in entries:
-        sieve.take_entry(entry, id_="id", created_at="created")
+        sieve.take_entry(entry, id_="id", created_at="created", name="name")
     found = sieve.found()
     return found.ids, found.entries
 

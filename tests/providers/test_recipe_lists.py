@@ -95,6 +95,8 @@ LAST: Mapping[str, dict[str, Any]] = {
     "synthflow": {"response": {"pagination": {"limit": 100, "offset": 100}, "batch_calls": []}},
 }
 """What is otherwise in the last page; where pages are counted, an empty one is the last."""
+NAMELESS = ("anthropic", "mistral", "openai")
+"""Their batches have no names."""
 
 
 @pytest.fixture
@@ -131,6 +133,7 @@ async def test_a_documented_list_is_read_to_its_end(
 
     assert [(id_, at and at.isoformat()[:-6], status) for id_, at, status in read] == items
     assert set(answers[0].ids) == {item[0] for item in items}
+    assert {bool(one.name) for one in answers[0].batches} == {recipe not in NAMELESS}
     assert len(answers) == len(asked) == 2
     query = parse_qs(urlsplit(asked[1].path_qs).query)
     assert {name: query[name] for name in following} == {

@@ -208,3 +208,24 @@ def do_poll(
     from monitor.cli.poll_batch import poll
 
     return poll(load(config), source, batch_id, raw=raw, output=output)
+
+
+def do_batches(
+    source: SourceArgument,
+    limit: Limit = None,
+    output: ListOutput = Output.TABLE,
+    config: ConfigPath = None,
+) -> Work:
+    """List the batches that a provider has, watched or not, and store nothing.
+
+    It looks where discovery does, with the same limits and out of the same budget; where nobody
+    set `discover`, at all of Bolna's agents, or all of Vogent's jobs, of the last 7 days.
+
+    \b
+    Examples:
+      monitor batches bolna
+      monitor batches bolna -o json | jq -r '.[].id' | monitor add bolna -
+    """
+    from monitor.cli.provider_batches import list_batches
+
+    return list_batches(load(config), source, limit=limit, output=output)

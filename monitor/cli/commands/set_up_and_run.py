@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli.options import (
+    RECIPES,
     BodyOutput,
     ConfigPath,
     Output,
@@ -52,26 +53,39 @@ def do_init(
     path: Annotated[
         Path, typer.Argument(metavar="[PATH]", help="Where to write it [default: config.toml].")
     ] = Path("config.toml"),
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            "--provider",
+            "-p",
+            metavar="bolna|vogent|generic|RECIPE",
+            help=f"A source of this provider, or by a recipe: {', '.join(RECIPES)}.",
+        ),
+    ] = None,
+    discover: Annotated[
+        bool, typer.Option("--discover", help="Let it find its batches by itself.")
+    ] = False,
+    slack: Annotated[bool, typer.Option("--slack", help="A receiver in Slack.")] = False,
+    webhook: Annotated[
+        bool, typer.Option("--webhook", help="A receiver of signed webhooks.")
+    ] = False,
 ) -> None:
     """Write a commented config with a fresh webhook secret, for your eyes only (mode 0600).
 
-    An existing file is never overwritten.
+    With options just what they ask for, else a bit of everything. An existing file is never
+    overwritten.
 
     \b
     Examples:
       monitor init
       monitor init /etc/monitor/config.toml
+      monitor init --provider bolna --discover --slack
     """
-    from monitor.config.starter import write_starter
-    from monitor.core.errors import ConfigError
-    from monitor.net.redact import printable
+    from monitor.cli.init_config import init
 
-    shown = printable(str(path))
-    if not path.parent.is_dir():
-        raise ConfigError([f"{shown}: there is no folder {path.parent}; make it first (mkdir -p)"])
-    write_starter(path)
-    typer.echo(f"wrote {shown}: its first lines say how to get to the first message")
-    typer.echo(f"check it with `monitor check-config {shown}`")
+    asked = {"slack": slack, "webhook": webhook}
+    receivers = [kind for kind, wanted in asked.items() if wanted]
+    init(path, provider=provider, discover=discover, receivers=receivers)
 
 
 def do_check_config(
@@ -151,8 +165,9 @@ def do_restore(
 def do_run(config: ConfigPath = None) -> None:
     """Run the daemon: poll, notice, deliver, until SIGTERM or Ctrl-C.
 
-    Logs go to standard output. Health and metrics: http://127.0.0.1:8470/-/ready and /metrics
-    unless [server] says otherwise.
+    SIGHUP reloads the config; if it comes because the terminal is gone, the daemon stops.
+    Logs go to standard output; on a terminal a line for each event too. Health and metrics:
+    http://127.0.0.1:8470/-/ready and /metrics unless [server] says otherwise.
 
     \b
     Examples:

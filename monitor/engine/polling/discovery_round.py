@@ -42,9 +42,9 @@ class DiscoveryRound:
     def add(self, found: DiscoveryAnswer) -> DiscoveryAnswer:
         """Take one answer; return it as far as it goes: enough batches end the round."""
         room = FOUND_LIMIT - self.new - self.seen
-        if len(found.ids) > room:
+        if len(found.batches) > room:
             failure = too_large(FOUND_LIMIT, "batches")
-            found = replace(found, ids=found.ids[:room], agent=None, failure=failure)
+            found = replace(found, batches=found.batches[:room], agent=None, failure=failure)
         self.entries = self.entries.plus(found.entries)
         if found.failure is None:
             self.answered = True

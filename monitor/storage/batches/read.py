@@ -14,7 +14,7 @@ from monitor.core.batch_id import identity_of
 from monitor.storage.batches.row import READ_COLUMNS, watch_of
 from monitor.storage.database import Database, pages, reading
 from monitor.storage.fields import Field, Fields
-from monitor.storage.sql import NEWEST, from_milliseconds
+from monitor.storage.sql import NEWEST, Statement, from_milliseconds
 
 _HEX: Final = re.compile("[0-9a-fA-F-]+")
 
@@ -147,6 +147,21 @@ def shared_beginnings(
     """Return which beginnings of this length several of a source's batches share."""
     values = {"source": source, "length": length, "heads": [id_[:length] for id_ in ids]}
     return set(connection.execute(_SHARED, values).scalars())
+
+
+# which of some batches were ever registered
+_AMONG: Final = Statement(
+    "SELECT r.identity, batches.watched FROM batches JOIN {rows}"
+    " ON batches.source = r.source AND batches.identity = r.identity",
+    rows="source text, identity text",
+)
+
+
+@reading
+def registered_among(connection: Connection, source: str, ids: Sequence[str]) -> dict[str, bool]:
+    """Return the identities of those that were ever registered, and whether they are watched."""
+    rows = ({"source": source, "identity": identity_of(id_)} for id_ in ids)
+    return {identity: bool(watched) for identity, watched in _AMONG.run(connection, rows=rows)}
 
 
 _SNAPSHOT: Final = Fields(

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from monitor.core.discovery import DiscoveryAnswer, Entries, too_large
+from monitor.core.discovery import DiscoveryAnswer, Entries, ListEntry, too_large
 from monitor.core.errors import PollError
 from monitor.core.failure import FailureKind
 from monitor.engine.polling import discovery_round
@@ -110,9 +110,9 @@ def test_the_bound_of_a_round_cuts_what_is_beyond_and_fails_it(
     monkeypatch.setattr(discovery_round, "FOUND_LIMIT", 4)
     round_ = DiscoveryRound(new=1, seen=1)
 
-    enough = round_.add(DiscoveryAnswer(ids=("b1", "b2"), agent="a1"))
+    enough = round_.add(DiscoveryAnswer(batches=(ListEntry("b1"), ListEntry("b2")), agent="a1"))
     round_.seen += 2
-    more = round_.add(DiscoveryAnswer(ids=("b3",), agent="a2"))
+    more = round_.add(DiscoveryAnswer(batches=(ListEntry("b3"),), agent="a2"))
     round_.end()
 
     assert (enough.ids, enough.failure, more.ids) == (("b1", "b2"), None, ())
