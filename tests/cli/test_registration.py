@@ -37,7 +37,6 @@ async def test_add_says_what_is_new_what_again_and_what_known(monitor: Run, stor
         "1 again",
         "1 woken",
         "1 already watched",
-        "next",
     ]
 
 
