@@ -47,7 +47,7 @@ def write_event(event: EventView, document: Any, *, width: int | None) -> Text:
 
 
 def write_told(event: EventView, document: Any, tail: Text, *, width: int) -> Text:
-    """Write an event as it comes, and what became of it; only what happened is cut to fit."""
+    """Write an event as it comes, and what became of it, which alone is never cut."""
     kind = str(document["type"])
     at = safe(event.at.astimezone().strftime("%H:%M:%S"), "dim")
     typed = safe(kind.removeprefix("batch."), style_of(kind.rpartition(".")[2]))
