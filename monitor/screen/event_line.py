@@ -47,13 +47,14 @@ def write_event(event: EventView, document: Any, *, width: int | None) -> Text:
 
 
 def write_told(event: EventView, document: Any, tail: Text, *, width: int) -> Text:
-    """Write an event as it comes, and what became of it; only what happened is cut to fit."""
+    """Write an event as it comes, and what became of it, which alone is never cut."""
     kind = str(document["type"])
     at = safe(event.at.astimezone().strftime("%H:%M:%S"), "dim")
     typed = safe(kind.removeprefix("batch."), style_of(kind.rpartition(".")[2]))
     about = safe(name_in(document) or document["subject"])
-    head = [(at, _AS_IT_IS), (typed, 16), (about, 20)]
-    taken = len(at) + 16 + 20 + len(tail) + len(_SPACE) * 4
+    names = 14 if width < _MEDIUM else 24
+    head = [(at, _AS_IT_IS), (typed, 14), (about, names)]
+    taken = len(at) + 14 + names + len(tail) + len(_SPACE) * 4
     what = safe(summarise(document))
     what.truncate(max(_SHORTEST, width - taken), overflow="ellipsis")
     return _SPACE.join((*_cells(head), *([what] if what else []), tail))

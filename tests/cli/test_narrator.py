@@ -124,7 +124,7 @@ async def test_it_says_what_is_watched_and_who_is_told_and_each_event_with_its_d
         "Ctrl-C ends it; beside it, in another terminal: `monitor test crm`, `monitor list`",
     ]
     (changed,) = screen.lines_with("status_changed")
-    so = r"status_changed    a\ufffd\[2J\.csv +queued -> running  -> crm \d.*s"
+    so = r"status_changed  a\ufffd\[2J\.csv +queued -> running  -> crm \d.*s"
     assert re.fullmatch(rf"\d\d:\d\d:\d\d  {so}", changed)
     assert screen.lines_with("daemon.stopped")
 

@@ -48,6 +48,26 @@ async def test_it_stops_cleanly_when_its_terminal_is_gone(
     assert events == ["daemon.started", "daemon.stopping", "daemon.stopped"]
 
 
+async def test_it_stops_as_cleanly_when_its_log_goes_to_the_terminal(
+    rig: Rig, process: MakeProcess, until: Until, terminal: tuple[str, Callable[[], None]]
+) -> None:
+    name, hang_up = terminal
+    daemon = process(rig)
+    output = os.open(name, os.O_WRONLY | os.O_NOCTTY)
+    rig.show("b1")
+    rig.tail = '[[batches]]\nsource = "bolna"\nid = "b1"\n'
+    rig.write()
+    await daemon.start(
+        on_terminal.__name__, environment={on_terminal.VARIABLE: name}, output=output
+    )
+    os.close(output)
+    await until(lambda: rig.crm.types == ["batch.first_seen"])
+
+    hang_up()
+
+    assert await daemon.end() == 0
+
+
 async def test_any_other_sighup_reloads_though_a_terminal_controls_it(
     rig: Rig, process: MakeProcess, until: Until, terminal: tuple[str, Callable[[], None]]
 ) -> None:

@@ -3,8 +3,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from rich.text import Text
 
-from monitor.screen.event_line import write_event
+from monitor.screen.event_line import write_event, write_told
 from monitor.storage.events.read import EventView
 
 NOW = datetime(2026, 1, 29, 8, 31, tzinfo=UTC)
@@ -60,3 +61,20 @@ def test_a_line_in_a_pipe_is_whole() -> None:
         "  3c90c3cc0d444b5088888dd25736052a  customers of January.csv"
         "  71.4%: completed +5, ringing -5, no-answer +12  evt_AAAAAAAAAAAAAAAAAAAAAAAAAA"
     )
+
+
+@pytest.mark.parametrize("width", [80, 109, 110, 160])
+def test_an_event_as_it_comes_fits_with_what_became_of_it(width: int) -> None:
+    line = write_told(*event(), Text("-> ops 12 ms"), width=width).plain
+
+    assert len(line) <= width
+    assert line.endswith("  -> ops 12 ms")
+
+
+def test_what_became_of_an_event_is_never_cut() -> None:
+    tail = Text("-> " + "a-receiver 12 ms, " * 9)
+
+    line = write_told(*event("K.csv"), tail, width=80).plain
+
+    assert "  counts_changed  K.csv           71.4%: complete…  -> a-receiver" in line
+    assert line.endswith(tail.plain)
