@@ -63,8 +63,7 @@ async def _add(config: Config, batches: Sequence[Registration]) -> None:
         typer.echo(line)
     for lack in filter(None, (trouble, deafness(config))):
         typer.echo(lack, err=True)
-    if not trouble:
-        show_next(command("list", config))
+    show_next(command("run" if trouble else "list", config))
 
 
 def _write_counts(done: RegistrationCounts, *, by: str) -> Iterator[str]:

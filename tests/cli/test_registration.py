@@ -37,6 +37,7 @@ async def test_add_says_what_is_new_what_again_and_what_known(monitor: Run, stor
         "1 again",
         "1 woken",
         "1 already watched",
+        "next",
     ]
 
 
@@ -159,7 +160,10 @@ async def test_adding_says_what_is_still_missing_for_anybody_to_hear(
 
     ended = await monitor("add", "bolna", "x")
 
-    assert (ended.code, ended.out) == (0, "1 new: picked up by the next daemon\n")
+    assert (ended.code, ended.out) == (
+        0,
+        "1 new: picked up by the next daemon\nnext: `monitor run`\n",
+    )
     assert ended.err.splitlines() == [
         "no daemon is alive: `monitor run` starts one",
         "there are no routes, so no event goes anywhere: add a [receivers.NAME] table, and a"
