@@ -35,7 +35,7 @@ from monitor.storage.database import Database
 from monitor.storage.sources import all_sources
 
 _CUT: Final = ("Source", "Name", "State")
-_KEPT_WHOLE: Final = 36
+KEPT_WHOLE: Final = 36
 """Characters up to which an id is not broken over two lines: those of a UUID."""
 _KINDS_SHOWN: Final = 3
 _FORGOTTEN: Final = Sentence(NOT_POLLED[Polling.FORGOTTEN], Tone.ASIDE)
@@ -69,7 +69,7 @@ async def list_batches(
         else:
             rows = [_row(*one, no_daemon, now=now) for one in zip(found, shown, strict=True)]
             without = () if has_room() else ("Name",)
-            broken = ("Batch",) if any(len(id_) > _KEPT_WHOLE for id_ in shown) else ()
+            broken = ("Batch",) if any(len(id_) > KEPT_WHOLE for id_ in shown) else ()
             show_table(rows, cut=_CUT, fold=broken, without=without)
         forgotten = any(batch.polling is Polling.FORGOTTEN for batch in found)
         late = [] if chosen else describe_lateness(config, due, accounts, now=now)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from monitor.cli.list_batches import KEPT_WHOLE
 from monitor.cli.next_step import command, show_next, ways_to_watch
 from monitor.cli.options import Output
 from monitor.cli.provider_lists import Draw, Lists, Purse, look
@@ -144,7 +145,8 @@ def _document(source: str, batch: ListEntry, watched: Watched) -> dict[str, Any]
 
 def _show(batches: Sequence[ListEntry], watched: Watched, limit: int) -> None:
     rows = [_row(batch, watched) for batch in batches[:limit]]
-    show_table(rows, cut=("Name", "Status"), fold=("Batch",))
+    broken = ("Batch",) if any(len(batch.id) > KEPT_WHOLE for batch in batches) else ()
+    show_table(rows, cut=("Name", "Status"), fold=broken)
     if len(batches) > limit:
         more = f"the newest {limit} of {len(batches):,}; --limit N shows more, -o json all"
         put(Sentence(more, Tone.ASIDE))

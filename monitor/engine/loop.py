@@ -30,7 +30,7 @@ class Bell:
         self._rung = asyncio.Event()
         self._alarm: asyncio.Handle | None = None
         self._rings_at = 0.0
-        """When the alarm is set for; uvloop's handle of what is due already does not say it."""
+        """When it rings: uvloop's handle of what is due already does not say it."""
 
     def ring(self) -> None:
         """Let the loop come round now."""
@@ -41,10 +41,14 @@ class Bell:
         loop = asyncio.get_running_loop()
         when = loop.time() + seconds
         if self._alarm is not None:
-            if loop.time() < self._rings_at <= when:
+            if self._rings_at <= when:
                 return
             self._alarm.cancel()
-        self._alarm, self._rings_at = loop.call_at(when, self.ring), when
+        self._alarm, self._rings_at = loop.call_at(when, self._go_off), when
+
+    def _go_off(self) -> None:
+        self._alarm = None
+        self.ring()
 
     async def wait(self, seconds: float | None = None) -> None:
         """Return when it rings, at the latest after so many seconds of the monotonic clock."""
