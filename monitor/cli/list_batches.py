@@ -28,15 +28,13 @@ from monitor.facts.trouble import BatchCounts, take_watched, troubles_of, write_
 from monitor.screen.console import has_room, is_piped, put, safe, word
 from monitor.screen.documents import write_array
 from monitor.screen.listing import TABLE_LIMIT
-from monitor.screen.table import Row, show_table
+from monitor.screen.table import KEPT_WHOLE, Row, show_table
 from monitor.setting_types import write_duration
 from monitor.storage.counts import count_due
 from monitor.storage.database import Database
 from monitor.storage.sources import all_sources
 
 _CUT: Final = ("Source", "Name", "State")
-KEPT_WHOLE: Final = 36
-"""Characters up to which an id is not broken over two lines: those of a UUID."""
 _KINDS_SHOWN: Final = 3
 _FORGOTTEN: Final = Sentence(NOT_POLLED[Polling.FORGOTTEN], Tone.ASIDE)
 

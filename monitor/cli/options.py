@@ -26,13 +26,13 @@ class Output(StrEnum):
 Work = Coroutine[Any, Any, None]
 """What a command leaves to be run."""
 ANY_END: Final = Phase.ENDED.value
-ENDS: Final = (*(outcome.value for outcome in Outcome), ANY_END)
-"""What a wait can be for."""
 RECIPES: Final = (
     *("anthropic", "bedrock", "bolna-campaigns", "cartesia", "elevenlabs", "gemini"),
     *("mistral", "openai", "sinch", "synthflow", "vapi", "vapi-v1"),
 )
-"""Their names, for a help text: it looks at no files."""
+"""The names of the recipes: a help text looks at no files."""
+ENDS: Final = (*(outcome.value for outcome in Outcome), ANY_END)
+"""What a wait can be for."""
 
 
 def load(path: Path | None) -> "Config":

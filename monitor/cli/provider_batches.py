@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import typer
 
-from monitor.cli.list_batches import KEPT_WHOLE
 from monitor.cli.next_step import command, show_next, ways_to_watch
 from monitor.cli.options import Output
 from monitor.cli.provider_lists import Draw, Lists, Purse, look
@@ -29,7 +28,7 @@ from monitor.providers.discovery import DiscoverySettings
 from monitor.screen.console import put, safe
 from monitor.screen.documents import write_json
 from monitor.screen.listing import TABLE_LIMIT
-from monitor.screen.table import Row, show_table
+from monitor.screen.table import KEPT_WHOLE, Row, show_table
 from monitor.setting_types import write_duration
 from monitor.storage.batches.claim import draw_extra
 from monitor.storage.batches.read import registered_among
@@ -68,11 +67,11 @@ async def list_batches(config: Config, source: str, *, limit: int | None, output
     if output == Output.JSON:
         write_json([_document(source, batch, watched) for batch in batches[:limit]])
     else:
-        _show(batches, watched, limit or TABLE_LIMIT)
+        _show(batches, watched, limit or TABLE_LIMIT, wide=output == Output.WIDE)
         put(*_left_out(lists.entries, settings.discover))
     for line in _complaints(source, lists, settings):
         typer.echo(printable(line), err=True)
-    if output == Output.TABLE and batches:
+    if output != Output.JSON and batches:
         show_next(*ways_to_watch(config, source))
     if lists.failures:
         raise typer.Exit(1)
@@ -143,10 +142,10 @@ def _document(source: str, batch: ListEntry, watched: Watched) -> dict[str, Any]
     }
 
 
-def _show(batches: Sequence[ListEntry], watched: Watched, limit: int) -> None:
+def _show(batches: Sequence[ListEntry], watched: Watched, limit: int, *, wide: bool) -> None:
     rows = [_row(batch, watched) for batch in batches[:limit]]
-    broken = ("Batch",) if any(len(batch.id) > KEPT_WHOLE for batch in batches) else ()
-    show_table(rows, cut=("Name", "Status"), fold=broken)
+    long = any(len(batch.id) > KEPT_WHOLE for batch in batches[:limit])
+    show_table(rows, cut=("Name", "Status"), fold=("Batch",) if long else (), wide=wide)
     if len(batches) > limit:
         more = f"the newest {limit} of {len(batches):,}; --limit N shows more, -o json all"
         put(Sentence(more, Tone.ASIDE))

@@ -131,8 +131,8 @@ class Listing:
             if batch_id is not None and hide(batch_id) != batch_id:
                 batch_id = None  # it holds the key
             name = self.settings.name and _find("name", self.settings.name, item)
-            name = without_keys(name, hide)
-            sieve.take(batch_id, created_at=created_at, status=status, name=name)
+            shown = {"status": without_keys(status, hide), "name": without_keys(name, hide)}
+            sieve.take(batch_id, created_at=created_at, **shown)
             times.append(created_at)
         return Page(
             found=sieve.found() if items is not None else _NO_LIST,

@@ -12,6 +12,9 @@ from monitor.screen.page import show_heading
 BOUNDLESS = 100_000
 """Columns where nothing is to be broken."""
 
+KEPT_WHOLE = 36
+"""Characters up to which an id is not broken over two lines: those of a UUID."""
+
 Row = Mapping[str, Cell]
 """A cell for each column, in their order."""
 

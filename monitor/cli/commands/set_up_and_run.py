@@ -59,6 +59,7 @@ def do_init(
             "--provider",
             "-p",
             metavar="bolna|vogent|generic|RECIPE",
+            **one_of("bolna", "vogent", "generic", *RECIPES),
             help=f"A source of this provider, or by a recipe: {', '.join(RECIPES)}.",
         ),
     ] = None,
@@ -77,14 +78,12 @@ def do_init(
 
     \b
     Examples:
-      monitor init
-      monitor init /etc/monitor/config.toml
       monitor init --provider bolna --discover --slack
+      monitor init /etc/monitor/config.toml
     """
     from monitor.cli.init_config import init
 
-    asked = {"slack": slack, "webhook": webhook}
-    receivers = [kind for kind, wanted in asked.items() if wanted]
+    receivers = [*(["slack"] if slack else []), *(["webhook"] if webhook else [])]
     init(path, provider=provider, discover=discover, receivers=receivers)
 
 
