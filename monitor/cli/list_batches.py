@@ -9,6 +9,7 @@ from typing import Final
 import typer
 from rich.text import Text
 
+from monitor.cli.next_step import command
 from monitor.cli.options import Output
 from monitor.cli.session import parse_matchers, reading
 from monitor.config.schema import Config
@@ -188,7 +189,8 @@ def _nothing(config: Config, matchers: Sequence[Matcher], *, trouble: bool) -> S
     source = next(iter(config.sources), None)
     if source is None:
         return Sentence("no batches yet: give the config a source (see `monitor init`), then `add`")
-    return Sentence(f"no batches yet: `monitor add {source} ID` watches one")
+    lists = command(f"batches {source}", config)
+    return Sentence(f"no batches yet: {lists} shows what there is, and how to watch it")
 
 
 def _looks(config: Config) -> dict[str, Sentence]:

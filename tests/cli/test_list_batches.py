@@ -391,7 +391,10 @@ async def test_a_failing_source_is_named_below_its_batches(monitor: Run, store: 
 
 @pytest.mark.parametrize(
     ("arguments", "hint"),
-    [([], "no batches yet: `monitor add bolna ID`"), (["phase = running"], "`monitor list` shows")],
+    [
+        ([], "no batches yet: `monitor batches bolna`"),
+        (["phase = running"], "`monitor list` shows"),
+    ],
 )
 async def test_an_empty_list_says_what_to_do_next(
     arguments: list[str], hint: str, monitor: Run, store: Store
