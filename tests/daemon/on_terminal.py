@@ -17,6 +17,6 @@ if __name__ == "__main__":
     terminal = os.open(os.environ[VARIABLE], os.O_RDWR)
     fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
     os.dup2(terminal, 0)
-    if IGNORED in os.environ:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # not as the tests themselves were started
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if IGNORED in os.environ else signal.SIG_DFL)
     patient.main()
