@@ -22,13 +22,13 @@ class Body(TypedDict):
     subject: str
     """The batch's id, the source's or the receiver's name."""
     time: Stamp
-    """When the answer that tells it was received, UTC."""
+    """When the monitor received the answer that showed it, UTC."""
     timestamp: Stamp
-    """The same."""
+    """The same as `time`."""
     datacontenttype: Literal["application/json"]
     """The type of `data`."""
     data: Mapping[str, object]
-    """The new state of the batch; or the source or the receiver."""
+    """The new state of the batch, or the source, or the receiver."""
 
 
 class BatchName(TypedDict):
@@ -87,41 +87,42 @@ class BatchData(TypedDict):
     sequence: int
     """This event's number among the batch's."""
     status: str | None
-    """The provider's own word, as it is spelled."""
+    """The provider's own word, spelled as the provider spells it."""
     previous_status: str | None
-    """That of the last reading."""
+    """The status at the reading before."""
     phase: Phase | None
-    """Our word for it: `pending`, `running`, `paused`, `ended`, `unknown`."""
+    """The monitor's word for the status: `pending`, `running`, `paused`, `ended`, `unknown`."""
     previous_phase: Phase | None
-    """That of the last reading."""
+    """The phase at the reading before."""
     outcome: Outcome | None
-    """Of an ended batch: `completed`, `failed`, `cancelled`."""
+    """How an ended batch ended: `completed`, `failed`, `cancelled`."""
     settled: bool | None
-    """True when its end is believed."""
+    """True when the monitor believes the end."""
     counts: dict[str, int] | None
-    """Calls per call status, in the provider's words."""
+    """Number of calls per call status, in the provider's words."""
     previous_counts: dict[str, int] | None
-    """Those of the last reading."""
+    """The counts at the reading before."""
     changes: dict[str, int]
-    """What moved, signed; `{}` when nothing did."""
+    """By how much each count changed, with its sign; `{}` when none did."""
     total_contacts: int | None
     """The provider's total of contacts."""
     valid_contacts: int | None
-    """Those of them that can be called, if the provider says so."""
+    """How many of them can be called, if the provider tells."""
     progress: ProgressData
-    """`total` (valid contacts, else all, else the sum of counts), `finished`, `open`, `percent`
-    (0 to 100)."""
+    """`total` (valid contacts, else all contacts, else the sum of counts), `finished`, `open`,
+    `percent` (0 to 100)."""
     conditions: list[str]
-    """What is the matter: any of `stalled`, `unreachable`, `overdue`, and `late` when it had ended
-    before it was first seen."""
+    """What is wrong: any of `stalled`, `unreachable`, `overdue`; also `late` when the batch had
+    ended before it was first seen."""
     forecast: ForecastData | None
-    """`calls_per_minute`, finished over the last 15 minutes, and `ends_at` at that pace."""
+    """`calls_per_minute`: calls finished per minute over the last 15 minutes; `ends_at`: the
+    estimated end at that pace."""
     scheduled_at: Stamp | None
-    """When the provider meant to start."""
+    """When the batch was scheduled to start."""
     observed_at: Stamp
     """Time of this reading."""
     previous_observed_at: Stamp | None
-    """Time of the last one."""
+    """Time of the reading before."""
 
 
 class SourceData(TypedDict):
@@ -132,7 +133,7 @@ class SourceData(TypedDict):
     sequence: int
     """This event's number among the source's."""
     observed_at: Stamp
-    """Time of the poll that tells it."""
+    """Time of the poll that showed it."""
 
 
 class ReceiverData(TypedDict):
@@ -143,20 +144,20 @@ class ReceiverData(TypedDict):
     sequence: int
     """This event's number among the receiver's."""
     observed_at: Stamp
-    """When it was made."""
+    """When the event was made."""
 
 
 class EndData(TypedDict):
     """What an end adds."""
 
     duration_seconds: float | None
-    """From the first reading that was not pending; null if it had ended before."""
+    """Time from the first reading that was not pending; null if the batch had ended before."""
     late: bool
-    """True when it had already ended when it was first seen."""
+    """True when the batch had already ended when it was first seen."""
     settled_by: SettledBy | None
-    """`counts`, `confirmed` or `silence`: by what the end was believed."""
+    """`counts`, `confirmed` or `silence`: why the monitor believes the end."""
     unknown_call_statuses: list[str]
-    """Call words of `counts` that the monitor does not know: they count as open."""
+    """Call statuses in `counts` that the monitor does not know: such calls count as open."""
 
 
 class FailureData(TypedDict):
@@ -165,44 +166,44 @@ class FailureData(TypedDict):
     error: ErrorData
     """`kind`, and `status_code` (null without an answer)."""
     since: Stamp | None
-    """The first of the polls that failed."""
+    """Time of the first poll that failed."""
 
 
 class RemovedData(TypedDict):
     """What is added when a source left the config while it failed."""
 
     removed: NotRequired[bool]
-    """True when the source left the config while it failed: nobody polls it any more."""
+    """True when the source left the config while it failed: it is no longer polled."""
 
 
 class ReachableData(TypedDict):
     """What is added when a batch can be read again."""
 
     since: Stamp
-    """The first of the polls that had failed."""
+    """Time of the first poll that had failed."""
 
 
 class StalledData(TypedDict):
     """What is added when nothing moves."""
 
     since: Stamp
-    """The last time that anything moved."""
+    """Time of the last movement."""
     unknown_call_statuses: list[str]
-    """Call words of `counts` that the monitor does not know: they count as open."""
+    """Call statuses in `counts` that the monitor does not know: such calls count as open."""
 
 
 class ProgressingData(TypedDict):
     """What is added when something moves again."""
 
     since: Stamp
-    """The last time that anything had moved before."""
+    """Time of the last movement before."""
 
 
 class ExampleData(TypedDict):
     """What `monitor test --type` adds."""
 
     test: NotRequired[bool]
-    """True in what `monitor test --type` sends: nothing of it has happened."""
+    """True in what `monitor test --type` sends: it did not really happen."""
 
 
 _END = (BatchData, EndData)
