@@ -1,5 +1,6 @@
 """The first config: what `monitor init` writes, and what is left to do with it."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -34,7 +35,8 @@ def init(path: Path, *, provider: str | None, discover: bool, receivers: Sequenc
     typer.echo(f"wrote {shown}, readable by you alone")
     for line in _left_to_do(text):
         typer.echo(line)
-    variables = " ".join(f"{name}=..." for name in variables_in(text))
+    unset = (name for name in variables_in(text) if not os.environ.get(name))
+    variables = " ".join(f"{name}=..." for name in unset)
     first = f"`export {variables}`, then " if variables else ""
     show_next(first + command("check-config", path))
 

@@ -13,6 +13,7 @@ from monitor.cli.next_step import command
 from monitor.cli.options import Output
 from monitor.cli.session import parse_matchers, reading
 from monitor.config.schema import Config
+from monitor.config.unmatched import write_unmatched
 from monitor.core.batch import Knowledge, progress
 from monitor.core.matching import Matcher, Operator
 from monitor.facts.batch import NOT_POLLED, BatchFacts, Polling, all_batches
@@ -185,6 +186,7 @@ def _nothing(config: Config, matchers: Sequence[Matcher], *, trouble: bool) -> S
         parts = [*(["matches"] if matchers else []), *(["is in trouble"] if trouble else [])]
         which = " and ".join(parts)
         wrong = "".join(_unknown_sources(config, matchers))
+        wrong += "".join(f"{line}; " for line in write_unmatched(matchers))
         return Sentence(f"no watched batch {which}; {wrong}`monitor list` shows all")
     source = next(iter(config.sources), None)
     if source is None:

@@ -55,8 +55,21 @@ class Receiver:
         yield "  allow_private = true"
 
 
-def receiver_in(config: Config, name: str) -> Receiver:
-    """Return a webhook receiver of the config; raise UnknownNameError for any other."""
+def receiver_in(config: Config, name: str | None) -> Receiver:
+    """Return a webhook receiver of the config, the only one if none is named.
+
+    Raises UnknownNameError for any other, or if it is not the only one.
+    """
+    if name is None:
+        webhooks = [
+            key for key, one in config.receivers.items() if isinstance(one, WebhookSettings)
+        ]
+        if len(webhooks) != 1:
+            raise UnknownNameError(
+                f"the config has {len(webhooks) or 'no'} webhooks: name one by --receiver, or the"
+                " variable of a secret by --secret-env"
+            )
+        (name,) = webhooks
     check_known("receiver", name, config.receivers)
     settings = config.receivers[name]
     if not isinstance(settings, WebhookSettings):

@@ -68,6 +68,8 @@ async def list_batches(config: Config, source: str, *, limit: int | None, output
         write_json([_document(source, batch, watched) for batch in batches[:limit]])
     else:
         _show(batches, watched, limit or TABLE_LIMIT, wide=output == Output.WIDE)
+        if not batches and not lists.failures:
+            put(Sentence("no batches found"))
         put(*_left_out(lists.entries, settings.discover))
     for line in _complaints(source, lists, settings):
         typer.echo(printable(line), err=True)
@@ -149,8 +151,6 @@ def _show(batches: Sequence[ListEntry], watched: Watched, limit: int, *, wide: b
     if len(batches) > limit:
         more = f"the newest {limit} of {len(batches):,}; --limit N shows more, -o json all"
         put(Sentence(more, Tone.ASIDE))
-    if not batches:
-        put(Sentence("no batches found"))
 
 
 def _row(batch: ListEntry, watched: Watched) -> Row:

@@ -59,14 +59,16 @@ async def _add(config: Config, batches: Sequence[Registration]) -> None:
         now = await database.now()
         done = await register_batches(database, batches, origin=Origin.ADDED, now=now)
         trouble = await missing_daemon(database)
-    for line in _write_counts(done, by="the next daemon" if trouble else "the daemon within 2 s"):
+    described = any(batch.labels or batch.name for batch in batches)
+    by = "the next daemon" if trouble else "the daemon within 2 s"
+    for line in _write_counts(done, by=by, described=described):
         typer.echo(line)
     for lack in filter(None, (trouble, deafness(config))):
         typer.echo(lack, err=True)
     show_next(command("run" if trouble else "list", config))
 
 
-def _write_counts(done: RegistrationCounts, *, by: str) -> Iterator[str]:
+def _write_counts(done: RegistrationCounts, *, by: str, described: bool) -> Iterator[str]:
     if done.new:
         yield f"{done.new:,} new: picked up by {by}"
     if done.again:
@@ -74,7 +76,7 @@ def _write_counts(done: RegistrationCounts, *, by: str) -> Iterator[str]:
     if done.woken:
         yield f"{done.woken:,} woken: forgotten since settled, now polled again"
     if done.known:
-        yield f"{done.known:,} already watched"
+        yield f"{done.known:,} already watched{', described anew' if described else ''}"
 
 
 def remove(config: Config, source: str, texts: Sequence[str]) -> Work:

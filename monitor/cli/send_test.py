@@ -60,7 +60,7 @@ def _print(row: ReceiverRow, result: EndedAttempt, *, kind: str) -> None:
     if verdict.response:
         put(safe(f"response: {verdict.response}"))
     if not arrived and (hint := receiver_remedy(verdict.error or verdict.status_code, kind=kind)):
-        put(safe(hint))
+        put(safe(f"{hint}; this test is not sent again"))
     if row.hold is not None:
         since = write_short_time(row.hold.since)
         end = "lifted" if arrived else "goes on"

@@ -22,6 +22,7 @@ _VARIABLE: Final = re.compile(r'^[^#\n]*_env"? = "(\w+)"', re.MULTILINE)
 _HEAD: Final = (
     "# Written by `monitor init`. Every key there is: docs/configuration.md.\n"
     "# `monitor check-config` says what is wrong or missing, and what comes next.\n"
+    '\n[database]\nurl = "sqlite:///monitor.db"  # beside this file; or postgresql://HOST/NAME\n'
 )
 
 

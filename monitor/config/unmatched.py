@@ -37,6 +37,14 @@ def check_matchers(file: Tables) -> Iterator[Mistake]:
         yield Mistake(path=path, text=_never(matcher, [value for value in values if value]))
 
 
+def write_unmatched(matchers: Collection[Matcher]) -> Iterator[str]:
+    """Write which of some matchers hold for no batch, and what may be meant."""
+    for matcher in matchers:
+        values = _KNOWN.get(matcher.name, ())
+        if values and not any(matcher.matches({matcher.name: value}) for value in values):
+            yield _never(matcher, [value for value in values if value]).replace("event", "batch")
+
+
 def _never(matcher: Matcher, values: Collection[str]) -> str:
     match matcher.op:
         case Operator.EQUAL:

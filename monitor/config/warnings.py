@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from monitor import descriptors
 from monitor.config.concurrency import files_needed, polls_at_once
@@ -18,6 +18,7 @@ from monitor.providers import BolnaSettings, GenericSettings
 from monitor.providers.expression import doubtful_fields
 from monitor.setting_types import NAME, OFF, write_duration
 
+_CHATTY: Final = frozenset({EventType.FIRST_SEEN, EventType.COUNTS_CHANGED})
 _MINUTE = timedelta(minutes=1)
 _BOLNA_ROUNDS = timedelta(minutes=10)
 
@@ -71,6 +72,8 @@ def _absent_sources(config: Config) -> Iterator[str]:
 
 def _silent_types(config: Config, *, deliberate: bool) -> Iterator[str]:
     silent = [kind for kind in EventType if not _heard(kind, config)]
+    if config.routes:  # the docs advise to leave these out
+        silent = [one for one in silent if one not in _CHATTY or not _is_turned_away(one, config)]
     if not deliberate and config.routes:
         silent = [kind for kind in silent if not _is_turned_away(kind, config)]
     if not silent:

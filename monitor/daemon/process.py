@@ -16,6 +16,7 @@ import structlog
 from monitor.app import build_engine
 from monitor.config.schema import Config, database_url
 from monitor.core.errors import (
+    ConfigError,
     DatabaseUnfitError,
     DataRefusedError,
     NotAdmittedError,
@@ -40,7 +41,7 @@ from monitor.engine.loop import Bell, end, keep_running
 from monitor.storage.batches.claim import release_batches
 from monitor.storage.database import Database
 from monitor.storage.deliveries.claim import release_deliveries
-from monitor.storage.instances import touch_instance
+from monitor.storage.instances import forget_instance, touch_instance
 from monitor.storage.schema.version import migrate
 from monitor.storage.servers.lock import hold_file
 from monitor.storage.servers.name import InstanceName
@@ -111,7 +112,7 @@ async def _run(
             return
         daemon = preparing.result()
         _calm_collector()
-        await daemon.start()
+        await _start(daemon, database, config.monitor.instance)
         looking = keep_running("namesake", InstanceWatch(name).run)
         under_way.append(asyncio.create_task(looking))
         await stopping
@@ -120,6 +121,15 @@ async def _run(
     finally:
         await end(under_way)
         await name.release()
+
+
+async def _start(daemon: Daemon, database: Database, instance: str) -> None:
+    """Start; raise ConfigError, and be no daemon that is alive, for a port that is taken."""
+    try:
+        await daemon.start()
+    except ConfigError:
+        await forget_instance(database, instance)
+        raise
 
 
 def _limit_end() -> None:

@@ -3,6 +3,7 @@ import json
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -11,6 +12,7 @@ import pytest
 from monitor.cli.listen import listen, receiver_in, receiver_with
 from monitor.config.load import load
 from monitor.core.delivery import VerdictKind
+from monitor.core.errors import UnknownNameError
 from monitor.facts.examples import example_of
 from tests import programs
 from tests.cli.conftest import Run
@@ -171,16 +173,23 @@ async def test_a_variables_secret_needs_no_config(
 async def test_whose_secret_is_said_once(monitor: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHORT", "whsec_MDEy")
 
-    neither = await monitor("listen")
     both = await monitor("listen", "--receiver", "crm", "--secret-env", "LOCAL_SECRET")
     slack = await monitor("listen", "--receiver", "ops")
     unset = await monitor("listen", "--secret-env", "LOCAL_SECRET")
     short = await monitor("listen", "--secret-env", "SHORT")
 
-    assert (neither.code, both.code, slack.code, unset.code, short.code) == (2, 2, 1, 1, 1)
+    assert (both.code, slack.code, unset.code, short.code) == (2, 1, 1, 1)
     assert slack.err == "ops is no webhook: nothing that slack gets is signed\n"
     assert unset.err == "--secret-env: the environment variable LOCAL_SECRET is not set\n"
     assert 'the environment variable SHORT must be "whsec_"' in short.err
+
+
+def test_the_only_webhook_needs_no_name(in_force: Path) -> None:
+    config = load(in_force)
+
+    assert receiver_in(config, None) == receiver_in(config, "crm")
+    with pytest.raises(UnknownNameError, match="the config has no webhooks: name one"):
+        receiver_in(replace(config, receivers={}), None)
 
 
 @pytest.mark.parametrize("output", ["table", "json"])

@@ -172,7 +172,8 @@ api_key_env = "VOGENT_API_KEY"
 provider = "generic"
 url = "https://api.acme.example/batches/{id}"
 bearer_env = "ACME_TOKEN"
-headers = { "X-Team" = "ops" }
+headers = { "X-Team" = "ops", "X-Key_env" = "ACME_KEY" }
+query = { token_env = "ACME_QUERY" }
 status = "state"
 completed = ["done"]
 
@@ -230,7 +231,7 @@ def test_a_config_for_a_service_differs_by_the_database_and_where_keys_lie(
     assert (
         json.loads(
             re.sub(
-                r'"(\w+)_env": "(\w+)"',
+                r'"([\w-]+)_env": "(\w+)"',
                 r'"\1_file": "/run/credentials/monitor.service/\2"',
                 json.dumps(before),
             )

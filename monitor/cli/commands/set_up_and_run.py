@@ -240,7 +240,7 @@ def do_listen(
     ] = 8000,
     receiver: Annotated[
         str | None,
-        typer.Option("--receiver", "-r", metavar="R", help="Whose secret: a receiver's."),
+        typer.Option("--receiver", "-r", metavar="R", help="Whose secret; else the only one's."),
     ] = None,
     secret_env: Annotated[
         str | None,
@@ -260,11 +260,11 @@ def do_listen(
       monitor listen --receiver crm
       monitor listen --receiver crm -o json | jq .data.counts
     """
-    if (receiver is None) == (secret_env is None):
+    if receiver is not None and secret_env is not None:
         raise typer.BadParameter("give one of them", param_hint="--receiver, --secret-env")
     from monitor.cli.listen import listen, receiver_in, receiver_with
 
-    heard = receiver_in(load(config), receiver) if receiver else receiver_with(secret_env or "")
+    heard = receiver_with(secret_env) if secret_env else receiver_in(load(config), receiver)
     return listen(heard, port=port, output=output)
 
 
