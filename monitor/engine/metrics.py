@@ -149,7 +149,7 @@ class Metrics:
         )
         self.reload_successful = self._gauge(
             "monitor_config_last_reload_successful",
-            "1 after a reload that was accepted, 0 after one that was refused.",
+            "0 after a reload that was refused, else 1.",
         )
         self.reload_success_time = self._gauge(
             "monitor_config_last_reload_success_timestamp_seconds",

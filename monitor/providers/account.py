@@ -10,7 +10,6 @@ from monitor.providers.hours import HoursSettings
 from monitor.secret import Secret, rule
 from monitor.setting_types import (
     CaFile,
-    Duration,
     Interval,
     Labels,
     Patience,
@@ -28,7 +27,7 @@ class SharedSettings(Settings):
     """Allow `http://`: the key is then sent unencrypted."""
     allow_private: bool = False
     """Allow loopback and private addresses."""
-    interval: Duration | None = None
+    interval: Interval | None = None
     """Replaces `interval` of `[polling]` for the batches of this source."""
     settle_after: Interval | None = None
     """Replaces `settle_after` of `[polling]` for this source."""
