@@ -199,7 +199,7 @@ def do_poll(
 ) -> Work:
     """Read one batch from its provider now, to try a key; store nothing.
 
-    This needs no database and no running daemon.
+    It needs no running daemon, and no database unless the ID is shortened.
 
     \b
     Examples:
