@@ -36,31 +36,33 @@ from monitor.setting_types import (
 )
 from monitor.sinks import ReceiverSettings
 
+_DAY: Final = timedelta(days=1)
+"""Written as the schema, the example file and the pages write it."""
 _PURPOSES: Final = {
     "[monitor]": "The daemon itself.",
-    "[database]": "Where it keeps what it knows.",
-    "[server]": "What operators ask it over HTTP.",
-    "[polling]": "How often it asks the providers.",
+    "[database]": "Where the daemon keeps everything.",
+    "[server]": "Where the daemon answers operators over HTTP.",
+    "[polling]": "How often the daemon polls, and when it believes what it sees.",
     "[sources.NAME] with bolna": "An account at Bolna.",
     "[sources.NAME] with vogent": "An account at Vogent.",
-    "[sources.NAME] with generic": "An account at any other JSON API, described here: see"
-    " [Expressions](#expressions) and [ready recipes](../deploy/recipes/README.md).",
-    "[sources.NAME.discover] with bolna": "Which batches of a Bolna account are watched without"
-    " anybody naming them. It has no list of all batches, only one for each agent. `discover ="
+    "[sources.NAME] with generic": "An account at any other JSON API, which this table describes:"
+    " see [Expressions](#expressions) and [ready recipes](../deploy/recipes/README.md).",
+    "[sources.NAME.discover] with bolna": "Which batches of a Bolna account are found and watched."
+    " Bolna has no list of all batches, only one for each agent. `discover ="
     ' "all"` is short for `agents = "all"`.',
-    "[sources.NAME.discover] with vogent": "Which jobs of a Vogent workspace are watched without"
-    " anybody naming them. `discover = true` stands for an empty table: all of the last 7 days.",
-    "[sources.NAME.discover] with generic": "Where an API lists its batches, and how that reads:"
-    " they are watched without anybody naming them. Many [recipes](../deploy/recipes/README.md)"
-    " have it.",
-    "[sources.NAME.hours]": "When the calls of any source are made, in the words of Vogent's"
-    " `schedule`: a job that shows its own keeps it. [events.md](events.md#batchstalled) says what"
-    " they are for.",
-    "[[batches]]": "A batch that is declared in the file; others come by `monitor add`.",
+    "[sources.NAME.discover] with vogent": "Which jobs of a Vogent workspace are found and"
+    " watched. `discover = true` stands for an empty table: all jobs of the last 7 days.",
+    "[sources.NAME.discover] with generic": "Where an API lists its batches, and how to read that"
+    " list, so that they are found and watched. Most [recipes](../deploy/recipes/README.md) have"
+    " this table.",
+    "[sources.NAME.hours]": "When a source makes its calls, in the format of Vogent's `schedule`."
+    " A job that shows its own schedule keeps it. [events.md](events.md#batchstalled) says what the"
+    " hours are for.",
+    "[[batches]]": "A batch that the file declares; you can add others with `monitor add`.",
     "[receivers.NAME] with slack": "A channel of Slack.",
     "[receivers.NAME] with webhook": "Any URL that takes signed POST requests.",
-    "[[routes]]": "Which events go to whom: every route that matches applies, each receiver hears"
-    " an event once.",
+    "[[routes]]": "Which events go to which receiver. Every route that matches applies, but each"
+    " receiver gets an event once.",
 }
 
 
@@ -74,11 +76,11 @@ def write_tables() -> str:
 def write_environment() -> str:
     """Write the variables that win over the file."""
     rows = [
-        ("`MONITOR_CONFIG`", "names the file, unless `--config` does"),
+        ("`MONITOR_CONFIG`", "the path of the file, unless `--config` gives it"),
         *((f"`{name}`", f"`[{at[0]}]` `{at[1]}`") for name, at in OVERRIDES.items()),
-        ("`MONITOR_INSTANCE`", "this daemon's name among several; else the host's name"),
+        ("`MONITOR_INSTANCE`", "this daemon's name among several; by default the host's name"),
     ]
-    return table(("variable", "says"), rows)
+    return table(("variable", "replaces"), rows)
 
 
 def tables() -> Iterator[tuple[str, type[Settings]]]:
@@ -260,7 +262,7 @@ def _toml(value: Any) -> str:
         case Secret():
             return _toml(value.value)
         case timedelta():
-            return f'"{write_duration(value)}"'
+            return f'"{"24h" if value == _DAY else write_duration(value)}"'
         case tuple():
             return f"[{', '.join(_toml(part) for part in value)}]"
         case float():

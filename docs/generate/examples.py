@@ -13,14 +13,14 @@ EXAMPLES: Final = {
     ),
     "[sources.NAME] with vogent": (
         '[sources.vogent]\nprovider = "vogent"\n'
-        'api_key_file = "/run/credentials/monitor.service/vogent"\nrate_limit = "60/min"\n'
+        'api_key_file = "/run/credentials/monitor.service/VOGENT_API_KEY"\nrate_limit = "60/min"\n'
     ),
     "[sources.NAME] with generic": (
         '[sources.acme]\nprovider = "generic"\n'
         'url = "https://api.acme.example/v1/campaigns/{id}"\nbearer_env = "ACME_KEY"\n'
-        'status = "campaign.state"\npending = ["draft"]\nrunning = ["dialing"]\n'
+        'status = "campaign.state"\npending = ["draft", "planned"]\nrunning = ["dialing"]\n'
         'completed = ["done"]\ncancelled = ["stopped"]\n'
-        'counts = "campaign.calls"\nfinal_calls = ["answered", "busy"]\n'
+        'counts = "campaign.calls"\nfinal_calls = ["answered", "busy", "unreachable"]\n'
     ),
     "[sources.NAME.discover] with bolna": (
         '[sources.bolna-prod.discover]\nagents = ["6f1c8b1e-0d5a-4f0e-9a54-2b7f0c9e1d33"]\n'
@@ -30,7 +30,7 @@ EXAMPLES: Final = {
     ),
     "[sources.NAME.discover] with generic": (
         '[sources.acme.discover]\nurl = "https://api.acme.example/v1/campaigns?limit=100"\n'
-        'items = "data"\nid = "id"\ncreated_at = "created"\nstatus = "state"\n'
+        'items = "campaigns"\nid = "id"\ncreated_at = "created"\nstatus = "state"\n'
         'next = { after = "has_more && last_id" }\n'
     ),
     "[sources.NAME.hours]": (

@@ -17,35 +17,33 @@ from monitor.screen.glyphs import fall_back
 
 SECTIONS: Final = {
     "Set up and run": {
-        "demo": "Show the whole path on one screen: no key, no network.",
-        "init": "Write a commented config with a fresh webhook secret, for your eyes only"
-        " (mode 0600).",
-        "check-config": "Check config files: every mistake with its line, and warnings.",
-        "migrate": "Bring the database to the newest schema, or make it; `run` does so by itself.",
+        "demo": "Show everything on one screen, with simulated providers: no key, no network.",
+        "init": "Write a config with comments and a new webhook secret, readable by you alone.",
+        "check-config": "Check config files: print every mistake with its line, and warnings.",
+        "migrate": "Bring the database to the newest schema, or create it; `run` does this too.",
         "backup": "Back up the SQLite database, while the daemon runs or not.",
-        "restore": "Put a back-up in the database's place, with the daemon stopped.",
-        "run": "Run the daemon: poll, notice, deliver, until SIGTERM or Ctrl-C.",
-        "status": "Show how the whole fares: daemons, batches, sources, receivers, deliveries.",
-        "test": "Send a `monitor.test` event to a receiver now, by the real path, daemon or not.",
-        "listen": "Take webhooks on loopback and print them: to develop what is to take them.",
+        "restore": "Put a back-up in the database's place; the daemon must be stopped.",
+        "run": "Run the daemon, which polls and delivers, until SIGTERM or Ctrl-C.",
+        "status": "Show an overview: daemons, batches, sources, receivers, deliveries.",
+        "test": "Send a `monitor.test` event to a receiver now; needs no running daemon.",
+        "listen": "Receive webhooks on this machine and print them, to develop a consumer.",
     },
     "Batches": {
-        "batches": "List the batches that a provider has, watched or not, and store nothing.",
-        "add": "Watch batches: new ones are read at once.",
+        "batches": "List the batches that a provider has, watched or not; store nothing.",
+        "add": "Watch batches; new ones are read at once.",
         "remove": "Stop watching batches; their history stays.",
         "list": "List the watched batches: those in trouble first, then the newest.",
         "show": "Show one batch: its state, pace and timeline, snapshots, events and deliveries.",
-        "wait": "Wait until a batch ended and settled, with its progress, pace and estimated end.",
-        "poll": "Read one batch from its provider now and store nothing: the way to try a key.",
+        "wait": "Wait until a batch has ended and settled; show progress, pace and estimated end.",
+        "poll": "Read one batch from its provider now, to try a key; store nothing.",
     },
     "Events and deliveries": {
-        "events": "List the events, the newest first; -o json prints the documents as they were"
-        " sent.",
-        "explain": "Explain who heard of an event and who did not, and why.",
+        "events": "List the events, the newest first; -o json prints them as they were sent.",
+        "explain": "Explain which receivers were told of an event, which were not, and why.",
         "deliveries": "List the deliveries, the newest first.",
-        "delivery": "Show one delivery with all its attempts and the body that is sent.",
-        "redeliver": "Send deliveries again: the same event, the same id, a fresh schedule.",
-        "clear": "Clear what waits for a receiver that was renamed or removed.",
+        "delivery": "Show one delivery with all its attempts and its body.",
+        "redeliver": "Send deliveries again: the same event and id, a new schedule of attempts.",
+        "clear": "Clear deliveries that wait for a receiver that was renamed or removed.",
     },
 }
 """The commands, each with the first line of its help: a list of them imports none.

@@ -108,15 +108,16 @@ ConfigPath = Annotated[
         "--config",
         "-c",
         metavar="PATH",
-        help="The config file; else $MONITOR_CONFIG, ./config.toml, /etc/monitor/config.toml.",
+        help="The config file; by default $MONITOR_CONFIG, ./config.toml or"
+        " /etc/monitor/config.toml.",
     ),
 ]
 ListOutput = Annotated[
     str,
     _output(
         *Output,
-        help_="wide: all columns, ids and texts whole, however long the lines; json: one array with"
-        " everything that matches, its times in UTC.",
+        help_="wide: all columns, with whole ids and texts, however long the lines; json: one array"
+        " with everything that matches, its times in UTC.",
     ),
 ]
 PageOutput = Annotated[
@@ -125,13 +126,15 @@ PageOutput = Annotated[
 BodyOutput = Annotated[
     str,
     _output(
-        Output.TABLE, Output.JSON, help_="json: the verified bodies, one a line, as they came."
+        Output.TABLE, Output.JSON, help_="json: the verified bodies as they came, one per line."
     ),
 ]
-Limit = Annotated[int | None, limit_option("At most N; else a table has the newest 100, json all.")]
+Limit = Annotated[
+    int | None, limit_option("Show at most N; by default a table shows 100, json all.")
+]
 MatcherArguments = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[MATCHER…]", help="What must hold, all of it, such as 'phase = running'."
+        metavar="[MATCHER…]", help="Conditions that must all hold, such as 'phase = running'."
     ),
 ]

@@ -19,7 +19,7 @@ class Database(Settings):
     secrets: ClassVar[tuple[str, ...]] = ("url",)
 
     url: Secret = Secret(name="database.url", value="sqlite:///monitor.db")
-    """Where everything is kept: `sqlite:///FILE` (relative: from this file's folder) or
+    """The database: `sqlite:///FILE` (a relative path starts in the config file's folder) or
     `postgresql://USER@HOST/NAME`."""
 
     @field_validator("url")

@@ -51,17 +51,17 @@ class MonitorTable(Settings):
     secrets: ClassVar[tuple[str, ...]] = ("heartbeat_url",)
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least important lines that are still logged."""
+    """Less important lines are not logged."""
     log_format: Literal["auto", "console", "json"] = "auto"
-    """`auto` is JSON, but on a terminal coloured lines, and among them what is watched, who is
-    told, and each event with its deliveries; `console` and `json` are the log alone, anywhere."""
+    """`auto`: on a terminal coloured lines, which also say what is watched, who is told, and what
+    becomes of each event; elsewhere JSON. `console` and `json` print only the log, anywhere."""
     retention: Annotated[Span, duration_between("1m", LONGEST_DURATION)] = parse_duration("30d")
-    """How long events (with their deliveries and attempts) and snapshots are kept; what is still
-    owed stays."""
+    """How long events (with their deliveries and attempts) and snapshots are kept. Deliveries that
+    are still pending are kept longer."""
 
     heartbeat_url: Annotated[Secret, rule(_check_heartbeat_url)] | None = None
-    """Called by GET once a minute while the loops and the database are well: for a dead man's
-    switch, which tells when it falls silent."""
+    """URL of a dead man's switch. The daemon calls it by GET once a minute while its loops and the
+    database are well; the switch alerts you when the calls stop."""
 
 
 class Monitor(MonitorTable):
@@ -94,8 +94,8 @@ class Server(Settings):
     """Parse `[server]`."""
 
     listen: Annotated[str, AfterValidator(_check_listen)] = "127.0.0.1:8470"
-    """`HOST:PORT` of `/-/healthy`, `/-/ready` and `/metrics`; `[::1]:8470` for IPv6,
-    `[::]:8470` or no host for every interface, port 0 for any free one."""
+    """`HOST:PORT` of `/`, `/-/healthy`, `/-/ready` and `/metrics`. `[::1]:8470` is for IPv6,
+    `[::]:8470` or no host for every interface, port 0 for any free port."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -107,30 +107,33 @@ class Polling(Settings):
     """Parse `[polling]`."""
 
     interval: Interval = parse_duration("30s")
-    """How often a batch is polled that is running, or pending for less than an hour; half of it
-    right after a scheduled start and near an end."""
+    """How often a batch is polled while it is running, or pending for less than an hour; twice as
+    often right after a scheduled start and near the end.
+    [The whole table](events.md#how-often-a-batch-is-polled)."""
     idle_interval: Interval = parse_duration("5m")
-    """The same for one that is pending longer or far from its start, paused, or outside its
-    hours."""
+    """How often a batch is polled while it is pending longer or far from its start, paused, or
+    outside its hours."""
     settled_interval: Interval = parse_duration("1h")
-    """The same for one that settled, or has been unreachable or unchanged for 7 days."""
+    """How often a batch is polled after it settled, or while it has been unreachable or unchanged
+    for 7 days."""
     forget_after: Duration = parse_duration("24h")
-    """How long after it settled, or became unreachable for 7 days, it is still polled;
-    `monitor add` wakes it."""
+    """How long a batch is still polled after it settled, or after 7 days of being unreachable;
+    `monitor add` makes the daemon poll it again."""
     settle_after: Interval = parse_duration("15m")
-    """How long calls that are still open may stand still after a final status, until the end is
-    believed as it is; 7 days while all of them wait by plan. Each source may have its own, as of
-    the next two."""
+    """After a final status with calls still open, how long nothing may move until the monitor
+    believes the end; 7 days while all open calls wait by plan. A source may have its own value,
+    also for the next two keys."""
     stall_after: Patience = parse_duration("15m")
-    """How long nothing may move while calls are open or a batch runs, until it is told as
-    stalled; `"off"` for never."""
+    """How long nothing may move, while calls are open or the batch runs, until the batch is
+    stalled; `"off"`: never."""
     overdue_after: Patience = parse_duration("15m")
-    """How late after its scheduled start a pending batch is told as overdue, `"off"` for never;
-    Bolna rounds starts up to the next 10 minutes."""
+    """How long after its scheduled start a batch that is still pending becomes overdue; `"off"`:
+    never. Bolna rounds starts up to the next 10 minutes."""
     deadline: Annotated[Span, duration_between("100ms", "10m")] = parse_duration("15s")
-    """Bound of one whole request to a provider, from connect to the last byte."""
+    """Time limit of one whole request to a provider, from connect to the last byte."""
     concurrency: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 100
-    """Requests in flight; one source uses at most half of them while others have due batches."""
+    """Most requests in flight at once. One source uses at most half of them while others have due
+    batches."""
 
 
 def _check_batch_name(name: str) -> str:
@@ -143,14 +146,15 @@ class DeclaredBatch(Settings):
     """Parse one of `[[batches]]`."""
 
     source: str
-    """The source that it is read from: the name of a `[sources.NAME]` table."""
+    """The source that the batch belongs to: the name of a `[sources.NAME]` table."""
     id: Annotated[str, AfterValidator(check_batch_id)]
-    """The provider's id of the batch, bare: no URL, no `/`, `\\`, `%` or spaces; one UUID names one
-    batch, with its dashes or without, in capitals or not."""
+    """The provider's id of the batch alone: no URL, no `/`, `\\`, `%` or spaces. A UUID names the
+    same batch with or without dashes, in upper or lower case."""
     name: Annotated[str, AfterValidator(_check_batch_name)] | None = None
     """Shown instead of the provider's name; 1 to 256 printable characters."""
     labels: Labels = Field(default_factory=dict)
-    """Go with each of its events, for matchers and readers; they win over the source's."""
+    """Added to each event of the batch, for matchers and readers; they win over the source's
+    labels."""
 
 
 def _parse_matchers(value: object) -> tuple[Matcher, ...]:
@@ -163,10 +167,10 @@ class RouteTable(Settings):
     """Parse one of `[[routes]]`."""
 
     receiver: str
-    """Who gets the events: the name of a `[receivers.NAME]` table."""
+    """The receiver that gets the events: the name of a `[receivers.NAME]` table."""
     matchers: tuple[Annotated[tuple[Matcher, ...], PlainValidator(_parse_matchers)], ...] = ()
-    """Conditions on an event, all of which must hold: [events.md](events.md#matchers). None: all
-    events."""
+    """Conditions on an event, all of which must hold: [events.md](events.md#matchers). Without
+    matchers the receiver gets all events."""
 
     def route(self) -> Route:
         """Return it as core knows it."""

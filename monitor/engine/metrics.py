@@ -84,7 +84,7 @@ class Metrics:
         )
         self.batches_stalled = self._gauge(
             "monitor_batches_stalled",
-            "Watched batches whose calls should move and have not for stall_after.",
+            "Watched batches that have not moved for stall_after although calls should.",
             ["source"],
         )
         self.budget_used = self._gauge(
@@ -94,7 +94,7 @@ class Metrics:
         )
         self.batches_due = self._gauge(
             "monitor_batches_due",
-            "Batches that are due and wait: for the budget, a pause of the account, a free slot.",
+            "Batches that are due but wait for the budget, a pause of the account or a free slot.",
             ["source"],
         )
         self.source_paused = self._gauge(
@@ -104,7 +104,7 @@ class Metrics:
         )
         self.discovery_rounds = self._counter(
             "monitor_discovery_rounds",
-            "Looks for new batches by source and result: ok, or the kind of failure.",
+            "Rounds of discovery by source and result: ok, or the kind of failure.",
             ["source", "result"],
         )
         self.events = self._counter("monitor_events", "Events stored by type.", ["type"])
@@ -112,7 +112,7 @@ class Metrics:
     def _delivering(self) -> None:
         self.deliveries = self._counter(
             "monitor_deliveries",
-            "Attempts by receiver and result: delivered, retry or hold; dead: deliveries given up.",
+            "Attempts by receiver and result (delivered, retry, hold); dead: deliveries given up.",
             ["receiver", "result"],
         )
         self.attempts = self._counter(
@@ -122,7 +122,7 @@ class Metrics:
         )
         self.deliveries_pending = self._gauge(
             "monitor_deliveries_pending",
-            "Deliveries owed and not yet delivered or dead.",
+            "Deliveries that are neither delivered nor dead yet.",
             ["receiver"],
         )
         self.delivery_latency = self._histogram(
@@ -145,11 +145,11 @@ class Metrics:
         )
         self.log_lines_dropped = self._counter(
             "monitor_log_lines_dropped",
-            "Lines of the log that were not written: nobody read standard output, or it was full.",
+            "Log lines that were dropped because nobody read standard output, or it was full.",
         )
         self.reload_successful = self._gauge(
             "monitor_config_last_reload_successful",
-            "1 when the config file in force is the last one asked for, 0 when that was refused.",
+            "0 after a reload that was refused, else 1.",
         )
         self.reload_success_time = self._gauge(
             "monitor_config_last_reload_success_timestamp_seconds",

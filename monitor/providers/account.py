@@ -10,7 +10,6 @@ from monitor.providers.hours import HoursSettings
 from monitor.secret import Secret, rule
 from monitor.setting_types import (
     CaFile,
-    Duration,
     Interval,
     Labels,
     Patience,
@@ -25,28 +24,28 @@ class SharedSettings(Settings):
     """Parse what the tables of all sources share."""
 
     allow_http: bool = False
-    """Allow `http://`: the key then travels readable."""
+    """Allow `http://`: the key is then sent unencrypted."""
     allow_private: bool = False
     """Allow loopback and private addresses."""
-    interval: Duration | None = None
-    """Instead of `[polling]` `interval`, for the batches of this source."""
+    interval: Interval | None = None
+    """Replaces `interval` of `[polling]` for the batches of this source."""
     settle_after: Interval | None = None
-    """Instead of `[polling]` `settle_after`."""
+    """Replaces `settle_after` of `[polling]` for this source."""
     stall_after: Patience | None = None
-    """Instead of `[polling]` `stall_after`: longer, or `"off"`, where counts do not move for hours
-    though all is well."""
+    """Replaces `stall_after` of `[polling]` for this source. Set it longer, or to `"off"`, if
+    counts do not move for hours although all is well."""
     overdue_after: Patience | None = None
-    """Instead of `[polling]` `overdue_after`."""
+    """Replaces `overdue_after` of `[polling]` for this source."""
     hours: HoursSettings | None = None
-    """The hours in which calls are made, for batches whose provider shows none: outside of them
-    nothing stalls, and batches that run, or wait after calls were dialled, are polled at
-    `idle_interval`."""
+    """The hours in which calls are made, for batches whose provider does not tell. Outside these
+    hours no batch becomes stalled, and batches that run, or wait after calls were dialled, are
+    polled every `idle_interval`."""
     rate_limit: Rate
-    """Requests that the account may spend at most: polls, pages of calls, lists of batches."""
+    """Most requests to the account: polls, pages of calls, lists of batches."""
     labels: Labels = Field(default_factory=dict)
-    """Go with the events of all its batches and with its own, for matchers and readers."""
+    """Added to the events of the source and of all its batches, for matchers and readers."""
     ca_file: CaFile | None = None
-    """PEM file of certificates to trust instead of the system's."""
+    """PEM file of the certificates to trust instead of the system's."""
 
     @property
     def requests_per_poll(self) -> int:
@@ -66,9 +65,9 @@ class AccountSettings(SharedSettings):
     """The status words of batches that we know."""
 
     api_key: Annotated[Secret, rule(check_header_value)]
-    """The account's key; read anew when the provider refuses it."""
+    """The account's key; read again when the provider refuses it."""
     base_url: str
-    """Where the provider's API is."""
+    """The address of the provider's API."""
 
     def read_auth(self) -> Auth:
         """Read what says who asks; raise SecretMissingError."""

@@ -43,11 +43,12 @@ class BolnaSettings(AccountSettings):
     provider: Literal["bolna"]
     """Which provider's API this is."""
     discover: DiscoverAgents = None
-    """Watch batches without naming them: those of the agents in its table, or of all (`"all"`)."""
+    """Find the account's batches and watch them: those of the agents in the table, or of all agents
+    (`"all"`)."""
     base_url: str = "https://api.bolna.ai"
     rate_limit: Rate = 1000 / 60
-    """Requests that the account may spend at most, those of `discover` too; Bolna answers 429
-    beyond 1,000 a minute per organisation."""
+    """Most requests to the account, including those of `discover`. Bolna answers 429 beyond 1,000 a
+    minute per organisation."""
 
     def listing(self) -> Self:
         """Return what lists the account's batches: as `discover` says, else those of all agents."""

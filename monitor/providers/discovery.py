@@ -27,13 +27,13 @@ class DiscoverySettings(Settings):
     """Parse the table `discover`."""
 
     max_age: Duration = parse_duration("7d")
-    """Only batches created no longer ago are found; those without a readable time too. One that is
-    found and grows older stays watched."""
+    """Find only batches created within this time, and those whose time of creation is unknown. A
+    batch that was found stays watched when it gets older."""
     statuses: tuple[str, ...] = ()
-    """Only batches of these statuses are found, in the provider's words, whatever becomes of them
-    later; none: of any."""
+    """Find only batches with one of these statuses, in the provider's words; an empty list: with
+    any status. A batch that was found stays watched whatever its status becomes."""
     every: Annotated[Span, duration_between("10s", LONGEST_DURATION)] = parse_duration("5m")
-    """How often it looks; its requests count against `rate_limit`."""
+    """How often discovery looks for batches; its requests count against `rate_limit`."""
 
 
 def _read_agents(value: object) -> tuple[str, ...]:
@@ -60,7 +60,8 @@ class BolnaDiscoverySettings(DiscoverySettings):
     """Parse the table `discover` of a Bolna account."""
 
     agents: Annotated[tuple[str, ...], PlainValidator(_read_agents)]
-    """The agents whose batches are watched: an array of ids, or `"all"` of the account."""
+    """The agents whose batches are found: an array of ids, or `"all"` for all agents of the
+    account."""
 
 
 _NO_AGENTS: Final = (

@@ -50,27 +50,28 @@ class GenericDiscoverySettings(DiscoverySettings):
     """Parse the table `discover` of a generic source."""
 
     url: str
-    """Where the list begins, at the same host as the source's `url`; sent with the same keys."""
+    """The URL of the list's first page, on the same host as the source's `url`; it is sent the same
+    keys."""
     items: JmesPath
     """[Expression](#expressions): the array of batches in a page."""
     id: JmesPath
-    """[Expression](#expressions), of each of the items: its batch's id; of a resource name such as
-    `batches/ID`, or of an ARN, the last segment. An item without one is left out."""
+    """[Expression](#expressions) on each item: the batch's id; of a resource name such as
+    `batches/ID`, or of an ARN, the last segment. An item without an id is left out."""
     created_at: JmesPath | None = None
-    """[Expression](#expressions), of each of the items: when it was created, for `max_age`; written
-    as under `scheduled_at`."""
+    """[Expression](#expressions) on each item: when the batch was created, for `max_age`; in the
+    formats of `scheduled_at`."""
     status: Annotated[JmesPath | None, Field(validate_default=True)] = None
-    """[Expression](#expressions), of each of the items: its status, for `statuses` and
+    """[Expression](#expressions) on each item: the batch's status, for `statuses` and
     `monitor batches`."""
     name: JmesPath | None = None
-    """[Expression](#expressions), of each of the items: its name, for `monitor batches`."""
+    """[Expression](#expressions) on each item: the batch's name, for `monitor batches`."""
     next: Annotated[Next | None, PlainValidator(_parse_next)] = None
-    """How the next page is asked for: `{ after = "last_id" }` names the parameter of the query, and
-    the [expression](#expressions) that finds its value in this page; null, false or nothing is the
-    end. `{ page = "+1" }` counts the pages instead, from the number in `url` or 1;
-    `{ offset = "+50" }` adds as many as a page holds, from the number in `url` or 0. Both go on
-    until a page is empty, comes again, or is answered by a 404 or 410. Where the newest come first,
-    no page is asked for beyond `max_age`."""
+    """How to ask for the next page. `{ after = "last_id" }`: the name of the query parameter, and
+    the [expression](#expressions) that finds its value in this page; the list ends when it finds
+    null, false or nothing. `{ page = "+1" }` counts pages instead, starting from the number in
+    `url` or 1; `{ offset = "+50" }` adds the size of a page, starting from the number in `url` or
+    0. With these two the list ends when a page is empty, is repeated, or is answered by 404 or 410.
+    If the list begins with the newest batches, no page beyond `max_age` is read."""
 
     @field_validator("url")
     @classmethod

@@ -52,66 +52,71 @@ class GenericSettings(SharedSettings):
     provider: Literal["generic"]
     """Any API that answers a GET for one batch with JSON."""
     rate_limit: Rate = 60 / 60
-    """Requests that the account may spend at most: one per poll."""
+    """Most requests to the account; a poll takes one."""
     url: str
-    """Where one batch is read, with `{id}` once in its path or query, where its id goes."""
+    """The URL of one batch, with `{id}` once in its path or query in place of the batch's id."""
     headers: Headers = Field(default_factory=dict)
-    """Sent with every request: keys, versions; `NAME_env` and `NAME_file` read a value from
-    elsewhere. At most 32; `host`, `content-*` and the like are the monitor's own."""
+    """Headers to send with every request, such as keys or versions; `NAME_env` and `NAME_file` read
+    a value from a variable or file. At most 32; `host`, `content-*` and the like are set by the
+    monitor."""
     query: Query = Field(default_factory=dict)
-    """Added to the query of every request, for APIs that take their key there; `NAME_env` and
-    `NAME_file` read a value from elsewhere. At most 32."""
+    """Parameters to add to the query of every request, for APIs that take their key there;
+    `NAME_env` and `NAME_file` read a value from a variable or file. At most 32."""
     bearer: Secret | None = None
-    """The key, where it goes as `Authorization: Bearer`; read anew when it is refused."""
+    """The key, if the API takes it as `Authorization: Bearer`; read again when the provider refuses
+    it."""
     username: Secret | None = None
     """The user of Basic authentication."""
     password: Secret | None = None
-    """The password of Basic authentication; without one it is empty."""
+    """The password of Basic authentication; empty if not set."""
     answer_limit: Annotated[Size, size_between("64KiB", "16MiB")] = parse_size("1MiB")
-    """How large an answer may be, of a batch or a page of `discover`; for each MiB it may hold
-    50,000 values. See [large answers](operations.md#large-answers)."""
+    """The largest answer that is read, for a batch or a page of `discover`, with 50,000 values for
+    each MiB. See [large answers](operations.md#large-answers)."""
     discover: DiscoverByConfig = None
-    """Watch batches without naming them: a [table](#sourcesnamediscover-with-generic) that says
-    where their list is, and how it reads."""
+    """Find the account's batches and watch them: a [table](#sourcesnamediscover-with-generic) that
+    says where their list is and how to read it."""
     id: JmesPath | None = None
-    """[Expression](#expressions): the batch's id in the answer; another one, or none, fails the
-    poll. Of a resource name such as `batches/ID`, or of an ARN, the last segment is compared."""
+    """[Expression](#expressions): the batch's id in the answer; the poll fails if there is another
+    id or none. Of a resource name such as `batches/ID`, or of an ARN, only the last segment is
+    compared."""
     status: JmesPath
     """[Expression](#expressions): the batch's status word, found or computed."""
     counts: JmesPath | None = None
-    """[Expression](#expressions): an object of numbers by call status, or an array with the status
-    of each call. Without it nobody sees whether calls move: no progress, never stalled."""
+    """[Expression](#expressions): an object with the number of calls by call status, or an array
+    with the status of each call. Without it the monitor cannot see calls move: there is no
+    progress, and no batch becomes stalled."""
     total: JmesPath | None = None
     """[Expression](#expressions): how many contacts there are."""
     valid: JmesPath | None = None
-    """[Expression](#expressions): how many of them can be called; progress is measured against
-    them."""
+    """[Expression](#expressions): how many of the contacts can be called; progress is measured
+    against this number."""
     name: JmesPath | None = None
     """[Expression](#expressions): the batch's name."""
     scheduled_at: JmesPath | None = None
-    """[Expression](#expressions): when it shall start: ISO 8601, or seconds or milliseconds since
-    1970; a text that is no time stands for none."""
+    """[Expression](#expressions): when the batch is scheduled to start: ISO 8601, or seconds or
+    milliseconds since 1970. A text that is not a time counts as none."""
     pending: Words = ()
-    """Status words of a batch that has not begun. Words are compared without case, `-`, `_` and
-    space; any other word is reported as unknown."""
+    """Status words of a batch that has not begun. Case, `-`, `_` and spaces do not matter when
+    words are compared. A word in none of these lists is reported as unknown."""
     running: Words = ()
-    """Status words of one that calls."""
+    """Status words of a batch that makes calls."""
     paused: Words = ()
-    """Status words of one that somebody stopped for a while."""
+    """Status words of a batch that somebody paused."""
     completed: Words
-    """Status words of one that has ended as it should."""
+    """Status words of a batch that has completed."""
     failed: Words = ()
-    """Status words of one that has ended by an error."""
+    """Status words of a batch that has ended with an error."""
     cancelled: Words = ()
-    """Status words of one that somebody ended."""
+    """Status words of a batch that somebody cancelled."""
     final_calls: Annotated[Words, Field(validate_default=True)] = ()
-    """Call statuses in `counts` of calls that are over; all others are open. Required
-    with `counts`."""
+    """The call statuses in `counts` of calls that are over; all other calls are open. Required with
+    `counts`."""
     parked_calls: Words = ()
-    """Call statuses in `counts` of calls that wait for a later time by plan: not stalled."""
+    """The call statuses in `counts` of calls that wait for a planned later time; a batch whose open
+    calls all wait so does not become stalled."""
     rest_calls: Annotated[str, AfterValidator(_check_word)] | None = None
-    """For APIs that count only some calls: what `valid`, else `total`, holds beyond `counts` is
-    shown as open calls of this status, until the batch has ended."""
+    """For APIs that count only some of the calls: the calls missing from `counts`, up to `valid` or
+    else `total`, are shown as open calls of this status until the batch has ended."""
 
     @property
     def values_limit(self) -> int:

@@ -83,12 +83,12 @@ class HoursSettings(Settings):
     """Parse the table `hours`."""
 
     days: Annotated[tuple[DaySettings, ...], AfterValidator(_check_days)]
-    """On which days calls are made, and from when to when: each
-    `{ dayOfWeek = 1, timeSlots = [{ startTime = "09:00", endTime = "18:00" }] }`. `dayOfWeek` goes
-    from 0, Sunday, to 6, or is an array of such days. Times go from `"00:00"` to `"24:00"`; an
-    `endTime` that is not after its `startTime` is in the night after. At most 200 slots a week."""
+    """On which days and at which times calls are made. Each entry is like
+    `{ dayOfWeek = 1, timeSlots = [{ startTime = "09:00", endTime = "18:00" }] }`. `dayOfWeek` is a
+    number from 0 (Sunday) to 6, or an array of them. Times go from `"00:00"` to `"24:00"`; an
+    `endTime` that is not after its `startTime` is on the next day. At most 200 slots a week."""
     timezone: Annotated[str, AfterValidator(_check_zone)]
-    """Whose clock that is: a zone of the IANA database, such as `"America/New_York"`."""
+    """The time zone of these times, from the IANA database, such as `"America/New_York"`."""
 
     @property
     def schedule(self) -> Schedule:

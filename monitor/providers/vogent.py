@@ -41,14 +41,15 @@ class VogentSettings(AccountSettings):
     """Which provider's API this is."""
     base_url: str = "https://api.vogent.ai/api"
     rate_limit: Rate = 300 / 60
-    """Requests that the account may spend at most, pages of `counts` and lists of `discover` too;
-    Vogent publishes no limit, this one is careful."""
+    """Most requests to the account, including pages of `counts` and lists of `discover`. Vogent
+    publishes no limit; the default is careful."""
     counts: Literal["full", "queue", "off"] = "full"
-    """Where the counts come from, of jobs that run or have just ended: `full` reads the queue and
-    all dials, page by page; `queue` only the queue, so that what left it counts as `dialled`,
-    however it went; `off` reads neither, and nobody sees whether calls move: it never stalls."""
+    """Where the counts of jobs come from that run or have just ended. `full` reads the queue and
+    all dials, page by page. `queue` reads only the queue: a call that left it counts as `dialled`,
+    whatever its result. `off` reads neither: the monitor cannot see calls move, and no job becomes
+    stalled."""
     discover: Discover = None
-    """Watch the workspace's jobs without naming them: `true`, or a table that says which."""
+    """Find the workspace's jobs and watch them: `true`, or a table that says which ones."""
 
     @property
     def requests_per_poll(self) -> int:

@@ -23,11 +23,11 @@ class HttpReceiverSettings(Settings):
     """Requests at a time."""
 
     allow_http: bool = False
-    """Allow `http://`: events then travel readable."""
+    """Allow `http://`: events are then sent unencrypted."""
     allow_private: bool = False
     """Allow loopback and private addresses."""
     ca_file: CaFile | None = None
-    """PEM file of certificates to trust instead of the system's."""
+    """PEM file of the certificates to trust instead of the system's."""
 
 
 def open_client(settings: HttpReceiverSettings, *, success_waits: timedelta) -> "HttpClient":

@@ -81,7 +81,7 @@ class SlackSettings(HttpReceiverSettings):
     kind: Literal["slack"]
     """Which kind of receiver this is."""
     webhook_url: Secret
-    """The incoming webhook of one channel; whoever has it can post there."""
+    """The URL of the incoming webhook of one channel; whoever has it can post there."""
 
     @field_validator("webhook_url")
     @classmethod

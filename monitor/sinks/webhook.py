@@ -40,19 +40,20 @@ class WebhookSettings(HttpReceiverSettings):
     kind: Literal["webhook"]
     """Which kind of receiver this is."""
     url: str = Field(repr=False)  # after allow_http, which its check asks for
-    """Where events are posted to; never followed elsewhere."""
+    """The URL that events are posted to; redirects are never followed."""
     secret: Annotated[Secret, rule(parse_keys)]
-    """The signing key: `whsec_` and base64 of 24 to 64 bytes; several, separated by spaces, sign
-    each (rotation)."""
+    """The signing key: `whsec_` and base64 of 24 to 64 bytes. Several keys, separated by spaces,
+    each add a signature (for rotation)."""
     format: Literal["standard", "cloudevents"] = "standard"
     """`cloudevents` sends `content-type: application/cloudevents+json`; the body is the same."""
     timeout: Annotated[Span, duration_between("1s", "60s")] = timedelta(seconds=15)
-    """Bound of one attempt, from connect to the end of the answer."""
+    """Time limit of one attempt, from connect to the end of the answer."""
     headers: Headers = Field(default_factory=dict)
-    """Added to every request; `NAME_env` and `NAME_file` read a value from elsewhere. At most 32;
-    `host`, `content-*`, `webhook-*` and the like are the monitor's own."""
+    """Headers to add to every request; `NAME_env` and `NAME_file` read a value from a variable or
+    file. At most 32; `host`, `content-*`, `webhook-*` and the like are set by the monitor."""
     retry_schedule: Annotated[tuple[Duration, ...], Field(min_length=1, max_length=20)] = SCHEDULE
-    """Waits between the attempts at one delivery that was refused, each spread by 20 %."""
+    """Waits between the attempts at a delivery that the receiver refuses; each wait varies by ±20
+    %."""
 
     @property
     def schedule(self) -> tuple[timedelta, ...]:

@@ -105,6 +105,7 @@ SOURCE = '[sources.x]\nprovider = "bolna"\n'
         ('[polling]\nstall_after = "0s"', '2: polling.stall_after: must be from "10ms" to'),
         ('[polling]\nforget_after = "0s"', '2: polling.forget_after: must be from "1ms" to'),
         ('[polling]\ninterval = "1ms"', '2: polling.interval: must be from "10ms" to "36500d"'),
+        (f"{SOURCE}api_key = 'a'\ninterval = '1ms'", '4: sources.x.interval: must be from "10ms"'),
         ('[polling]\nforget_after = "36501d"', '2: polling.forget_after: must be from "1ms" to'),
         ('[polling]\ndeadline = "1h"', '2: polling.deadline: must be from "100ms" to "10m"'),
         ('[database]\nurl = "mysql://h/n"', '2: database.url: must be "sqlite:///FILE" or'),

@@ -19,7 +19,7 @@ from monitor.core.event import MATCHER_NAMES, EventType
 from monitor.core.failure import FailureKind
 from monitor.core.matcher_text import parse_matchers
 from monitor.engine.metrics import Metrics
-from monitor.setting_types import Settings
+from monitor.setting_types import Settings, parse_duration
 from tests.docs.log_events import logged
 
 ROOT = PAGES.parent
@@ -114,6 +114,24 @@ def test_the_examples_of_the_tables_are_together_a_valid_file(tmp_path: Path) ->
 
     assert list(config.sources) == ["bolna-prod", "vogent", "acme"]
     assert [route.receiver for route in config.routes] == ["ops", "crm"]
+
+
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_default_in_brackets_after_its_key_is_the_default(path: Path) -> None:
+    """`stall_after` (15 minutes): a duration that a page says beside a key of the config."""
+    said = re.findall(
+        r"`(\w+)`\s+\((\d+)\s+([a-z]+)[;)]", path.read_text(encoding="utf-8")
+    )  # "min" and "minutes" are "m" in the file
+    for key, number, unit in said:
+        assert parse_duration(f"{number}{unit[0]}") in defaults_of(key), (key, number, unit)
+
+
+def defaults_of(key: str) -> list[object]:
+    return [
+        settings.model_fields[key].default
+        for _, settings in tables()
+        if key in settings.model_fields
+    ]
 
 
 @pytest.mark.parametrize("event_type", EventType)

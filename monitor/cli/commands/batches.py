@@ -34,7 +34,7 @@ BatchArguments = Annotated[
     list[str],
     typer.Argument(
         metavar="ID…",
-        help="The provider's ids of batches; - reads them from standard input, one a line.",
+        help="The provider's ids of the batches; - reads them from standard input, one per line.",
     ),
 ]
 
@@ -48,19 +48,19 @@ def do_add(
             "--label",
             "-l",
             metavar="K=V",
-            help="A label of these batches, repeatable; all together replace earlier ones.",
+            help="A label for these batches; repeatable. The labels replace all earlier ones.",
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="N", help="A name; for a single batch.")
+        str | None, typer.Option("--name", metavar="N", help="A name, if there is only one ID.")
     ] = None,
     config: ConfigPath = None,
 ) -> Work:
-    """Watch batches: new ones are read at once.
+    """Watch batches; new ones are read at once.
 
-    A running daemon picks them up within 2 s. Batches that are watched already go on
-    undisturbed; forgotten ones are polled again; removed ones start anew from a first reading.
-    One UUID names one batch, with its dashes or without, in capitals or not.
+    A running daemon picks them up within 2 s. Batches that are already watched stay as they are;
+    forgotten ones are polled again; removed ones start again with a first reading. A UUID names
+    the same batch with or without dashes, in upper or lower case.
 
     \b
     Examples:
@@ -76,7 +76,7 @@ def do_add(
 def do_remove(source: SourceArgument, ids: BatchArguments, config: ConfigPath = None) -> Work:
     """Stop watching batches; their history stays.
 
-    Adding one again goes on with its sequence, from a new first reading.
+    If you add a batch again, its sequence continues, with a new first reading.
 
     \b
     Examples:
@@ -104,13 +104,13 @@ def do_list(
 ) -> Work:
     """List the watched batches: those in trouble first, then the newest.
 
-    Those in trouble come first: stalled, unreachable, overdue, with a last poll that failed, or
-    without a source. Ids are shown as short as each stands for one batch; all commands take them
-    so. The phase of one that settled is how it ended.
+    A batch is in trouble if it is stalled, unreachable or overdue, if its last poll failed, or if
+    its source left the config. Ids are shortened as far as they still name one batch; all commands
+    accept them so. For a settled batch the phase column shows how it ended.
 
-    Matchers are those of routes: name, then =, !=, =~ or !~, then a value; all must hold. Names:
-    source, provider, batch, name, status, phase, outcome, any label, and stalled, unreachable,
-    overdue and late, which are true or empty.
+    A matcher is written as in a route: a name, then =, !=, =~ or !~, then a value. All must hold.
+    Names: source, provider, batch, name, status, phase, outcome, any label, and stalled,
+    unreachable, overdue and late, which are true or empty.
 
     \b
     Examples:
@@ -129,14 +129,14 @@ def do_show(
     source: SourceArgument,
     batch_id: BatchArgument,
     limit: Annotated[
-        int | None, limit_option("At most N snapshots and N events; else 10 of each.")
+        int | None, limit_option("Show at most N snapshots and N events; by default 10 of each.")
     ] = None,
     output: PageOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
     """Show one batch: its state, pace and timeline, snapshots, events and deliveries.
 
-    Works for removed batches too.
+    This works for removed batches too.
 
     \b
     Examples:
@@ -156,25 +156,26 @@ def do_wait(
         typer.Option(
             "--for",
             metavar="completed|failed|cancelled|ended",
-            help="The end to wait for; ended: any [default: completed].",
+            help="The end to wait for; ended: any end [default: completed].",
             **one_of(*ENDS),
         ),
     ] = Outcome.COMPLETED,
     timeout: Annotated[
-        timedelta | None, duration_option("--timeout", "Give up after 30m, 2h … [never].")
+        timedelta | None,
+        duration_option("--timeout", "Give up after this time: 30m, 2h … [default: never]."),
     ] = None,
     config: ConfigPath = None,
 ) -> Work:
-    """Wait until a batch ended and settled, with its progress, pace and estimated end.
+    """Wait until a batch has ended and settled; show progress, pace and estimated end.
 
-    It looks at the database, where a running daemon stores what it reads.
+    The command reads the database; a daemon must run to poll the batch.
 
     \b
     Examples:
-      monitor wait bolna-prod 3c90c3cc0d44 --timeout 2h && ./send-report
+      monitor wait bolna-prod 3c90c3cc --timeout 2h && ./send-report
 
-    Exit codes: 0 when the end is the one waited for, 1 on another one or when the batch is
-    removed, 2 on wrong usage, 3 on time-out.
+    Exit codes: 0 if the batch ended as waited for, 1 if it ended otherwise or was removed, 2 on
+    wrong usage, 3 on time-out.
     """
     from monitor.cli.wait_for_batch import wait
 
@@ -188,17 +189,17 @@ def do_poll(
         bool,
         typer.Option(
             "--raw",
-            help="First the answer as it came, phone numbers and all, and what each expression of"
-            " a generic source finds in it; with json the answer alone. Keys never show. Of a"
-            " Vogent job the job alone, not its queue and dials.",
+            help="First print the answer as it came, with any phone numbers in it, and what each"
+            " expression of a generic source finds in it; with -o json only the answer. Keys are"
+            " never shown. For Vogent: only the job, not its queue and dials.",
         ),
     ] = False,
     output: PageOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
-    """Read one batch from its provider now and store nothing: the way to try a key.
+    """Read one batch from its provider now, to try a key; store nothing.
 
-    Needs no database and no running daemon.
+    It needs no running daemon, and no database unless the ID is shortened.
 
     \b
     Examples:
@@ -216,15 +217,16 @@ def do_batches(
     output: ListOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
-    """List the batches that a provider has, watched or not, and store nothing.
+    """List the batches that a provider has, watched or not; store nothing.
 
-    It looks where discovery does, with the same limits and out of the same budget; where nobody
-    set `discover`, at all of Bolna's agents, or all of Vogent's jobs, of the last 7 days.
+    It lists what discovery would find, with the same limits and from the same budget. Without
+    `discover` in the config, it lists the batches of the last 7 days: of all agents at Bolna, of
+    the whole workspace at Vogent.
 
     \b
     Examples:
-      monitor batches bolna
-      monitor batches bolna -o json | jq -r '.[].id' | monitor add bolna -
+      monitor batches bolna-prod
+      monitor batches vogent -o json | jq -r '.[].id' | monitor add vogent -
     """
     from monitor.cli.provider_batches import list_batches
 

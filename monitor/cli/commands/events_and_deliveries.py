@@ -42,27 +42,27 @@ def do_events(
     since: Since = None,
     follow: Annotated[
         bool,
-        typer.Option("--follow", "-f", help="Go on with each event as it comes, until Ctrl-C."),
+        typer.Option("--follow", "-f", help="Then print each new event as it comes, until Ctrl-C."),
     ] = False,
     limit: Annotated[
         int | None,
         limit_option(
-            "At most N; else a table has the newest 100, json all. With --follow N old ones first.",
+            "Show at most N; by default a table shows 100, json all. With --follow, N old ones.",
             least=0,
         ),
     ] = None,
     output: ListOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
-    """List the events, the newest first; -o json prints the documents as they were sent.
+    """List the events, the newest first; -o json prints them as they were sent.
 
-    Matchers are those of routes: name, then =, !=, =~ or !~, then a value; all must hold. Names:
-    type, source, provider, batch, name, status, phase, outcome, any label, and stalled,
+    A matcher is written as in a route: a name, then =, !=, =~ or !~, then a value. All must hold.
+    Names: type, source, provider, batch, name, status, phase, outcome, any label, and stalled,
     unreachable, overdue and late, which are true or empty.
 
-    --follow prints a line an event, the oldest first: the last 10 (--limit N, or all of --since),
-    then each as it is committed; with -n 0 only new ones, as tail does. With -o json one document
-    a line.
+    --follow prints one line per event, the oldest first: the last 10 (or --limit N, or all of
+    --since), then each new event as it is stored. With -n 0 it prints only new ones, as tail does.
+    With -o json it prints one document per line.
 
     \b
     Examples:
@@ -87,10 +87,10 @@ def do_explain(
     output: PageOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
-    """Explain who heard of an event and who did not, and why.
+    """Explain which receivers were told of an event, which were not, and why.
 
-    Shows which routes match or which matcher fails, and what became of each delivery: delivered,
-    pending and what it waits for, or dead.
+    It shows for each route whether it matches, or which matcher fails, and for each delivery
+    whether it is delivered, pending (and what it waits for) or dead.
 
     \b
     Examples:
@@ -110,8 +110,8 @@ def do_deliveries(
 ) -> Work:
     """List the deliveries, the newest first.
 
-    A delivery is the debt of one event to one receiver: pending, delivered or dead (given up;
-    see `monitor redeliver`).
+    A delivery is one event on its way to one receiver: pending, delivered, or dead (given up; see
+    `monitor redeliver`).
 
     \b
     Examples:
@@ -125,12 +125,15 @@ def do_deliveries(
 
 def do_delivery(
     delivery_id: Annotated[
-        str, typer.Argument(metavar="ID", help="A delivery's id, or its event's if it has one.")
+        str,
+        typer.Argument(
+            metavar="ID", help="A delivery's id, or its event's id if the event has one delivery."
+        ),
     ],
     output: PageOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
-    """Show one delivery with all its attempts and the body that is sent.
+    """Show one delivery with all its attempts and its body.
 
     \b
     Examples:
@@ -146,11 +149,11 @@ def do_redeliver(
     ids: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ID…]", help="Ids of deliveries, or of events: then all deliveries of each."
+            metavar="[ID…]", help="Ids of deliveries, or of events (then all their deliveries)."
         ),
     ] = None,
     receiver: Annotated[
-        str | None, _receiver_option("Instead of ids: all to this receiver.")
+        str | None, _receiver_option("Instead of ids: the deliveries to this receiver.")
     ] = None,
     since: Since = None,
     state: Annotated[
@@ -158,10 +161,10 @@ def do_redeliver(
     ] = None,
     config: ConfigPath = None,
 ) -> Work:
-    """Send deliveries again: the same event, the same id, a fresh schedule.
+    """Send deliveries again: the same event and id, a new schedule of attempts.
 
-    A running daemon sends them within 2 s; otherwise the next one does. Pending ones that wait
-    for their next try are due at once.
+    A running daemon sends them within 2 s; if none runs, the next one does. A pending delivery
+    that waits for its next attempt is sent at once, too.
 
     \b
     Examples:
@@ -197,10 +200,11 @@ def do_clear(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     config: ConfigPath = None,
 ) -> Work:
-    """Clear what waits for a receiver that was renamed or removed.
+    """Clear deliveries that wait for a receiver that was renamed or removed.
 
-    Shows how many deliveries wait, and asks. Moved ones keep event and id, and start a fresh
-    schedule. Left alone they wait until it returns, or expire after 75 hours.
+    It shows how many deliveries wait, and asks first. Moved deliveries keep their event and id, and
+    start a new schedule. If you do nothing, they wait until the receiver's name returns, or expire
+    after 91 hours.
 
     \b
     Examples:

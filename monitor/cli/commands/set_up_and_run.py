@@ -26,20 +26,20 @@ from monitor.core.event import EventType
 
 def do_demo(
     duration: Annotated[
-        timedelta, duration_option("--duration", "How long to show it: 5s to 1h [default: 60s].")
+        timedelta, duration_option("--duration", "How long the demo runs: 5s to 1h [default: 60s].")
     ] = timedelta(seconds=60),
 ) -> None:
-    """Show the whole path on one screen: no key, no network.
+    """Show everything on one screen, with simulated providers: no key, no network.
 
-    Simulated Bolna and Vogent APIs, the daemon on SQLite in a temporary folder, and a consumer
-    that verifies every webhook. Ten batches live, one is lost for a while; then a summary.
-    Ctrl-C ends it before.
+    It runs simulated Bolna and Vogent APIs, the daemon with SQLite in a temporary folder, and a
+    consumer that verifies every webhook. Ten batches run; one cannot be read for a while. At the
+    end there is a summary. Ctrl-C ends the demo early.
 
     \b
     Examples:
       monitor demo --duration 30s
 
-    Exit codes: 0 when everything that was served has arrived, 1 otherwise, 2 on wrong usage.
+    Exit codes: 0 if every event that was due arrived, 1 otherwise, 2 on wrong usage.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(ValueError):  # only a main thread takes signals
@@ -60,21 +60,21 @@ def do_init(
             "-p",
             metavar="bolna|vogent|generic|RECIPE",
             **one_of("bolna", "vogent", "generic", *RECIPES),
-            help=f"A source of this provider, or by a recipe: {', '.join(RECIPES)}.",
+            help=f"Write a source of this provider, or by a recipe: {', '.join(RECIPES)}.",
         ),
     ] = None,
     discover: Annotated[
-        bool, typer.Option("--discover", help="Let it find its batches by itself.")
+        bool, typer.Option("--discover", help="Let the source find its batches by itself.")
     ] = False,
-    slack: Annotated[bool, typer.Option("--slack", help="A receiver in Slack.")] = False,
+    slack: Annotated[bool, typer.Option("--slack", help="Write a Slack receiver.")] = False,
     webhook: Annotated[
-        bool, typer.Option("--webhook", help="A receiver of signed webhooks.")
+        bool, typer.Option("--webhook", help="Write a receiver of signed webhooks.")
     ] = False,
 ) -> None:
-    """Write a commented config with a fresh webhook secret, for your eyes only (mode 0600).
+    """Write a config with comments and a new webhook secret, readable by you alone.
 
-    With options just what they ask for, else a bit of everything. An existing file is never
-    overwritten.
+    With options it writes just those tables, without options a longer file to edit, with mode 0600.
+    It never overwrites a file.
 
     \b
     Examples:
@@ -90,13 +90,13 @@ def do_init(
 def do_check_config(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH…]", help="Config files; none: the one in force."),
+        typer.Argument(metavar="[PATH…]", help="Config files; by default the one of `run`."),
     ] = None,
     config: ConfigPath = None,
 ) -> None:
-    """Check config files: every mistake with its line, and warnings.
+    """Check config files: print every mistake with its line, and warnings.
 
-    A warning is no mistake, nor is a missing secret.
+    A warning does not count as a mistake, nor does a missing secret.
 
     \b
     Examples:
@@ -111,9 +111,9 @@ def do_check_config(
 
 
 def do_migrate(config: ConfigPath = None) -> Work:
-    """Bring the database to the newest schema, or make it; `run` does so by itself.
+    """Bring the database to the newest schema, or create it; `run` does this too.
 
-    Refused while a daemon holds the SQLite file.
+    It is refused while a daemon uses the SQLite file.
 
     \b
     Examples:
@@ -125,14 +125,14 @@ def do_migrate(config: ConfigPath = None) -> Work:
 
 
 def do_backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the back-up goes.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the back-up.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     config: ConfigPath = None,
 ) -> None:
     """Back up the SQLite database, while the daemon runs or not.
 
-    One state as of now, checked, in one file that only you can read; the daemon goes on
-    meanwhile. On Postgres it says how.
+    It writes one checked file that only you can read, with the state of this moment. With Postgres
+    it prints the command to use.
 
     \b
     Examples:
@@ -144,13 +144,13 @@ def do_backup(
 
 
 def do_restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` made.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `backup` wrote.")],
     config: ConfigPath = None,
 ) -> None:
-    """Put a back-up in the database's place, with the daemon stopped.
+    """Put a back-up in the database's place; the daemon must be stopped.
 
-    Checks it first. What stood there is kept beside it, as NAME.replaced. On Postgres it says
-    how.
+    It checks the back-up first, and keeps the old database as NAME.replaced. With Postgres it
+    prints the command to use.
 
     \b
     Examples:
@@ -162,11 +162,11 @@ def do_restore(
 
 
 def do_run(config: ConfigPath = None) -> None:
-    """Run the daemon: poll, notice, deliver, until SIGTERM or Ctrl-C.
+    """Run the daemon, which polls and delivers, until SIGTERM or Ctrl-C.
 
-    SIGHUP reloads the config; if it comes because the terminal is gone, the daemon stops.
-    Logs go to standard output; on a terminal a line for each event too. Health and metrics:
-    http://127.0.0.1:8470/-/ready and /metrics unless [server] says otherwise.
+    SIGHUP reloads the config; if the terminal has been closed, it stops the daemon instead. The
+    log goes to standard output; on a terminal there is also a line for each event. Health and
+    metrics are at http://127.0.0.1:8470/-/ready and /metrics, unless [server] says otherwise.
 
     \b
     Examples:
@@ -182,9 +182,9 @@ def do_run(config: ConfigPath = None) -> None:
 
 
 def do_status(output: PageOutput = Output.TABLE, config: ConfigPath = None) -> Work:
-    """Show how the whole fares: daemons, batches, sources, receivers, deliveries.
+    """Show an overview: daemons, batches, sources, receivers, deliveries.
 
-    For people, and with json for scripts: whether the daemon is well says /-/ready.
+    It is for people, and with -o json for scripts. A daemon's health is at /-/ready.
 
     \b
     Examples:
@@ -209,24 +209,24 @@ def do_test(
             "--type",
             metavar="TYPE",
             **one_of(*EventType),
-            help="Send the example of a type, such as batch.failed, marked as a test.",
+            help="Send the example of this type, such as batch.failed, marked as a test.",
         ),
     ] = EventType.TEST,
     config: ConfigPath = None,
 ) -> Work:
-    """Send a `monitor.test` event to a receiver now, by the real path, daemon or not.
+    """Send a `monitor.test` event to a receiver now; needs no running daemon.
 
-    With --type it is the body that docs/events.md shows of it, as if it happened now: its source
-    is the receiver, and `data.test` is true.
+    With --type it sends the example of that type from docs/events.md, as if it happened now. Its
+    source is the receiver, and `data.test` is true.
 
-    Prints status, latency and response. One attempt: a test that fails does not arrive later.
+    It prints status, latency and response. A test that fails is not sent again.
 
     \b
     Examples:
       monitor test ops
       monitor test crm --type batch.failed
 
-    Exit codes: 0 when the receiver took it, 1 when it did not, 2 on wrong usage.
+    Exit codes: 0 if the receiver accepted the test, 1 if not, 2 on wrong usage.
     """
     from monitor.cli.send_test import send
 
@@ -236,24 +236,24 @@ def do_test(
 def do_listen(
     port: Annotated[
         int,
-        typer.Option(min=0, max=65535, metavar="PORT", help="0 is any free one [default: 8000]."),
+        typer.Option(min=0, max=65535, metavar="PORT", help="0: any free one [default: 8000]."),
     ] = 8000,
     receiver: Annotated[
         str | None,
-        typer.Option("--receiver", "-r", metavar="R", help="Whose secret; else the only one's."),
+        typer.Option("--receiver", "-r", metavar="R", help="With its secret; else the only one's."),
     ] = None,
     secret_env: Annotated[
         str | None,
-        typer.Option("--secret-env", metavar="NAME", help="Or that of an environment variable."),
+        typer.Option("--secret-env", metavar="NAME", help="Or with the secret in this variable."),
     ] = None,
     output: BodyOutput = Output.TABLE,
     config: ConfigPath = None,
 ) -> Work:
-    """Take webhooks on loopback and print them: to develop what is to take them.
+    """Receive webhooks on this machine and print them, to develop a consumer.
 
-    A line each: whether it is verified or seen before, its type, sequence, source and subject; or
-    why it is refused. Any path will do. What to write into the config file, so that webhooks come
-    here, is printed at the start.
+    It prints one line per webhook: whether it is verified or seen before, its type, sequence,
+    source and subject; or why it is refused. Any path works. At the start it prints what to write
+    into the config file, so that webhooks come here.
 
     \b
     Examples:
