@@ -14,7 +14,7 @@ from monitor.core.event import facts
 from monitor.core.forecast import Forecast, forecast
 from monitor.core.payload import batch_data
 from monitor.core.source import Source
-from monitor.facts.batch_id import whole_id
+from monitor.facts.batch_id import SHORTEST, whole_id
 from monitor.facts.names import check_id, check_known
 from monitor.facts.remedy import describe_failures, name_failures
 from monitor.facts.times import stamp_if
@@ -192,8 +192,10 @@ async def find_batch(database: Database, config: Config, source: str, batch_id: 
         check_known("source", source, config.sources)
     check_id(batch_id)
     adds = f"`monitor add {source} ID` watches one, " if source in config.sources else ""
+    needs = f" (the beginning of an id needs {SHORTEST} characters)"
+    short = needs if len(batch_id) < SHORTEST else ""
     raise UnknownNameError(
-        f"{source} has no batch {batch_id!r}: {adds}"
+        f"{source} has no batch {batch_id!r}{short}: {adds}"
         f"`monitor list 'source = {source}'` shows those it has"
     )
 

@@ -21,17 +21,13 @@ async def whole_id(database: Database, source: str, given: str) -> str:
     """Return the id of the only batch of a source whose id a text begins; else the text itself.
 
     A batch of that very id goes first. A number stands for no longer one: 12 and 123 are two
-    batches. Raises UnknownNameError that names the candidates, or for too short a beginning.
+    batches. Raises UnknownNameError that names the candidates.
     """
-    if not given or await read_batch(database, source, given):
+    if len(given) < SHORTEST or await read_batch(database, source, given):
         return given
     found = await ids_beginning(database, source, given, limit=NAMED + 1)
     if all(id_.isdecimal() for id_ in found):
         return given
-    if len(given) < SHORTEST:
-        raise UnknownNameError(
-            f"{given} is too short to stand for an id of {source}: give {SHORTEST} characters of it"
-        )
     if len(found) > 1:
         named = ", ".join(found[:NAMED]) + (" and more" if len(found) > NAMED else "")
         raise UnknownNameError(f"{given} begins the ids of several batches of {source}: {named}")

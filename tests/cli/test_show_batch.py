@@ -255,6 +255,16 @@ async def test_what_is_not_there_is_named(
     assert reason in ended.err
 
 
+async def test_a_beginning_that_is_too_short_is_told_how_long_one_is(
+    monitor: Run, store: Store
+) -> None:
+    await store.add("3c90c3cc0d44")
+
+    ended = await monitor("show", "bolna", "3c9")
+
+    assert "no batch '3c9' (the beginning of an id needs 4 characters): " in ended.err
+
+
 async def test_a_timeline_of_the_newest_snapshots_alone_says_so(
     monitor: Run, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
