@@ -19,6 +19,7 @@ from monitor.providers.expression import doubtful_fields
 from monitor.setting_types import NAME, OFF, write_duration
 
 _CHATTY: Final = frozenset({EventType.FIRST_SEEN, EventType.COUNTS_CHANGED})
+"""Which the documentation advises to leave out of channels that people read."""
 _MINUTE = timedelta(minutes=1)
 _BOLNA_ROUNDS = timedelta(minutes=10)
 
@@ -72,10 +73,9 @@ def _absent_sources(config: Config) -> Iterator[str]:
 
 def _silent_types(config: Config, *, deliberate: bool) -> Iterator[str]:
     silent = [kind for kind in EventType if not _heard(kind, config)]
-    if config.routes:  # the docs advise to leave these out
-        silent = [one for one in silent if one not in _CHATTY or not _is_turned_away(one, config)]
-    if not deliberate and config.routes:
-        silent = [kind for kind in silent if not _is_turned_away(kind, config)]
+    if config.routes:
+        meant = _CHATTY if deliberate else frozenset(EventType)
+        silent = [one for one in silent if one not in meant or not _is_turned_away(one, config)]
     if not silent:
         return
     if deaf := deafness(config):

@@ -88,7 +88,7 @@ class _Walk:
         if self._entries < step > 1:
             raise invalid(f"a page holds {self._entries} batches: discover.next adds {step}")
         self._marks.add(page.mark)
-        self._entries = page.entries
+        self._entries = page.found.entries.number
         first = 1 if step == 1 else 0
         return str(_number(self.url, parameter, first) + step)
 

@@ -104,8 +104,6 @@ class Page(NamedTuple):
     """The value that the next page is asked by; none after the last, or where they are counted."""
     mark: bytes
     """The same for pages with the same batches; empty for one without any."""
-    entries: int = 0
-    """How many batches it holds."""
     rest_is_old: bool = False
     """The newest come first, and the last of these is older than what is wanted."""
 
@@ -139,7 +137,6 @@ class Listing:
             found=sieve.found() if items is not None else _NO_LIST,
             next=self._next(page),
             mark=mark.digest() if items else b"",
-            entries=len(items or ()),
             rest_is_old=_descends_below(now - self.settings.max_age, times),
         )
 
